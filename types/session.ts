@@ -1,0 +1,73 @@
+/**
+ * Where a session stands, with the protocol's own names (MC-BUP 3.2.1.4):
+ * `receiving` RECEIVE_FRAGMENTS (and NOTIFY, which a restart repeats), `published` WAIT_FOR_CLOSE,
+ * `closed` COMPLETE, `cancelled` CANCEL. The last two are remembered for ten minutes, so that a repeated
+ * Close-Session or Cancel-Session is answered 200 again.
+ */
+export type SessionState = 'receiving' | 'published' | 'closed' | 'cancelled'
+
+/** What the server keeps of a session. Plain JSON values only, so that any store can hold it. */
+export interface SessionRecord {
+  /**
+   * 32 lower-case hexadecimal digits derived from the session id: safe as a file name or key. The id itself, which is
+   * all a client needs to go on with an upload, is not stored.
+   */
+  readonly key: string
+  /** Checked relative path, see `StagedUpload.destination`. */
+  readonly destination: string
+  /** The destination's path on the server, mount point included; a session answers to no other. */
+  readonly url: string
+  /** Whose session it is, as the option `user` told; a session answers to nobody else. */
+  readonly user?: string | undefined
+  readonly state: SessionState
+  /** Size of the whole file in bytes; `undefined` until the first fragment has named it. */
+  readonly total?: number | undefined
+  /** URL of the reply as the client is told, when there is one. */
+  readonly replyUrl?: string | undefined
+  /** The server application refused the file for good (403): it is not delivered again. */
+  readonly refused?: boolean | undefined
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  /** Milliseconds since 1970; the last packet that succeeded, noted no more often than needed for the expiry. */
+  readonly lastActivity: number
+}
+
+/** What may change in a session's life. */
+export type SessionChange = Partial<Omit<SessionRecord, 'key' | 'destination' | 'url' | 'user' | 'createdAt'>>
+
+/**
+ * Where sessions are kept. Implement it and pass an instance as `sessions`; there is nothing to extend.
+ * Several processes share uploads when they share both this and the storage.
+ */
+export interface SessionStore {
+  /** Called once, before first use. Throw when the store is unusable. */
+  open?(): Promise<void>
+
+  /** Keeps a new session. Rejects when the key is taken. */
+  create(record: SessionRecord): Promise<void>
+
+  get(key: string): Promise<SessionRecord | undefined>
+
+  /**
+   * Reads a session, asks `change` what to alter, and writes it: atomically, so that no concurrent update is lost.
+   * `change` may answer `undefined` to leave the session alone. It may be called again when the store has to retry.
+   *
+   * @returns the session as it now is; `undefined` when there is none, or when `change` left it alone.
+   */
+  update(
+    key: string,
+    change: (current: SessionRecord) => SessionChange | undefined,
+  ): Promise<SessionRecord | undefined>
+
+  /** Forgets a session; nothing happens when there is none. */
+  delete(key: string): Promise<void>
+
+  /** All sessions. */
+  list(): AsyncIterable<SessionRecord>
+
+  /** The sessions whose `lastActivity` lies before this time (milliseconds since 1970). */
+  expired(before: number): AsyncIterable<SessionRecord>
+
+  /** Called by `bits.close()`, after the last request. */
+  close?(): Promise<void>
+}
