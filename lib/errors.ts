@@ -1,6 +1,7 @@
 /** HRESULTs of the protocol, by their names in the Windows headers. */
 export const HRESULT = {
   E_FAIL: 0x80004005,
+  ERROR_FILE_NOT_FOUND: 0x80070002,
   ERROR_PATH_NOT_FOUND: 0x80070003,
   E_ACCESSDENIED: 0x80070005,
   ERROR_FILE_EXISTS: 0x80070050,
@@ -45,6 +46,8 @@ export const CONDITIONS = {
   /** D11: found at publication, when a 409 would make Windows try again for 14 days. */
   'destination-taken': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
   'parent-missing': { status: 404, hresult: HRESULT.ERROR_PATH_NOT_FOUND, context: 0x5 },
+  /** The data of an upload was removed behind the server's back (MC-BUP 3.2.5.2.7). */
+  'staged-data-missing': { status: 404, hresult: HRESULT.ERROR_FILE_NOT_FOUND, context: 0x5 },
   /** D11: found at Create-Session. */
   'destination-exists': { status: 409, hresult: HRESULT.ERROR_FILE_EXISTS, context: 0x5 },
   /** D19 */

@@ -29,6 +29,9 @@ export function destinationOf(url: string): string {
 export const namesDirectory = (destination: string): boolean =>
   destination === '' || destination.endsWith('/')
 
+export const isDirectory = (destination: string): BitsError =>
+  new BitsError('destination-is-directory', `"${destination}" is a directory.`)
+
 /** A request target without scheme, authority and query: what a client may vary within one session (D32). */
 export function pathOf(url: string): string {
   return url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '')

@@ -1,0 +1,37 @@
+import type { EventEmitter } from 'node:events'
+import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
+import type { Logger } from '../types/options.js'
+import type { Announce } from './packets/exchange.js'
+
+/**
+ * Tells listeners and the log what happens. A listener that throws is reported, and does no harm to the upload.
+ */
+export function announceTo(events: EventEmitter, logger: Logger): Announce {
+  return (name, ...args) => {
+    log(logger, name, args)
+    // An 'error' that nobody listens to would end the process.
+    if (name === 'error' && events.listenerCount('error') === 0) return
+    try {
+      events.emit(name, ...args)
+    } catch (error) {
+      logger.error(`A listener of "${name}" threw: ${error instanceof Error ? error.stack : String(error)}`)
+    }
+  }
+}
+
+function log(
+  logger: Logger,
+  name: keyof BitsUploadEvents,
+  args: BitsUploadEvents[keyof BitsUploadEvents],
+): void {
+  const [subject] = args
+  if (subject instanceof Error) logger.error(`BITS upload: ${subject.stack ?? subject.message}`)
+  else if (name === 'uploaded') logger.info(`BITS upload: "${subject.destination}" is published.`)
+  else if (name === 'progress') logger.debug?.(`BITS upload: ${described(subject)}`)
+  else logger.info(`BITS upload: session ${name}: ${described(subject)}`)
+}
+
+function described(subject: { destination: string } & Partial<SessionInfo>): string {
+  const { destination, received = 0, total, user } = subject
+  return `"${destination}", ${received} of ${total ?? '?'} bytes${user === undefined ? '' : `, user ${user}`}`
+}

@@ -1,0 +1,107 @@
+import { EventEmitter } from 'node:events'
+import type { Request, RequestHandler, Response } from 'express'
+import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
+import type { BitsUploadOptions } from '../types/options.js'
+import { announceTo } from './announce.js'
+import { BitsError } from './errors.js'
+import { acceptBitsPostEverywhere } from './http/accept-bits-post.js'
+import { answer } from './http/answer.js'
+import { errorAck, sendAck } from './http/send-ack.js'
+import { readOptions } from './options.js'
+import { HEADER } from './protocol/headers.js'
+import { createService, type RunningService } from './service.js'
+import { hasEnded, uploadOf } from './sessions/sessions.js'
+
+type Listener<Name extends keyof BitsUploadEvents> = (...args: BitsUploadEvents[Name]) => void
+
+/** The middleware that {@link bitsUpload} makes, which also tells what is going on. */
+export interface BitsUpload extends RequestHandler {
+  /** Calls `listener` at each event of that name. */
+  on<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>): BitsUpload
+  /** Calls `listener` at the next event of that name. */
+  once<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>): BitsUpload
+  /** No longer calls `listener`. */
+  off<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>): BitsUpload
+  /** The sessions that have not ended, those of earlier runs of the server included. */
+  sessions(): Promise<SessionInfo[]>
+  /**
+   * Ends the timers, waits for the packets that are being handled, and closes storage and session store. Packets that
+   * come later are answered 503. Sessions stay: the next run goes on with them.
+   */
+  close(): Promise<void>
+}
+
+/**
+ * Receives BITS uploads on the route it is mounted on, and hands all other requests on.
+ *
+ * @example app.use('/uploads', bitsUpload({ directory: './uploads' }))
+ * @throws TypeError when an option is wrong, in a sentence that says which and what to give instead.
+ * @throws Error when this Node cannot receive `BITS_POST`.
+ */
+export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
+  const settings = readOptions(options)
+  if (settings.acceptBitsPost) acceptBitsPostEverywhere()
+  const events = new EventEmitter()
+  const service = createService(settings, announceTo(events, settings.logger))
+  const running = new Set<Promise<void>>()
+  let closed = false
+
+  const handler: RequestHandler = (req, res, next) => {
+    if (!isBitsPacket(req, settings.acceptPost)) return next()
+    const done = (closed ? refuse(req, res) : serve(req, res, service)).finally(() => running.delete(done))
+    running.add(done)
+  }
+
+  const bits: BitsUpload = Object.assign(handler, {
+    on<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>) {
+      events.on(name, listener)
+      return bits
+    },
+    once<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>) {
+      events.once(name, listener)
+      return bits
+    },
+    off<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>) {
+      events.off(name, listener)
+      return bits
+    },
+    sessions: () => listSessions(service),
+    async close() {
+      closed = true
+      await Promise.all(running)
+      await service.housekeeping.close()
+    },
+  })
+  return bits
+}
+
+const isBitsPacket = (req: Request, acceptPost: boolean): boolean =>
+  req.method === 'BITS_POST' ||
+  (acceptPost && req.method === 'POST' && req.get(HEADER.packetType) !== undefined)
+
+async function serve(req: Request, res: Response, service: RunningService): Promise<void> {
+  try {
+    const ack = await answer(req, service)
+    if (ack) await sendAck(req, res, ack, service.maxFragmentSize)
+  } catch (error) {
+    service.announce('error', error instanceof Error ? error : new Error(String(error)), {
+      url: req.originalUrl,
+    })
+    req.destroy()
+  }
+}
+
+const refuse = (req: Request, res: Response): Promise<void> =>
+  sendAck(req, res, errorAck(new BitsError('closing', 'bits.close() was called.')), 0)
+
+async function listSessions(service: RunningService): Promise<SessionInfo[]> {
+  await service.housekeeping.ready()
+  const infos: SessionInfo[] = []
+  for await (const record of service.sessions.store.list()) {
+    if (hasEnded(record)) continue
+    const held =
+      record.state === 'published' ? record.total : await service.storage.received(uploadOf(record))
+    infos.push(service.sessions.info(record, held))
+  }
+  return infos
+}

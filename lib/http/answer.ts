@@ -1,0 +1,75 @@
+import type { Request } from 'express'
+import type { Ack } from '../../types/packets.js'
+import { type BitsError, toBitsError } from '../errors.js'
+import type { Exchange } from '../packets/exchange.js'
+import { handlePacket } from '../packets/handle-packet.js'
+import { HEADER } from '../protocol/headers.js'
+import type { RunningService } from '../service.js'
+import { PreemptedError } from '../sessions/session-lock.js'
+import { pathOf } from '../storage/destination.js'
+import { admit } from './admit.js'
+import { findEatenBody } from './find-eaten-body.js'
+import { offsetHeader } from './offset-header.js'
+import { packetTypeOf, readPacket, requireLength } from './read-packet.js'
+import { errorAck } from './send-ack.js'
+
+/**
+ * A packet's way: read, admitted, handled, answered; the checks in the order of MC-BUP 3.2.5.2.3.
+ *
+ * @returns the Ack; `undefined` when nobody waits for one any more.
+ */
+export async function answer(req: Request, service: RunningService): Promise<Ack | undefined> {
+  let exchange: Exchange | undefined
+  try {
+    await service.housekeeping.ready()
+    const packet = readPacket(req)
+    exchange = await admit(req, packet.type, service.settings)
+    requireLength(req)
+    const eaten = packet.type === 'Fragment' ? findEatenBody(req) : undefined
+    if (eaten) throw new Error(eaten)
+    const ack = await handlePacket(packet, exchange, service)
+    return { status: ack.status, headers: { ...echoedSessionId(req), ...ack.headers } }
+  } catch (error) {
+    if (error instanceof PreemptedError || isLostConnection(error, req)) {
+      req.destroy()
+      return undefined
+    }
+    return refuse(toBitsError(error), req, exchange, service)
+  }
+}
+
+async function refuse(
+  error: BitsError,
+  req: Request,
+  exchange: Exchange | undefined,
+  service: RunningService,
+): Promise<Ack> {
+  const { logger } = service.settings
+  const url = pathOf(req.originalUrl)
+  if (error.code === 'unforeseen') {
+    const cause = error.cause instanceof Error ? error.cause : error
+    service.announce('error', cause, { url, session: req.bits?.session })
+  } else {
+    logger.warn(
+      `BITS upload: ${packetTypeOf(req) ?? 'packet'} for ${url} answered ${error.status}: ${error.message}`,
+    )
+  }
+  const { status, headers } = errorAck(error)
+  const offset = await offsetHeader(req, exchange, service)
+  return { status, headers: { ...echoedSessionId(req), ...offset, ...headers } }
+}
+
+/** The session id in every Ack but a Ping's (D5); Create-Session brings its own. */
+function echoedSessionId(req: Request): Record<string, string> {
+  const type = packetTypeOf(req)
+  const id = req.get(HEADER.sessionId)
+  return id === undefined || id.length > 100 || type === 'Ping' || type === 'Create-Session'
+    ? {}
+    : { [HEADER.sessionId]: id }
+}
+
+/** Did the request fail because its connection did? What had arrived is staged; nobody waits for an Ack. */
+function isLostConnection(error: unknown, req: Request): boolean {
+  if (!req.destroyed || req.complete || !(error instanceof Error) || !('code' in error)) return false
+  return error === req.errored || error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_PREMATURE_CLOSE'
+}

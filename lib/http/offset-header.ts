@@ -1,0 +1,43 @@
+import type { Request } from 'express'
+import type { Exchange } from '../packets/exchange.js'
+import { HEADER } from '../protocol/headers.js'
+import type { RunningService } from '../service.js'
+import { hasEnded, uploadOf } from '../sessions/sessions.js'
+import { admit } from './admit.js'
+import { packetTypeOf } from './read-packet.js'
+
+/**
+ * Every Ack of a fragment says where to go on, a refusal too (MC-BUP 2.2.7.2): what the storage holds, and 0 for a
+ * session that is unknown to this client.
+ */
+export async function offsetHeader(
+  req: Request,
+  exchange: Exchange | undefined,
+  service: RunningService,
+): Promise<Record<string, string>> {
+  if (packetTypeOf(req) !== 'Fragment') return {}
+  try {
+    return { [HEADER.receivedContentRange]: String(await heldBytes(req, exchange, service)) }
+  } catch (error) {
+    service.settings.logger.warn(`BITS upload: an error Ack goes without an offset: ${String(error)}`)
+    return {}
+  }
+}
+
+async function heldBytes(
+  req: Request,
+  known: Exchange | undefined,
+  service: RunningService,
+): Promise<number> {
+  const exchange = known ?? (await admitted(req, service))
+  const id = req.get(HEADER.sessionId)
+  const record = exchange && id && (await service.sessions.find(id, exchange).catch(() => undefined))
+  if (!record || hasEnded(record)) return 0
+  return record.state === 'receiving' ? service.storage.received(uploadOf(record)) : (record.total ?? 0)
+}
+
+/** A packet that breaks the message rules fails before its sender is admitted: that is made up for here. */
+async function admitted(req: Request, service: RunningService): Promise<Exchange | undefined> {
+  const wasRefused = req.bits !== undefined
+  return wasRefused ? undefined : admit(req, 'Fragment', service.settings).catch(() => undefined)
+}

@@ -1,0 +1,52 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Ack } from '../../types/packets.js'
+import type { BitsError } from '../errors.js'
+import { formatHresult, HEADER } from '../protocol/headers.js'
+import { drain } from './drain.js'
+
+/** Status and error headers of an error Ack (D1). */
+export function errorAck(error: BitsError): Ack {
+  if (error.hresult === undefined) return { status: error.status, headers: error.headers }
+  const hresult = formatHresult(error.hresult)
+  return {
+    status: error.status,
+    headers: {
+      ...error.headers,
+      [HEADER.errorCode]: hresult,
+      [HEADER.error]: hresult,
+      [HEADER.errorContext]: `0x${error.context}`,
+    },
+  }
+}
+
+/**
+ * Sends an Ack. What is left of the request's body is read first, for a client that writes its whole body before it
+ * reads; a body with more than `patience` bytes left gets its Ack at once, and the connection ends with it.
+ */
+export async function sendAck(
+  req: IncomingMessage,
+  res: ServerResponse,
+  ack: Ack,
+  patience: number,
+): Promise<void> {
+  const left = bytesLeft(req)
+  if (left <= patience) await drain(req, patience)
+  res.statusCode = ack.status
+  res.setHeader(HEADER.packetType, 'Ack')
+  for (const [name, value] of Object.entries(ack.headers)) res.setHeader(name, value)
+  res.setHeader('Content-Length', '0')
+  if (left > patience) {
+    // Closing over unread bytes would reset the connection, and the client might never see the Ack: linger.
+    res.setHeader('Connection', 'close')
+    res.flushHeaders()
+    await drain(req, patience)
+  }
+  res.end()
+}
+
+/** Bytes of the body still to come; infinite for a chunked one. */
+function bytesLeft(req: IncomingMessage): number {
+  if (req.complete || req.destroyed) return 0
+  if (req.headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY
+  return Number(req.headers['content-length'] ?? 0)
+}

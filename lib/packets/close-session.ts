@@ -1,0 +1,30 @@
+import type { Ack, CloseSessionPacket } from '../../types/packets.js'
+import type { SessionRecord } from '../../types/session.js'
+import { uploadOf } from '../sessions/sessions.js'
+import { endSession } from './end-session.js'
+import type { Exchange, Service } from './exchange.js'
+
+/**
+ * Close-Session: the upload is over, and what is left of it is removed (MC-BUP 3.2.5.2.7). A part of a file is never
+ * published (D3).
+ */
+export const closeSession = (
+  packet: CloseSessionPacket,
+  exchange: Exchange,
+  service: Service,
+): Promise<Ack> =>
+  endSession(packet.sessionId, 'closed', exchange, service, (record) => close(record, service))
+
+async function close(record: SessionRecord, service: Service): Promise<void> {
+  const { storage, sessions, deliveries, announce } = service
+  const upload = uploadOf(record)
+  if (record.state === 'published') return storage.discard(upload)
+  const held = await storage.received(upload)
+  // All bytes are in: a delivery that failed is made up for, and an empty file has no fragment to deliver it (D16).
+  if (held === (record.total ?? 0) && !record.refused) {
+    await deliveries.deliver(record)
+    return storage.discard(upload)
+  }
+  await storage.discard(upload)
+  announce('cancelled', sessions.info(record, held))
+}

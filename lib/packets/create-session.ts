@@ -1,0 +1,48 @@
+import type { Ack, CreateSessionPacket } from '../../types/packets.js'
+import type { SessionRecord } from '../../types/session.js'
+import { BitsError } from '../errors.js'
+import { HEADER } from '../protocol/headers.js'
+import { BITS_UPLOAD_PROTOCOL } from '../protocol/protocol-guids.js'
+import { uploadOf } from '../sessions/sessions.js'
+import { isDirectory, namesDirectory } from '../storage/destination.js'
+import type { Exchange, Service } from './exchange.js'
+
+/**
+ * Create-Session: always a new session (MC-BUP 3.2.5.2.4). The file's size is not known yet; that the destination can
+ * be written is checked here, so that nobody uploads for days towards a refusal.
+ */
+export async function createSession(
+  packet: CreateSessionPacket,
+  exchange: Exchange,
+  service: Service,
+): Promise<Ack> {
+  if (!packet.protocols.includes(BITS_UPLOAD_PROTOCOL)) {
+    throw new BitsError('no-common-protocol', 'The client offers no protocol that is known here.')
+  }
+  const { destination } = exchange
+  if (namesDirectory(destination)) throw isDirectory(destination)
+  if ((await service.storage.has(destination)) && !service.overwrite) {
+    throw new BitsError('destination-exists', `There is a file at "${destination}", and overwriting is off.`)
+  }
+  const { url, user } = exchange
+  const { id, record } = await service.sessions.create({ destination, url, user })
+  await begin(record, service)
+  service.announce('session', service.sessions.info(record, 0))
+  return {
+    status: 200,
+    headers: {
+      [HEADER.protocol]: `{${BITS_UPLOAD_PROTOCOL}}`,
+      [HEADER.sessionId]: id,
+      'Accept-Encoding': 'identity',
+    },
+  }
+}
+
+async function begin(record: SessionRecord, { storage, sessions }: Service): Promise<void> {
+  try {
+    await storage.begin(uploadOf(record))
+  } catch (error) {
+    await sessions.store.delete(record.key)
+    throw error
+  }
+}

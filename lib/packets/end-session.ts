@@ -1,0 +1,37 @@
+import type { Ack } from '../../types/packets.js'
+import type { SessionRecord } from '../../types/session.js'
+import { BitsError } from '../errors.js'
+import { hasEnded } from '../sessions/sessions.js'
+import type { Exchange, Service } from './exchange.js'
+
+/**
+ * What Close-Session and Cancel-Session share: a repeated end of the same kind is answered 200 again (D10), and a
+ * delivery under way comes to its end first.
+ *
+ * @param state how the session ends.
+ * @param end what is to be done with a session that is still going on.
+ */
+export async function endSession(
+  sessionId: string,
+  state: 'closed' | 'cancelled',
+  exchange: Exchange,
+  service: Service,
+  end: (record: SessionRecord) => Promise<void>,
+): Promise<Ack> {
+  const { sessions } = service
+  const { key } = await sessions.find(sessionId, exchange)
+  const lease = await sessions.locks.acquire(key)
+  try {
+    const record = await sessions.reload(key)
+    if (hasEnded(record) && record.state !== state) {
+      throw new BitsError('session-not-found', `Session ${key} was ${record.state} before.`)
+    }
+    if (!hasEnded(record)) {
+      await end(record)
+      await sessions.end(key, state)
+    }
+    return { status: 200, headers: {} }
+  } finally {
+    lease.release()
+  }
+}

@@ -1,0 +1,122 @@
+import type { Readable } from 'node:stream'
+import type { Ack, ContentRange, FragmentPacket } from '../../types/packets.js'
+import type { SessionRecord } from '../../types/session.js'
+import { BitsError } from '../errors.js'
+import { rangeLength } from '../protocol/content-range.js'
+import { HEADER } from '../protocol/headers.js'
+import type { SessionLease } from '../sessions/session-lock.js'
+import { hasEnded, uploadOf } from '../sessions/sessions.js'
+import type { Exchange, Service } from './exchange.js'
+import { skipBytes } from './skip-bytes.js'
+import { watchProgress } from './watch-progress.js'
+
+/**
+ * Fragment: stages its bytes, and delivers the file when they were the last (MC-BUP 3.2.5.2.6, 3.2.5.1.2).
+ * "Complete?" is asked before "right offset?" (D7, D9); bytes that are held already are skipped (D2).
+ */
+export async function fragment(packet: FragmentPacket, exchange: Exchange, service: Service): Promise<Ack> {
+  const { sessions, deliveries, maxFragmentSize } = service
+  if (rangeLength(packet.range) > maxFragmentSize) {
+    throw new BitsError('fragment-too-large', `The fragment has more than ${maxFragmentSize} bytes.`)
+  }
+  const { key } = await sessions.find(packet.sessionId, exchange)
+  // A retry while the file is being delivered shares that delivery: it must not start a second one (D31).
+  const running = deliveries.running(key)
+  if (running) return complete(await running)
+
+  const lease = await sessions.locks.acquire(key)
+  try {
+    return await receive(packet.range, await sessions.reload(key), lease, exchange, service)
+  } finally {
+    lease.release()
+  }
+}
+
+async function receive(
+  range: ContentRange,
+  found: SessionRecord,
+  lease: SessionLease,
+  exchange: Exchange,
+  service: Service,
+): Promise<Ack> {
+  if (hasEnded(found)) throw new BitsError('session-not-found', `Session ${found.key} has ended.`)
+  const record = await agreeOnTotal(found, range.total, service)
+  if (record.state === 'published') return complete(record)
+
+  const held = await service.storage.received(uploadOf(record))
+  if (range.first > held) return outOfSync(held)
+  const length = await stage(range, held, record, lease, exchange, service)
+  if (length < record.total) {
+    await service.sessions.touch(record)
+    return received(length)
+  }
+  return complete(await service.deliveries.deliver(record))
+}
+
+/** The first fragment names the total, all others must name it again (MC-BUP 2.2.1.2). */
+async function agreeOnTotal(
+  record: SessionRecord,
+  total: number,
+  service: Service,
+): Promise<SessionRecord & { total: number }> {
+  if (record.total !== undefined && record.total !== total) {
+    throw new BitsError('total-changed', `The total was ${record.total} bytes, and is ${total} now.`)
+  }
+  if (record.total === undefined && record.state === 'receiving') {
+    await service.sessions.change(record.key, { total })
+  }
+  if (total > service.maxUploadSize) {
+    throw new BitsError(
+      'upload-too-large',
+      `The file has ${total} bytes; ${service.maxUploadSize} are allowed.`,
+    )
+  }
+  return { ...record, total }
+}
+
+/** @returns the staged length afterwards. */
+async function stage(
+  range: ContentRange,
+  held: number,
+  record: SessionRecord,
+  lease: SessionLease,
+  exchange: Exchange,
+  service: Service,
+): Promise<number> {
+  const end = range.last + 1
+  if (end <= held) return held
+  const upload = uploadOf(record)
+  const stopWatching = watchProgress(exchange.req, held, end, record, service)
+  // Destroying the request wakes an adapter that does not watch its signal.
+  const giveWay = () => exchange.req.destroy()
+  lease.signal.addEventListener('abort', giveWay, { once: true })
+  try {
+    const body: Readable = skipBytes(exchange.req, held - range.first)
+    const length = await service.storage.append(upload, held, body, lease.signal)
+    stopWatching(length)
+    if (length !== end && !exchange.req.destroyed) {
+      throw new Error(`The storage holds ${length} bytes after an append that ends at ${end}.`)
+    }
+    return length
+  } finally {
+    lease.signal.removeEventListener('abort', giveWay)
+    stopWatching()
+  }
+}
+
+const received = (offset: number): Ack => ({
+  status: 200,
+  headers: { [HEADER.receivedContentRange]: String(offset) },
+})
+
+/** The file is complete. Every Ack that says so names the reply, when there is one (D9, D15). */
+const complete = ({ total = 0, replyUrl }: SessionRecord): Ack => {
+  const { status, headers } = received(total)
+  return { status, headers: replyUrl === undefined ? headers : { ...headers, [HEADER.replyUrl]: replyUrl } }
+}
+
+/** A gap: the client is told where to go on (MC-BUP 3.2.5.2.6). No error headers (D1). */
+const outOfSync = (held: number): Ack => ({
+  status: 416,
+  headers: { [HEADER.receivedContentRange]: String(held) },
+})

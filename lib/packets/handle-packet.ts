@@ -1,0 +1,23 @@
+import type { Ack, Packet } from '../../types/packets.js'
+import { cancelSession } from './cancel-session.js'
+import { closeSession } from './close-session.js'
+import { createSession } from './create-session.js'
+import type { Exchange, Service } from './exchange.js'
+import { fragment } from './fragment.js'
+import { ping } from './ping.js'
+
+/** Hands a packet to the file that is named for it. */
+export async function handlePacket(packet: Packet, exchange: Exchange, service: Service): Promise<Ack> {
+  switch (packet.type) {
+    case 'Ping':
+      return ping()
+    case 'Create-Session':
+      return createSession(packet, exchange, service)
+    case 'Fragment':
+      return fragment(packet, exchange, service)
+    case 'Close-Session':
+      return closeSession(packet, exchange, service)
+    case 'Cancel-Session':
+      return cancelSession(packet, exchange, service)
+  }
+}

@@ -1,0 +1,17 @@
+import { pipeline, type Readable, Transform } from 'node:stream'
+
+/** `body` without its first `count` bytes, which are held already (Win32 Fragment, D2). */
+export function skipBytes(body: Readable, count: number): Readable {
+  if (count === 0) return body
+  let left = count
+  const rest = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const skipped = Math.min(left, chunk.length)
+      left -= skipped
+      done(null, skipped === chunk.length ? undefined : chunk.subarray(skipped))
+    },
+  })
+  // Whoever reads `rest` learns of a failure from it.
+  pipeline(body, rest, () => {})
+  return rest
+}

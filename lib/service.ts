@@ -1,0 +1,42 @@
+import { Deliveries } from './delivery/deliver.js'
+import type { Settings } from './options.js'
+import type { Announce, Service } from './packets/exchange.js'
+import { Housekeeping } from './sessions/housekeeping.js'
+import { Sessions } from './sessions/sessions.js'
+
+/** What one set of options needs to serve packets. */
+export interface RunningService extends Service {
+  readonly settings: Settings
+  readonly housekeeping: Housekeeping
+}
+
+/** Puts the parts together, opens the storage, and starts the housekeeping. */
+export function createService(settings: Settings, announce: Announce): RunningService {
+  const { storage, overwrite, maxUploadSize, maxFragmentSize } = settings
+  const timeout = settings.sessionTimeout * 1000
+  const sessions = new Sessions({ store: settings.sessions, timeout, now: Date.now })
+  const deliveries = new Deliveries({
+    storage,
+    sessions,
+    overwrite,
+    onUploaded: (file) => announce('uploaded', file),
+  })
+  const housekeeping = new Housekeeping({
+    sessions,
+    storage,
+    interval: settings.cleanupInterval * 1000,
+    onExpired: (session) => announce('expired', session),
+    onError: (error) => announce('error', error, {}),
+  })
+  return {
+    storage,
+    sessions,
+    deliveries,
+    announce,
+    overwrite,
+    maxUploadSize,
+    maxFragmentSize,
+    settings,
+    housekeeping,
+  }
+}

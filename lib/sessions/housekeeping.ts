@@ -1,0 +1,77 @@
+import type { SessionInfo } from '../../types/events.js'
+import type { StorageAdapter } from '../../types/storage.js'
+import type { Sessions } from './sessions.js'
+import { sweep } from './sweep.js'
+
+/** Milliseconds between two looks at the sessions that ended and are still remembered. */
+const FORGET_INTERVAL = 60_000
+
+interface HousekeepingOptions {
+  readonly sessions: Sessions
+  readonly storage: StorageAdapter
+  /** Milliseconds between two sweeps. */
+  readonly interval: number
+  readonly onExpired: (session: SessionInfo) => void
+  readonly onError: (error: Error) => void
+}
+
+/** Opens storage and store, sweeps at the start and on an interval, and closes it all in the end. */
+export class Housekeeping {
+  readonly #options: HousekeepingOptions
+  readonly #timers: NodeJS.Timeout[]
+  #opening: Promise<void> | undefined
+  #sweeping: Promise<void>
+
+  constructor(options: HousekeepingOptions) {
+    this.#options = options
+    // Timers never keep a process alive that has nothing else to do.
+    this.#timers = [
+      setInterval(() => this.#sweepAgain(), options.interval).unref(),
+      setInterval(() => this.#forgetEnded(), FORGET_INTERVAL).unref(),
+    ]
+    this.#sweeping = this.#sweep()
+  }
+
+  /** Resolves once storage and store are open. Rejects when they cannot be; the next call tries again. */
+  ready(): Promise<void> {
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = undefined
+      throw error
+    })
+    return this.#opening
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    await this.#sweeping
+    await this.#options.storage.close?.()
+    await this.#options.sessions.store.close?.()
+  }
+
+  async #open(): Promise<void> {
+    await this.#options.storage.open?.()
+    await this.#options.sessions.store.open?.()
+  }
+
+  #sweepAgain(): void {
+    this.#sweeping = this.#sweeping.then(() => this.#sweep())
+  }
+
+  async #sweep(): Promise<void> {
+    const { sessions, storage, onExpired } = this.#options
+    try {
+      await this.ready()
+      await sweep(sessions, storage, onExpired)
+    } catch (error) {
+      this.#report(error)
+    }
+  }
+
+  #forgetEnded(): void {
+    this.#options.sessions.forgetEnded().catch((error: unknown) => this.#report(error))
+  }
+
+  #report(error: unknown): void {
+    this.#options.onError(error instanceof Error ? error : new Error(String(error)))
+  }
+}

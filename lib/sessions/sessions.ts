@@ -1,0 +1,134 @@
+import type { SessionInfo } from '../../types/events.js'
+import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
+import type { StagedUpload } from '../../types/storage.js'
+import { BitsError } from '../errors.js'
+import { ProgressBook } from './progress.js'
+import { newSessionId, sessionKey } from './session-id.js'
+import { SessionLocks } from './session-lock.js'
+
+/** Milliseconds for which a closed or cancelled session is remembered (D10). */
+export const REMEMBERED = 10 * 60 * 1000
+
+/** Whose session: it answers to its destination's path and to its user only (D32). */
+export interface SessionOwner {
+  readonly destination: string
+  readonly url: string
+  readonly user: string | undefined
+}
+
+/** The sessions of one `bitsUpload()`: their records in a store, and what only this process knows of them. */
+export class Sessions {
+  readonly locks = new SessionLocks()
+  readonly progress: ProgressBook
+  readonly store: SessionStore
+  /** Milliseconds. */
+  readonly timeout: number
+  readonly now: () => number
+  /** Ended sessions in the order of their end: key and when to forget it. */
+  readonly #ended: { key: string; until: number }[] = []
+
+  /** @param options `timeout` in milliseconds. */
+  constructor(options: { store: SessionStore; timeout: number; now: () => number }) {
+    this.store = options.store
+    this.timeout = options.timeout
+    this.now = options.now
+    this.progress = new ProgressBook(options.now)
+  }
+
+  /** Always a new session, whatever others the destination has (MC-BUP 3.2.5.2.2). */
+  async create(owner: SessionOwner): Promise<{ id: string; record: SessionRecord }> {
+    const id = newSessionId()
+    const key = sessionKey(id)
+    if (!key) throw new Error(`The new session id ${id} is no GUID.`)
+    const now = this.now()
+    const record: SessionRecord = { key, ...owner, state: 'receiving', createdAt: now, lastActivity: now }
+    await this.store.create(record)
+    return { id, record }
+  }
+
+  /**
+   * The session a packet names, ended ones included.
+   *
+   * @throws BitsError `session-not-found` also for somebody else's, and for another destination's (D32).
+   */
+  async find(id: string, owner: SessionOwner): Promise<SessionRecord> {
+    const key = sessionKey(id)
+    const record = key === undefined ? undefined : await this.store.get(key)
+    if (!record) throw new BitsError('session-not-found', 'No session has the id that the packet names.')
+    if (record.url !== owner.url || record.destination !== owner.destination || record.user !== owner.user) {
+      throw new BitsError(
+        'session-not-found',
+        `Session ${record.key} belongs to another destination or user.`,
+      )
+    }
+    return record
+  }
+
+  /** The session as it is now. @throws BitsError `session-not-found` when it has ended or expired meanwhile. */
+  async reload(key: string): Promise<SessionRecord> {
+    const record = await this.store.get(key)
+    if (!record) throw new BitsError('session-not-found', `Session ${key} is gone.`)
+    return record
+  }
+
+  /** Changes a session; that counts as activity (D24). @throws BitsError `session-not-found` when it is gone. */
+  async change(key: string, changes: SessionChange): Promise<SessionRecord> {
+    const record = await this.store.update(key, () => ({ ...changes, lastActivity: this.now() }))
+    if (!record) throw new BitsError('session-not-found', `Session ${key} is gone.`)
+    return record
+  }
+
+  /** Notes activity (D24), seldom enough that a fragment writes nothing but its bytes. */
+  async touch(record: SessionRecord): Promise<void> {
+    if (this.now() - record.lastActivity < this.slack) return
+    await this.store.update(record.key, () => ({ lastActivity: this.now() }))
+  }
+
+  /** Milliseconds by which a noted activity may lag behind the real one. */
+  get slack(): number {
+    return Math.min(this.timeout / 20, 60 * 60 * 1000)
+  }
+
+  /** Ends a session: no fragment is taken any more, a repeated end is answered 200 for ten minutes (D10). */
+  async end(key: string, state: 'closed' | 'cancelled'): Promise<void> {
+    await this.change(key, { state })
+    this.progress.forget(key)
+    this.#ended.push({ key, until: this.now() + REMEMBERED })
+  }
+
+  /** Forgets what ended more than ten minutes ago. */
+  async forgetEnded(): Promise<void> {
+    while (this.#ended[0] && this.#ended[0].until <= this.now()) {
+      const ended = this.#ended.shift()
+      if (ended) await this.store.delete(ended.key)
+    }
+  }
+
+  /** A session as events and pages show it. */
+  info(record: SessionRecord, received?: number): SessionInfo {
+    const progress = this.progress.get(record.key)
+    return {
+      id: record.key,
+      destination: record.destination,
+      url: record.url,
+      user: record.user,
+      state: record.state,
+      received: received ?? progress?.received ?? (record.state === 'published' ? (record.total ?? 0) : 0),
+      total: record.total,
+      rate: progress?.rate ?? 0,
+      createdAt: new Date(record.createdAt),
+      lastActivity: new Date(record.lastActivity),
+    }
+  }
+}
+
+/** A session's upload, as the storage knows it. */
+export const uploadOf = (record: SessionRecord): StagedUpload => ({
+  id: record.key,
+  destination: record.destination,
+  total: record.total,
+})
+
+/** Is the session over, and only remembered? */
+export const hasEnded = (record: SessionRecord): boolean =>
+  record.state === 'closed' || record.state === 'cancelled'

@@ -1,0 +1,50 @@
+import type { SessionInfo } from '../../types/events.js'
+import type { SessionRecord } from '../../types/session.js'
+import type { StorageAdapter } from '../../types/storage.js'
+import { hasEnded, REMEMBERED, type Sessions, uploadOf } from './sessions.js'
+
+/**
+ * Removes sessions that were idle for longer than their timeout, with their staged data and replies (MC-BUP 3.2.6.1),
+ * and staged data that no session owns. Published files are not looked at.
+ *
+ * @param onExpired told of each session that did not end by itself.
+ */
+export async function sweep(
+  sessions: Sessions,
+  storage: StorageAdapter,
+  onExpired: (session: SessionInfo) => void,
+): Promise<void> {
+  const now = sessions.now()
+  const idle = now - sessions.timeout - sessions.slack
+  for await (const record of sessions.store.expired(Math.max(idle, now - REMEMBERED))) {
+    if (record.lastActivity < (hasEnded(record) ? now - REMEMBERED : idle)) {
+      await remove(record, sessions, storage, onExpired)
+    }
+  }
+  for await (const staged of storage.staged?.() ?? []) {
+    if (staged.lastModified.getTime() >= idle || (await sessions.store.get(staged.id))) continue
+    await storage.discard({ id: staged.id, destination: '' })
+  }
+}
+
+async function remove(
+  found: SessionRecord,
+  sessions: Sessions,
+  storage: StorageAdapter,
+  onExpired: (session: SessionInfo) => void,
+): Promise<void> {
+  const lease = sessions.locks.tryAcquire(found.key)
+  if (!lease) return
+  try {
+    const record = await sessions.store.get(found.key)
+    if (!record || record.lastActivity !== found.lastActivity) return
+    const received = hasEnded(record) ? 0 : await storage.received(uploadOf(record)).catch(() => 0)
+    // The record goes first: no packet can find the session while its data goes.
+    await sessions.store.delete(record.key)
+    await storage.discard(uploadOf(record))
+    if (!hasEnded(record)) onExpired(sessions.info(record, received))
+    sessions.progress.forget(record.key)
+  } finally {
+    lease.release()
+  }
+}

@@ -1,0 +1,154 @@
+import { createReadStream } from 'node:fs'
+import { type FileHandle, link, lstat, open, opendir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { StagedData, StagedUpload, StorageAdapter, StoredFile } from '../../types/storage.js'
+import { BitsError } from '../errors.js'
+import { gatherWrite } from './gather-write.js'
+import { type Link, publishNew, publishOver, secondName, syncDirectory, syncFile } from './publish-file.js'
+import { UploadDirectory } from './upload-directory.js'
+
+/** When bytes are forced to the disk, so that they survive a power cut as well as the death of the process. */
+export type Durability = 'none' | 'publish' | 'fragment'
+
+/** Options of a {@link FileStorage}. */
+export interface FileStorageOptions {
+  /** Where the files go, relative to the working directory or absolute; made when it is missing. */
+  directory: string
+  /**
+   * `publish` (default): a finished file and its name are on the disk before its last fragment is acknowledged.
+   * `fragment`: each fragment too. `none`: whenever the system pleases.
+   */
+  durability?: Durability
+  /** Make the parent directories a destination needs. Default: true; with false such uploads are refused with 404. */
+  createDirectories?: boolean
+}
+
+const STAGED = /^([0-9a-f]{32})\.part(?:\.new)?$/
+
+/** Uploads as files below a directory. Staged data lies in its `BITS-Sessions`, on the same file system. */
+export class FileStorage implements StorageAdapter {
+  readonly directory: string
+  readonly #uploads: UploadDirectory
+  readonly #durability: Durability
+  readonly #link: Link
+
+  /** @throws TypeError when an option is wrong. */
+  constructor(options: FileStorageOptions, internals: { link?: Link } = {}) {
+    const { directory, durability = 'publish', createDirectories = true } = options
+    check(
+      typeof directory === 'string' && directory !== '',
+      `directory is ${String(directory)}: give a path.`,
+    )
+    check(
+      ['none', 'publish', 'fragment'].includes(durability),
+      `durability is ${String(durability)}: give 'none', 'publish' or 'fragment'.`,
+    )
+    check(
+      typeof createDirectories === 'boolean',
+      `createDirectories is ${String(createDirectories)}: give true or false.`,
+    )
+    this.#uploads = new UploadDirectory(directory, createDirectories)
+    this.#durability = durability
+    this.#link = internals.link ?? link
+    this.directory = this.#uploads.root
+  }
+
+  open(): Promise<void> {
+    return this.#uploads.open()
+  }
+
+  has(destination: string): Promise<boolean> {
+    return this.#uploads.has(destination)
+  }
+
+  async begin(upload: StagedUpload): Promise<void> {
+    const file = await open(this.path(upload), 'wx')
+    await file.close()
+  }
+
+  async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
+    const file = await this.#openStaged(upload, offset)
+    try {
+      const length = await gatherWrite(file, offset, body, signal)
+      if (this.#durability === 'fragment') await file.sync()
+      return length
+    } finally {
+      await file.close()
+    }
+  }
+
+  async received(upload: StagedUpload): Promise<number> {
+    const facts = await stat(this.path(upload)).catch(unlessMissing)
+    return facts?.size ?? 0
+  }
+
+  read(upload: StagedUpload): Readable {
+    return createReadStream(this.path(upload))
+  }
+
+  path(upload: StagedUpload): string {
+    return join(this.#uploads.staging, `${upload.id}.part`)
+  }
+
+  async publish(upload: StagedUpload, options: { overwrite: boolean }): Promise<StoredFile> {
+    const staged = this.path(upload)
+    const facts = await lstat(staged).catch(unlessMissing)
+    const size = upload.total ?? facts?.size ?? 0
+    const { path, touched } = await this.#uploads.locate(upload.destination, true)
+    const file = { destination: upload.destination, size, path }
+    if (!facts) return this.#alreadyMoved(file)
+    if (facts.size !== size) {
+      throw new Error(
+        `Staged data of ${upload.id} holds ${facts.size} bytes of ${size}: it cannot be published.`,
+      )
+    }
+    if (this.#durability !== 'none') await syncFile(staged)
+    const put = options.overwrite ? publishOver : publishNew
+    await put(staged, path, upload.destination, this.#link)
+    if (this.#durability !== 'none') for (const directory of touched) await syncDirectory(directory)
+    return file
+  }
+
+  async discard(upload: StagedUpload): Promise<void> {
+    await rm(this.path(upload), { force: true })
+    await rm(secondName(this.path(upload)), { force: true })
+  }
+
+  async *staged(): AsyncIterable<StagedData> {
+    for await (const entry of await opendir(this.#uploads.staging)) {
+      const id = STAGED.exec(entry.name)?.[1]
+      const facts = id && (await stat(join(this.#uploads.staging, entry.name)).catch(unlessMissing))
+      if (id && facts) yield { id, lastModified: facts.mtime }
+    }
+  }
+
+  async #openStaged(upload: StagedUpload, offset: number): Promise<FileHandle> {
+    try {
+      return await open(this.path(upload), 'r+')
+    } catch (error) {
+      // Somebody removed it: only an upload that starts over can do without what was there.
+      if (offset === 0 && unlessMissing(error) === undefined) return open(this.path(upload), 'wx')
+      throw error
+    }
+  }
+
+  /**
+   * Staged data is gone before publication: a file system without links moved it, and the process died before it could
+   * note that. Then a file of that size stands at the destination.
+   */
+  async #alreadyMoved(file: { destination: string; size: number; path: string }): Promise<StoredFile> {
+    const facts = await lstat(file.path).catch(unlessMissing)
+    if (facts?.isFile() && file.size > 0 && facts.size === file.size) return file
+    throw new BitsError('staged-data-missing', `The staged data of "${file.destination}" is gone.`)
+  }
+}
+
+function check(holds: boolean, message: string): void {
+  if (!holds) throw new TypeError(`FileStorage: ${message}`)
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+  throw error
+}

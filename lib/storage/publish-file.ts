@@ -1,0 +1,124 @@
+import { link, lstat, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { BitsError } from '../errors.js'
+import { isDirectory } from './destination.js'
+
+/** Makes a second name for a file; replaced in tests to stand for file systems that cannot. */
+export type Link = (existing: string, path: string) => Promise<void>
+
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
+
+/**
+ * Gives a staged file its name, unless the name is taken: the system's `link` does it in one step, so of two uploads
+ * that race for a name exactly one wins. The staged name stays, which is how a repetition after a crash knows its own
+ * work: both names are one file.
+ *
+ * @throws BitsError `destination-taken`, `destination-is-directory`.
+ */
+export async function publishNew(
+  staged: string,
+  path: string,
+  destination: string,
+  makeLink: Link = link,
+): Promise<void> {
+  try {
+    await makeLink(staged, path)
+  } catch (error) {
+    if (isUnsupported(error)) return moveIfFree(staged, path, destination)
+    if (codeOf(error) !== 'EEXIST') throw error
+    if (!(await isOneFile(staged, path, destination))) throw taken(destination)
+  }
+}
+
+/**
+ * Gives a staged file its name, in place of what may be there: readers see the old file or the new one, never neither.
+ * The staged name stays, as with {@link publishNew}.
+ *
+ * @throws BitsError `destination-is-directory`.
+ */
+export async function publishOver(
+  staged: string,
+  path: string,
+  destination: string,
+  makeLink: Link = link,
+): Promise<void> {
+  const second = secondName(staged)
+  try {
+    await makeLink(staged, second)
+  } catch (error) {
+    if (isUnsupported(error)) return moveOver(staged, path, destination)
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+  try {
+    await moveOver(second, path, destination)
+  } finally {
+    // Renaming one name of a file to another of its names leaves both; and a failure leaves the first.
+    await rm(second, { force: true })
+  }
+}
+
+/** The name a staged file has for the moment before it replaces another; a crash may leave it behind. */
+export const secondName = (staged: string): string => `${staged}.new`
+
+/** Forces a directory's entries to the disk; Windows has no such call and needs none. */
+export async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  await syncFile(path)
+}
+
+/** Forces a file's bytes to the disk. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function moveOver(from: string, path: string, destination: string): Promise<void> {
+  try {
+    await rename(from, path)
+  } catch (error) {
+    const facts = await lstat(path).catch(() => undefined)
+    throw facts?.isDirectory() ? isDirectory(destination) : error
+  }
+}
+
+/** Moves waiting for their turn, by directory: file systems without links have no single step for "unless taken". */
+const moves = new Map<string, Promise<void>>()
+
+function moveIfFree(staged: string, path: string, destination: string): Promise<void> {
+  const directory = dirname(path)
+  const before = moves.get(directory) ?? Promise.resolve()
+  const move = before.then(async () => {
+    const facts = await lstat(path).catch(() => undefined)
+    if (facts?.isDirectory()) throw isDirectory(destination)
+    if (facts) throw taken(destination)
+    await rename(staged, path)
+  })
+  const settled = move.catch(() => {})
+  moves.set(directory, settled)
+  void settled.then(() => {
+    if (moves.get(directory) === settled) moves.delete(directory)
+  })
+  return move
+}
+
+async function isOneFile(staged: string, path: string, destination: string): Promise<boolean> {
+  const [mine, there] = await Promise.all([lstat(staged, { bigint: true }), lstat(path, { bigint: true })])
+  if (there.isDirectory()) throw isDirectory(destination)
+  return mine.ino === there.ino && mine.dev === there.dev
+}
+
+const taken = (destination: string): BitsError =>
+  new BitsError(
+    'destination-taken',
+    `Something appeared at "${destination}" while the upload was on its way.`,
+  )
+
+const isUnsupported = (error: unknown): boolean => NO_LINKS.has(codeOf(error) ?? '')
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
