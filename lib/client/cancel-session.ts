@@ -1,0 +1,43 @@
+import { BitsClientError } from './client-error.js'
+import type { Line } from './exchange.js'
+import type { CommonHeaders } from './packet-headers.js'
+import { reactionTo } from './retry.js'
+import { sendPacket } from './send-packet.js'
+import { sleep } from './sleep.js'
+
+const ATTEMPTS = 3
+/** Milliseconds: who cancels does not want to wait. */
+const TIMEOUT = 5000
+const DELAY = 250
+
+/**
+ * Sends Cancel-Session, a few times if need be (Win32 ack-for-cancel-session). A session that the server does not know
+ * is cancelled enough.
+ *
+ * @throws BitsClientError when the server refuses, or cannot be told within some seconds.
+ */
+export async function cancelSession(
+  line: Line,
+  url: URL,
+  sessionId: string,
+  common: CommonHeaders,
+): Promise<void> {
+  const { signal: _aborted, ...rest } = line
+  const quick: Line = {
+    ...rest,
+    sendTimeout: Math.min(TIMEOUT, line.sendTimeout),
+    responseTimeout: Math.min(TIMEOUT, line.responseTimeout),
+  }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await sendPacket(quick, url, { type: 'Cancel-Session', sessionId, length: 0 }, common)
+      return
+    } catch (error) {
+      if (!(error instanceof BitsClientError)) throw error
+      const gone = !error.fatal && reactionTo(error) === 'give-up'
+      if (gone) return
+      if (error.fatal || attempt === ATTEMPTS) throw error
+      await sleep(DELAY * attempt, undefined)
+    }
+  }
+}

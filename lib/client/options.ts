@@ -1,0 +1,119 @@
+import type { Agent } from 'node:http'
+import type { ConnectionOptions } from 'node:tls'
+import type { BitsClientError } from './client-error.js'
+
+/** How the client meets a TLS server: `node:tls` options. */
+export type TlsOptions = Pick<
+  ConnectionOptions,
+  | 'ca'
+  | 'cert'
+  | 'key'
+  | 'passphrase'
+  | 'pfx'
+  | 'ciphers'
+  | 'minVersion'
+  | 'maxVersion'
+  | 'rejectUnauthorized'
+  | 'checkServerIdentity'
+  | 'servername'
+>
+
+/** Bytes. */
+export interface UploadProgress {
+  /** Handed to the connection. Falls back to `acknowledged` when a fragment has to be sent again. */
+  readonly sent: number
+  /** What the server says it has. */
+  readonly acknowledged: number
+  /** Size of the file. */
+  readonly total: number
+}
+
+/** A failure that the upload may survive. */
+export interface UploadFailure {
+  readonly error: BitsClientError
+  /** Failures in a row without progress, this one included. */
+  readonly failures: number
+  /** Milliseconds until the next try; absent when there will be none. */
+  readonly delay: number | undefined
+}
+
+/** What another process needs to go on with an upload; plain data for `JSON.stringify`. Keep it as private as the session id. */
+export interface UploadState {
+  readonly sessionId: string
+  /** Bytes acknowledged. A hint: the server's own count is asked and followed. */
+  readonly offset: number
+  /** Size of the file in bytes, and time of its last change in milliseconds: another file must not be mixed in. */
+  readonly size: number
+  readonly modified: number
+  readonly hostId?: string
+  /** Seconds. */
+  readonly hostIdFallbackTimeout?: number
+  /** Where the reply is, once the whole file is acknowledged. */
+  readonly replyUrl?: string
+}
+
+/** Options of `uploadFile()` and `UploadJob`. All are optional. */
+export interface UploadOptions {
+  /**
+   * Largest fragment in bytes, 5,120 (5 KB) to 13,631,488 (13 MB). Default: 4,194,304 (4 MiB). The client sends smaller
+   * ones after a 413 and, for a while, after a broken connection.
+   */
+  fragmentSize?: number
+  /** Sent with every request, `Authorization` for example; to another origin that holds the reply they are not. */
+  headers?: Record<string, string>
+  /** Default: `Microsoft BITS/7.8`, as Windows 10 and 11 say. */
+  userAgent?: string
+  /** Default: an agent of the upload's own, with one kept-alive connection, destroyed at the end. Yours is left alone. */
+  agent?: Agent
+  /** Certificates and the like for `https:`. Default: Node's. */
+  tls?: TlsOptions
+  /** Stops the upload, which then rejects with the signal's reason. See {@link cancelOnAbort}. */
+  signal?: AbortSignal
+  /**
+   * Tell the server to drop the session when {@link signal} aborts, as far as it can be told within a few seconds.
+   * Default: true. With false the session stays, and {@link resume} can go on with it.
+   */
+  cancelOnAbort?: boolean
+  /** Go on with an earlier upload of this very file, from a state that {@link onState} told. */
+  resume?: UploadState
+  /** Told of every piece handed to the connection and of every Ack. */
+  onProgress?(progress: UploadProgress): void
+  /** Told of each new state worth keeping for {@link resume}: after Create-Session and after every fragment. */
+  onState?(state: UploadState): void
+  /** Told of every failure before anything is done about it. */
+  onFailure?(failure: UploadFailure): void
+  /** How many failures in a row, without progress between them, to bear with. Default: 10. `Infinity` is allowed. */
+  retries?: number
+  /**
+   * How many times in a row to start from the beginning because the server does not know the session, without getting
+   * further than before. Default: 3.
+   */
+  restarts?: number
+  /** Milliseconds before the first retry; each further one doubles it, less a random part of up to half. Default: 1,000. */
+  minRetryDelay?: number
+  /** Milliseconds; no delay is longer. Default: 60,000. */
+  maxRetryDelay?: number
+  /** Milliseconds in which a connection must be made, and then take each piece of a request. Default: 120,000. */
+  sendTimeout?: number
+  /**
+   * Milliseconds to wait for an Ack, and for each piece of a reply. Default: 300,000: the Ack of the last fragment waits
+   * for the server application.
+   */
+  responseTimeout?: number
+  /** Where to write the server application's reply, if there is one. Default: into memory, as `reply` of the result. */
+  replyTo?: string
+  /** Largest reply in bytes. Default: 1,048,576 (1 MiB), as for Windows' GetReplyData; none with {@link replyTo}. */
+  maxReplySize?: number
+}
+
+/** A finished upload. */
+export interface UploadResult {
+  /** Id of the session that carried the file; a restart gives a new one. */
+  readonly sessionId: string
+  /** Size of the file. */
+  readonly bytes: number
+  /** Where the reply was, if the server application gave one. */
+  readonly replyUrl?: string
+  /** The reply, unless `replyTo` was given. */
+  readonly reply?: Buffer
+}

@@ -1,0 +1,132 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { HEADER } from '../protocol/headers.js'
+import { MAX_FRAGMENT, MIN_FRAGMENT } from './fragment-size.js'
+import type { UploadOptions } from './options.js'
+import type { CommonHeaders } from './packet-headers.js'
+
+/** Options with their defaults. */
+export interface Settings extends Readonly<UploadOptions> {
+  readonly fragmentSize: number
+  readonly cancelOnAbort: boolean
+  readonly retries: number
+  readonly restarts: number
+  readonly minRetryDelay: number
+  readonly maxRetryDelay: number
+  readonly sendTimeout: number
+  readonly responseTimeout: number
+  readonly maxReplySize: number
+  /** Destination, without user name and password. */
+  readonly url: URL
+  readonly common: CommonHeaders
+}
+
+const MAX_TIMER = 2 ** 31 - 1
+
+/** Checks options and fills in the defaults. @throws TypeError or RangeError with a sentence that names the option. */
+export function settingsOf(destination: string | URL, options: UploadOptions): Settings {
+  const url = parseUrl(destination)
+  const authorization = basicAuthorization(url)
+  url.username = ''
+  url.password = ''
+  url.hash = ''
+  const headers = checkedHeaders(options.headers ?? {})
+  const given = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
+  const userAgent = options.userAgent ?? 'Microsoft BITS/7.8'
+  validateHeaderValue('User-Agent', userAgent)
+  return {
+    ...options,
+    url,
+    common: {
+      userAgent,
+      custom: authorization && !given ? { ...headers, Authorization: authorization } : headers,
+    },
+    cancelOnAbort: options.cancelOnAbort ?? true,
+    fragmentSize: within('fragmentSize', options.fragmentSize ?? 4 * 1024 * 1024, MIN_FRAGMENT, MAX_FRAGMENT),
+    retries: within('retries', options.retries ?? 10, 0, Infinity),
+    restarts: within('restarts', options.restarts ?? 3, 0, Infinity),
+    minRetryDelay: within('minRetryDelay', options.minRetryDelay ?? 1000, 0, MAX_TIMER),
+    maxRetryDelay: within('maxRetryDelay', options.maxRetryDelay ?? 60_000, 0, MAX_TIMER),
+    sendTimeout: within('sendTimeout', options.sendTimeout ?? 120_000, 1, MAX_TIMER),
+    responseTimeout: within('responseTimeout', options.responseTimeout ?? 300_000, 1, MAX_TIMER),
+    maxReplySize: within(
+      'maxReplySize',
+      options.maxReplySize ?? (options.replyTo === undefined ? 1024 * 1024 : Infinity),
+      0,
+      Infinity,
+    ),
+    ...(options.resume && { resume: checkedState(options.resume) }),
+  }
+}
+
+function parseUrl(destination: string | URL): URL {
+  // Node's own error would carry the URL, and the password in it.
+  if (!URL.canParse(String(destination))) throw new TypeError('The destination is not a URL.')
+  const url = new URL(String(destination))
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new TypeError(
+      `The destination's scheme is "${url.protocol}"; BITS uploads go to "http:" or "https:".`,
+    )
+  }
+  return url
+}
+
+function basicAuthorization({ username, password }: URL): string | undefined {
+  if (username === '' && password === '') return undefined
+  try {
+    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+    return `Basic ${Buffer.from(credentials).toString('base64')}`
+  } catch {
+    // The cause would not say more, but might show the password.
+    throw new TypeError('The user name or password in the URL is not percent-encoded UTF-8.')
+  }
+}
+
+const RESERVED = new Set(
+  [
+    ...Object.values(HEADER),
+    'Accept-Encoding',
+    'Range',
+    'Host',
+    'Content-Length',
+    'Content-Encoding',
+    'Transfer-Encoding',
+    'Connection',
+    'Expect',
+  ].map((name) => name.toLowerCase()),
+)
+
+function checkedHeaders(headers: Record<string, string>): Record<string, string> {
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+    if (RESERVED.has(name.toLowerCase())) {
+      throw new TypeError(`headers has "${name}", which the protocol itself uses; leave it out.`)
+    }
+  }
+  return headers
+}
+
+function checkedState(state: NonNullable<UploadOptions['resume']>): NonNullable<UploadOptions['resume']> {
+  if (typeof state.sessionId !== 'string' || state.sessionId === '') {
+    throw new TypeError('resume has no sessionId; give a state that onState told.')
+  }
+  validateHeaderValue(HEADER.sessionId, state.sessionId)
+  within('resume.size', state.size, 0, Number.MAX_SAFE_INTEGER)
+  within('resume.offset', state.offset, 0, state.size)
+  return state
+}
+
+function within(name: string, value: number, min: number, max: number): number {
+  if (
+    typeof value === 'number' &&
+    value >= min &&
+    value <= max &&
+    (Number.isInteger(value) || value === max)
+  ) {
+    return value
+  }
+  const most = max === Infinity ? 'or more' : `to ${max.toLocaleString('en')}`
+  throw new RangeError(
+    `${name} is ${String(value)}; give a whole number of ${min.toLocaleString('en')} ${most}.`,
+  )
+}

@@ -1,0 +1,143 @@
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { basename } from 'node:path'
+import { cancelSession } from './cancel-session.js'
+import { BitsClientError } from './client-error.js'
+import type { Line } from './exchange.js'
+import { FileChangedError, LocalFile } from './local-file.js'
+import type { UploadOptions, UploadResult, UploadState } from './options.js'
+import { contentNameOf } from './packet-headers.js'
+import { Patience } from './patience.js'
+import { Reporter } from './reporter.js'
+import { runSteps } from './run-steps.js'
+import { type Settings, settingsOf } from './settings.js'
+import { UploadHost } from './upload-host.js'
+import { UploadReply } from './upload-reply.js'
+import { UploadSession } from './upload-session.js'
+
+/**
+ * One upload of one file, with its state at hand: what `uploadFile()` is made of.
+ *
+ * @example
+ * const job = new UploadJob('logs.zip', 'https://example.org/uploads/logs.zip')
+ * await job.run()
+ */
+export class UploadJob {
+  readonly #path: string
+  readonly #settings: Settings
+  #running = false
+  #state: UploadState | undefined
+
+  /**
+   * @param path local file.
+   * @param url destination: the file's URL on the server. A user name and password in it become Basic credentials.
+   * @throws TypeError or RangeError for options that make no sense.
+   */
+  constructor(path: string, url: string | URL, options: UploadOptions = {}) {
+    this.#path = path
+    this.#settings = settingsOf(url, options)
+    this.#state = this.#settings.resume
+  }
+
+  /** What {@link UploadOptions.resume} takes to go on later. Undefined while there is no session, and after success. */
+  get state(): UploadState | undefined {
+    return this.#state
+  }
+
+  /**
+   * Uploads the file; after a failure it may be called again, and goes on from {@link state}.
+   *
+   * @throws BitsClientError, or the reason of `signal`.
+   */
+  async run(): Promise<UploadResult> {
+    const { signal, cancelOnAbort } = this.#settings
+    try {
+      return await this.#alone((line) => this.#upload(line))
+    } catch (error) {
+      const useless = error instanceof FileChangedError && this.#state !== this.#settings.resume
+      if (signal?.aborted ? cancelOnAbort : useless) await this.#tryToCancel()
+      throw signal?.aborted ? signal.reason : error
+    }
+  }
+
+  /**
+   * Tells the server to drop the session of a job that is not running; without a session there is nothing to do. A file
+   * that was uploaded to its end stays.
+   *
+   * @throws BitsClientError when the server refuses, or cannot be told within some seconds.
+   */
+  async cancel(): Promise<void> {
+    const state = this.#state
+    if (!state) return
+    const { url, common } = this.#settings
+    const host = new UploadHost(url, state)
+    await this.#alone((line) => cancelSession(line, host.url, state.sessionId, common))
+    this.#state = undefined
+  }
+
+  async #upload(line: Line): Promise<UploadResult> {
+    line.signal?.throwIfAborted()
+    const state = this.#state
+    const settings: Settings = state ? { ...this.#settings, resume: state } : this.#settings
+    const file = await LocalFile.open(this.#path)
+    const reply = new UploadReply(settings)
+    try {
+      if (state) await file.assertUnchanged(state.size, state.modified)
+      const tools = {
+        settings,
+        file,
+        line,
+        reply,
+        host: new UploadHost(settings.url, state),
+        patience: new Patience(settings, state?.offset ?? 0),
+        reporter: new Reporter({ ...settings, onState: (news) => this.#keep(news) }),
+        contentName: contentNameOf(basename(this.#path)),
+      }
+      const session = new UploadSession(tools)
+      await runSteps(session, tools).finally(() => {
+        this.#state = session.state
+      })
+      this.#state = undefined
+      return session.result()
+    } finally {
+      await reply.close()
+      await file.close()
+    }
+  }
+
+  #keep(state: UploadState): void {
+    this.#state = state
+    this.#settings.onState?.(state)
+  }
+
+  /** The caller is about to hear of the error that led here; this one goes to `onFailure`. */
+  async #tryToCancel(): Promise<void> {
+    try {
+      await this.cancel()
+    } catch (error) {
+      if (!(error instanceof BitsClientError)) throw error
+      this.#settings.onFailure?.({ error, failures: 1, delay: undefined })
+    }
+  }
+
+  /** Runs one thing at a time, with a connection that ends with it. */
+  async #alone<T>(use: (line: Line) => Promise<T>): Promise<T> {
+    if (this.#running) throw new Error('This upload is running; to stop it, abort its signal.')
+    this.#running = true
+    const { agent: given, url, tls, signal, sendTimeout, responseTimeout } = this.#settings
+    const Agent = url.protocol === 'https:' ? HttpsAgent : HttpAgent
+    const agent = given ?? new Agent({ keepAlive: true, maxSockets: 1 })
+    try {
+      return await use({
+        agent,
+        sendTimeout,
+        responseTimeout,
+        ...(tls && { tls }),
+        ...(signal && { signal }),
+      })
+    } finally {
+      this.#running = false
+      if (!given) agent.destroy()
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import type { AckFields } from './ack.js'
+import { BitsClientError } from './client-error.js'
+import { FragmentSize } from './fragment-size.js'
+import type { UploadResult, UploadState } from './options.js'
+import type { OutgoingPacket } from './packet-headers.js'
+import { reactionTo } from './retry.js'
+import { sendFragment } from './send-fragment.js'
+import { sendPacket } from './send-packet.js'
+import { sleep } from './sleep.js'
+import type { Tools } from './upload-tools.js'
+
+/** The states of MC-BUP 3.1.1.2 that send something. */
+export type Step = 'create' | 'ping' | 'fragment' | 'reply' | 'close'
+
+/** One session on the server, step by step. Each step sends one packet and returns the next step, or `done`. */
+export class UploadSession {
+  readonly #tools: Tools
+  readonly #size: FragmentSize
+  #id: string | undefined
+  #offset = 0
+  #replyUrl: string | undefined
+  /** A Close-Session went out and nobody knows whether it arrived. */
+  #closeUnanswered = false
+
+  constructor(tools: Tools) {
+    const { resume, fragmentSize } = tools.settings
+    this.#tools = tools
+    this.#size = new FragmentSize(fragmentSize)
+    if (!resume) return
+    this.#id = resume.sessionId
+    this.#offset = resume.offset
+    this.#replyUrl = resume.replyUrl
+  }
+
+  /** Undefined before Create-Session. */
+  get state(): UploadState | undefined {
+    const { file, host } = this.#tools
+    if (this.#id === undefined) return undefined
+    return {
+      sessionId: this.#id,
+      offset: this.#offset,
+      size: file.size,
+      modified: file.modified,
+      ...(host.hostId !== undefined && { hostId: host.hostId }),
+      ...(host.fallbackTimeout !== undefined && { hostIdFallbackTimeout: host.fallbackTimeout }),
+      ...(this.#replyUrl !== undefined && { replyUrl: this.#replyUrl }),
+    }
+  }
+
+  result(): UploadResult {
+    const { file, reply } = this.#tools
+    return {
+      sessionId: this.#id ?? '',
+      bytes: file.size,
+      ...(reply.url && { replyUrl: reply.url.href }),
+      ...(reply.content && { reply: reply.content }),
+    }
+  }
+
+  perform(step: Step): Promise<Step | 'done'> {
+    const steps = {
+      create: () => this.#create(),
+      ping: () => this.#ping(),
+      fragment: () => this.#fragment(),
+      reply: () => this.#fetchReply(),
+      close: () => this.#close(),
+    }
+    return steps[step]()
+  }
+
+  /** The server does not know this session: the next one starts at 0. */
+  async forget(): Promise<void> {
+    this.#id = undefined
+    this.#offset = 0
+    this.#replyUrl = undefined
+    this.#closeUnanswered = false
+    await this.#tools.reply.forget()
+  }
+
+  #next(): Step {
+    if (this.#id === undefined) return 'create'
+    if (this.#offset < this.#tools.file.size) return 'fragment'
+    return this.#replyUrl !== undefined && !this.#tools.reply.fetched ? 'reply' : 'close'
+  }
+
+  async #create(): Promise<Step> {
+    const { sessionId, hostId, hostIdFallbackTimeout } = await this.#send({
+      type: 'Create-Session',
+      length: 0,
+    })
+    this.#id = sessionId
+    if (hostId !== undefined && !this.#tools.host.adopt(hostId, hostIdFallbackTimeout)) {
+      throw new BitsClientError('BITS-Host-Id is not a host.', { packet: 'Create-Session', fatal: true })
+    }
+    this.#report()
+    // The other host has to answer before anything else is sent to it (MC-BUP 2.2.4).
+    return hostId === undefined ? this.#next() : 'ping'
+  }
+
+  async #ping(): Promise<Step> {
+    await this.#send({ type: 'Ping', length: 0 })
+    return this.#next()
+  }
+
+  async #fragment(): Promise<Step> {
+    const ack = await sendFragment(this.#tools, this.#size, this.#id, this.#offset)
+    this.#tools.host.reached()
+    return this.#adopt(ack)
+  }
+
+  /** Whatever number the server names, lower or higher, with 200 or with 416, is the next byte (MC-BUP 3.1.5.1.4). */
+  async #adopt({ offset = 0, replyUrl }: AckFields): Promise<Step> {
+    const { file, patience, settings } = this.#tools
+    if (offset > file.size) {
+      const message = `The server claims ${offset} bytes of a file of ${file.size}.`
+      throw new BitsClientError(message, { packet: 'Fragment', fatal: true })
+    }
+    const delay = patience.moved(this.#offset, offset)
+    this.#offset = offset
+    if (offset === file.size) this.#replyUrl = replyUrl
+    this.#report()
+    await sleep(delay, settings.signal)
+    return this.#next()
+  }
+
+  async #fetchReply(): Promise<Step> {
+    const { reply, line } = this.#tools
+    await reply.fetch(this.#replyUrl ?? '', line)
+    return this.#next()
+  }
+
+  async #close(): Promise<'done'> {
+    const { file } = this.#tools
+    // Fragments have shown it already, unless there was none (D16).
+    if (file.size === 0) await file.assertUnchanged()
+    try {
+      await this.#send({ type: 'Close-Session', sessionId: this.#id, length: 0 })
+    } catch (error) {
+      if (!(error instanceof BitsClientError)) throw error
+      // An earlier Close did arrive (D10); to start anew would be to upload the file twice.
+      const closedBefore = this.#closeUnanswered && reactionTo(error) === 'restart'
+      this.#closeUnanswered ||= error.status === undefined
+      if (!closedBefore) throw error
+    }
+    return 'done'
+  }
+
+  #send(packet: OutgoingPacket): Promise<AckFields> {
+    const { line, host, settings, contentName } = this.#tools
+    const named = packet.type === 'Ping' ? packet : { ...packet, contentName }
+    return sendPacket(line, host.url, named, settings.common)
+  }
+
+  #report(): void {
+    const { reporter, file } = this.#tools
+    reporter.progress({ sent: this.#offset, acknowledged: this.#offset, total: file.size })
+    if (this.state) reporter.state(this.state)
+  }
+}
