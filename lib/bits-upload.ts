@@ -6,6 +6,7 @@ import { announceTo } from './announce.js'
 import { BitsError } from './errors.js'
 import { acceptBitsPostEverywhere } from './http/accept-bits-post.js'
 import { answer } from './http/answer.js'
+import { logPacket } from './http/packet-log.js'
 import { errorAck, sendAck } from './http/send-ack.js'
 import { readOptions } from './options.js'
 import { HEADER } from './protocol/headers.js'
@@ -48,6 +49,7 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
 
   const handler: RequestHandler = (req, res, next) => {
     if (!isBitsPacket(req, settings.acceptPost)) return next()
+    logPacket(req, res)
     const done = (closed ? refuse(req, res) : serve(req, res, service)).finally(() => running.delete(done))
     running.add(done)
   }

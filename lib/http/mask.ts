@@ -1,0 +1,79 @@
+/** `<12>`: a secret's length, which tells a lot about what it was, and nothing of it. */
+export const lengthOnly = (text: string): string => `<${text.length}>`
+
+const GUID = /^(\{?)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\}?)$/i
+const ESCAPED_GUID = /^%7b[0-9a-f-]{36}%7d$/i
+/** Names of the protocol's own, which are nobody's secret. */
+const PROTOCOL_NAMES = new Set([
+  'bits-sessions',
+  'replies',
+  'requests',
+  'responsefile.bin',
+  'requestfile.bin',
+])
+/** Of a file name only what tells its kind. */
+const EXTENSION = /\.[a-z][a-z0-9]{0,4}$/i
+/** Session ids whose number is remembered: more than one log will ever be read for. */
+const MAX_SESSIONS = 10_000
+
+const sessions = new Map<string, number>()
+
+/**
+ * A session id by its number in this log: who knows the id can go on with the upload. Braces stay as they were, and so
+ * does the case: `{SESSION-1}` and `{session-1}` are one session, spelled in two ways.
+ */
+export function maskSessionId(id: string): string {
+  const [, open = '', guid = '', close = ''] = GUID.exec(id) ?? []
+  if (guid === '') return lengthOnly(id)
+  const name = `SESSION-${numberOf(guid.toUpperCase())}`
+  if (guid === guid.toUpperCase()) return open + name + close
+  return open + (guid === guid.toLowerCase() ? name.toLowerCase() : name.replace('ESSION', 'ession')) + close
+}
+
+function numberOf(guid: string): number {
+  const known = sessions.get(guid)
+  if (known !== undefined) return known
+  if (sessions.size >= MAX_SESSIONS) sessions.clear()
+  sessions.set(guid, sessions.size + 1)
+  return sessions.size
+}
+
+/** A file name whose length, percent-escapes and extension can be seen: `%xx` is an escape, `?` no ASCII, `x` the rest. */
+export function maskName(name: string): string {
+  if (PROTOCOL_NAMES.has(name.toLowerCase()) || name === '.' || name === '..') return name
+  if (GUID.test(name)) return maskSessionId(name)
+  if (ESCAPED_GUID.test(name)) return `%7b${maskSessionId(name.slice(3, -3))}%7d`
+  const extension = EXTENSION.exec(name)?.[0] ?? ''
+  const stem = extension === '' ? name : name.slice(0, -extension.length)
+  return stem.replace(/%[0-9a-f]{2}|./gis, hide) + extension
+}
+
+function hide(character: string): string {
+  if (character.length === 3) return '%xx'
+  return character >= '\u0080' ? '?' : 'x'
+}
+
+/** A URL, absolute or not, of which scheme, port, form of the path and names of the query's parameters can be seen. */
+export function maskUrl(url: string): string {
+  const [, scheme, authority = '', path = '', query, hash] =
+    /^(?:(https?:)?\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is.exec(url) ?? []
+  const origin =
+    authority === '' && scheme === undefined ? '' : `${scheme ?? ''}//${maskAuthority(authority)}`
+  const names = path.replace(/[^/\\]+/g, maskName)
+  const parameters = query === undefined ? '' : `?${query.replace(/[^&;]+/g, maskParameter)}`
+  return origin + names + parameters + (hash === undefined ? '' : `#${lengthOnly(hash)}`)
+}
+
+function maskParameter(parameter: string): string {
+  const equals = parameter.indexOf('=')
+  const name = parameter.slice(0, Math.max(equals, 0))
+  const shown = /^[\w.-]{1,32}$/.test(name) ? name : lengthOnly(name)
+  return equals < 0 ? lengthOnly(parameter) : `${shown}=${lengthOnly(parameter.slice(equals + 1))}`
+}
+
+/** `user:password@host:port` of which the port can be seen. */
+export function maskAuthority(authority: string): string {
+  const at = authority.lastIndexOf('@')
+  const port = /:\d{1,5}$/.exec(authority)?.[0] ?? ''
+  return `${at < 0 ? '' : '<user>@'}<host>${port}`
+}

@@ -1,0 +1,189 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { format } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import createDebug from 'debug'
+import { BitsError, MemoryStorage } from 'express-bits-upload'
+import { maskName, maskSessionId, maskUrl } from '../lib/http/mask.js'
+import { maskHeader } from '../lib/http/mask-header.js'
+import { PROTOCOL, packet, RawConnection } from './support/raw.js'
+import { type Running, serve } from './support/serve.js'
+
+const SECRETS = [
+  'S3CRET-user',
+  'S3CRET-password',
+  'S3CRET-cookie',
+  'S3CRET-token',
+  'S3CRET-query',
+  'S3CRET-bare-query',
+  'S3CRET-header',
+  'S3CRET-folder',
+  'S3CRET-file',
+  'S3CRET-name',
+  'S3CRET-agent',
+  'S3CRET-accept',
+  'S3CRET-realm',
+  's3cret.example',
+]
+const PATH = '/uploads/S3CRET-folder/S3CRET-file.xml?sig=S3CRET-query&S3CRET-bare-query'
+const CREDENTIALS = Buffer.from('S3CRET-user:S3CRET-password').toString('base64')
+const HEADERS = {
+  Accept: 'S3CRET-accept/plain',
+  'User-Agent': 'Microsoft BITS/7.8 (S3CRET-agent)',
+  Host: 's3cret.example:8080',
+  Authorization: `Basic ${CREDENTIALS}`,
+  'Proxy-Authorization': 'Bearer S3CRET-token',
+  Cookie: 'sid=S3CRET-cookie',
+  'X-Api-Key': 'S3CRET-header',
+  'Content-Name': 'S3CRET-name.xml',
+  'X-Forwarded-Host': 's3cret.example',
+}
+
+let lines: string[]
+let running: Running | undefined
+
+beforeEach(() => {
+  lines = []
+  createDebug.log = (...args: unknown[]) => void lines.push(format(...args))
+  createDebug.enable('express-bits-upload:packets')
+})
+
+afterEach(async () => {
+  createDebug.disable()
+  await running?.stop()
+  running = undefined
+})
+
+/** The log once it has this many Acks: they are noted when the response is out, which the client may see first. */
+async function logWith(acks: number): Promise<string> {
+  while ((lines.join('\n').match(/^< (?:HTTP|no Ack)/gm) ?? []).length < acks) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  return lines.join('\n')
+}
+
+describe('the packet log', () => {
+  test('shows an upload with secrets in every place, and none of them', async () => {
+    running = await serve({
+      storage: new MemoryStorage(),
+      authorize: (req) => {
+        if (req.get('authorization')) return true
+        throw new BitsError(
+          { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="S3CRET-realm"' } },
+          '',
+        )
+      },
+    })
+    const connection = await RawConnection.open(running.port)
+    const send = async (type: string, extra: Record<string, string | undefined> = {}, body?: Buffer) => {
+      connection.write(packet(type, PATH, { ...HEADERS, ...extra }, body))
+      return connection.ack()
+    }
+    expect((await send('Ping', { Authorization: undefined })).status).toBe(401)
+    const created = await send('Create-Session', { 'BITS-Supported-Protocols': PROTOCOL })
+    const id = created.header('BITS-Session-Id') ?? ''
+    const body = Buffer.from('S3CRET-body')
+    const ack = await send('Fragment', { 'BITS-Session-Id': id, 'Content-Range': 'bytes 0-10/11' }, body)
+    expect(ack.status).toBe(200)
+    expect((await send('Close-Session', { 'BITS-Session-Id': id.toLowerCase() })).status).toBe(200)
+    connection.end()
+
+    const log = await logWith(4)
+    for (const secret of [...SECRETS, CREDENTIALS, id, id.slice(1, -1)]) {
+      expect(log.toLowerCase()).not.toContain(secret.toLowerCase())
+    }
+    expect(log).not.toMatch(/s3cret/i)
+    expect(log).toContain('> BITS_POST /xxxxxxx/xxxxxxxxxxxxx/xxxxxxxxxxx.xml?sig=<12>&<17> HTTP/1.1')
+    expect(log).toMatch(/^> Authorization: Basic <\d+>$/m)
+    expect(log).toContain('> X-Api-Key: <13>')
+    expect(log).toContain('> Host: <host>:8080')
+    expect(log).toContain('> User-Agent: Microsoft BITS/7.8 <14>')
+    expect(log).toContain('> Content-Range: bytes 0-10/11')
+    expect(log).toMatch(/^< HTTP\/1.1 401$/m)
+    expect(log).toMatch(/^< WWW-Authenticate: Basic <\d+>$/m)
+    expect(log).toContain('< BITS-Received-Content-Range: 11')
+    expect(log).toMatch(/connection \d+, packet 3, at \d+ ms, after \d+ ms, body: 11 bytes/)
+    // One session under one name, in the spelling of each packet.
+    const number = /^< BITS-Session-Id: \{SESSION-(\d+)\}$/m.exec(log)?.[1]
+    expect(log).toContain(`> BITS-Session-Id: {session-${number}}`)
+  })
+
+  test('keeps the order of the headers on the wire', async () => {
+    running = await serve({ storage: new MemoryStorage() })
+    const connection = await RawConnection.open(running.port)
+    connection.write(packet('Ping', '/uploads/a'))
+    await connection.ack()
+    const log = await logWith(1)
+    const names = [...log.matchAll(/^> ([\w-]+): /gm)].map(([, name]) => name)
+    expect(names).toEqual([
+      'Accept',
+      'BITS-Packet-Type',
+      'User-Agent',
+      'Host',
+      'Content-Length',
+      'Connection',
+    ])
+  })
+
+  test('says so when a connection broke in the middle of a body', async () => {
+    running = await serve({ storage: new MemoryStorage() })
+    const connection = await RawConnection.open(running.port)
+    connection.write(packet('Create-Session', '/uploads/a', { 'BITS-Supported-Protocols': PROTOCOL }))
+    const id = (await connection.ack()).header('BITS-Session-Id') ?? ''
+    const extra = { 'BITS-Session-Id': id, 'Content-Range': 'bytes 0-99/100', 'Content-Length': 100 }
+    connection.write(packet('Fragment', '/uploads/a', extra, Buffer.alloc(10)))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    connection.reset()
+    const log = await logWith(2)
+    expect(log).toMatch(/body: at least \d+ bytes of 100, then the connection broke/)
+    expect(log).toContain('< no Ack')
+  })
+
+  test('is silent unless it is asked for', async () => {
+    createDebug.disable()
+    running = await serve({ storage: new MemoryStorage() })
+    const connection = await RawConnection.open(running.port)
+    connection.write(packet('Ping', '/uploads/a'))
+    await connection.ack()
+    expect(lines).toEqual([])
+  })
+
+  test('leaves requests alone that are not BITS', async () => {
+    running = await serve({ storage: new MemoryStorage() })
+    const get = request(`${running.origin}/uploads/a`).end()
+    await once(get, 'response')
+    get.destroy()
+    expect(lines).toEqual([])
+  })
+})
+
+describe('what is masked', () => {
+  test.each([
+    ['/a.txt', '/x.txt'],
+    ['/logs/%C3%84rger.tar.gz', '/xxxx/%xx%xxxxxxxxxx.gz'],
+    ['/\u00c3\u0084', '/??'],
+    ['http://user:pass@host.example:81/a', 'http://<user>@<host>:81/x'],
+    ['/a?k=v;w=xyz&long', '/x?k=<1>;w=<3>&<4>'],
+    ['/a#frag', '/x#<4>'],
+    ['/a/../b', '/x/../x'],
+    ['/eyJh.eyJz.SflKxwRJSMeKKF2QT4fw', '/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'],
+  ])('%s is shown as %s', (url, shown) => {
+    expect(maskUrl(url)).toBe(shown)
+  })
+
+  test('a reply URL keeps the names that are the protocol’s own', () => {
+    const id = '{A0FF5911-4144-45B3-BF27-27AFC8EC8A67}'
+    const name = maskSessionId(id)
+    expect(maskHeader('BITS-Reply-URL', `BITS-Sessions\\Replies\\${id}\\responsefile.bin`)).toBe(
+      `BITS-Sessions\\Replies\\${name}\\responsefile.bin`,
+    )
+    expect(maskName('%7BA0FF5911-4144-45B3-BF27-27AFC8EC8A67%7D')).toBe(`%7b${name.slice(1, -1)}%7d`)
+  })
+
+  test('a harmless header with a value it should not have is masked too', () => {
+    expect(maskHeader('Content-Length', '12')).toBe('12')
+    expect(maskHeader('Content-Length', 'S3CRET')).toBe('<6>')
+    expect(maskHeader('__proto__', 'S3CRET')).toBe('<6>')
+    expect(maskHeader('BITS-Session-Id', 'S3CRET')).toBe('<6>')
+  })
+})
