@@ -1,5 +1,6 @@
 import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { types } from 'node:util'
 import { BitsClientError, type RequestKind } from './client-error.js'
 import type { TlsOptions } from './options.js'
 
@@ -50,7 +51,9 @@ export async function exchange<T>(line: Line, outgoing: OutgoingRequest, read: R
     void send(request, outgoing, watch, line.responseTimeout)
     response = await answer
     return await read(response, () => watch.refresh())
-  } catch (error) {
+  } catch (thrown) {
+    // Once an answer has begun, a time-out shows only as a broken connection.
+    const error = watch.expired ?? thrown
     throw error instanceof BitsClientError ? error : noAnswer(outgoing.kind, url, error)
   } finally {
     watch.end()
@@ -83,7 +86,7 @@ async function send(
     }
     request.end(() => watch.start('answer', responseTimeout))
   } catch (error) {
-    request.destroy(error instanceof Error ? error : new Error(String(error)))
+    request.destroy(types.isNativeError(error) ? error : new Error(String(error)))
   }
 }
 
@@ -105,6 +108,8 @@ class Watch {
   readonly #kind: RequestKind
   #timer: NodeJS.Timeout | undefined
   #ended = false
+  /** Why the request was given up, once time has run out. */
+  expired: BitsClientError | undefined
 
   constructor(request: ClientRequest, kind: RequestKind) {
     this.#request = request
@@ -116,7 +121,8 @@ class Watch {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       const message = `The server did not ${what} (${this.#kind}) within ${milliseconds} ms.`
-      this.#request.destroy(new BitsClientError(message, { packet: this.#kind }))
+      this.expired = new BitsClientError(message, { packet: this.#kind })
+      this.#request.destroy(this.expired)
     }, milliseconds)
   }
 
@@ -134,8 +140,9 @@ class Watch {
 const CERTIFICATE = /^(?:ERR_TLS_CERT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
 
 function noAnswer(packet: RequestKind, url: URL, cause: unknown): BitsClientError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  const why = (cause instanceof Error && cause.message) || code || String(cause)
+  const code = types.isNativeError(cause) && 'code' in cause ? String(cause.code) : ''
+  // An AggregateError, of several addresses tried, has no message of its own.
+  const why = (types.isNativeError(cause) && cause.message) || code || String(cause)
   const fatal = CERTIFICATE.test(code)
   return new BitsClientError(`No answer to ${packet} from ${url.host}: ${why}.`, { packet, cause, fatal })
 }

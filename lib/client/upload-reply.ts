@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { BitsClientError } from './client-error.js'
 import type { Line } from './exchange.js'
 import { ReplyDownload, resolveReplyUrl } from './fetch-reply.js'
@@ -42,7 +43,7 @@ export class UploadReply {
     try {
       this.#content = await this.#download.fetch(sameScheme ? line : { ...line, agent: false })
     } catch (error) {
-      if (error instanceof BitsClientError || !(error instanceof Error)) throw error
+      if (error instanceof BitsClientError || !types.isNativeError(error)) throw error
       throw new BitsClientError(`The reply cannot be kept: ${error.message}.`, { fatal: true, cause: error })
     }
     this.#fetched = true

@@ -1,0 +1,194 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+
+/** A request as it came over the wire. */
+export interface RecordedRequest {
+  /** Request line and header lines, verbatim. */
+  readonly head: string
+  readonly method: string
+  readonly target: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+  /** Which connection of the server it came on, counted from 0. */
+  readonly connection: number
+}
+
+/** A canned answer. What is left out: status 200, no headers beyond `Content-Length`, at once. */
+export interface Answer {
+  status?: number
+  headers?: Record<string, string | number>
+  body?: string | Buffer
+  /** Milliseconds before it is sent. */
+  delay?: number
+}
+
+/** `drop` cuts the connection, `silence` never answers. */
+export type Reply = Answer | 'drop' | 'silence'
+
+/** Answers a request; `head` answers before the body is read and returns undefined for requests it leaves alone. */
+export interface Script {
+  answer(request: RecordedRequest): Reply
+  head?(request: RecordedRequest): Reply | undefined
+}
+
+/** A fake server on bare TCP: records requests verbatim, plays what a script says. */
+export class ScriptedServer {
+  readonly requests: RecordedRequest[] = []
+  connections = 0
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  #script: Script
+
+  private constructor(script: Script) {
+    this.#script = script
+    this.#server = createServer((socket) => this.#accept(socket))
+  }
+
+  static async start(
+    script: Script | Script['answer'],
+    host = '127.0.0.1',
+    port = 0,
+  ): Promise<ScriptedServer> {
+    const started = new ScriptedServer(typeof script === 'function' ? { answer: script } : script)
+    started.#server.listen(port, host)
+    await once(started.#server, 'listening')
+    return started
+  }
+
+  get port(): number {
+    const { port } = this.#server.address() as AddressInfo
+    return port
+  }
+
+  url(path = '/uploads/file.bin'): string {
+    return `http://127.0.0.1:${this.port}${path}`
+  }
+
+  /** `Create-Session`, `Fragment bytes 0-9/10`, `GET /reply` ...: what was asked, in order. */
+  get asked(): string[] {
+    return this.requests.map(({ headers, method, target }) => {
+      const packet = headers['bits-packet-type']
+      if (!packet) return `${method} ${target}`
+      return headers['content-range'] ? `${packet} ${headers['content-range']}` : packet
+    })
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  #accept(socket: Socket): void {
+    const connection = this.connections++
+    this.#sockets.add(socket)
+    socket.on('close', () => this.#sockets.delete(socket))
+    socket.on('error', () => {})
+    let buffer = Buffer.alloc(0)
+    let headAnswered = false
+    socket.on('data', (data) => {
+      buffer = Buffer.concat([buffer, data])
+      for (;;) {
+        const end = buffer.indexOf('\r\n\r\n')
+        if (end < 0) return
+        const head = parseHead(buffer.subarray(0, end).toString('latin1'), connection)
+        const early = headAnswered ? undefined : this.#script.head?.(head)
+        if (early) {
+          headAnswered = true
+          this.requests.push(head)
+          void play(socket, early)
+          return
+        }
+        const length = Number(head.headers['content-length'] ?? 0)
+        if (headAnswered || buffer.length < end + 4 + length) return
+        const request = { ...head, body: Buffer.from(buffer.subarray(end + 4, end + 4 + length)) }
+        buffer = buffer.subarray(end + 4 + length)
+        this.requests.push(request)
+        void play(socket, this.#script.answer(request))
+      }
+    })
+  }
+}
+
+async function play(socket: Socket, reply: Reply): Promise<void> {
+  if (reply === 'silence') return
+  if (reply === 'drop') {
+    socket.destroy()
+    return
+  }
+  if (reply.delay) await new Promise((resolve) => setTimeout(resolve, reply.delay))
+  const body = Buffer.from(reply.body ?? '')
+  const headers = { 'Content-Length': body.length, ...reply.headers }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.write(`HTTP/1.1 ${reply.status ?? 200} Scripted\r\n${lines.join('')}\r\n`, 'latin1')
+  socket.write(body)
+}
+
+function parseHead(head: string, connection: number): RecordedRequest {
+  const [requestLine = '', ...lines] = head.split('\r\n')
+  const [method = '', target = ''] = requestLine.split(' ')
+  const headers: Record<string, string> = {}
+  for (const line of lines) {
+    const colon = line.indexOf(':')
+    headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim()
+  }
+  return { head, method, target, headers, body: Buffer.alloc(0), connection }
+}
+
+export const SESSION_ID = '{A0FF5911-4144-45B3-BF27-27AFC8EC8A67}'
+
+/** An Ack with these headers. */
+export const ack = (headers: Record<string, string | number> = {}, status = 200): Answer => ({
+  status,
+  headers: { 'BITS-Packet-Type': 'Ack', ...headers },
+})
+
+/** An error Ack. */
+export const refuse = (status: number, hresult?: string, context = '0x5'): Answer =>
+  ack(hresult ? { 'BITS-Error-Code': hresult, 'BITS-Error-Context': context } : {}, status)
+
+/** The Ack of Create-Session as IIS sends it. */
+export const created = (headers: Record<string, string | number> = {}): Answer =>
+  ack({
+    'BITS-Protocol': '{7df0354d-249b-430f-820d-3d2a9bef4931}',
+    'BITS-Session-Id': SESSION_ID,
+    'Accept-encoding': 'identity',
+    ...headers,
+  })
+
+/** The Ack of a fragment: this is the next byte wanted. */
+export const received = (
+  offset: number,
+  headers: Record<string, string | number> = {},
+  status = 200,
+): Answer => ack({ 'BITS-Received-Content-Range': offset, ...headers }, status)
+
+/** `bytes first-last/total` of a request. */
+export function rangeOf(request: RecordedRequest): { first: number; last: number; total: number } {
+  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(request.headers['content-range'] ?? '')
+  if (!match) throw new Error(`No Content-Range in ${request.head}`)
+  const [first = 0, last = 0, total = 0] = match.slice(1).map(Number)
+  return { first, last, total }
+}
+
+/** What a server without faults answers. */
+export function wellBehaved(request: RecordedRequest): Answer {
+  switch (request.headers['bits-packet-type']) {
+    case 'Create-Session':
+      return created()
+    case 'Fragment':
+      return received(rangeOf(request).last + 1)
+    default:
+      return ack()
+  }
+}
+
+/** Well behaved but for the packets of one type, which get these replies first, one by one. */
+export function faulty(type: string, ...replies: (Reply | ((request: RecordedRequest) => Reply))[]) {
+  const left = [...replies]
+  return (request: RecordedRequest): Reply => {
+    const next = request.headers['bits-packet-type'] === type ? left.shift() : undefined
+    return (typeof next === 'function' ? next(request) : next) ?? wellBehaved(request)
+  }
+}
