@@ -9,6 +9,10 @@ export const HRESULT = {
   ERROR_DISK_FULL: 0x80070070,
   /** As MC-BUP 3.3.6 prints it; the Windows header gives this number another name. */
   NOTIFICATION_TIMEOUT: 0x80070112,
+  /** HRESULT of ERROR_WINHTTP_CANNOT_CONNECT. */
+  CANNOT_CONNECT: 0x80072efd,
+  /** HRESULT of ERROR_WINHTTP_CONNECTION_ERROR. */
+  CONNECTION_ERROR: 0x80072efe,
   BG_E_SESSION_NOT_FOUND: 0x8020001f,
   BG_E_TOO_LARGE: 0x80200020,
   BG_E_CLIENT_SERVER_PROTOCOL_MISMATCH: 0x80200022,
@@ -63,6 +67,10 @@ export const CONDITIONS = {
   /** D18 */
   'uploads-disabled': { status: 501, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
   closing: { status: 503, hresult: hresultOfStatus(503), context: 0x5 },
+  'application-failed': { status: 500, hresult: HRESULT.E_FAIL, context: 0x7 },
+  'notification-unreachable': { status: 500, hresult: HRESULT.CANNOT_CONNECT, context: 0x7 },
+  'notification-broken': { status: 500, hresult: HRESULT.CONNECTION_ERROR, context: 0x7 },
+  'notification-invalid': { status: 411, hresult: HRESULT.E_INVALIDARG, context: 0x7 },
   'notification-timeout': { status: 408, hresult: HRESULT.NOTIFICATION_TIMEOUT, context: 0x7 },
   'reply-url-too-long': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x7 },
 } as const satisfies Record<string, Condition>

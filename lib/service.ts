@@ -12,15 +12,9 @@ export interface RunningService extends Service {
 
 /** Puts the parts together, opens the storage, and starts the housekeeping. */
 export function createService(settings: Settings, announce: Announce): RunningService {
-  const { storage, overwrite, maxUploadSize, maxFragmentSize } = settings
+  const { storage } = settings
   const timeout = settings.sessionTimeout * 1000
   const sessions = new Sessions({ store: settings.sessions, timeout, now: Date.now })
-  const deliveries = new Deliveries({
-    storage,
-    sessions,
-    overwrite,
-    onUploaded: (file) => announce('uploaded', file),
-  })
   const housekeeping = new Housekeeping({
     sessions,
     storage,
@@ -28,15 +22,5 @@ export function createService(settings: Settings, announce: Announce): RunningSe
     onExpired: (session) => announce('expired', session),
     onError: (error) => announce('error', error, {}),
   })
-  return {
-    storage,
-    sessions,
-    deliveries,
-    announce,
-    overwrite,
-    maxUploadSize,
-    maxFragmentSize,
-    settings,
-    housekeeping,
-  }
+  return { ...settings, sessions, deliveries: new Deliveries(), announce, settings, housekeeping }
 }

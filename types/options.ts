@@ -1,4 +1,5 @@
 import type { Request } from 'express'
+import type { ArrivedUpload, NotificationOptions, Reply, UploadAnswer } from './delivery.js'
 import type { SessionStore } from './session.js'
 import type { StorageAdapter } from './storage.js'
 
@@ -42,6 +43,32 @@ export interface BitsUploadOptions {
   /** Seconds without a successful packet after which a session and its data are removed. Default: 1,209,600 (14 days). */
   sessionTimeout?: number
   /**
+   * Most sessions a user may have going on; another Create-Session is refused with 503 + 0x80070045 until one ends. A
+   * whole number from 1, or Infinity. Default: 50 for users that the option {@link user} names, and no limit for
+   * nobody in particular; a number you give counts for those as well, as if they were one user.
+   */
+  maxSessionsPerUser?: number
+  /**
+   * Bytes per second that are taken from the clients, of each session and of all together; a plain number is for all
+   * together. Default: as fast as they come.
+   */
+  maxBandwidth?: number | { perSession?: number; total?: number }
+  /**
+   * Are uploads taken? `false` answers every packet 501 + 0x80070005, and removes all sessions and their data at the
+   * start; a function is asked for each packet and answers 501 where it says no. Default: true.
+   */
+  enabled?: boolean | ((req: Request) => boolean | Promise<boolean>)
+  /**
+   * Host, with port if need be, to which clients turn after Create-Session: for farms whose servers share no storage.
+   * At most 300 characters. Default: none.
+   */
+  hostId?: string
+  /**
+   * Seconds for which a client tries {@link hostId} in vain before it turns to the URL's own host again; 0 means for
+   * ever. Default: 86,400.
+   */
+  hostIdFallbackTimeout?: number
+  /**
    * Seconds between two sweeps for idle sessions and for staged data nobody owns; there is always one at the start.
    * Default: 43,200 (12 hours).
    */
@@ -56,6 +83,35 @@ export interface BitsUploadOptions {
    * Who makes this request? A session answers only to the user that created it. Default: nobody in particular.
    */
   user?(req: Request): string | undefined | Promise<string | undefined>
+  /**
+   * Called when the last byte is in, before the file is published and before the last fragment's Ack. Return a reply
+   * for the client, or an {@link UploadAnswer}; throw a `BitsError`, or an error with an HTTP `status`, to refuse (its
+   * status, context 0x7): 403 for good, others until the client sends the last fragment again. Called once when all goes
+   * well, again after a failure or when the process dies before it has noted the answer. Not together with
+   * {@link notification}.
+   */
+  onUpload?(
+    upload: ArrivedUpload,
+    req: Request,
+    // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is fine here
+  ): UploadAnswer | Reply | undefined | void | Promise<UploadAnswer | Reply | undefined | void>
+  /**
+   * Tells an application over HTTP, with the protocol by which IIS tells it; the application decides with
+   * `BITS-Copy-File-To-Destination` whether the file goes to its destination. Default: nobody is told.
+   */
+  notification?: NotificationOptions
+  /**
+   * Take a session id for a proof: of packets that name a living session neither {@link authorize} nor {@link user} is
+   * asked, for clients that authenticate only once, at Create-Session. Whoever learns the id (from an unencrypted line,
+   * a proxy's log) can then go on with the upload, or cancel it. Default: false.
+   */
+  trustSessionId?: boolean
+  /**
+   * Other settings for this request: a tenant's quota, storage or directory. What it leaves out stays as it is. Answer
+   * with the same `storage` object each time, and the same `directory` for the same tenant: for each there is one set
+   * of sessions.
+   */
+  perRequest?(req: Request): RequestSettings | undefined | Promise<RequestSettings | undefined>
   /** Where messages go. Default: warnings and errors to `console`. */
   logger?: Logger
   /**
@@ -69,3 +125,20 @@ export interface BitsUploadOptions {
    */
   acceptBitsPost?: boolean
 }
+
+/** What the option `perRequest` may set for a request. */
+export type RequestSettings = Pick<
+  BitsUploadOptions,
+  | 'storage'
+  | 'directory'
+  | 'sessions'
+  | 'maxUploadSize'
+  | 'maxFragmentSize'
+  | 'overwrite'
+  | 'enabled'
+  | 'maxSessionsPerUser'
+  | 'hostId'
+  | 'hostIdFallbackTimeout'
+  | 'onUpload'
+  | 'notification'
+>

@@ -22,6 +22,11 @@ export interface SessionRecord {
   readonly state: SessionState
   /** Size of the whole file in bytes; `undefined` until the first fragment has named it. */
   readonly total?: number | undefined
+  /**
+   * The application accepted the file, and said whether to put it at its destination; `undefined` until it has been
+   * told. Noted before publication, so that a publication that fails does not tell it twice.
+   */
+  readonly copyToDestination?: boolean | undefined
   /** URL of the reply as the client is told, when there is one. */
   readonly replyUrl?: string | undefined
   /** The server application refused the file for good (403): it is not delivered again. */

@@ -92,13 +92,19 @@ export interface StorageAdapter {
    */
   publish(upload: StagedUpload, options: { overwrite: boolean }): Promise<StoredFile>
 
-  /** Staged bytes and reply are gone afterwards; the published file is not touched. May be called twice. */
-  discard(upload: StagedUpload): Promise<void>
+  /**
+   * Staged bytes and reply are gone afterwards; the published file is not touched. May be called twice.
+   * With `keepReply` the reply stays: that follows a publication.
+   */
+  discard(upload: StagedUpload, options?: { keepReply?: boolean }): Promise<void>
 
   /** Everything that is staged, for the sweep of data nobody owns; optional. */
   staged?(): AsyncIterable<StagedData>
 
-  /** Keeps `body` as the upload's reply until {@link discard}; resolves with its size in bytes; optional. */
+  /**
+   * Keeps `body` as the upload's reply, in place of an earlier one, until {@link discard}; resolves with its size in
+   * bytes; optional. Rejects, keeping nothing, when `body` fails.
+   */
   writeReply?(upload: StagedUpload, body: Readable): Promise<number>
 
   /** The reply's facts, `undefined` when there is none; comes with {@link writeReply}. */

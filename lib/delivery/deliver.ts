@@ -1,49 +1,67 @@
 import type { UploadedFile } from '../../types/events.js'
 import type { SessionRecord } from '../../types/session.js'
-import type { StorageAdapter } from '../../types/storage.js'
-import { type Sessions, uploadOf } from '../sessions/sessions.js'
+import { BitsError } from '../errors.js'
+import { uploadOf } from '../sessions/sessions.js'
+import type { Arrival, DeliveryPlace, TellApplication } from './arrival.js'
 
-/** What delivery needs: where files and sessions are kept, and who wants to know of a file. */
-export interface DeliveryContext {
-  readonly storage: StorageAdapter
-  readonly sessions: Sessions
+/** How a delivery is done. */
+export interface DeliveryContext extends DeliveryPlace {
+  readonly announce: (name: 'uploaded', file: UploadedFile) => void
   readonly overwrite: boolean
-  readonly onUploaded: (file: UploadedFile) => void
+  /** `undefined` when there is nobody to tell. */
+  readonly tellApplication: TellApplication | undefined
 }
 
 /**
- * What happens when the last byte is in (MC-BUP 3.2.5.1.3): the file is published before the last fragment's Ack (D4).
- * One delivery at a time a session: whoever asks while one runs gets that one's outcome (D31).
+ * What happens when the last byte is in (MC-BUP 3.2.5.1.3): the application is told, its reply kept, and the file
+ * published, all before the last fragment's Ack (D4). One delivery at a time a session: whoever asks while one runs
+ * gets that one's outcome (D31).
  */
 export class Deliveries {
   readonly #running = new Map<string, Promise<SessionRecord>>()
-  readonly #context: DeliveryContext
-
-  constructor(context: DeliveryContext) {
-    this.#context = context
-  }
 
   /** The delivery of a session that is under way. */
   running(key: string): Promise<SessionRecord> | undefined {
     return this.#running.get(key)
   }
 
-  /** @returns the session, published. Rejects when it cannot be; all stays as it was then, for another try. */
-  deliver(record: SessionRecord): Promise<SessionRecord> {
-    const delivery = this.#deliver(record).finally(() => this.#running.delete(record.key))
-    this.#running.set(record.key, delivery)
+  /** @returns the session, published. Rejects when it cannot be; what was achieved stays, for another try (D7). */
+  deliver(arrival: Arrival, context: DeliveryContext): Promise<SessionRecord> {
+    const { key } = arrival.record
+    const delivery = deliver(arrival, context).finally(() => this.#running.delete(key))
+    this.#running.set(key, delivery)
     return delivery
   }
+}
 
-  async #deliver(record: SessionRecord): Promise<SessionRecord> {
-    const { storage, sessions, overwrite, onUploaded } = this.#context
-    const upload = uploadOf(record)
-    const file = await storage.publish(upload, { overwrite })
-    // The order keeps a crash harmless: until the record says so, publication is repeated, and finds its own work.
-    const published = await sessions.change(record.key, { state: 'published', total: file.size })
-    await storage.discard(upload)
-    sessions.progress.note(record.key, file.size)
-    onUploaded({ ...file, session: sessions.info(published, file.size) })
-    return published
+async function deliver(arrival: Arrival, context: DeliveryContext): Promise<SessionRecord> {
+  const { storage, sessions, overwrite } = context
+  const record = await accept(arrival, context)
+  const upload = uploadOf(record)
+  const stored = record.copyToDestination === false ? undefined : await storage.publish(upload, { overwrite })
+  // The order keeps a crash harmless: until the record says so, publication is repeated, and finds its own work.
+  const total = stored?.size ?? record.total
+  const published = await sessions.change(record.key, { state: 'published', total })
+  await storage.discard(upload, { keepReply: true })
+  sessions.progress.note(record.key, total ?? 0)
+  if (stored) context.announce('uploaded', { ...stored, session: sessions.info(published, stored.size) })
+  return published
+}
+
+/** Asks the application, unless it has accepted already, or refused for good. */
+async function accept(arrival: Arrival, context: DeliveryContext): Promise<SessionRecord> {
+  const { record } = arrival
+  const { sessions, tellApplication } = context
+  if (record.refused)
+    throw new BitsError({ status: 403, context: 0x7 }, 'The application refused the file before.')
+  if (!tellApplication || record.copyToDestination !== undefined) return record
+  try {
+    const { publish, replyUrl } = await tellApplication(arrival, context)
+    return await sessions.change(record.key, { copyToDestination: publish, replyUrl, total: record.total })
+  } catch (error) {
+    // The only status after which an application is not asked again (Win32 Handling Server Application Errors).
+    if (error instanceof BitsError && error.status === 403)
+      await sessions.change(record.key, { refused: true })
+    throw error
   }
 }

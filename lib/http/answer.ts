@@ -1,6 +1,6 @@
 import type { Request } from 'express'
 import type { Ack } from '../../types/packets.js'
-import { type BitsError, toBitsError } from '../errors.js'
+import { type BitsError, HRESULT, toBitsError } from '../errors.js'
 import type { Exchange } from '../packets/exchange.js'
 import { handlePacket } from '../packets/handle-packet.js'
 import { HEADER } from '../protocol/headers.js'
@@ -46,7 +46,7 @@ async function refuse(
 ): Promise<Ack> {
   const { logger } = service.settings
   const url = pathOf(req.originalUrl)
-  if (error.code === 'unforeseen') {
+  if (error.hresult === HRESULT.E_FAIL) {
     const cause = error.cause instanceof Error ? error.cause : error
     service.announce('error', cause, { url, session: req.bits?.session })
   } else {

@@ -1,5 +1,5 @@
 import type { Ack, CloseSessionPacket } from '../../types/packets.js'
-import type { SessionRecord } from '../../types/session.js'
+import type { Arrival } from '../delivery/arrival.js'
 import { uploadOf } from '../sessions/sessions.js'
 import { endSession } from './end-session.js'
 import type { Exchange, Service } from './exchange.js'
@@ -13,16 +13,19 @@ export const closeSession = (
   exchange: Exchange,
   service: Service,
 ): Promise<Ack> =>
-  endSession(packet.sessionId, 'closed', exchange, service, (record) => close(record, service))
+  endSession(packet.sessionId, 'closed', exchange, service, (record) =>
+    close({ record, sessionId: packet.sessionId, req: exchange.req }, service),
+  )
 
-async function close(record: SessionRecord, service: Service): Promise<void> {
+async function close(arrival: Arrival, service: Service): Promise<void> {
+  const { record } = arrival
   const { storage, sessions, deliveries, announce } = service
   const upload = uploadOf(record)
   if (record.state === 'published') return storage.discard(upload)
   const held = await storage.received(upload)
   // All bytes are in: a delivery that failed is made up for, and an empty file has no fragment to deliver it (D16).
   if (held === (record.total ?? 0) && !record.refused) {
-    await deliveries.deliver(record)
+    await deliveries.deliver(arrival, service)
     return storage.discard(upload)
   }
   await storage.discard(upload)

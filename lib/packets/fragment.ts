@@ -26,14 +26,14 @@ export async function fragment(packet: FragmentPacket, exchange: Exchange, servi
 
   const lease = await sessions.locks.acquire(key)
   try {
-    return await receive(packet.range, await sessions.reload(key), lease, exchange, service)
+    return await receive(packet, await sessions.reload(key), lease, exchange, service)
   } finally {
     lease.release()
   }
 }
 
 async function receive(
-  range: ContentRange,
+  { range, sessionId }: FragmentPacket,
   found: SessionRecord,
   lease: SessionLease,
   exchange: Exchange,
@@ -50,7 +50,7 @@ async function receive(
     await service.sessions.touch(record)
     return received(length)
   }
-  return complete(await service.deliveries.deliver(record))
+  return complete(await service.deliveries.deliver({ record, sessionId, req: exchange.req }, service))
 }
 
 /** The first fragment names the total, all others must name it again (MC-BUP 2.2.1.2). */

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import type { SessionRecord } from '../../types/session.js'
 import type { Exchange, Service } from './exchange.js'
 
@@ -32,4 +31,4 @@ export function watchProgress(
   }
 }
 
-const bytesRead = (req: IncomingMessage): number => req.socket.bytesRead
+const bytesRead = (req: Exchange['req']): number => req.socket.bytesRead

@@ -15,3 +15,6 @@ export function sessionKey(id: string): string | undefined {
   const guid = GUID.exec(id)?.[1]
   return guid && createHash('sha256').update(guid.toUpperCase()).digest('hex').slice(0, 32)
 }
+
+/** A session id in the form in which it was issued, whatever form the client gave it. */
+export const sessionGuid = (id: string): string => `{${(GUID.exec(id)?.[1] ?? id).toUpperCase()}}`

@@ -29,6 +29,7 @@ function isSessionRecord(value: unknown): value is SessionRecord {
     STATES.includes(String(Reflect.get(value, 'state'))) &&
     may('user', 'string') &&
     may('total', 'number') &&
+    may('copyToDestination', 'boolean') &&
     may('replyUrl', 'string') &&
     may('refused', 'boolean')
   )

@@ -2,10 +2,19 @@ import { createReadStream } from 'node:fs'
 import { type FileHandle, link, lstat, open, opendir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { StagedData, StagedUpload, StorageAdapter, StoredFile } from '../../types/storage.js'
+import type {
+  ByteRange,
+  StagedData,
+  StagedUpload,
+  StorageAdapter,
+  StoredFile,
+  StoredReply,
+} from '../../types/storage.js'
 import { BitsError } from '../errors.js'
 import { gatherWrite } from './gather-write.js'
 import { type Link, publishNew, publishOver, secondName, syncDirectory, syncFile } from './publish-file.js'
+import { readReplyFile, statReplyFile, writeReplyFile } from './reply-file.js'
+import { errorCode, unlessMissing } from './system-error.js'
 import { UploadDirectory } from './upload-directory.js'
 
 /** When bytes are forced to the disk, so that they survive a power cut as well as the death of the process. */
@@ -24,7 +33,7 @@ export interface FileStorageOptions {
   createDirectories?: boolean
 }
 
-const STAGED = /^([0-9a-f]{32})\.part(?:\.new)?$/
+const STAGED = /^([0-9a-f]{32})\.(?:part(?:\.new)?|reply(?:\.tmp)?)$/
 
 /** Uploads as files below a directory. Staged data lies in its `BITS-Sessions`, on the same file system. */
 export class FileStorage implements StorageAdapter {
@@ -110,7 +119,8 @@ export class FileStorage implements StorageAdapter {
     return file
   }
 
-  async discard(upload: StagedUpload): Promise<void> {
+  async discard(upload: StagedUpload, options: { keepReply?: boolean } = {}): Promise<void> {
+    if (!options.keepReply) await rm(this.replyPath(upload), { force: true })
     await rm(this.path(upload), { force: true })
     await rm(secondName(this.path(upload)), { force: true })
   }
@@ -123,12 +133,28 @@ export class FileStorage implements StorageAdapter {
     }
   }
 
+  writeReply(upload: StagedUpload, body: Readable): Promise<number> {
+    return writeReplyFile(this.replyPath(upload), body, this.#durability !== 'none')
+  }
+
+  statReply(upload: StagedUpload): Promise<StoredReply | undefined> {
+    return statReplyFile(this.replyPath(upload))
+  }
+
+  readReply(upload: StagedUpload, range?: ByteRange): Readable {
+    return readReplyFile(this.replyPath(upload), range)
+  }
+
+  replyPath(upload: StagedUpload): string {
+    return join(this.#uploads.staging, `${upload.id}.reply`)
+  }
+
   async #openStaged(upload: StagedUpload, offset: number): Promise<FileHandle> {
     try {
       return await open(this.path(upload), 'r+')
     } catch (error) {
       // Somebody removed it: only an upload that starts over can do without what was there.
-      if (offset === 0 && unlessMissing(error) === undefined) return open(this.path(upload), 'wx')
+      if (offset === 0 && errorCode(error) === 'ENOENT') return open(this.path(upload), 'wx')
       throw error
     }
   }
@@ -146,9 +172,4 @@ export class FileStorage implements StorageAdapter {
 
 function check(holds: boolean, message: string): void {
   if (!holds) throw new TypeError(`FileStorage: ${message}`)
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-  throw error
 }

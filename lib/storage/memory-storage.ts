@@ -1,5 +1,13 @@
 import { finished, Readable } from 'node:stream'
-import type { StagedData, StagedUpload, StorageAdapter, StoredFile } from '../../types/storage.js'
+import { buffer } from 'node:stream/consumers'
+import type {
+  ByteRange,
+  StagedData,
+  StagedUpload,
+  StorageAdapter,
+  StoredFile,
+  StoredReply,
+} from '../../types/storage.js'
 import { BitsError } from '../errors.js'
 
 /** Options of a {@link MemoryStorage}. */
@@ -12,6 +20,8 @@ interface Staged {
   chunks: Buffer[]
   length: number
   lastModified: Date
+  /** What became of it at its destination: the same memory, once more named until it is discarded. */
+  published?: Buffer
 }
 
 /** Uploads in memory, for tests and for small files that are consumed at once. */
@@ -19,6 +29,7 @@ export class MemoryStorage implements StorageAdapter {
   /** What has been published: destination to content. Yours to empty. */
   readonly files = new Map<string, Buffer>()
   readonly #staged = new Map<string, Staged>()
+  readonly #replies = new Map<string, { content: Buffer; lastModified: Date }>()
   readonly #maxBytes: number
 
   /** @throws TypeError when an option is wrong. */
@@ -37,11 +48,12 @@ export class MemoryStorage implements StorageAdapter {
   }
 
   async begin(upload: StagedUpload): Promise<void> {
-    this.#staged.set(upload.id, { chunks: [], length: 0, lastModified: new Date() })
+    this.#begin(upload)
   }
 
-  async append(upload: StagedUpload, _offset: number, body: Readable, signal: AbortSignal): Promise<number> {
-    const staged = this.#staged.get(upload.id)
+  async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
+    // After a restart nothing is there: only an upload that starts over can do without.
+    const staged = this.#staged.get(upload.id) ?? (offset === 0 ? this.#begin(upload) : undefined)
     if (!staged) throw new BitsError('staged-data-missing', `Nothing is staged as ${upload.id}.`)
     await untilOver(body, signal, (chunk) => this.#keep(staged, chunk))
     return staged.length
@@ -59,33 +71,69 @@ export class MemoryStorage implements StorageAdapter {
     const staged = this.#staged.get(upload.id)
     if (!staged)
       throw new BitsError('staged-data-missing', `The staged data of "${upload.destination}" is gone.`)
-    const content = Buffer.concat(staged.chunks)
-    if (this.files.has(upload.destination) && !options.overwrite) {
+    const there = this.files.get(upload.destination)
+    const isOurs = there !== undefined && there === staged.published
+    if (there && !isOurs && !options.overwrite) {
       throw new BitsError('destination-taken', `There is a file at "${upload.destination}" by now.`)
     }
-    this.files.set(upload.destination, content)
-    this.#staged.delete(upload.id)
-    return { destination: upload.destination, size: content.length }
+    // It stays staged until it is discarded, so that a publication can be repeated.
+    staged.published ??= Buffer.concat(staged.chunks)
+    staged.chunks = [staged.published]
+    this.files.set(upload.destination, staged.published)
+    return { destination: upload.destination, size: staged.length }
   }
 
-  async discard(upload: StagedUpload): Promise<void> {
+  async discard(upload: StagedUpload, options: { keepReply?: boolean } = {}): Promise<void> {
     this.#staged.delete(upload.id)
+    if (!options.keepReply) this.#replies.delete(upload.id)
+  }
+
+  async writeReply(upload: StagedUpload, body: Readable): Promise<number> {
+    const content = await buffer(body)
+    this.#makeRoom(content.length)
+    this.#replies.set(upload.id, { content, lastModified: new Date() })
+    return content.length
+  }
+
+  async statReply(upload: StagedUpload): Promise<StoredReply | undefined> {
+    const reply = this.#replies.get(upload.id)
+    return reply && { size: reply.content.length, lastModified: reply.lastModified }
+  }
+
+  readReply(upload: StagedUpload, range?: ByteRange): Readable {
+    const content = this.#replies.get(upload.id)?.content ?? Buffer.alloc(0)
+    return Readable.from([range ? content.subarray(range.start, range.end + 1) : content], {
+      objectMode: false,
+    })
   }
 
   async *staged(): AsyncIterable<StagedData> {
     for (const [id, { lastModified }] of this.#staged) yield { id, lastModified }
   }
 
-  /** Bytes held, staged and published. */
+  /** Bytes held: staged, published, and replies. */
   get bytes(): number {
-    const staged = [...this.#staged.values()].reduce((sum, { length }) => sum + length, 0)
-    return [...this.files.values()].reduce((sum, { length }) => sum + length, staged)
+    const staged = [...this.#staged.values()].reduce(
+      (sum, { length, published }) => sum + (published ? 0 : length),
+      0,
+    )
+    const replies = [...this.#replies.values()].reduce((sum, { content }) => sum + content.length, staged)
+    return [...this.files.values()].reduce((sum, { length }) => sum + length, replies)
+  }
+
+  #begin(upload: StagedUpload): Staged {
+    const staged: Staged = { chunks: [], length: 0, lastModified: new Date() }
+    this.#staged.set(upload.id, staged)
+    return staged
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.bytes + bytes <= this.#maxBytes) return
+    throw new BitsError('disk-full', `MemoryStorage: its maxBytes of ${this.#maxBytes} are used up.`)
   }
 
   #keep(staged: Staged, chunk: Buffer): void {
-    if (this.bytes + chunk.length > this.#maxBytes) {
-      throw new BitsError('disk-full', `MemoryStorage: its maxBytes of ${this.#maxBytes} are used up.`)
-    }
+    this.#makeRoom(chunk.length)
     // A copy: the chunk is a part of a larger buffer, which it would keep in memory.
     staged.chunks.push(Buffer.from(chunk))
     staged.length += chunk.length

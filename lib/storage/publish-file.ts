@@ -2,6 +2,7 @@ import { link, lstat, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { BitsError } from '../errors.js'
 import { isDirectory } from './destination.js'
+import { errorCode } from './system-error.js'
 
 /** Makes a second name for a file; replaced in tests to stand for file systems that cannot. */
 export type Link = (existing: string, path: string) => Promise<void>
@@ -25,7 +26,7 @@ export async function publishNew(
     await makeLink(staged, path)
   } catch (error) {
     if (isUnsupported(error)) return moveIfFree(staged, path, destination)
-    if (codeOf(error) !== 'EEXIST') throw error
+    if (errorCode(error) !== 'EEXIST') throw error
     if (!(await isOneFile(staged, path, destination))) throw taken(destination)
   }
 }
@@ -47,7 +48,7 @@ export async function publishOver(
     await makeLink(staged, second)
   } catch (error) {
     if (isUnsupported(error)) return moveOver(staged, path, destination)
-    if (codeOf(error) !== 'EEXIST') throw error
+    if (errorCode(error) !== 'EEXIST') throw error
   }
   try {
     await moveOver(second, path, destination)
@@ -117,8 +118,4 @@ const taken = (destination: string): BitsError =>
     `Something appeared at "${destination}" while the upload was on its way.`,
   )
 
-const isUnsupported = (error: unknown): boolean => NO_LINKS.has(codeOf(error) ?? '')
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
+const isUnsupported = (error: unknown): boolean => NO_LINKS.has(errorCode(error) ?? '')

@@ -1,0 +1,43 @@
+import type { Request } from 'express'
+import type { ArrivedUpload } from '../../types/delivery.js'
+import type { SessionRecord } from '../../types/session.js'
+import type { StorageAdapter } from '../../types/storage.js'
+import { type Sessions, uploadOf } from '../sessions/sessions.js'
+
+/** The request that brought an upload's last byte, or closed an empty one. */
+export interface Arrival {
+  readonly record: SessionRecord
+  /** As the client sent it. */
+  readonly sessionId: string
+  readonly req: Request
+}
+
+/** What an application said: whether to publish, and its reply, kept already or a static URL. */
+export interface Verdict {
+  readonly publish: boolean
+  /** URL of the reply as the client is to be told; `undefined` when there is none. */
+  readonly replyUrl: string | undefined
+}
+
+/** Tells an application of an upload. Rejects with a `BitsError` of context 0x7 when it refuses or fails. */
+export type TellApplication = (arrival: Arrival, place: DeliveryPlace) => Promise<Verdict>
+
+/** Where a delivery takes place. */
+export interface DeliveryPlace {
+  readonly storage: StorageAdapter
+  readonly sessions: Sessions
+}
+
+/** An upload as an application sees it. */
+export function arrivedUpload({ record }: Arrival, { storage, sessions }: DeliveryPlace): ArrivedUpload {
+  const upload = uploadOf(record)
+  const size = record.total ?? 0
+  const path = storage.path?.(upload)
+  return {
+    session: sessions.info(record, size),
+    destination: record.destination,
+    size,
+    ...(path === undefined ? {} : { path }),
+    read: () => storage.read(upload),
+  }
+}

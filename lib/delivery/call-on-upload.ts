@@ -1,0 +1,32 @@
+import { Readable } from 'node:stream'
+import type { Reply, UploadAnswer } from '../../types/delivery.js'
+import type { BitsUploadOptions } from '../../types/options.js'
+import { applicationError } from './application-error.js'
+import { type Arrival, arrivedUpload, type DeliveryPlace, type TellApplication } from './arrival.js'
+import { keepReply } from './keep-reply.js'
+
+type OnUpload = NonNullable<BitsUploadOptions['onUpload']>
+
+/** Delivery in process: the option `onUpload` is the server application. */
+export const callOnUpload =
+  (onUpload: OnUpload): TellApplication =>
+  async (arrival: Arrival, place: DeliveryPlace) => {
+    try {
+      const { reply, publish = true } = asAnswer(await onUpload(arrivedUpload(arrival, place), arrival.req))
+      const replyUrl = reply === undefined ? undefined : await keepReply(reply, arrival, place)
+      return { publish, replyUrl }
+    } catch (error) {
+      throw applicationError(error)
+    }
+  }
+
+function asAnswer(value: Awaited<ReturnType<OnUpload>>): UploadAnswer {
+  if (!value) return {}
+  return isReply(value) ? { reply: value } : value
+}
+
+const isReply = (value: UploadAnswer | Reply): value is Reply =>
+  typeof value === 'string' ||
+  value instanceof Uint8Array ||
+  value instanceof Readable ||
+  value instanceof URL

@@ -1,0 +1,107 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import type { NotificationOptions } from '../../types/delivery.js'
+import { BitsError } from '../errors.js'
+import { uploadOf } from '../sessions/sessions.js'
+import type { Arrival, DeliveryPlace, TellApplication, Verdict } from './arrival.js'
+import { keepReply, keptReplyUrl, staticReplyUrl } from './keep-reply.js'
+import { notificationTarget, originalRequestUrl } from './notification-url.js'
+import { post } from './post.js'
+
+/** What a directory needs to tell a server application. */
+export type Notification = Required<NotificationOptions>
+
+/** Delivery to an application behind HTTP, by the protocol with which IIS does it (MC-BUP 2.2.12, 2.2.13, 3.3.5). */
+export const notifyApplication =
+  (notification: Notification): TellApplication =>
+  async (arrival, place) => {
+    const original = originalRequestUrl(arrival.req)
+    const target = notificationTarget(notification.url, original, arrival.req)
+    await forgetReply(arrival, place)
+    const signal = AbortSignal.timeout(notification.timeout * 1000)
+    try {
+      const response = await post(target, message(notification, original, arrival, place), signal)
+      return await verdictOf(response, notification.type, arrival, place)
+    } catch (error) {
+      throw signal.aborted ? timedOut(notification, error) : error
+    }
+  }
+
+/** The request's headers in the order of the capture (MC-BUP 4.2), and its body. */
+function message(notification: Notification, original: URL, { record }: Arrival, { storage }: DeliveryPlace) {
+  const upload = uploadOf(record)
+  const byValue = notification.type === 'by-value'
+  const references: Record<string, string> = byValue
+    ? {}
+    : {
+        'BITS-Request-DataFile-Name': asHeader(storage.path?.(upload) ?? ''),
+        'BITS-Response-DataFile-Name': asHeader(storage.replyPath?.(upload) ?? ''),
+      }
+  return {
+    headers: { 'BITS-Original-Request-URL': original.href, ...references, ...notification.headers },
+    length: byValue ? (record.total ?? 0) : 0,
+    body: byValue ? storage.read(upload) : undefined,
+  }
+}
+
+async function verdictOf(
+  response: IncomingMessage,
+  type: Notification['type'],
+  arrival: Arrival,
+  place: DeliveryPlace,
+): Promise<Verdict> {
+  const { statusCode = 0, httpVersion, headers } = response
+  if (httpVersion !== '1.1') {
+    response.destroy()
+    throw new BitsError(
+      'notification-invalid',
+      `The application answered with HTTP/${httpVersion}, not HTTP/1.1.`,
+    )
+  }
+  if (statusCode < 200 || statusCode > 299) {
+    response.destroy()
+    throw new BitsError({ status: statusCode, context: 0x7 }, `The application answered ${statusCode}.`)
+  }
+  // Its presence alone counts (MC-BUP 2.2.13.2).
+  const publish = headers['bits-copy-file-to-destination'] !== undefined
+  const staticUrl = headers['bits-static-response-url']
+  if (typeof staticUrl === 'string') {
+    response.destroy()
+    return { publish, replyUrl: staticReplyUrl(staticUrl) }
+  }
+  return { publish, replyUrl: await replyOf(response, type, arrival, place) }
+}
+
+/** By reference the application's file is the reply; where it wrote none, the body is taken, as by value (D14). */
+async function replyOf(
+  response: IncomingMessage,
+  type: Notification['type'],
+  arrival: Arrival,
+  place: DeliveryPlace,
+): Promise<string | undefined> {
+  if (type === 'by-reference') {
+    const written = await place.storage.statReply?.(uploadOf(arrival.record))
+    if (written && written.size > 0) {
+      response.destroy()
+      return keptReplyUrl(arrival.sessionId)
+    }
+  }
+  try {
+    return await keepReply(response, arrival, place)
+  } catch (error) {
+    if (!response.errored) throw error
+    throw new BitsError('notification-broken', 'The application broke off its answer.', { cause: error })
+  }
+}
+
+const timedOut = ({ timeout }: Notification, cause: unknown): BitsError =>
+  new BitsError('notification-timeout', `The application did not answer within ${timeout} s.`, { cause })
+
+/** What an application wrote before it failed is not its reply to the repetition. */
+async function forgetReply({ record }: Arrival, { storage }: DeliveryPlace): Promise<void> {
+  const upload = uploadOf(record)
+  if (await storage.statReply?.(upload)) await storage.writeReply?.(upload, Readable.from([]))
+}
+
+/** A path as header bytes: UTF-8, which Node writes out when it is given as Latin-1. */
+const asHeader = (path: string): string => Buffer.from(path, 'utf8').toString('latin1')

@@ -1,0 +1,68 @@
+import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { pipeline, type Readable } from 'node:stream'
+import { BitsError } from '../errors.js'
+import type { NotificationTarget } from './notification-url.js'
+
+/** What is posted: headers beside those every notification has, and the body with its length in bytes. */
+export interface NotificationMessage {
+  readonly headers: Readonly<Record<string, string>>
+  readonly length: number
+  readonly body: Readable | undefined
+}
+
+/**
+ * Posts to a server application, with the headers IIS sends (MC-BUP 4.2). No redirect is followed: what the application
+ * answers is for the client to judge.
+ *
+ * @returns the response, its body yet to be read.
+ * @throws BitsError `notification-unreachable`, `notification-broken`.
+ */
+export function post(
+  target: NotificationTarget,
+  message: NotificationMessage,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const { url, local } = target
+  const secure = local?.secure ?? url.protocol === 'https:'
+  const options: RequestOptions = {
+    method: 'POST',
+    host: local?.address ?? url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: local?.port ?? (url.port === '' ? (secure ? 443 : 80) : url.port),
+    path: url.pathname + url.search,
+    agent: false,
+    signal,
+    headers: {
+      Accept: '*/*',
+      ...message.headers,
+      'User-Agent': 'BITSExts 1.5',
+      Host: url.host,
+      'Content-Length': message.length,
+      Connection: 'Keep-Alive',
+    },
+  }
+  return new Promise((resolve, reject) => {
+    let connected = false
+    const request = secure ? requestHttps({ ...options, servername: url.hostname }) : requestHttp(options)
+    request.once('socket', (socket) =>
+      socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true)),
+    )
+    request.once('response', (response) => {
+      // Nothing else will be asked over this connection.
+      response.once('end', () => request.destroy())
+      resolve(response)
+    })
+    request.once('error', (cause) => reject(failure(url, connected, cause)))
+    if (message.body) pipeline(message.body, request, () => {})
+    else request.end()
+  })
+}
+
+const failure = (url: URL, connected: boolean, cause: Error): BitsError =>
+  connected
+    ? new BitsError('notification-broken', `The exchange with ${url.origin} broke off: ${cause.message}`, {
+        cause,
+      })
+    : new BitsError('notification-unreachable', `${url.origin} cannot be reached: ${cause.message}`, {
+        cause,
+      })

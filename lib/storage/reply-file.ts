@@ -1,0 +1,38 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { open, rename, rm, stat } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ByteRange, StoredReply } from '../../types/storage.js'
+import { unlessMissing } from './system-error.js'
+
+/**
+ * Writes a reply beside its final name and renames it, so that half a reply is never found.
+ *
+ * @param sync force it to the disk.
+ * @returns its size in bytes.
+ */
+export async function writeReplyFile(path: string, body: Readable, sync: boolean): Promise<number> {
+  const draft = `${path}.tmp`
+  const file = await open(draft, 'w')
+  try {
+    const stream = createWriteStream(draft, { fd: file.fd, autoClose: false })
+    await pipeline(body, stream)
+    if (sync) await file.sync()
+    await rename(draft, path)
+    return stream.bytesWritten
+  } catch (error) {
+    await rm(draft, { force: true })
+    throw error
+  } finally {
+    await file.close()
+  }
+}
+
+/** A reply's facts; `undefined` when there is none. */
+export async function statReplyFile(path: string): Promise<StoredReply | undefined> {
+  const facts = await stat(path).catch(unlessMissing)
+  return facts && { size: facts.size, lastModified: facts.mtime }
+}
+
+export const readReplyFile = (path: string, range?: ByteRange): Readable =>
+  createReadStream(path, range ?? {})

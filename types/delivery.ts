@@ -1,0 +1,44 @@
+import type { Readable } from 'node:stream'
+import type { SessionInfo } from './events.js'
+
+/** An upload whose last byte is in, before it is published: what `onUpload` is given. */
+export interface ArrivedUpload {
+  readonly session: SessionInfo
+  /** Checked relative path. */
+  readonly destination: string
+  /** Bytes. */
+  readonly size: number
+  /** Absolute path of the staged bytes, where the storage has one. Read it while `onUpload` runs, and not later. */
+  readonly path?: string
+  /** The staged bytes, from the first on; call it as often as needed while `onUpload` runs. */
+  read(): Readable
+}
+
+/** What the client is to be given in return: the content itself, or the absolute URL of something static. */
+export type Reply = string | Uint8Array | Readable | URL
+
+/** What an application says of an upload. */
+export interface UploadAnswer {
+  /** Default: no reply. An empty reply is no reply. */
+  reply?: Reply | undefined
+  /** Put the file at its destination? Default: true. With false its bytes are removed once `onUpload` has answered. */
+  publish?: boolean | undefined
+}
+
+/** How an application behind HTTP is told of an upload, as IIS tells it (MC-BUP 2.2.12). */
+export interface NotificationOptions {
+  /**
+   * `by-reference`: the application is told the path of the uploaded data, and a path for its reply.
+   * `by-value`: the data is the request's body, and the response's body is the reply.
+   */
+  type: 'by-reference' | 'by-value'
+  /**
+   * Where to POST: an absolute `http:` or `https:` URL, or one relative to the directory of the upload's URL, which is
+   * asked of this very server. The query of the upload's URL is appended. At most 2,200 characters.
+   */
+  url: string
+  /** Seconds in all, until the last byte of the answer. Default: 300. */
+  timeout?: number
+  /** Headers to add, `Authorization` for example. */
+  headers?: Record<string, string>
+}
