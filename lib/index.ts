@@ -4,6 +4,7 @@ export type {
   SessionInfo,
   UploadedFile,
 } from '../types/events.js'
+export type { BitsRequestInfo } from '../types/express.js'
 export type { BitsUploadOptions, Logger } from '../types/options.js'
 export type { Ack, ContentRange, Packet, PacketType } from '../types/packets.js'
 export type { SessionChange, SessionRecord, SessionState, SessionStore } from '../types/session.js'

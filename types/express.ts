@@ -1,5 +1,5 @@
 /** What a BITS request was, for middleware around it: access logs, metrics. Set once its head has been read. */
-interface BitsRequestInfo {
+export interface BitsRequestInfo {
   readonly packet: 'Ping' | 'Create-Session' | 'Fragment' | 'Close-Session' | 'Cancel-Session'
   /** Checked relative path. */
   readonly destination: string
@@ -7,8 +7,11 @@ interface BitsRequestInfo {
   readonly session?: string | undefined
 }
 
-declare namespace Express {
-  interface Request {
-    bits?: BitsRequestInfo
+declare global {
+  namespace Express {
+    interface Request {
+      /** Set by `bitsUpload()` on the requests it serves. */
+      bits?: BitsRequestInfo
+    }
   }
 }
