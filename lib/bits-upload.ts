@@ -7,11 +7,15 @@ import { BitsError } from './errors.js'
 import { acceptBitsPostEverywhere } from './http/accept-bits-post.js'
 import { answer } from './http/answer.js'
 import { logPacket } from './http/packet-log.js'
+import { reservedPathOf } from './http/reply-path.js'
 import { errorAck, sendAck } from './http/send-ack.js'
+import { serveReply } from './http/serve-reply.js'
 import { readOptions } from './options.js'
 import { HEADER } from './protocol/headers.js'
-import { createService, type RunningService } from './service.js'
-import { hasEnded, uploadOf } from './sessions/sessions.js'
+import type { RunningService } from './service.js'
+import { Services } from './services.js'
+import { hasEnded } from './sessions/has-ended.js'
+import { uploadOf } from './sessions/sessions.js'
 
 type Listener<Name extends keyof BitsUploadEvents> = (...args: BitsUploadEvents[Name]) => void
 
@@ -43,14 +47,19 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   const settings = readOptions(options)
   if (settings.acceptBitsPost) acceptBitsPostEverywhere()
   const events = new EventEmitter()
-  const service = createService(settings, announceTo(events, settings.logger))
+  const services = new Services(options, settings, announceTo(events, settings.logger))
   const running = new Set<Promise<void>>()
   let closed = false
 
   const handler: RequestHandler = (req, res, next) => {
+    const reserved = reservedPath(req)
+    if (reserved) return track(serveReply(reserved.sessionId, req, res, services))
     if (!isBitsPacket(req, settings.acceptPost)) return next()
     logPacket(req, res)
-    const done = (closed ? refuse(req, res) : serve(req, res, service)).finally(() => running.delete(done))
+    track(closed ? refuse(req, res) : serve(req, res, services))
+  }
+  const track = (work: Promise<void>): void => {
+    const done = work.finally(() => running.delete(done))
     running.add(done)
   }
 
@@ -67,26 +76,30 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
       events.off(name, listener)
       return bits
     },
-    sessions: () => listSessions(service),
+    sessions: async () => (await Promise.all(services.all().map(listSessions))).flat(),
     async close() {
       closed = true
       await Promise.all(running)
-      await service.housekeeping.close()
+      for (const { housekeeping } of services.all()) await housekeeping.close()
     },
   })
   return bits
 }
 
+/** The reserved folder below the mount point holds data on its way: of it replies are served, and nothing else. */
+const reservedPath = (req: Request) =>
+  req.method === 'GET' || req.method === 'HEAD' ? reservedPathOf(req.url) : undefined
+
 const isBitsPacket = (req: Request, acceptPost: boolean): boolean =>
   req.method === 'BITS_POST' ||
   (acceptPost && req.method === 'POST' && req.get(HEADER.packetType) !== undefined)
 
-async function serve(req: Request, res: Response, service: RunningService): Promise<void> {
+async function serve(req: Request, res: Response, services: Services): Promise<void> {
   try {
-    const ack = await answer(req, service)
-    if (ack) await sendAck(req, res, ack, service.maxFragmentSize)
+    const ack = await answer(req, services)
+    if (ack) await sendAck(req, res, ack, services.base.maxFragmentSize)
   } catch (error) {
-    service.announce('error', error instanceof Error ? error : new Error(String(error)), {
+    services.base.announce('error', error instanceof Error ? error : new Error(String(error)), {
       url: req.originalUrl,
     })
     req.destroy()

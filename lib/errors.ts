@@ -4,6 +4,7 @@ export const HRESULT = {
   ERROR_FILE_NOT_FOUND: 0x80070002,
   ERROR_PATH_NOT_FOUND: 0x80070003,
   E_ACCESSDENIED: 0x80070005,
+  ERROR_TOO_MANY_SESS: 0x80070045,
   ERROR_FILE_EXISTS: 0x80070050,
   E_INVALIDARG: 0x80070057,
   ERROR_DISK_FULL: 0x80070070,
@@ -66,6 +67,8 @@ export const CONDITIONS = {
   unforeseen: { status: 500, hresult: HRESULT.E_FAIL, context: 0x5 },
   /** D18 */
   'uploads-disabled': { status: 501, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
+  /** A 503 is tried again, until another session of the user has ended. */
+  'too-many-sessions': { status: 503, hresult: HRESULT.ERROR_TOO_MANY_SESS, context: 0x5 },
   closing: { status: 503, hresult: hresultOfStatus(503), context: 0x5 },
   'application-failed': { status: 500, hresult: HRESULT.E_FAIL, context: 0x7 },
   'notification-unreachable': { status: 500, hresult: HRESULT.CANNOT_CONNECT, context: 0x7 },

@@ -5,6 +5,7 @@ import type { TellApplication } from './delivery/arrival.js'
 import { callOnUpload } from './delivery/call-on-upload.js'
 import { notifyApplication } from './delivery/notify-application.js'
 import { checkOptions } from './option-checks.js'
+import type { Limits } from './packets/limits.js'
 import { FileSessionStore } from './sessions/file-session-store.js'
 import { MemorySessionStore } from './sessions/memory-session-store.js'
 import { FileStorage } from './storage/file-storage.js'
@@ -22,20 +23,6 @@ export interface Settings extends Limits {
   readonly logger: Logger
   readonly acceptPost: boolean
   readonly acceptBitsPost: boolean
-}
-
-/** The settings that may differ from request to request without other sessions. */
-export interface Limits {
-  readonly maxUploadSize: number
-  readonly maxFragmentSize: number
-  readonly overwrite: boolean
-  readonly enabled: NonNullable<BitsUploadOptions['enabled']>
-  /** Of users with a name, and of nobody in particular. */
-  readonly maxSessions: { readonly named: number; readonly unnamed: number }
-  readonly hostId: string | undefined
-  readonly hostIdFallbackTimeout: number
-  /** `undefined` when there is nobody to tell of an upload. */
-  readonly tellApplication: TellApplication | undefined
 }
 
 const NO_LIMIT = Number.POSITIVE_INFINITY
@@ -74,7 +61,8 @@ export function readOptions(options: BitsUploadOptions): Settings {
   return settings
 }
 
-function readLimits(options: BitsUploadOptions): Limits {
+/** The settings that may differ from request to request. */
+export function readLimits(options: BitsUploadOptions): Limits {
   return {
     maxUploadSize: options.maxUploadSize ?? Number.MAX_SAFE_INTEGER,
     maxFragmentSize: options.maxFragmentSize ?? 16 * 1024 * 1024,

@@ -1,5 +1,6 @@
 import { Deliveries } from './delivery/deliver.js'
 import type { Settings } from './options.js'
+import type { Bandwidth } from './packets/bandwidth.js'
 import type { Announce, Service } from './packets/exchange.js'
 import { Housekeeping } from './sessions/housekeeping.js'
 import { Sessions } from './sessions/sessions.js'
@@ -11,7 +12,7 @@ export interface RunningService extends Service {
 }
 
 /** Puts the parts together, opens the storage, and starts the housekeeping. */
-export function createService(settings: Settings, announce: Announce): RunningService {
+export function createService(settings: Settings, announce: Announce, bandwidth: Bandwidth): RunningService {
   const { storage } = settings
   const timeout = settings.sessionTimeout * 1000
   const sessions = new Sessions({ store: settings.sessions, timeout, now: Date.now })
@@ -19,8 +20,9 @@ export function createService(settings: Settings, announce: Announce): RunningSe
     sessions,
     storage,
     interval: settings.cleanupInterval * 1000,
+    clear: settings.enabled === false,
     onExpired: (session) => announce('expired', session),
     onError: (error) => announce('error', error, {}),
   })
-  return { ...settings, sessions, deliveries: new Deliveries(), announce, settings, housekeeping }
+  return { ...settings, sessions, deliveries: new Deliveries(), bandwidth, announce, settings, housekeeping }
 }

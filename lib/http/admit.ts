@@ -4,20 +4,34 @@ import { BitsError } from '../errors.js'
 import type { Settings } from '../options.js'
 import type { Exchange } from '../packets/exchange.js'
 import { HEADER } from '../protocol/headers.js'
+import type { RunningService } from '../service.js'
 import { sessionKey } from '../sessions/session-id.js'
 import { destinationOf } from '../storage/destination.js'
 
 /**
  * Who sent a packet, whither, and may they? (MC-BUP 3.2.5.2.3)
  *
- * @throws BitsError `destination-refused`, `access-denied`, or whatever `authorize` and `user` throw.
+ * @throws BitsError `destination-refused`, `uploads-disabled`, `access-denied`, or whatever `authorize` and `user` throw.
  */
-export async function admit(req: Request, packet: PacketType, settings: Settings): Promise<Exchange> {
+export async function admit(req: Request, packet: PacketType, service: RunningService): Promise<Exchange> {
+  const { settings } = service
   const destination = destinationOf(req.url)
-  req.bits = { packet, destination, session: sessionKey(req.get(HEADER.sessionId) ?? '') }
+  const session = sessionKey(req.get(HEADER.sessionId) ?? '')
+  req.bits = { packet, destination, session }
+  await refuseDisabled(req, settings)
+  const url = `${req.baseUrl ?? ''}/${destination}`
+  if (settings.trustSessionId && session !== undefined) {
+    const record = await service.sessions.store.get(session)
+    if (record?.url === url) return { req, destination, url, user: record.user }
+  }
   if (!(await settings.authorize(req, destination))) {
     throw new BitsError('access-denied', `The option authorize refused "${destination}".`)
   }
   const user = await settings.user(req)
-  return { req, destination, url: `${req.baseUrl ?? ''}/${destination}`, user }
+  return { req, destination, url, user }
+}
+
+async function refuseDisabled(req: Request, { enabled }: Settings): Promise<void> {
+  if (typeof enabled === 'function' ? await enabled(req) : enabled) return
+  throw new BitsError('uploads-disabled', 'The option enabled says that no uploads are taken here.')
 }

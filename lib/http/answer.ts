@@ -5,6 +5,7 @@ import type { Exchange } from '../packets/exchange.js'
 import { handlePacket } from '../packets/handle-packet.js'
 import { HEADER } from '../protocol/headers.js'
 import type { RunningService } from '../service.js'
+import type { Services } from '../services.js'
 import { PreemptedError } from '../sessions/session-lock.js'
 import { pathOf } from '../storage/destination.js'
 import { admit } from './admit.js'
@@ -18,12 +19,14 @@ import { errorAck } from './send-ack.js'
  *
  * @returns the Ack; `undefined` when nobody waits for one any more.
  */
-export async function answer(req: Request, service: RunningService): Promise<Ack | undefined> {
+export async function answer(req: Request, services: Services): Promise<Ack | undefined> {
+  let service = services.base
   let exchange: Exchange | undefined
   try {
+    service = await services.of(req)
     await service.housekeeping.ready()
     const packet = readPacket(req)
-    exchange = await admit(req, packet.type, service.settings)
+    exchange = await admit(req, packet.type, service)
     requireLength(req)
     const eaten = packet.type === 'Fragment' ? findEatenBody(req) : undefined
     if (eaten) throw new Error(eaten)

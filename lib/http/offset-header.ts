@@ -2,7 +2,8 @@ import type { Request } from 'express'
 import type { Exchange } from '../packets/exchange.js'
 import { HEADER } from '../protocol/headers.js'
 import type { RunningService } from '../service.js'
-import { hasEnded, uploadOf } from '../sessions/sessions.js'
+import { hasEnded } from '../sessions/has-ended.js'
+import { uploadOf } from '../sessions/sessions.js'
 import { admit } from './admit.js'
 import { packetTypeOf } from './read-packet.js'
 
@@ -39,5 +40,5 @@ async function heldBytes(
 /** A packet that breaks the message rules fails before its sender is admitted: that is made up for here. */
 async function admitted(req: Request, service: RunningService): Promise<Exchange | undefined> {
   const wasRefused = req.bits !== undefined
-  return wasRefused ? undefined : admit(req, 'Fragment', service.settings).catch(() => undefined)
+  return wasRefused ? undefined : admit(req, 'Fragment', service).catch(() => undefined)
 }

@@ -25,7 +25,8 @@ export async function createSession(
     throw new BitsError('destination-exists', `There is a file at "${destination}", and overwriting is off.`)
   }
   const { url, user } = exchange
-  const { id, record } = await service.sessions.create({ destination, url, user })
+  const maxSessions = user === undefined ? service.maxSessions.unnamed : service.maxSessions.named
+  const { id, record } = await service.sessions.create({ destination, url, user }, maxSessions)
   await begin(record, service)
   service.announce('session', service.sessions.info(record, 0))
   return {
@@ -33,9 +34,18 @@ export async function createSession(
     headers: {
       [HEADER.protocol]: `{${BITS_UPLOAD_PROTOCOL}}`,
       [HEADER.sessionId]: id,
+      ...hostHeaders(service),
       'Accept-Encoding': 'identity',
     },
   }
+}
+
+/** Where the client is to go on, in a farm whose servers share no storage (MC-BUP 2.2.3.2, D25). */
+function hostHeaders({ hostId, hostIdFallbackTimeout }: Service): Record<string, string> {
+  if (hostId === undefined) return {}
+  const timeout =
+    hostIdFallbackTimeout === 0 ? {} : { [HEADER.hostIdFallbackTimeout]: String(hostIdFallbackTimeout) }
+  return { [HEADER.hostId]: hostId, ...timeout }
 }
 
 async function begin(record: SessionRecord, { storage, sessions }: Service): Promise<void> {
@@ -43,6 +53,7 @@ async function begin(record: SessionRecord, { storage, sessions }: Service): Pro
     await storage.begin(uploadOf(record))
   } catch (error) {
     await sessions.store.delete(record.key)
+    sessions.limit.free(record.key)
     throw error
   }
 }

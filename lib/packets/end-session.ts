@@ -1,7 +1,7 @@
 import type { Ack } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../errors.js'
-import { hasEnded } from '../sessions/sessions.js'
+import { hasEnded } from '../sessions/has-ended.js'
 import type { Exchange, Service } from './exchange.js'
 
 /**

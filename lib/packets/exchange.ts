@@ -1,9 +1,10 @@
 import type { Request } from 'express'
 import type { BitsUploadEvents } from '../../types/events.js'
 import type { StorageAdapter } from '../../types/storage.js'
-import type { TellApplication } from '../delivery/arrival.js'
 import type { Deliveries } from '../delivery/deliver.js'
 import type { SessionOwner, Sessions } from '../sessions/sessions.js'
+import type { Bandwidth } from './bandwidth.js'
+import type { Limits } from './limits.js'
 
 /** One packet's request: who sent it, whither, and its body. */
 export interface Exchange extends SessionOwner {
@@ -17,16 +18,10 @@ export type Announce = <Name extends keyof BitsUploadEvents>(
 ) => void
 
 /** What the packets' handlers work with: one for each set of options. */
-export interface Service {
+export interface Service extends Limits {
   readonly storage: StorageAdapter
   readonly sessions: Sessions
   readonly deliveries: Deliveries
-  /** The application to be told of a file; `undefined` when there is nobody to tell. */
-  readonly tellApplication: TellApplication | undefined
+  readonly bandwidth: Bandwidth
   readonly announce: Announce
-  readonly overwrite: boolean
-  /** Bytes. */
-  readonly maxUploadSize: number
-  /** Bytes. */
-  readonly maxFragmentSize: number
 }

@@ -1,11 +1,11 @@
-import type { Readable } from 'node:stream'
 import type { Ack, ContentRange, FragmentPacket } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../errors.js'
 import { rangeLength } from '../protocol/content-range.js'
 import { HEADER } from '../protocol/headers.js'
+import { hasEnded } from '../sessions/has-ended.js'
 import type { SessionLease } from '../sessions/session-lock.js'
-import { hasEnded, uploadOf } from '../sessions/sessions.js'
+import { uploadOf } from '../sessions/sessions.js'
 import type { Exchange, Service } from './exchange.js'
 import { skipBytes } from './skip-bytes.js'
 import { watchProgress } from './watch-progress.js'
@@ -91,7 +91,7 @@ async function stage(
   const giveWay = () => exchange.req.destroy()
   lease.signal.addEventListener('abort', giveWay, { once: true })
   try {
-    const body: Readable = skipBytes(exchange.req, held - range.first)
+    const body = service.bandwidth.limit(skipBytes(exchange.req, held - range.first))
     const length = await service.storage.append(upload, held, body, lease.signal)
     stopWatching(length)
     if (length !== end && !exchange.req.destroyed) {

@@ -1,7 +1,7 @@
 import type { SessionInfo } from '../../types/events.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import type { Sessions } from './sessions.js'
-import { sweep } from './sweep.js'
+import { sweep, sweepAll } from './sweep.js'
 
 /** Milliseconds between two looks at the sessions that ended and are still remembered. */
 const FORGET_INTERVAL = 60_000
@@ -11,6 +11,8 @@ interface HousekeepingOptions {
   readonly storage: StorageAdapter
   /** Milliseconds between two sweeps. */
   readonly interval: number
+  /** Uploads are switched off: no session is to stay. */
+  readonly clear: boolean
   readonly onExpired: (session: SessionInfo) => void
   readonly onError: (error: Error) => void
 }
@@ -61,7 +63,7 @@ export class Housekeeping {
     const { sessions, storage, onExpired } = this.#options
     try {
       await this.ready()
-      await sweep(sessions, storage, onExpired)
+      await (this.#options.clear ? sweepAll : sweep)(sessions, storage, onExpired)
     } catch (error) {
       this.#report(error)
     }

@@ -4,6 +4,7 @@ import type { StagedUpload } from '../../types/storage.js'
 import { BitsError } from '../errors.js'
 import { ProgressBook } from './progress.js'
 import { newSessionId, sessionKey } from './session-id.js'
+import { SessionLimit } from './session-limit.js'
 import { SessionLocks } from './session-lock.js'
 
 /** Milliseconds for which a closed or cancelled session is remembered (D10). */
@@ -20,6 +21,7 @@ export interface SessionOwner {
 export class Sessions {
   readonly locks = new SessionLocks()
   readonly progress: ProgressBook
+  readonly limit: SessionLimit
   readonly store: SessionStore
   /** Milliseconds. */
   readonly timeout: number
@@ -33,16 +35,29 @@ export class Sessions {
     this.timeout = options.timeout
     this.now = options.now
     this.progress = new ProgressBook(options.now)
+    this.limit = new SessionLimit(options.store, options.now)
   }
 
-  /** Always a new session, whatever others the destination has (MC-BUP 3.2.5.2.2). */
-  async create(owner: SessionOwner): Promise<{ id: string; record: SessionRecord }> {
+  /**
+   * Always a new session, whatever others the destination has (MC-BUP 3.2.5.2.2).
+   *
+   * @param max sessions its user may have going on, this one included.
+   * @throws BitsError `too-many-sessions`.
+   */
+  async create(
+    owner: SessionOwner,
+    max = Number.POSITIVE_INFINITY,
+  ): Promise<{ id: string; record: SessionRecord }> {
     const id = newSessionId()
     const key = sessionKey(id)
     if (!key) throw new Error(`The new session id ${id} is no GUID.`)
     const now = this.now()
     const record: SessionRecord = { key, ...owner, state: 'receiving', createdAt: now, lastActivity: now }
-    await this.store.create(record)
+    await this.limit.claim(key, owner.user, max)
+    await this.store.create(record).catch((error: unknown) => {
+      this.limit.free(key)
+      throw error
+    })
     return { id, record }
   }
 
@@ -93,6 +108,7 @@ export class Sessions {
   async end(key: string, state: 'closed' | 'cancelled'): Promise<void> {
     await this.change(key, { state })
     this.progress.forget(key)
+    this.limit.free(key)
     this.#ended.push({ key, until: this.now() + REMEMBERED })
   }
 
@@ -128,7 +144,3 @@ export const uploadOf = (record: SessionRecord): StagedUpload => ({
   destination: record.destination,
   total: record.total,
 })
-
-/** Is the session over, and only remembered? */
-export const hasEnded = (record: SessionRecord): boolean =>
-  record.state === 'closed' || record.state === 'cancelled'

@@ -1,7 +1,18 @@
 import type { SessionInfo } from '../../types/events.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
-import { hasEnded, REMEMBERED, type Sessions, uploadOf } from './sessions.js'
+import { hasEnded } from './has-ended.js'
+import { REMEMBERED, type Sessions, uploadOf } from './sessions.js'
+
+/** Removes all sessions with all that is staged: uploads were switched off (MC-BUP 3.2.4.2). */
+export async function sweepAll(
+  sessions: Sessions,
+  storage: StorageAdapter,
+  onExpired: (session: SessionInfo) => void,
+): Promise<void> {
+  for await (const record of sessions.store.list()) await remove(record, sessions, storage, onExpired)
+  for await (const { id } of storage.staged?.() ?? []) await storage.discard({ id, destination: '' })
+}
 
 /**
  * Removes sessions that were idle for longer than their timeout, with their staged data and replies (MC-BUP 3.2.6.1),
@@ -44,6 +55,7 @@ async function remove(
     await storage.discard(uploadOf(record))
     if (!hasEnded(record)) onExpired(sessions.info(record, received))
     sessions.progress.forget(record.key)
+    sessions.limit.free(record.key)
   } finally {
     lease.release()
   }

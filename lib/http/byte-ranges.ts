@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto'
+import parseRange from 'range-parser'
+import type { ByteRange } from '../../types/storage.js'
+
+/** More ranges than this in one request are not worth their boundaries: the whole is sent. */
+const MAX_RANGES = 64
+
+/** What to send of a content: all of it, nothing, or parts in the order they were asked for (MC-BUP 3.5.5). */
+export type Selection = 'all' | 'none' | readonly ByteRange[]
+
+/** @param size of the content in bytes. */
+export function selectRanges(header: string | undefined, size: number): Selection {
+  const ranges = header === undefined ? -2 : parseRange(size, header)
+  if (ranges === -1) return 'none'
+  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MAX_RANGES) return 'all'
+  return ranges.map(({ start, end }) => ({ start, end }))
+}
+
+export const rangeHeader = ({ start, end }: ByteRange, size: number): string =>
+  `bytes ${start}-${end}/${size}`
+
+/** Several ranges as one body: `multipart/byteranges` (RFC 9110 14.6), with no more headers than BITS reads. */
+export class Multipart {
+  readonly #boundary = randomBytes(12).toString('hex')
+  readonly #ranges: readonly ByteRange[]
+  readonly #size: number
+  readonly #contentType: string
+
+  constructor(ranges: readonly ByteRange[], size: number, contentType: string) {
+    this.#ranges = ranges
+    this.#size = size
+    this.#contentType = contentType
+  }
+
+  get contentType(): string {
+    return `multipart/byteranges; boundary=${this.#boundary}`
+  }
+
+  /** Bytes. */
+  get length(): number {
+    const parts = this.#ranges.map((range) => this.#head(range).length + range.end - range.start + 1)
+    return parts.reduce((sum, length) => sum + length, this.#tail.length)
+  }
+
+  /** @param read the bytes of a range. */
+  async *body(read: (range: ByteRange) => AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    for (const range of this.#ranges) {
+      yield this.#head(range)
+      yield* read(range)
+    }
+    yield this.#tail
+  }
+
+  #head(range: ByteRange): Buffer {
+    const before = range === this.#ranges[0] ? '' : '\r\n'
+    return Buffer.from(
+      `${before}--${this.#boundary}\r\nContent-Type: ${this.#contentType}\r\n` +
+        `Content-Range: ${rangeHeader(range, this.#size)}\r\n\r\n`,
+    )
+  }
+
+  get #tail(): Buffer {
+    return Buffer.from(`\r\n--${this.#boundary}--\r\n`)
+  }
+}

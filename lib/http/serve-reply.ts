@@ -1,0 +1,133 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Request, Response } from 'express'
+import fresh from 'fresh'
+import type { SessionRecord } from '../../types/session.js'
+import type { StoredReply } from '../../types/storage.js'
+import { BitsError, toBitsError } from '../errors.js'
+import type { RunningService } from '../service.js'
+import type { Services } from '../services.js'
+import { sessionKey } from '../sessions/session-id.js'
+import { uploadOf } from '../sessions/sessions.js'
+import { Multipart, rangeHeader, selectRanges } from './byte-ranges.js'
+
+const CONTENT_TYPE = 'application/octet-stream'
+
+/**
+ * Answers GET and HEAD for a reply (MC-BUP 3.5.5): to the session's user alone, in full or in ranges.
+ *
+ * @param sessionId as the URL has it; `undefined` when it names no reply, which is answered 404.
+ */
+export async function serveReply(
+  sessionId: string | undefined,
+  req: Request,
+  res: Response,
+  services: Services,
+): Promise<void> {
+  let service = services.base
+  try {
+    service = await services.of(req)
+    await service.housekeeping.ready()
+    const record = await findRecord(sessionId, req, service)
+    const facts = await service.storage.statReply?.(uploadOf(record))
+    if (!facts) throw missing()
+    await send(record, facts, req, res, service)
+  } catch (error) {
+    refuse(error, req, res, service)
+  }
+}
+
+async function findRecord(
+  id: string | undefined,
+  req: Request,
+  service: RunningService,
+): Promise<SessionRecord> {
+  const key = sessionKey(id ?? '')
+  const record = key === undefined ? undefined : await service.sessions.store.get(key)
+  if (!record?.replyUrl || !record.url.startsWith(`${req.baseUrl ?? ''}/`)) throw missing()
+  const { authorize, user, trustSessionId } = service.settings
+  if (trustSessionId) return record
+  if (!(await authorize(req, record.destination)))
+    throw new BitsError('access-denied', 'authorize refused the reply.')
+  // To others the reply is not there.
+  if ((await user(req)) !== record.user) throw missing()
+  return record
+}
+
+async function send(
+  record: SessionRecord,
+  { size, lastModified }: StoredReply,
+  req: Request,
+  res: Response,
+  service: RunningService,
+): Promise<void> {
+  const read = (range: { start: number; end: number }) => {
+    const body = service.storage.readReply?.(uploadOf(record), range)
+    if (!body) throw new Error('The storage has statReply() and no readReply().')
+    return body
+  }
+  const etag = `"${lastModified.getTime().toString(16)}-${size.toString(16)}"`
+  res.set({
+    'Accept-Ranges': 'bytes',
+    'Cache-Control': 'private, no-cache',
+    'Content-Disposition': 'attachment',
+    'Content-Location': `${req.protocol}://${req.get('host') ?? ''}${req.originalUrl}`,
+    'Last-Modified': lastModified.toUTCString(),
+    'X-Content-Type-Options': 'nosniff',
+    ETag: etag,
+  })
+  if (fresh(req.headers, { etag, 'last-modified': lastModified.toUTCString() })) {
+    res.status(304).end()
+    return
+  }
+  const asked =
+    req.method === 'GET' && isCurrent(req.get('If-Range'), etag, lastModified) ? req.get('Range') : undefined
+  const selection = selectRanges(asked, size)
+  if (selection === 'none') {
+    res
+      .status(416)
+      .set({ 'Content-Range': `bytes */${size}`, 'Content-Length': '0' })
+      .end()
+    return
+  }
+  const ranges = selection === 'all' ? [{ start: 0, end: size - 1 }] : selection
+  const [only] = ranges
+  if (ranges.length > 1 || only === undefined) {
+    const parts = new Multipart(ranges, size, CONTENT_TYPE)
+    res.status(206).set({ 'Content-Type': parts.contentType, 'Content-Length': String(parts.length) })
+    await pipeline(Readable.from(parts.body(read), { objectMode: false }), res)
+    return
+  }
+  res.set({ 'Content-Type': CONTENT_TYPE, 'Content-Length': String(only.end - only.start + 1) })
+  if (selection !== 'all') res.status(206).set('Content-Range', rangeHeader(only, size))
+  if (req.method === 'HEAD') res.end()
+  else await pipeline(read(only), res)
+}
+
+/** A range of something that has changed meanwhile is of no use (RFC 9110 13.1.5). */
+function isCurrent(ifRange: string | undefined, etag: string, lastModified: Date): boolean {
+  if (ifRange === undefined) return true
+  return ifRange.startsWith('"')
+    ? ifRange === etag
+    : Date.parse(ifRange) >= Math.floor(lastModified.getTime() / 1000) * 1000
+}
+
+const missing = (): BitsError =>
+  new BitsError({ status: 404 }, "There is no such reply, or it is another user's.")
+
+function refuse(cause: unknown, req: Request, res: Response, service: RunningService): void {
+  if (res.headersSent || req.destroyed) {
+    res.destroy()
+    return
+  }
+  const error = toBitsError(cause)
+  if (error.code === 'unforeseen') {
+    service.announce('error', cause instanceof Error ? cause : error, { url: req.originalUrl })
+  }
+  for (const name of ['Content-Disposition', 'Content-Location', 'ETag', 'Last-Modified'])
+    res.removeHeader(name)
+  res
+    .status(error.status)
+    .set({ ...error.headers, 'Content-Length': '0' })
+    .end()
+}

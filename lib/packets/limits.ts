@@ -1,0 +1,16 @@
+import type { BitsUploadOptions } from '../../types/options.js'
+import type { TellApplication } from '../delivery/arrival.js'
+
+/** The settings that may differ from request to request without other sessions. */
+export interface Limits {
+  readonly maxUploadSize: number
+  readonly maxFragmentSize: number
+  readonly overwrite: boolean
+  readonly enabled: NonNullable<BitsUploadOptions['enabled']>
+  /** Of users with a name, and of nobody in particular. */
+  readonly maxSessions: { readonly named: number; readonly unnamed: number }
+  readonly hostId: string | undefined
+  readonly hostIdFallbackTimeout: number
+  /** `undefined` when there is nobody to tell of an upload. */
+  readonly tellApplication: TellApplication | undefined
+}
