@@ -45,10 +45,11 @@ export async function exchange<T>(line: Line, outgoing: OutgoingRequest, read: R
   })
   const watch = new Watch(request, outgoing.kind)
   let response: IncomingMessage | undefined
+  let sending: Promise<void> | undefined
   try {
     const answer = answerTo(request)
     watch.start('take the request', line.sendTimeout)
-    void send(request, outgoing, watch, line.responseTimeout)
+    sending = send(request, outgoing, watch, line.responseTimeout)
     response = await answer
     return await read(response, () => watch.refresh())
   } catch (thrown) {
@@ -58,6 +59,8 @@ export async function exchange<T>(line: Line, outgoing: OutgoingRequest, read: R
   } finally {
     watch.end()
     if (!request.writableEnded || !response?.complete) request.destroy()
+    // Nobody reads the file any more when this is over.
+    await sending
   }
 }
 
