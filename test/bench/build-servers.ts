@@ -1,0 +1,30 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'tsup'
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+/** Below the package, so that the servers find Express. */
+const BUILT = join(HERE, '../../node_modules/.cache/express-bits-upload-bench')
+
+/** Builds the library and the servers as a package's users run them: plain JavaScript, without a loader. */
+export async function buildServers(): Promise<string> {
+  await build({
+    entry: {
+      middleware: join(HERE, 'servers/middleware.ts'),
+      plain: join(HERE, 'servers/plain.ts'),
+      hello: join(HERE, 'servers/hello.ts'),
+    },
+    outDir: BUILT,
+    tsconfig: join(HERE, '../../tsconfig.json'),
+    noExternal: [/^express-bits-upload/],
+    external: ['express', 'debug'],
+    format: 'esm',
+    outExtension: () => ({ js: '.mjs' }),
+    target: 'node20',
+    platform: 'node',
+    config: false,
+    silent: true,
+    clean: true,
+  })
+  return BUILT
+}

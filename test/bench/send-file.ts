@@ -1,0 +1,42 @@
+import { type Answer, type Connection, headerOf } from './connection.js'
+
+/** Sends one file over a connection; rejects when the server does not take it. */
+export type SendFile = (connection: Connection, name: string, content: Buffer) => Promise<void>
+
+const BITS_UPLOAD_PROTOCOL = '{7df0354d-249b-430f-820d-3d2a9bef4931}'
+
+/** A file in one PUT. */
+export const put: SendFile = async (connection, name, content) => {
+  expectSuccess(await connection.request(`PUT /${name}`, {}, content))
+}
+
+/** A file as a BITS upload: Create-Session, its fragments, Close-Session. */
+export const bitsUploadIn =
+  (fragmentSize: number): SendFile =>
+  async (connection, name, content) => {
+    const packet = (type: string, headers: Record<string, string>, body?: Buffer) =>
+      connection.request(`BITS_POST /${name}`, { 'BITS-Packet-Type': type, ...headers }, body)
+
+    const empty = Buffer.alloc(0)
+    const created = expectSuccess(
+      await packet('Create-Session', { 'BITS-Supported-Protocols': BITS_UPLOAD_PROTOCOL }, empty),
+    )
+    const session = { 'BITS-Session-Id': headerOf(created.head, 'BITS-Session-Id') ?? '' }
+    for (let first = 0; first < content.length; first += fragmentSize) {
+      const body = content.subarray(first, first + fragmentSize)
+      const range = `bytes ${first}-${first + body.length - 1}/${content.length}`
+      const { head } = expectSuccess(
+        await packet('Fragment', { ...session, 'Content-Range': range, 'Content-Name': name }, body),
+      )
+      const received = headerOf(head, 'BITS-Received-Content-Range')
+      if (received !== String(first + body.length)) {
+        throw new Error(`The server holds ${received} bytes after ${range} of ${name}.`)
+      }
+    }
+    expectSuccess(await packet('Close-Session', session, empty))
+  }
+
+function expectSuccess(answer: Answer): Answer {
+  if (answer.status >= 300) throw new Error(`The server answered: ${answer.head}`)
+  return answer
+}

@@ -1,0 +1,13 @@
+import express from 'express'
+import { bitsUpload, type Durability, FileStorage } from 'express-bits-upload'
+import { listen } from './listen.js'
+
+/** The contender: `middleware.js <directory> <durability>`. */
+const [, , directory = '', durability = ''] = process.argv
+const known: readonly Durability[] = ['none', 'publish', 'fragment']
+const chosen = known.find((name) => name === durability)
+if (!chosen) throw new TypeError(`The durability is "${durability}": give ${known.join(', ')}.`)
+
+const app = express()
+app.use('/', bitsUpload({ storage: new FileStorage({ directory, durability: chosen }) }))
+listen(app)
