@@ -69,6 +69,7 @@ export const CONDITIONS = {
   'uploads-disabled': { status: 501, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
   /** A 503 is tried again, until another session of the user has ended. */
   'too-many-sessions': { status: 503, hresult: HRESULT.ERROR_TOO_MANY_SESS, context: 0x5 },
+  'session-busy': { status: 503, hresult: hresultOfStatus(503), context: 0x5 },
   closing: { status: 503, hresult: hresultOfStatus(503), context: 0x5 },
   'application-failed': { status: 500, hresult: HRESULT.E_FAIL, context: 0x7 },
   'notification-unreachable': { status: 500, hresult: HRESULT.CANNOT_CONNECT, context: 0x7 },

@@ -40,6 +40,14 @@ export interface SessionRecord {
 /** What may change in a session's life. */
 export type SessionChange = Partial<Omit<SessionRecord, 'key' | 'destination' | 'url' | 'user' | 'createdAt'>>
 
+/** How long to wait for a session's lock, and what to do when somebody else waits for it. */
+export interface LockOptions {
+  /** Milliseconds; 0 tries once. */
+  readonly wait: number
+  /** Called when another process waits for the lock, or when it was lost: stop, and give it back. */
+  readonly onWanted: () => void
+}
+
 /**
  * Where sessions are kept. Implement it and pass an instance as `sessions`; there is nothing to extend.
  * Several processes share uploads when they share both this and the storage.
@@ -72,6 +80,14 @@ export interface SessionStore {
 
   /** The sessions whose `lastActivity` lies before this time (milliseconds since 1970). */
   expired(before: number): AsyncIterable<SessionRecord>
+
+  /**
+   * Takes a session's lock, for stores that several processes share; optional. Within a process there is a lock already.
+   * A lock must not outlive its process for long.
+   *
+   * @returns gives the lock back. Rejects when it cannot be had within `options.wait`.
+   */
+  lock?(key: string, options: LockOptions): Promise<() => Promise<void>>
 
   /** Called by `bits.close()`, after the last request. */
   close?(): Promise<void>

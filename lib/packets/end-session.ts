@@ -32,6 +32,6 @@ export async function endSession(
     }
     return { status: 200, headers: {} }
   } finally {
-    lease.release()
+    await lease.release()
   }
 }

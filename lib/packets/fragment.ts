@@ -28,7 +28,7 @@ export async function fragment(packet: FragmentPacket, exchange: Exchange, servi
   try {
     return await receive(packet, await sessions.reload(key), lease, exchange, service)
   } finally {
-    lease.release()
+    await lease.release()
   }
 }
 

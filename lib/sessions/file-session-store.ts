@@ -1,17 +1,25 @@
+import cluster from 'node:cluster'
 import { mkdir, opendir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
+import type { LockOptions, SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
+import { lockFile } from './file-lock.js'
 import { parseSessionRecord } from './session-record.js'
 
 /** Options of a {@link FileSessionStore}. */
 export interface FileSessionStoreOptions {
   /** The directory of the uploads; the records lie in its `BITS-Sessions`. */
   directory: string
+  /**
+   * Do several processes serve this directory? Then a session is locked while a packet of it is handled, so that two
+   * processes never work on one upload. Default: true in a worker of `node:cluster`, else false. Set it for processes
+   * that share the directory in other ways: PM2, containers, servers with shared storage.
+   */
+  shared?: boolean
 }
 
 const FOLDER = 'BITS-Sessions'
 const RECORD = /^([0-9a-f]{32})\.json$/
-const LEFT_OVER = /^[0-9a-f]{32}\.json\.tmp$/
+const LEFT_OVER = /^[0-9a-f]{32}\.(?:json\.tmp|wanted)$/
 
 /**
  * Sessions as files, one JSON file each, so that they survive a restart. A record is replaced by renaming a new file
@@ -19,10 +27,15 @@ const LEFT_OVER = /^[0-9a-f]{32}\.json\.tmp$/
  */
 export class FileSessionStore implements SessionStore {
   readonly #folder: string
+  /** See {@link FileSessionStoreOptions.shared}. */
+  readonly lock?: (key: string, options: LockOptions) => Promise<() => Promise<void>>
   readonly #queues = new Map<string, Promise<unknown>>()
 
   constructor(options: FileSessionStoreOptions) {
     this.#folder = join(resolve(options.directory), FOLDER)
+    if (options.shared ?? cluster.isWorker) {
+      this.lock = (key, lockOptions) => lockFile(join(this.#folder, key), lockOptions)
+    }
   }
 
   async open(): Promise<void> {

@@ -1,8 +1,11 @@
+import type { SessionStore } from '../../types/session.js'
+import { BitsError } from '../errors.js'
+
 /** The right to work on a session, until `release()`. */
 export interface SessionLease {
   /** Aborts when a newer request of the session waits: stop reading, keep what arrived, release. */
   readonly signal: AbortSignal
-  release(): void
+  release(): Promise<void>
 }
 
 /** A request gave way to a newer one of its session before it could do anything. */
@@ -17,43 +20,84 @@ interface Turn {
   readonly controller: AbortController
   /** Resolves when this turn and all before it are over. */
   readonly over: Promise<void>
+  end(): void
 }
+
+/** Milliseconds to wait for another process: shorter than a client waits for its Ack (MC-BUP 3.1.2.2: 5 minutes). */
+const PATIENCE = 4 * 60 * 1000
 
 /**
  * One request at a time a session (D31). A client waits for an Ack before it sends the next packet, so a second request
- * means that the first one's connection is dead, whether or not this side knows yet: the newest wins.
+ * means that the first one's connection is dead, whether or not this side knows yet: the newest wins. Where several
+ * processes share a store, its lock extends this over all of them.
  */
 export class SessionLocks {
   readonly #last = new Map<string, Turn>()
+  readonly #store: Pick<SessionStore, 'lock'>
 
-  /** @throws PreemptedError when a still newer request came while this one waited. */
+  constructor(store: Pick<SessionStore, 'lock'> = {}) {
+    this.#store = store
+  }
+
+  /**
+   * @throws PreemptedError when a still newer request came while this one waited.
+   * @throws BitsError `session-busy` when another process does not let go of the session.
+   */
   async acquire(key: string): Promise<SessionLease> {
     const before = this.#last.get(key)
-    const lease = this.#enqueue(key, before)
+    const turn = this.#enqueue(key, before)
     before?.controller.abort()
     await before?.over
-    if (lease.signal.aborted) {
-      lease.release()
-      throw new PreemptedError()
-    }
-    return lease
+    return this.#lease(key, turn, PATIENCE)
   }
 
   /** For housekeeping: a lease when nobody is at work on the session, and `undefined` otherwise. */
-  tryAcquire(key: string): SessionLease | undefined {
-    return this.#last.has(key) ? undefined : this.#enqueue(key, undefined)
+  async tryAcquire(key: string): Promise<SessionLease | undefined> {
+    if (this.#last.has(key)) return undefined
+    return this.#lease(key, this.#enqueue(key, undefined), 0).catch(() => undefined)
   }
 
-  #enqueue(key: string, before: Turn | undefined): SessionLease {
-    const controller = new AbortController()
-    const { promise, resolve } = withResolvers()
-    const turn: Turn = { controller, over: before ? before.over.then(() => promise) : promise }
-    this.#last.set(key, turn)
-    const release = () => {
-      if (this.#last.get(key) === turn) this.#last.delete(key)
-      resolve()
+  async #lease(key: string, turn: Turn, wait: number): Promise<SessionLease> {
+    const { signal } = turn.controller
+    try {
+      if (signal.aborted) throw new PreemptedError()
+      const unlock = await this.#lockStore(key, turn, wait)
+      const release = async () => {
+        await unlock()
+        turn.end()
+      }
+      if (!signal.aborted) return { signal, release }
+      await release()
+      throw new PreemptedError()
+    } catch (error) {
+      turn.end()
+      throw error
     }
-    return { signal: controller.signal, release }
+  }
+
+  async #lockStore(key: string, { controller }: Turn, wait: number): Promise<() => Promise<void>> {
+    if (!this.#store.lock) return async () => {}
+    try {
+      const unlock = await this.#store.lock(key, { wait, onWanted: () => controller.abort() })
+      // A lock that was lost cannot be given back: the session is free either way.
+      return () => unlock().catch(() => {})
+    } catch (cause) {
+      throw new BitsError('session-busy', `Session ${key} is being worked on by another process.`, { cause })
+    }
+  }
+
+  #enqueue(key: string, before: Turn | undefined): Turn {
+    const { promise, resolve } = withResolvers()
+    const turn: Turn = {
+      controller: new AbortController(),
+      over: before ? before.over.then(() => promise) : promise,
+      end: () => {
+        if (this.#last.get(key) === turn) this.#last.delete(key)
+        resolve()
+      },
+    }
+    this.#last.set(key, turn)
+    return turn
   }
 }
 

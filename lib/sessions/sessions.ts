@@ -19,7 +19,7 @@ export interface SessionOwner {
 
 /** The sessions of one `bitsUpload()`: their records in a store, and what only this process knows of them. */
 export class Sessions {
-  readonly locks = new SessionLocks()
+  readonly locks: SessionLocks
   readonly progress: ProgressBook
   readonly limit: SessionLimit
   readonly store: SessionStore
@@ -35,6 +35,7 @@ export class Sessions {
     this.timeout = options.timeout
     this.now = options.now
     this.progress = new ProgressBook(options.now)
+    this.locks = new SessionLocks(options.store)
     this.limit = new SessionLimit(options.store, options.now)
   }
 

@@ -44,7 +44,7 @@ async function remove(
   storage: StorageAdapter,
   onExpired: (session: SessionInfo) => void,
 ): Promise<void> {
-  const lease = sessions.locks.tryAcquire(found.key)
+  const lease = await sessions.locks.tryAcquire(found.key)
   if (!lease) return
   try {
     const record = await sessions.store.get(found.key)
@@ -57,6 +57,6 @@ async function remove(
     sessions.progress.forget(record.key)
     sessions.limit.free(record.key)
   } finally {
-    lease.release()
+    await lease.release()
   }
 }
