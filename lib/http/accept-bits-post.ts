@@ -1,0 +1,119 @@
+import { subscribe } from 'node:diagnostics_channel'
+import { Server as HttpServer, IncomingMessage, METHODS } from 'node:http'
+import { Server as HttpsServer } from 'node:https'
+import { Duplex } from 'node:stream'
+import { VerbRewriter } from './verb-rewriter.js'
+
+interface Connection {
+  readonly server: HttpServer | HttpsServer
+  readonly rewriter: VerbRewriter
+  /** Is `onData` on the socket? Not while the parser decides what a head is: an upgrade finds the socket untouched. */
+  listening: boolean
+  onData(chunk: unknown): void
+}
+
+const taught = new WeakSet<HttpServer | HttpsServer>()
+const connections = new WeakMap<Duplex, Connection>()
+let heedsRequests = false
+let everywhere = false
+
+/**
+ * Makes a server accept the verb `BITS_POST`, which Node's parser refuses: requests arrive with `req.method` set to
+ * `BITS_POST`, like any other. Everything else is answered as before, and sockets, TLS, timeouts and limits stay
+ * Node's own. Needed only where `bitsUpload({ acceptBitsPost: false })` leaves servers alone, or where a server is
+ * handed its connections by `emit('connection')`. Connections that are open already are not changed. May be called
+ * twice.
+ *
+ * @throws TypeError when `server` is not a server of `node:http` or `node:https`.
+ * @throws Error when this Node does not know the verb BIND, on which this rests.
+ */
+export function acceptBitsPost(server: HttpServer | HttpsServer): void {
+  assertBindIsKnown()
+  if (!isHttpServer(server)) {
+    throw new TypeError(
+      'acceptBitsPost(server) takes a server of node:http or node:https: ' +
+        'pass what http.createServer(), https.createServer() or app.listen() returned.',
+    )
+  }
+  if (taught.has(server)) return
+  taught.add(server)
+  heedRequests()
+  const event = server instanceof HttpServer ? 'connection' : 'secureConnection'
+  server.on(event, (socket: Duplex) => watch(server, socket))
+}
+
+/**
+ * {@link acceptBitsPost} for every server of this process, present and future, at its first connection from now on.
+ * May be called twice.
+ *
+ * @throws Error when this Node does not know the verb BIND, on which this rests.
+ */
+export function acceptBitsPostEverywhere(): void {
+  assertBindIsKnown()
+  if (everywhere) return
+  everywhere = true
+  subscribe('net.server.socket', (message) => {
+    const socket = property(message, 'socket')
+    const server = property(socket, 'server')
+    if (!(socket instanceof Duplex) || !isHttpServer(server) || taught.has(server)) return
+    acceptBitsPost(server)
+    // Node publishes this after the 'connection' event of the same socket; a 'secureConnection' is yet to come.
+    if (server instanceof HttpServer) watch(server, socket)
+  })
+}
+
+/** @throws Error when `methods`, the verbs that Node's parser knows, has no BIND. */
+export function assertBindIsKnown(methods: readonly string[] = METHODS): void {
+  if (methods.includes('BIND')) return
+  throw new Error(
+    `Node ${process.version} cannot receive BITS_POST: its HTTP parser does not know the verb BIND (http.METHODS), ` +
+      'through which the requests are read. Use Node 20 to 26, or set acceptBitsPost: false and acceptPost: true ' +
+      'behind a proxy that turns BITS_POST into POST.',
+  )
+}
+
+function isHttpServer(value: unknown): value is HttpServer | HttpsServer {
+  return value instanceof HttpServer || value instanceof HttpsServer
+}
+
+/** Once: restores the verb before anybody sees the request, as Node publishes this ahead of its own checks and events. */
+function heedRequests(): void {
+  if (heedsRequests) return
+  heedsRequests = true
+  subscribe('http.server.request.start', (message) => {
+    const socket = property(message, 'socket')
+    const request = property(message, 'request')
+    const connection = socket instanceof Duplex ? connections.get(socket) : undefined
+    if (!(socket instanceof Duplex) || !(request instanceof IncomingMessage) || !connection) return
+    if (connection.server !== property(message, 'server')) return
+    listen(socket, connection, connection.rewriter.announced(request))
+  })
+}
+
+/** A socket may be handed on to a second server, after a CONNECT for example: then it starts anew. */
+function watch(server: HttpServer | HttpsServer, socket: Duplex): void {
+  if (connections.get(socket)?.listening) return
+  const connection: Connection = {
+    server,
+    rewriter: new VerbRewriter(),
+    listening: false,
+    onData: (chunk) => listen(socket, connection, Buffer.isBuffer(chunk) && connection.rewriter.read(chunk)),
+  }
+  connections.set(socket, connection)
+  listen(socket, connection, true)
+}
+
+/**
+ * A 'data' listener makes Node hand the bytes through JavaScript; in front of Node's own, it sees each buffer before
+ * the parser reads that same buffer.
+ */
+function listen(socket: Duplex, connection: Connection, wanted: boolean): void {
+  if (connection.listening === wanted) return
+  connection.listening = wanted
+  if (wanted) socket.prependListener('data', connection.onData)
+  else socket.removeListener('data', connection.onData)
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
+}

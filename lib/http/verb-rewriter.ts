@@ -1,0 +1,123 @@
+import type { IncomingMessage } from 'node:http'
+import { bodyOf, DOUBT, MORE, type Reader, Section } from './body-end.js'
+
+/**
+ * Node's parser refuses verbs it does not know; it knows BIND (RFC 5842), and skips spaces before the URL. Of equal
+ * length and with a common prefix, the one can be written over the other as it comes in, piece by piece. CR, LF and
+ * lengths never change, so rewriting neither adds nor removes a request.
+ */
+const VERB = Buffer.from('BITS_POST ')
+const KNOWN = Buffer.from('BIND      ')
+const COMMON = 'BI'.length
+
+const CR = 0x0d
+const LF = 0x0a
+
+/**
+ * Where the connection stands: at the start of a message or in its verb; in its head; in a head that is complete,
+ * which the parser is to announce before it returns from this buffer; in a body; or given up for good.
+ */
+type State = 'verb' | 'head' | 'complete head' | 'body' | 'given up'
+
+/**
+ * Rewrites `BITS_POST` in the bytes of one connection before Node's parser sees them.
+ *
+ * A byte of a body or header must never be rewritten. So the rewriter goes from message to message only as far as the
+ * parser agrees: each request must be announced where one is expected, and be complete where its body ends. At any
+ * doubt it gives up: the connection is as if there were no rewriter, and Node answers a later BITS_POST with 400.
+ */
+export class VerbRewriter {
+  #state: State = 'verb'
+  /** Bytes of {@link VERB} that have been found. */
+  #matched = 0
+  #isVerb = false
+  #head = new Section(false)
+  #body: Reader = () => DOUBT
+  /** What follows a complete head in its buffer. */
+  #rest: Buffer | undefined
+  /** Weak, so that an idle connection does not keep its last request; the parser holds one that is incomplete. */
+  #request: WeakRef<IncomingMessage> | undefined
+
+  /** Sees a buffer before the parser does. Returns whether it wants the next one, else not before `announced`. */
+  read(bytes: Buffer): boolean {
+    const complete = this.#request?.deref()?.complete ?? true
+    if (complete === (this.#state === 'body')) this.#state = 'given up'
+    return this.#readOn(bytes)
+  }
+
+  /**
+   * The parser has read the head of `request`, and goes on with the rest of the same buffer when this returns.
+   * Returns whether the rewriter wants the next buffer.
+   */
+  announced(request: IncomingMessage): boolean {
+    if (this.#isVerb) request.method = 'BITS_POST'
+    this.#isVerb = false
+    const rest = this.#rest
+    this.#rest = undefined
+    // Without the request line and the empty one.
+    const body = rest && this.#state === 'complete head' ? bodyOf(request, this.#head.lines - 2) : 'doubt'
+    if (!rest || body === 'doubt') {
+      this.#state = 'given up'
+      return false
+    }
+    this.#request = new WeakRef(request)
+    this.#matched = 0
+    this.#state = body === 'none' ? 'verb' : 'body'
+    if (body !== 'none') this.#body = body
+    return this.#readOn(rest)
+  }
+
+  #readOn(bytes: Buffer): boolean {
+    let at = 0
+    while (at < bytes.length && this.#wantsMore()) {
+      if (this.#state === 'verb') at = this.#readVerb(bytes, at)
+      else if (this.#state === 'head') at = this.#readHead(bytes, at)
+      else at = this.#readBody(bytes, at)
+      if (at === DOUBT) this.#state = 'given up'
+      if (at < 0) break
+    }
+    return this.#wantsMore()
+  }
+
+  #wantsMore(): boolean {
+    return this.#state !== 'complete head' && this.#state !== 'given up'
+  }
+
+  #readVerb(bytes: Buffer, from: number): number {
+    let start = from
+    if (this.#matched === 0) while (bytes[start] === CR || bytes[start] === LF) start++
+    const before = this.#matched
+    let at = start
+    while (at < bytes.length && this.#matched < VERB.length && bytes[at] === VERB[this.#matched]) {
+      at++
+      this.#matched++
+    }
+    this.#isVerb = this.#matched === VERB.length
+    if (this.#isVerb || at === bytes.length) {
+      bytes.set(KNOWN.subarray(before, this.#matched), start)
+    } else if (before > COMMON) {
+      // Another token, whose first bytes have been rewritten: the parser must not make BIND of them. The very first
+      // byte, for what follows may go on as `BIND` would.
+      bytes[start] = 0
+      return DOUBT
+    }
+    if (at === bytes.length && !this.#isVerb) return MORE
+    this.#head = new Section(false)
+    this.#state = 'head'
+    return at
+  }
+
+  #readHead(bytes: Buffer, from: number): number {
+    const end = this.#head.read(bytes, from)
+    if (end < 0) return end
+    this.#rest = bytes.subarray(end)
+    this.#state = 'complete head'
+    return end
+  }
+
+  #readBody(bytes: Buffer, from: number): number {
+    const end = this.#body(bytes, from)
+    if (end >= 0) this.#state = 'verb'
+    return end
+  }
+}
