@@ -19,7 +19,10 @@ export function drain(body: Readable, limit: number): Promise<void> {
     }
     const timer = setTimeout(stop, MAX_WAIT)
     const stopWatching = finished(body, { writable: false }, stop)
-    if (body.readableEnded || body.destroyed) stop()
-    else body.on('data', drop)
+    if (body.readableEnded || body.destroyed) return stop()
+    // Whoever read before may have failed, and left the stream paused, or piped into something that nobody reads.
+    body.unpipe()
+    body.on('data', drop)
+    body.resume()
   })
 }

@@ -43,6 +43,12 @@ export class RawConnection {
     this.socket.write(data)
   }
 
+  /** Writes a request and waits for its response. */
+  async exchange(request: string | Buffer): Promise<RawAck> {
+    this.write(request)
+    return this.ack()
+  }
+
   /** The next response. Rejects when the connection closes first. */
   async ack(): Promise<RawAck> {
     for (;;) {

@@ -62,3 +62,10 @@ export async function temporaryDirectory(): Promise<{ path: string; remove(): Pr
   const path = await mkdtemp(join(tmpdir(), 'bits-'))
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
 }
+
+/** Resolves when some session holds this many bytes. */
+export async function untilHeld({ bits }: Pick<Running, 'bits'>, count: number): Promise<void> {
+  while (!(await bits.sessions()).some(({ received }) => received === count)) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}

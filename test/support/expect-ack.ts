@@ -1,0 +1,48 @@
+import { expect } from '@jest/globals'
+import { packet, type RawAck, type RawConnection } from './raw.js'
+
+/** What an Ack must be; what is not named must not be on it. */
+export interface ExpectedAck {
+  status: number
+  /** HRESULT of both error headers, as it stands on the wire; none of the three error headers without it. */
+  error?: string
+  /** Default, with an error: `0x5`. */
+  context?: string
+  /** The echoed session id. */
+  session?: string
+  /** BITS-Received-Content-Range. */
+  offset?: number
+}
+
+/** Checks an Ack in all that it says about the protocol, and that it says nothing twice and nothing more. */
+export function expectAck(ack: RawAck, expected: ExpectedAck): void {
+  const { status, error, context = error === undefined ? undefined : '0x5', session, offset } = expected
+  const wanted = {
+    status,
+    'BITS-Packet-Type': 'Ack',
+    'Content-Length': '0',
+    'BITS-Error-Code': error,
+    'BITS-Error': error,
+    'BITS-Error-Context': context,
+    'BITS-Session-Id': session,
+    'BITS-Received-Content-Range': offset === undefined ? undefined : String(offset),
+  }
+  const names = Object.keys(wanted).filter((name) => name !== 'status')
+  const found = Object.fromEntries(names.map((name) => [name, ack.header(name)]))
+  expect({ status: ack.status, ...found }).toEqual(wanted)
+  expect(ack.body.length).toBe(0)
+  const lowerCase = ack.headers.map(([name]) => name.toLowerCase())
+  expect(lowerCase).toEqual([...new Set(lowerCase)])
+}
+
+/** The connection goes on: a Ping on it is answered. */
+export async function expectUsable(connection: RawConnection): Promise<void> {
+  const ack = await connection.exchange(packet('Ping', '/uploads/any'))
+  expect(ack.header('BITS-Packet-Type')).toBe('Ack')
+}
+
+/** The Ack said so, and the server ended the connection. */
+export async function expectClosing(connection: RawConnection, ack: RawAck): Promise<void> {
+  expect(ack.header('Connection')).toBe('close')
+  await connection.closed()
+}
