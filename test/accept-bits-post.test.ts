@@ -56,7 +56,11 @@ async function connection(port: number): Promise<RawConnection> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turns(1)
+  const deadline = Date.now() + 10_000
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error('It has not come true within 10 seconds.')
+    await turns(1)
+  }
 }
 
 async function answerTo(port: number, bytes: string): Promise<string> {
