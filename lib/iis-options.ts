@@ -1,0 +1,182 @@
+import type { NotificationOptions } from '../types/delivery.js'
+import type { IisProperties } from '../types/iis.js'
+import type { BitsUploadOptions } from '../types/options.js'
+
+/** The options that follow from IIS properties. */
+export type IisOptions = Pick<
+  BitsUploadOptions,
+  | 'enabled'
+  | 'maxUploadSize'
+  | 'overwrite'
+  | 'sessionTimeout'
+  | 'notification'
+  | 'hostId'
+  | 'hostIdFallbackTimeout'
+  | 'maxSessionsPerUser'
+  | 'cleanupInterval'
+  | 'maxBandwidth'
+>
+
+/** Largest BITSMaximumUploadSize, which is also what an empty one means. */
+const MAX_UPLOAD_SIZE = 1_844_674_407_370_955
+/** What IIS writes for "no limit" in MaxBandwidth. */
+const NO_BANDWIDTH_LIMIT = 0xffffffff
+const DEFAULT_FALLBACK = 24 * 60 * 60
+/** Seconds and largest count of each of BITSCleanupUnits: minutes, hours, days. */
+const CLEANUP_UNITS = [
+  { seconds: 60, max: 60 },
+  { seconds: 60 * 60, max: 24 },
+  { seconds: 24 * 60 * 60, max: 360 },
+] as const
+/** Seconds between two sweeps at the most: what a timer can count. */
+const MAX_CLEANUP = 24 * 24 * 60 * 60
+
+/** Properties that say how IIS keeps its own house, and nothing here. */
+const WITHOUT_MEANING = ['BITSCleanupWorkItemKey', 'BITSUploadMetadataVersion'] as const
+
+const KNOWN: readonly (keyof IisProperties)[] = [
+  'BITSUploadEnabled',
+  'BITSMaximumUploadSize',
+  'BITSAllowOverwrites',
+  'BITSSessionTimeout',
+  'BITSSessionDirectory',
+  'BITSServerNotificationType',
+  'BITSServerNotificationURL',
+  'BITSHostId',
+  'BITSHostIdFallbackTimeout',
+  'BITSSessionLimitEnable',
+  'BITSNumberOfSessionsLimit',
+  'BITSCleanupUseDefault',
+  'BITSCleanupCount',
+  'BITSCleanupUnits',
+  'MaxBandwidth',
+  ...WITHOUT_MEANING,
+]
+
+/**
+ * Turns the BITS properties of an IIS virtual directory into options. Values may be written as IIS writes them: numbers
+ * and truth values as strings, empty strings for what is not set. What is left out keeps the option's default.
+ *
+ * @example app.use('/uploads', bitsUpload({ directory: 'D:\\uploads', ...iisOptions({ BITSAllowOverwrites: 1 }) }))
+ * @throws TypeError when a property is unknown, wrong, or contradicts another, in a sentence.
+ */
+export function iisOptions(properties: IisProperties): IisOptions {
+  refuseUnknown(properties)
+  refuseOtherSessionDirectory(properties)
+  return {
+    ...mapped('enabled', truth(properties, 'BITSUploadEnabled')),
+    ...mapped('maxUploadSize', maxUploadSize(properties)),
+    ...mapped('overwrite', truth(properties, 'BITSAllowOverwrites')),
+    ...mapped('sessionTimeout', whole(properties, 'BITSSessionTimeout', 1)),
+    ...mapped('notification', notification(properties)),
+    ...host(properties),
+    ...mapped('maxSessionsPerUser', sessionLimit(properties)),
+    ...mapped('cleanupInterval', cleanupInterval(properties)),
+    ...mapped('maxBandwidth', maxBandwidth(properties)),
+  }
+}
+
+function maxUploadSize(properties: IisProperties): number | undefined {
+  if (properties.BITSMaximumUploadSize === '') return MAX_UPLOAD_SIZE
+  return whole(properties, 'BITSMaximumUploadSize', 0, MAX_UPLOAD_SIZE)
+}
+
+function notification(properties: IisProperties): NotificationOptions | undefined {
+  const name = 'BITSServerNotificationType'
+  const type = ['NONE', 'BY_REFERENCE', 'BY_VALUE'].indexOf(text(properties, name)?.toUpperCase() ?? '')
+  const number = type >= 0 ? type : whole(properties, name, 0, 2)
+  const url = text(properties, 'BITSServerNotificationURL')
+  if (!number) {
+    if (url === undefined) return undefined
+    throw wrong(`BITSServerNotificationURL is set and ${name} is none: give 1 (by reference) or 2 (by value)`)
+  }
+  if (url === undefined)
+    throw wrong(`${name} is ${number}, and there is no BITSServerNotificationURL: give one`)
+  return { type: number === 1 ? 'by-reference' : 'by-value', url }
+}
+
+function host(properties: IisProperties): Pick<IisOptions, 'hostId' | 'hostIdFallbackTimeout'> {
+  const hostId = text(properties, 'BITSHostId')
+  const timeout = whole(properties, 'BITSHostIdFallbackTimeout', 0)
+  if (hostId === undefined) {
+    if (timeout === undefined || timeout === DEFAULT_FALLBACK) return {}
+    throw wrong(`BITSHostIdFallbackTimeout is ${timeout}, and there is no BITSHostId: give one, or neither`)
+  }
+  return { hostId, ...mapped('hostIdFallbackTimeout', timeout) }
+}
+
+function sessionLimit(properties: IisProperties): number | undefined {
+  const limit = whole(properties, 'BITSNumberOfSessionsLimit', 1)
+  return truth(properties, 'BITSSessionLimitEnable') === false ? Number.POSITIVE_INFINITY : limit
+}
+
+function cleanupInterval(properties: IisProperties): number | undefined {
+  const units = CLEANUP_UNITS[whole(properties, 'BITSCleanupUnits', 0, 2) ?? 1]
+  const count = whole(properties, 'BITSCleanupCount', 1, units?.max)
+  const usesDefault = truth(properties, 'BITSCleanupUseDefault')
+  if (usesDefault === false && count === undefined) {
+    throw wrong('BITSCleanupUseDefault is 0, and there is no BITSCleanupCount: give one')
+  }
+  if (usesDefault || count === undefined || !units) return undefined
+  return Math.min(count * units.seconds, MAX_CLEANUP)
+}
+
+function maxBandwidth(properties: IisProperties): number | undefined {
+  const rate = whole(properties, 'MaxBandwidth', 1)
+  return rate === NO_BANDWIDTH_LIMIT ? undefined : rate
+}
+
+function refuseOtherSessionDirectory(properties: IisProperties): void {
+  const name = text(properties, 'BITSSessionDirectory')
+  if (name === undefined || name.toLowerCase() === 'bits-sessions') return
+  throw wrong(`BITSSessionDirectory is "${name}": it is always BITS-Sessions here; leave it out`)
+}
+
+function refuseUnknown(properties: IisProperties): void {
+  const known = new Set<string>(KNOWN)
+  const name = Object.keys(properties).find((property) => !known.has(property))
+  if (name === undefined) return
+  const meant = KNOWN.find((property) => property.toLowerCase() === name.toLowerCase())
+  throw wrong(
+    `there is no IIS property ${JSON.stringify(name)}: ${meant ? `did you mean ${meant}?` : `there are ${KNOWN.join(', ')}`}`,
+  )
+}
+
+/** A property as text; `undefined` when it is not set. */
+function text(properties: IisProperties, name: keyof IisProperties): string | undefined {
+  const value = properties[name]
+  return value === undefined || value === '' ? undefined : String(value).trim()
+}
+
+function truth(properties: IisProperties, name: keyof IisProperties): boolean | undefined {
+  const value = text(properties, name)?.toLowerCase()
+  if (value === undefined) return undefined
+  if (value === '1' || value === 'true') return true
+  if (value === '0' || value === 'false') return false
+  throw wrong(`${name} is ${JSON.stringify(properties[name])}: give 0 or 1, true or false`)
+}
+
+function whole(
+  properties: IisProperties,
+  name: keyof IisProperties,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+) {
+  const value = text(properties, name)
+  if (value === undefined) return undefined
+  if (/^\d+$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value)
+  throw wrong(`${name} is ${JSON.stringify(properties[name])}: give a whole number from ${min} to ${max}`)
+}
+
+const wrong = (message: string): TypeError => new TypeError(`iisOptions(): ${message}.`)
+
+/** An option with its value, or nothing where the property is not set. */
+function mapped<Name extends keyof IisOptions>(
+  name: Name,
+  value: IisOptions[Name],
+): Pick<IisOptions, Name> | undefined {
+  if (value === undefined) return undefined
+  const option: Partial<IisOptions> = {}
+  option[name] = value
+  return option
+}

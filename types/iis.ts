@@ -1,0 +1,42 @@
+/** A truth value as IIS and its tools write it. */
+export type IisBoolean = boolean | 0 | 1 | '0' | '1' | 'true' | 'false' | ''
+/** A number as IIS and its tools write it. */
+export type IisNumber = number | string
+
+/** The properties of an IIS virtual directory that concern BITS uploads (Win32 "BITS IIS extension properties"). */
+export interface IisProperties {
+  /** Becomes `enabled`. IIS takes no uploads without it; here that is the default. */
+  BITSUploadEnabled?: IisBoolean
+  /** Bytes, up to 1,844,674,407,370,955, which an empty string means as well. Becomes `maxUploadSize`. */
+  BITSMaximumUploadSize?: IisNumber
+  /** Becomes `overwrite`. */
+  BITSAllowOverwrites?: IisBoolean
+  /** Seconds. Becomes `sessionTimeout`. */
+  BITSSessionTimeout?: IisNumber
+  /** Always `BITS-Sessions` here. */
+  BITSSessionDirectory?: string
+  /** 0 none, 1 by reference, 2 by value. Becomes `notification.type`. */
+  BITSServerNotificationType?: 0 | 1 | 2 | '0' | '1' | '2' | 'NONE' | 'BY_REFERENCE' | 'BY_VALUE' | ''
+  /** Becomes `notification.url`. */
+  BITSServerNotificationURL?: string
+  /** Becomes `hostId`. */
+  BITSHostId?: string
+  /** Seconds. Becomes `hostIdFallbackTimeout`. */
+  BITSHostIdFallbackTimeout?: IisNumber
+  /** With 0 there is no limit to the sessions of a user. */
+  BITSSessionLimitEnable?: IisBoolean
+  /** Becomes `maxSessionsPerUser`. */
+  BITSNumberOfSessionsLimit?: IisNumber
+  /** With 1 the clean-up runs every 12 hours. */
+  BITSCleanupUseDefault?: IisBoolean
+  /** With {@link BITSCleanupUnits} becomes `cleanupInterval`. */
+  BITSCleanupCount?: IisNumber
+  /** 0 minutes (up to 60), 1 hours (up to 24; the default), 2 days (up to 360; 24 days here). */
+  BITSCleanupUnits?: 0 | 1 | 2 | '0' | '1' | '2' | ''
+  /** Of no meaning here: a mark that IIS's clean-up keeps. */
+  BITSCleanupWorkItemKey?: string
+  /** Of no meaning here: the version of IIS's own records. */
+  BITSUploadMetadataVersion?: IisNumber
+  /** Bytes per second of the site; 4,294,967,295 for no limit. Becomes `maxBandwidth`. */
+  MaxBandwidth?: IisNumber
+}
