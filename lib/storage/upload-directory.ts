@@ -1,4 +1,4 @@
-import { lstat, mkdir, realpath } from 'node:fs/promises'
+import { lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { BitsError } from '../errors.js'
 import { isDirectory, RESERVED_NAME } from './destination.js'
@@ -44,20 +44,25 @@ export class UploadDirectory {
     const { real, missing } = await nearestReal(dirname(path))
     await this.#refuseOutside(real, destination)
     const parent = join(real, ...missing)
-    if (missing.length === 0) return { path: join(real, basename(path)), touched: [real] }
-    if (!this.#createDirectories) {
+    if (missing.length > 0 && !this.#createDirectories) {
       throw new BitsError('parent-missing', `The directory of "${destination}" does not exist.`)
     }
+    // Where nothing is missing, this finds out whether the parent is a directory.
     if (make) await mkdir(parent, { recursive: true }).catch(refuseBelowFile)
     const touched = [real, ...missing.map((_, n) => join(real, ...missing.slice(0, n + 1)))].reverse()
     return { path: join(parent, basename(path)), touched }
   }
 
-  /** Is there anything at `destination`? @throws BitsError as {@link locate}, and `destination-is-directory`. */
+  /**
+   * Is there anything at `destination`, a link included?
+   *
+   * @throws BitsError as {@link locate}; `destination-is-directory` for a link to one too, which must not be replaced.
+   */
   async has(destination: string): Promise<boolean> {
     const { path } = await this.locate(destination, false)
     const facts = await lstat(path).catch(unlessMissing)
-    if (facts?.isDirectory()) throw isDirectory(destination)
+    const led = facts?.isSymbolicLink() ? await stat(path).catch(() => undefined) : facts
+    if (led?.isDirectory()) throw isDirectory(destination)
     return facts !== undefined
   }
 
