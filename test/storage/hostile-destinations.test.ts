@@ -1,0 +1,267 @@
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { type BitsUploadOptions, FileStorage } from 'express-bits-upload'
+import { treeOf } from '../support/files.js'
+import { closeSession, createSession, fragment, RawConnection } from '../support/raw.js'
+import { type Running, serve, temporaryDirectory } from '../support/serve.js'
+
+const CONTENT = Buffer.from('uploaded')
+
+/** What the Ack of Create-Session says, and where the file then is; every Ack must be one. */
+async function upload(port: number, path: string): Promise<{ status: number; code: string | undefined }> {
+  const connection = await RawConnection.open(port)
+  try {
+    connection.write(createSession(path))
+    const ack = await connection.ack()
+    expect(ack.header('BITS-Packet-Type')).toBe('Ack')
+    const code = ack.header('BITS-Error-Code')
+    const id = ack.header('BITS-Session-Id')
+    if (ack.status !== 200 || id === undefined) return { status: ack.status, code }
+    connection.write(fragment(path, id, CONTENT))
+    const last = await connection.ack()
+    expect(last.header('BITS-Packet-Type')).toBe('Ack')
+    connection.write(closeSession(path, id))
+    await connection.ack()
+    return { status: last.status, code: last.header('BITS-Error-Code') }
+  } finally {
+    connection.end()
+  }
+}
+
+describe('a destination that is up to no good', () => {
+  let base: Awaited<ReturnType<typeof temporaryDirectory>>
+  let root: string
+  let outside: Record<string, string>
+  let running: Running
+
+  const start = async (options: BitsUploadOptions = {}) => {
+    await running?.stop()
+    running = await serve(options.storage ? options : { directory: root, ...options })
+  }
+
+  beforeEach(async () => {
+    base = await temporaryDirectory()
+    root = join(base.path, 'root')
+    await mkdir(join(base.path, 'outside'))
+    await writeFile(join(base.path, 'outside', 'secret.txt'), 'secret')
+    await mkdir(join(root, 'directory'), { recursive: true })
+    await writeFile(join(root, 'file.txt'), 'old')
+    outside = await treeOf(base.path, root)
+    await start()
+  })
+
+  afterEach(async () => {
+    await running.stop()
+    expect(await treeOf(base.path, root)).toEqual(outside)
+    await base.remove()
+  })
+
+  const stored = (name: string) => readFile(join(root, name), 'utf8').catch(() => undefined)
+
+  test.each([
+    ['dot dot', '/uploads/../outside/x'],
+    ['dot dot, encoded', '/uploads/%2e%2e/outside/x'],
+    ['dot dot, half encoded', '/uploads/.%2E/outside/x'],
+    ['dot dot with encoded slashes', '/uploads/..%2foutside%2fx'],
+    ['dot dot further in', '/uploads/a/b/../../../outside/x'],
+    ['dot dot at the end', '/uploads/a/..'],
+    ['dot dot with backslashes', '/uploads/..%5coutside%5cx'],
+    ['a single dot', '/uploads/./x'],
+    ['a drive', '/uploads/C:/x'],
+    ['a drive with a backslash', '/uploads/C:%5cx'],
+    ['a share', '/uploads/%5c%5cserver%5cshare%5cx'],
+    ['a device path', '/uploads/%5c%5c.%5cPhysicalDrive0'],
+    ['a stream', '/uploads/file.txt:stream'],
+    ['a stream with its type', '/uploads/file.txt::$DATA'],
+    ['NUL', '/uploads/file.txt%00.jpg'],
+    ['CR and LF', '/uploads/a%0d%0aX-Injected:%20b'],
+    ['a C1 control character', '/uploads/a%C2%85b'],
+    ['a wildcard', '/uploads/%2a.txt'],
+    ['a question mark', '/uploads/a%3fb'],
+    ['a trailing dot', '/uploads/file.txt.'],
+    ['a trailing space', '/uploads/file.txt%20'],
+    ['a directory with a trailing dot', '/uploads/directory./x'],
+    ['a device', '/uploads/NUL'],
+    ['a device in lower case with an extension', '/uploads/con.txt'],
+    ['a device with two extensions', '/uploads/lpt9.tar.gz'],
+    ['a device with a superscript digit', '/uploads/COM%C2%B9'],
+    ['a device in full-width letters', `/uploads/${encodeURIComponent('ＣＯＮ')}`],
+    ['a device with a space before its extension', '/uploads/aux%20.txt'],
+    ['a device as a directory', '/uploads/PRN/x'],
+    ['the console', '/uploads/CONIN$'],
+    ['the reserved name', '/uploads/BITS-Sessions/x.part'],
+    ['the reserved name itself', '/uploads/BITS-Sessions'],
+    ['the reserved name in another case', '/uploads/bits-SESSIONS/x.part'],
+    ['the reserved name with long s', `/uploads/${encodeURIComponent('BITS-Seſſions')}/x.part`],
+    [
+      'the reserved name in full-width letters',
+      `/uploads/${encodeURIComponent('ＢＩＴＳ－Ｓｅｓｓｉｏｎｓ')}/x`,
+    ],
+    ['the reserved name with a zero-width space', `/uploads/${encodeURIComponent('BITS-Sess​ions')}/x`],
+    ['the reserved name with a soft hyphen', `/uploads/${encodeURIComponent('BITS-Sess\u00adions')}/x`],
+    ['the reserved name with a variation selector', `/uploads/${encodeURIComponent('BITS-Sessions️')}/x`],
+    ['the reserved name with a dot', '/uploads/BITS-Sessions./x'],
+    ['the reserved name further in', '/uploads/a/BITS-Sessions/x'],
+    ['a name of 256 bytes', `/uploads/${'n'.repeat(256)}`],
+    ['a name of 256 bytes in fewer characters', `/uploads/${encodeURIComponent(`${'漢'.repeat(85)}n`)}`],
+    ['a path longer than the system takes', `/uploads/${`${'p'.repeat(250)}/`.repeat(20)}x`],
+    ['a file in the way of a directory', '/uploads/file.txt/x'],
+    ['a file in the way, further up', '/uploads/file.txt/a/b/c'],
+  ])('is refused: %s', async (_what, path) => {
+    const before = await treeOf(root)
+    expect(await upload(running.port, path)).toEqual({ status: 403, code: '0x80070005' })
+    expect(await treeOf(root)).toEqual(before)
+  })
+
+  test.each([
+    ['an overlong encoding of a dot', '/uploads/%c0%ae%c0%ae/outside/x'],
+    ['a percent sign alone', '/uploads/100%'],
+    ['no hexadecimal digits', '/uploads/%zz'],
+    ['half a character', '/uploads/%e6%bc'],
+    ['a lone surrogate', '/uploads/%ed%a0%80'],
+    ['the mount point', '/uploads'],
+    ['the mount point with a slash', '/uploads/'],
+    ['a directory', '/uploads/directory'],
+    ['a directory by its slash', '/uploads/new/'],
+  ])('is no file: %s', async (_what, path) => {
+    expect(await upload(running.port, path)).toEqual({ status: 400, code: '0x80070057' })
+  })
+
+  test.each([
+    ['double encoding is decoded once', '/uploads/%252e%252e%252foutside%252fx', '%2e%2e%2foutside%2fx'],
+    ['an absolute path', '/uploads//etc/passwd', 'etc/passwd'],
+    ['an absolute path, encoded', '/uploads/%2fetc%2fpasswd', 'etc/passwd'],
+    ['full-width dots', `/uploads/${encodeURIComponent('．．')}/x`, '．．/x'],
+    ['a full-width slash', `/uploads/${encodeURIComponent('..／outside／x')}`, '..／outside／x'],
+    ['a division slash', `/uploads/${encodeURIComponent('a∕b')}`, 'a∕b'],
+    ['three dots and a letter', '/uploads/...x', '...x'],
+    ['a tilde', '/uploads/~/.ssh/config', '~/.ssh/config'],
+    ['almost a device', '/uploads/console/com10.txt', 'console/com10.txt'],
+    ['a name of 255 bytes', `/uploads/${'n'.repeat(255)}`, 'n'.repeat(255)],
+    ['a name of 255 bytes in characters', `/uploads/${encodeURIComponent('漢'.repeat(85))}`, '漢'.repeat(85)],
+    ['a decomposed character is composed', '/uploads/e%CC%81', 'é'],
+    ['another case', '/uploads/FILE.TXT', 'FILE.TXT'],
+    ['a property of objects', '/uploads/__proto__', '__proto__'],
+    ['a target in absolute form', 'http://elsewhere/uploads/x', 'x'],
+    ['a query is no part of it', '/uploads/x?../../outside', 'x'],
+  ])('stays inside: %s', async (_what, path, name) => {
+    expect(await upload(running.port, path)).toEqual({ status: 200, code: undefined })
+    expect(await stored(name)).toBe('uploaded')
+  })
+
+  test('composed and decomposed characters name one file', async () => {
+    expect(await upload(running.port, '/uploads/%C3%A9')).toMatchObject({ status: 200 })
+    expect(await upload(running.port, '/uploads/e%CC%81')).toEqual({ status: 409, code: '0x80070050' })
+  })
+
+  test('a directory that appears where a file goes is answered 400, and nothing is lost', async () => {
+    await mkdir(join(root, 'late'))
+    expect(await upload(running.port, '/uploads/late')).toEqual({ status: 400, code: '0x80070057' })
+  })
+
+  test('without createDirectories a missing directory is answered 404', async () => {
+    await start({ storage: new FileStorage({ directory: root, createDirectories: false }) })
+    expect(await upload(running.port, '/uploads/no/such/x')).toEqual({ status: 404, code: '0x80070003' })
+    expect(await upload(running.port, '/uploads/directory/x')).toMatchObject({ status: 200 })
+    expect(Object.keys(await treeOf(root, join(root, 'BITS-Sessions')))).not.toContain('no')
+  })
+
+  describe.each([{ overwrite: false }, { overwrite: true }])('by a link, overwrite $overwrite', (options) => {
+    beforeEach(() => start(options))
+
+    const taken = options.overwrite ? { status: 200, code: undefined } : { status: 409, code: '0x80070050' }
+    const refused = { status: 403, code: '0x80070005' }
+
+    test('a directory that is a link out of the root is refused', async () => {
+      await symlink(join(base.path, 'outside'), join(root, 'out'))
+      expect(await upload(running.port, '/uploads/out/x')).toEqual(refused)
+      expect(await upload(running.port, '/uploads/out/secret.txt')).toEqual(refused)
+      expect(await upload(running.port, '/uploads/out/new/x')).toEqual(refused)
+    })
+
+    test('a relative link out of the root is refused, and so is a chain of links', async () => {
+      await symlink('../outside', join(root, 'one'))
+      await symlink('one', join(root, 'two'))
+      expect(await upload(running.port, '/uploads/one/x')).toEqual(refused)
+      expect(await upload(running.port, '/uploads/two/x')).toEqual(refused)
+    })
+
+    test('a file that is a link out of the root is replaced at most, never written through', async () => {
+      await symlink(join(base.path, 'outside', 'secret.txt'), join(root, 'secret'))
+      expect(await upload(running.port, '/uploads/secret')).toEqual(taken)
+      expect(await stored('secret')).toBe(options.overwrite ? 'uploaded' : 'secret')
+    })
+
+    test('a link to nowhere is replaced at most, never followed', async () => {
+      await symlink(join(base.path, 'outside', 'new.txt'), join(root, 'nowhere'))
+      expect(await upload(running.port, '/uploads/nowhere')).toEqual(taken)
+      expect(await stored('nowhere')).toBe(options.overwrite ? 'uploaded' : undefined)
+    })
+
+    test('a directory that is a link to nowhere is refused', async () => {
+      await symlink(join(base.path, 'outside', 'new'), join(root, 'nowhere'))
+      expect(await upload(running.port, '/uploads/nowhere/x')).toEqual(refused)
+      expect(await upload(running.port, '/uploads/nowhere/a/b/x')).toEqual(refused)
+    })
+
+    test('a link to a directory is a directory', async () => {
+      await symlink(join(base.path, 'outside'), join(root, 'out'))
+      await symlink('directory', join(root, 'in'))
+      for (const name of ['out', 'in']) {
+        const answer = await upload(running.port, `/uploads/${name}`)
+        expect(answer).toEqual({ status: 400, code: '0x80070057' })
+      }
+      expect((await treeOf(root)).in).toBe('-> directory')
+    })
+
+    test('links that lead in a circle are refused', async () => {
+      await symlink('b', join(root, 'a'))
+      await symlink('a', join(root, 'b'))
+      expect(await upload(running.port, '/uploads/a/x')).toEqual(refused)
+    })
+
+    test('a link to the staged data is refused', async () => {
+      await symlink('BITS-Sessions', join(root, 'staging'))
+      expect(await upload(running.port, '/uploads/staging/x')).toEqual(refused)
+    })
+
+    test('a link that stays inside the root is followed', async () => {
+      await symlink('directory', join(root, 'in'))
+      expect(await upload(running.port, '/uploads/in/a/x')).toMatchObject({ status: 200 })
+      expect(await stored('directory/a/x')).toBe('uploaded')
+    })
+
+    test('a link that takes the place of a directory during the upload is refused in the end', async () => {
+      const path = '/uploads/directory/x'
+      const connection = await RawConnection.open(running.port)
+      connection.write(createSession(path))
+      const id = (await connection.ack()).header('BITS-Session-Id') ?? ''
+      await rm(join(root, 'directory'), { recursive: true })
+      await symlink(join(base.path, 'outside'), join(root, 'directory'))
+      connection.write(fragment(path, id, CONTENT))
+      expect((await connection.ack()).status).toBe(403)
+      connection.end()
+    })
+
+    test('a file that takes the place of a directory during the upload is answered 403', async () => {
+      const path = '/uploads/directory/x'
+      const connection = await RawConnection.open(running.port)
+      connection.write(createSession(path))
+      const id = (await connection.ack()).header('BITS-Session-Id') ?? ''
+      await rm(join(root, 'directory'), { recursive: true })
+      await writeFile(join(root, 'directory'), 'a file')
+      connection.write(fragment(path, id, CONTENT))
+      expect((await connection.ack()).status).toBe(403)
+      connection.end()
+    })
+  })
+
+  test('the root itself may be a link', async () => {
+    await symlink(root, join(base.path, 'link'))
+    await start({ directory: join(base.path, 'link') })
+    expect(await upload(running.port, '/uploads/a/x')).toMatchObject({ status: 200 })
+    expect(await stored('a/x')).toBe('uploaded')
+    await rm(join(base.path, 'link'))
+  })
+})

@@ -1,0 +1,37 @@
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+
+/** Files below `directory` that a process holds open, by the names the system knows them by. */
+export async function openFiles(directory: string, pid: number | 'self' = 'self'): Promise<string[]> {
+  const folder = `/proc/${pid}/fd`
+  const targets = await Promise.all(
+    (await readdir(folder)).map((fd) => readlink(join(folder, fd)).catch(() => '')),
+  )
+  return targets.filter((target) => target.startsWith(`${directory}/`))
+}
+
+/** Everything below `directory` but `except`, by relative name: `/` for directories, `-> target` for links, else content. */
+export async function treeOf(directory: string, except?: string): Promise<Record<string, string>> {
+  const tree: Record<string, string> = {}
+  const visit = async (folder: string): Promise<void> => {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name)
+      if (path === except) continue
+      const name = relative(directory, path)
+      if (entry.isDirectory()) {
+        tree[name] = '/'
+        await visit(path)
+      } else {
+        tree[name] = entry.isSymbolicLink() ? `-> ${await readlink(path)}` : await readFile(path, 'latin1')
+      }
+    }
+  }
+  await visit(directory)
+  return tree
+}
+
+/** Names of staged data in a directory of uploads; the small records of sessions are not among them. */
+export async function stagedFiles(directory: string): Promise<string[]> {
+  const names = await readdir(join(directory, 'BITS-Sessions'))
+  return names.filter((name) => !/^[0-9a-f]{32}\.json$/.test(name))
+}
