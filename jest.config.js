@@ -2,6 +2,8 @@
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
+  modulePathIgnorePatterns: ['<rootDir>/test/consumers/'],
+  maxWorkers: 2,
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
@@ -21,5 +23,6 @@ export default {
   },
   collectCoverageFrom: ['lib/**/*.ts'],
   coverageProvider: 'v8',
+  coverageThreshold: { global: { lines: 95 } },
   testTimeout: 30_000,
 }

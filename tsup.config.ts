@@ -7,6 +7,5 @@ export default defineConfig({
   platform: 'node',
   // tsup sets `baseUrl` itself, which TypeScript 6 takes only with this.
   dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
-  sourcemap: true,
   clean: true,
 })
