@@ -4,6 +4,9 @@ import type { BitsError } from '../errors.js'
 import { formatHresult, HEADER } from '../protocol/headers.js'
 import { drain } from './drain.js'
 
+/** Bytes that are read after an Ack that ends the connection: more than any fragment of Windows has (MC-BUP note 10). */
+const LINGER = 16 * 1024 * 1024
+
 /** Status and error headers of an error Ack (D1). */
 export function errorAck(error: BitsError): Ack {
   if (error.hresult === undefined) return { status: error.status, headers: error.headers }
@@ -39,7 +42,7 @@ export async function sendAck(
     // Closing over unread bytes would reset the connection, and the client might never see the Ack: linger.
     res.setHeader('Connection', 'close')
     res.flushHeaders()
-    await drain(req, patience)
+    await drain(req, Math.max(patience, LINGER))
   }
   res.end()
 }
