@@ -42,9 +42,9 @@ async function deliver(arrival: Arrival, context: DeliveryContext): Promise<Sess
   // The order keeps a crash harmless: until the record says so, publication is repeated, and finds its own work.
   const total = stored?.size ?? record.total
   const published = await sessions.change(record.key, { state: 'published', total })
-  await storage.discard(upload, { keepReply: true })
   sessions.progress.note(record.key, total ?? 0)
   if (stored) context.announce('uploaded', { ...stored, session: sessions.info(published, stored.size) })
+  await storage.discard(upload, { keepReply: true })
   return published
 }
 

@@ -22,7 +22,10 @@ export async function fragment(packet: FragmentPacket, exchange: Exchange, servi
   const { key } = await sessions.find(packet.sessionId, exchange)
   // A retry while the file is being delivered shares that delivery: it must not start a second one (D31).
   const running = deliveries.running(key)
-  if (running) return complete(await running)
+  if (running) {
+    exchange.req.resume()
+    return complete(await running)
+  }
 
   const lease = await sessions.locks.acquire(key)
   try {
