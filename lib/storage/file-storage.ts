@@ -12,8 +12,16 @@ import type {
 } from '../../types/storage.js'
 import { BitsError } from '../errors.js'
 import { gatherWrite } from './gather-write.js'
-import { type Link, publishNew, publishOver, secondName, syncDirectory, syncFile } from './publish-file.js'
-import { readReplyFile, statReplyFile, writeReplyFile } from './reply-file.js'
+import {
+  type Link,
+  moveMark,
+  publishNew,
+  publishOver,
+  secondName,
+  syncDirectory,
+  syncFile,
+} from './publish-file.js'
+import { draftOf, readReplyFile, statReplyFile, writeReplyFile } from './reply-file.js'
 import { errorCode, unlessMissing } from './system-error.js'
 import { UploadDirectory } from './upload-directory.js'
 
@@ -33,7 +41,7 @@ export interface FileStorageOptions {
   createDirectories?: boolean
 }
 
-const STAGED = /^([0-9a-f]{32})\.(?:part(?:\.new)?|reply(?:\.tmp)?)$/
+const STAGED = /^([0-9a-f]{32})\.(?:part(?:\.new|\.moved)?|reply(?:\.tmp)?)$/
 
 /** Uploads as files below a directory. Staged data lies in its `BITS-Sessions`, on the same file system. */
 export class FileStorage implements StorageAdapter {
@@ -89,7 +97,8 @@ export class FileStorage implements StorageAdapter {
 
   async received(upload: StagedUpload): Promise<number> {
     const facts = await stat(this.path(upload)).catch(unlessMissing)
-    return facts?.size ?? 0
+    if (facts) return facts.size
+    return (await this.#wasMoved(upload)) ? (upload.total ?? 0) : 0
   }
 
   read(upload: StagedUpload): Readable {
@@ -106,7 +115,7 @@ export class FileStorage implements StorageAdapter {
     const size = upload.total ?? facts?.size ?? 0
     const { path, touched } = await this.#uploads.locate(upload.destination, true)
     const file = { destination: upload.destination, size, path }
-    if (!facts) return this.#alreadyMoved(file)
+    if (!facts) return this.#alreadyMoved(upload, file)
     if (facts.size !== size) {
       throw new Error(
         `Staged data of ${upload.id} holds ${facts.size} bytes of ${size}: it cannot be published.`,
@@ -120,9 +129,11 @@ export class FileStorage implements StorageAdapter {
   }
 
   async discard(upload: StagedUpload, options: { keepReply?: boolean } = {}): Promise<void> {
-    if (!options.keepReply) await rm(this.replyPath(upload), { force: true })
-    await rm(this.path(upload), { force: true })
-    await rm(secondName(this.path(upload)), { force: true })
+    const staged = this.path(upload)
+    const reply = this.replyPath(upload)
+    const gone = [staged, secondName(staged), moveMark(staged), draftOf(reply)]
+    if (!options.keepReply) gone.push(reply)
+    for (const path of gone) await rm(path, { force: true })
   }
 
   async *staged(): AsyncIterable<StagedData> {
@@ -159,14 +170,15 @@ export class FileStorage implements StorageAdapter {
     }
   }
 
-  /**
-   * Staged data is gone before publication: a file system without links moved it, and the process died before it could
-   * note that. Then a file of that size stands at the destination.
-   */
-  async #alreadyMoved(file: { destination: string; size: number; path: string }): Promise<StoredFile> {
+  /** The file stands at its destination, published before, though the session does not know yet. */
+  async #alreadyMoved(upload: StagedUpload, file: StoredFile & { path: string }): Promise<StoredFile> {
     const facts = await lstat(file.path).catch(unlessMissing)
-    if (facts?.isFile() && file.size > 0 && facts.size === file.size) return file
+    if (facts?.isFile() && facts.size === file.size && (await this.#wasMoved(upload))) return file
     throw new BitsError('staged-data-missing', `The staged data of "${file.destination}" is gone.`)
+  }
+
+  async #wasMoved(upload: StagedUpload): Promise<boolean> {
+    return (await stat(moveMark(this.path(upload))).catch(unlessMissing)) !== undefined
   }
 }
 

@@ -1,4 +1,4 @@
-import { link, lstat, open, rename, rm } from 'node:fs/promises'
+import { link, lstat, open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { BitsError } from '../errors.js'
 import { isDirectory } from './destination.js'
@@ -47,7 +47,7 @@ export async function publishOver(
   try {
     await makeLink(staged, second)
   } catch (error) {
-    if (isUnsupported(error)) return moveOver(staged, path, destination)
+    if (isUnsupported(error)) return markAndMove(staged, path, destination)
     if (errorCode(error) !== 'EEXIST') throw error
   }
   try {
@@ -60,6 +60,12 @@ export async function publishOver(
 
 /** The name a staged file has for the moment before it replaces another; a crash may leave it behind. */
 export const secondName = (staged: string): string => `${staged}.new`
+
+/**
+ * Where links are unsupported a staged file is moved, which leaves nothing to know one's own work by after a crash. So
+ * this name says beforehand what happens: there, while the staged file is not, it means that the file was moved.
+ */
+export const moveMark = (staged: string): string => `${staged}.moved`
 
 /** Forces a directory's entries to the disk; Windows has no such call and needs none. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -75,6 +81,11 @@ export async function syncFile(path: string): Promise<void> {
   } finally {
     await file.close()
   }
+}
+
+async function markAndMove(staged: string, path: string, destination: string): Promise<void> {
+  await writeFile(moveMark(staged), '')
+  await moveOver(staged, path, destination)
 }
 
 async function moveOver(from: string, path: string, destination: string): Promise<void> {
@@ -96,7 +107,7 @@ function moveIfFree(staged: string, path: string, destination: string): Promise<
     const facts = await lstat(path).catch(() => undefined)
     if (facts?.isDirectory()) throw isDirectory(destination)
     if (facts) throw taken(destination)
-    await rename(staged, path)
+    await markAndMove(staged, path, destination)
   })
   const settled = move.catch(() => {})
   moves.set(directory, settled)

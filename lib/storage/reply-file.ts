@@ -5,6 +5,9 @@ import { pipeline } from 'node:stream/promises'
 import type { ByteRange, StoredReply } from '../../types/storage.js'
 import { unlessMissing } from './system-error.js'
 
+/** The name a reply has while it is written; a crash may leave it behind. */
+export const draftOf = (path: string): string => `${path}.tmp`
+
 /**
  * Writes a reply beside its final name and renames it, so that half a reply is never found.
  *
@@ -12,7 +15,7 @@ import { unlessMissing } from './system-error.js'
  * @returns its size in bytes.
  */
 export async function writeReplyFile(path: string, body: Readable, sync: boolean): Promise<number> {
-  const draft = `${path}.tmp`
+  const draft = draftOf(path)
   const file = await open(draft, 'w')
   try {
     const stream = createWriteStream(draft, { fd: file.fd, autoClose: false })
