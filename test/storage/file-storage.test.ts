@@ -1,0 +1,220 @@
+import { link, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { FileStorage, type StagedUpload } from 'express-bits-upload'
+import { openFiles, stagedFiles } from '../support/files.js'
+import { temporaryDirectory } from '../support/serve.js'
+
+const never = new AbortController().signal
+const refusal = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }))
+
+let directory: string
+let remove: () => Promise<void>
+let storage: FileStorage
+let count = 0
+
+beforeEach(async () => {
+  const made = await temporaryDirectory()
+  directory = made.path
+  remove = made.remove
+  storage = new FileStorage({ directory })
+  await storage.open()
+})
+
+afterEach(async () => {
+  expect(await openFiles(directory)).toEqual([])
+  await remove()
+})
+
+const newUpload = (destination: string, total?: number): StagedUpload => ({
+  id: (++count).toString(16).padStart(32, '0'),
+  destination,
+  total,
+})
+
+async function filled(destination: string, text: string): Promise<StagedUpload> {
+  const upload = newUpload(destination, text.length)
+  await storage.begin(upload)
+  await storage.append(upload, 0, Readable.from([Buffer.from(text)]), never)
+  return upload
+}
+
+const content = (name: string) => readFile(join(directory, name), 'utf8')
+
+describe('what FileStorage is told', () => {
+  test.each([
+    [{ directory: '' }, 'FileStorage: directory is : give a path.'],
+    [
+      { directory: 'x', durability: 'always' },
+      "FileStorage: durability is always: give 'none', 'publish' or 'fragment'.",
+    ],
+    [
+      { directory: 'x', createDirectories: 'no' },
+      'FileStorage: createDirectories is no: give true or false.',
+    ],
+  ])('%j is refused in a sentence', (options, message) => {
+    expect(() => Reflect.construct(FileStorage, [options])).toThrow(new TypeError(message))
+  })
+
+  test('its directory is made, its staged data for nobody else to read', async () => {
+    const made = new FileStorage({ directory: join(directory, 'a/b') })
+    await made.open()
+    const facts = await stat(join(directory, 'a/b/BITS-Sessions'))
+    expect(facts.mode & 0o777).toBe(0o700)
+  })
+})
+
+describe('publication', () => {
+  test('refuses staged data that is not the whole file', async () => {
+    const upload = await filled('a.bin', 'abc')
+    await expect(storage.publish({ ...upload, total: 4 }, { overwrite: false })).rejects.toThrow(
+      /holds 3 bytes of 4/,
+    )
+    expect(await readdir(directory)).toEqual(['BITS-Sessions'])
+  })
+
+  test('of staged data that somebody removed is answered as such', async () => {
+    const upload = await filled('a.bin', 'abc')
+    await rm(storage.path(upload))
+    await expect(storage.publish(upload, { overwrite: false })).rejects.toMatchObject({
+      code: 'staged-data-missing',
+    })
+  })
+
+  test('of lost staged data does not take a file of the same size for its own', async () => {
+    await writeFile(join(directory, 'a.bin'), 'old')
+    const upload = await filled('a.bin', 'new')
+    await rm(storage.path(upload))
+    await expect(storage.publish(upload, { overwrite: true })).rejects.toMatchObject({
+      code: 'staged-data-missing',
+    })
+  })
+
+  test('goes on after a crash between the two steps of replacing a file', async () => {
+    await writeFile(join(directory, 'a.bin'), 'old')
+    const upload = await filled('a.bin', 'new')
+    await link(storage.path(upload), `${storage.path(upload)}.new`)
+    await storage.publish(upload, { overwrite: true })
+    expect(await content('a.bin')).toBe('new')
+    await storage.discard(upload)
+    expect(await stagedFiles(directory)).toEqual([])
+  })
+
+  test('never lets a reader see anything but the old or the new file', async () => {
+    const path = join(directory, 'a.bin')
+    const texts = ['a', 'b'].map((letter) => letter.repeat(300_000))
+    await writeFile(path, texts[0] ?? '')
+    let publishing = true
+    const seen = new Set<string>()
+    const reader = (async () => {
+      while (publishing) {
+        const text = await readFile(path, 'latin1')
+        expect(texts).toContain(text)
+        seen.add(text)
+        await turn()
+      }
+    })()
+    for (let n = 1; n <= 40; n++) {
+      const upload = await filled('a.bin', texts[n % 2] ?? '')
+      await storage.publish(upload, { overwrite: true })
+      await storage.discard(upload)
+    }
+    publishing = false
+    await reader
+    expect(seen.size).toBe(2)
+  })
+
+  test('a directory that appears at the destination is answered as one', async () => {
+    for (const overwrite of [false, true]) {
+      const upload = await filled(`late-${overwrite}`, 'abc')
+      await mkdir(join(directory, `late-${overwrite}`))
+      await expect(storage.publish(upload, { overwrite })).rejects.toMatchObject({
+        code: 'destination-is-directory',
+      })
+      expect(await storage.received(upload)).toBe(3)
+    }
+  })
+})
+
+describe('on a file system without hard links', () => {
+  test.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])(
+    'that says %s files are moved',
+    async (code) => {
+      storage = new FileStorage({ directory }, { link: refusal(code) })
+      const upload = await filled('a/b.bin', 'abc')
+      expect(await storage.publish(upload, { overwrite: false })).toMatchObject({ size: 3 })
+      expect(await content('a/b.bin')).toBe('abc')
+      await storage.discard(upload)
+      expect(await stagedFiles(directory)).toEqual([])
+    },
+  )
+
+  test('another failure is a failure, and the upload stays', async () => {
+    storage = new FileStorage({ directory }, { link: refusal('EIO') })
+    for (const overwrite of [false, true]) {
+      const upload = await filled('a.bin', 'abc')
+      await expect(storage.publish(upload, { overwrite })).rejects.toMatchObject({ code: 'EIO' })
+      expect(await storage.received(upload)).toBe(3)
+    }
+  })
+
+  test('many uploads of many names end with one winner a name, each whole', async () => {
+    storage = new FileStorage({ directory }, { link: refusal('EPERM') })
+    const uploads = await Promise.all(
+      Array.from({ length: 60 }, (_, n) => filled(`d${n % 3}/f${n % 5}`, String(n).repeat(n + 1))),
+    )
+    const results = await Promise.allSettled(
+      uploads.map((upload) => storage.publish(upload, { overwrite: false })),
+    )
+    const winners = uploads.filter((_, n) => results[n]?.status === 'fulfilled')
+    expect(new Set(winners.map(({ destination }) => destination)).size).toBe(15)
+    expect(winners).toHaveLength(15)
+    for (const { destination, total } of winners) expect(await content(destination)).toHaveLength(total ?? -1)
+  })
+
+  test('an upload whose move failed is told to be staged still', async () => {
+    storage = new FileStorage({ directory }, { link: refusal('EPERM') })
+    await writeFile(join(directory, 'a.bin'), 'old')
+    const upload = await filled('a.bin', 'new')
+    await mkdir(join(directory, 'b.bin'))
+    const other = await filled('b.bin', 'new')
+    for (const each of [upload, other]) {
+      await expect(storage.publish(each, { overwrite: false })).rejects.toBeInstanceOf(Error)
+      expect(await storage.received(each)).toBe(3)
+    }
+  })
+
+  test('a file that was moved before a crash is known, and its mark goes with the upload', async () => {
+    storage = new FileStorage({ directory }, { link: refusal('EPERM') })
+    const upload = await filled('a.bin', 'abc')
+    await writeFile(`${storage.path(upload)}.moved`, '')
+    await rename(storage.path(upload), join(directory, 'a.bin'))
+    expect(await storage.received(upload)).toBe(3)
+    expect(await storage.publish(upload, { overwrite: false })).toMatchObject({ size: 3 })
+    await storage.discard(upload)
+    expect(await stagedFiles(directory)).toEqual([])
+  })
+})
+
+describe('the list of what is staged', () => {
+  test('has all that a crash can leave behind, with the time of its last change, and nothing else', async () => {
+    const upload = await filled('a.bin', 'abc')
+    const long = new Date('2001-02-03T04:05:06Z')
+    await utimes(storage.path(upload), long, long)
+    const names = ['part.new', 'part.moved', 'reply', 'reply.tmp'].map(
+      (end, n) => `${`${n}`.repeat(32)}.${end}`,
+    )
+    const others = ['README', `${'a'.repeat(32)}.json`, `${'A'.repeat(32)}.part`, `${'a'.repeat(31)}.part`]
+    for (const name of [...names, ...others]) await writeFile(join(directory, 'BITS-Sessions', name), '')
+    const found = new Map<string, Date>()
+    for await (const { id, lastModified } of storage.staged()) found.set(id, lastModified)
+    expect([...found.keys()].sort()).toEqual([upload.id, ...names.map((name) => name.slice(0, 32))].sort())
+    expect(found.get(upload.id)).toEqual(long)
+    for (const id of found.keys()) await storage.discard({ id, destination: '' })
+    expect((await stagedFiles(directory)).sort()).toEqual(
+      others.filter((name) => !name.endsWith('.json')).sort(),
+    )
+  })
+})
