@@ -23,6 +23,7 @@ export default {
   },
   collectCoverageFrom: ['lib/**/*.ts'],
   coverageProvider: 'v8',
+  coverageReporters: ['text', 'lcovonly'],
   coverageThreshold: { global: { lines: 95 } },
   testTimeout: 30_000,
 }
