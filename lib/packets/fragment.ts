@@ -44,7 +44,10 @@ async function receive(
 ): Promise<Ack> {
   if (hasEnded(found)) throw new BitsError('session-not-found', `Session ${found.key} has ended.`)
   const record = await agreeOnTotal(found, range.total, service)
-  if (record.state === 'published') return complete(record)
+  if (record.state === 'published') {
+    await service.sessions.touch(record)
+    return complete(record)
+  }
 
   const held = await service.storage.received(uploadOf(record))
   if (range.first > held) return outOfSync(held)

@@ -49,7 +49,7 @@ async function remove(
   try {
     const record = await sessions.store.get(found.key)
     if (!record || record.lastActivity !== found.lastActivity) return
-    const received = hasEnded(record) ? 0 : await storage.received(uploadOf(record)).catch(() => 0)
+    const received = await heldBytes(record, storage)
     // The record goes first: no packet can find the session while its data goes.
     await sessions.store.delete(record.key)
     await storage.discard(uploadOf(record))
@@ -59,4 +59,9 @@ async function remove(
   } finally {
     await lease.release()
   }
+}
+
+async function heldBytes(record: SessionRecord, storage: StorageAdapter): Promise<number> {
+  if (record.state === 'published') return record.total ?? 0
+  return hasEnded(record) ? 0 : storage.received(uploadOf(record)).catch(() => 0)
 }
