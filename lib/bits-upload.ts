@@ -53,10 +53,10 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
 
   const handler: RequestHandler = (req, res, next) => {
     const reserved = reservedPath(req)
-    if (reserved) return track(serveReply(reserved.sessionId, req, res, services))
-    if (!isBitsPacket(req, settings.acceptPost)) return next()
+    if (!reserved && !isBitsPacket(req, settings.acceptPost)) return next()
     logPacket(req, res)
-    track(closed ? refuse(req, res) : serve(req, res, services))
+    if (reserved) track(serveReply(reserved.sessionId, req, res, services))
+    else track(closed ? refuse(req, res) : serve(req, res, services))
   }
   const track = (work: Promise<void>): void => {
     const done = work.finally(() => running.delete(done))

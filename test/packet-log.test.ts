@@ -6,8 +6,8 @@ import createDebug from 'debug'
 import { BitsError, MemoryStorage } from 'express-bits-upload'
 import { maskName, maskSessionId, maskUrl } from '../lib/http/mask.js'
 import { maskHeader } from '../lib/http/mask-header.js'
-import { PROTOCOL, packet, RawConnection } from './support/raw.js'
-import { type Running, serve } from './support/serve.js'
+import { fragment, openSession, PROTOCOL, packet, RawConnection } from './support/raw.js'
+import { type Running, serve, temporaryDirectory } from './support/serve.js'
 
 const SECRETS = [
   'S3CRET-user',
@@ -56,7 +56,8 @@ afterEach(async () => {
 
 /** The log once it has this many Acks: they are noted when the response is out, which the client may see first. */
 async function logWith(acks: number): Promise<string> {
-  while ((lines.join('\n').match(/^< (?:HTTP|no Ack)/gm) ?? []).length < acks) {
+  const end = Date.now() + 5_000
+  while (Date.now() < end && (lines.join('\n').match(/^< (?:HTTP|no answer)/gm) ?? []).length < acks) {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   return lines.join('\n')
@@ -108,6 +109,26 @@ describe('the packet log', () => {
     expect(log).toContain(`> BITS-Session-Id: {session-${number}}`)
   })
 
+  test('shows how a reply is fetched, and nothing of it', async () => {
+    const directory = await temporaryDirectory()
+    running = await serve({ directory: directory.path, onUpload: () => 'S3CRET-reply' })
+    const connection = await RawConnection.open(running.port)
+    const id = await openSession(connection, PATH)
+    connection.write(fragment(PATH, id, Buffer.from('S3CRET-body')))
+    const url = (await connection.ack()).header('BITS-Reply-URL') ?? ''
+    const path = new URL(url, `${running.origin}${PATH}`).pathname
+    connection.write(`GET ${path} HTTP/1.1\r\nHost: s3cret.example\r\nRange: bytes=0-5\r\n\r\n`)
+    expect((await connection.ack()).body.toString()).toBe('S3CRET')
+    const log = await logWith(3)
+    connection.end()
+    await directory.remove()
+    expect(log).not.toMatch(/s3cret/i)
+    expect(log).not.toContain(id.slice(1, -1))
+    expect(log).toMatch(/^> GET \S+\/BITS-Sessions\/Replies\/\S+\/responsefile\.bin HTTP\/1\.1$/m)
+    expect(log).toContain('> Range: bytes=0-5')
+    expect(log).toContain('< Content-Range: bytes 0-5/12')
+  })
+
   test('keeps the order of the headers on the wire', async () => {
     running = await serve({ storage: new MemoryStorage() })
     const connection = await RawConnection.open(running.port)
@@ -136,7 +157,7 @@ describe('the packet log', () => {
     connection.reset()
     const log = await logWith(2)
     expect(log).toMatch(/body: at least \d+ bytes of 100, then the connection broke/)
-    expect(log).toContain('< no Ack')
+    expect(log).toContain('< no answer')
   })
 
   test('is silent unless it is asked for', async () => {

@@ -4,12 +4,14 @@ const NUMBER = /^\d{1,16}$/
 const HEXADECIMAL = /^(?:0x)?[0-9a-f]{1,8}$/i
 const GUIDS = /^[{}0-9a-f,\s-]+$/i
 const CODINGS = /^(?:(?:identity|gzip|deflate|br|chunked|\*)(?:\s*;\s*q=[\d.]+)?[,\s]*)+$/i
+const DATE = /^[a-z]{3}, \d{2} [a-z]{3} \d{4} [\d:]{8} GMT$/i
 const CONNECTION = /^(?:keep-alive|close)$/i
 
 /** Headers whose value is shown when it has the form that it should have. */
 const HARMLESS: Readonly<Record<string, RegExp>> = {
   accept: /^\*\/\*$/,
   'accept-encoding': CODINGS,
+  'accept-ranges': /^bytes$/i,
   'bits-error': HEXADECIMAL,
   'bits-error-code': HEXADECIMAL,
   'bits-error-context': HEXADECIMAL,
@@ -26,8 +28,12 @@ const HARMLESS: Readonly<Record<string, RegExp>> = {
   'content-type': /^(?:application\/octet-stream|text\/plain|text\/html)$/i,
   expect: /^100-continue$/i,
   'keep-alive': /^timeout=\d+(?:,\s*max=\d+)?$/i,
+  'if-modified-since': DATE,
+  'if-unmodified-since': DATE,
+  'last-modified': DATE,
   pragma: /^no-cache$/i,
   'proxy-connection': CONNECTION,
+  range: /^bytes=[\d,\s-]+$/i,
   te: /^trailers$/i,
   'transfer-encoding': CODINGS,
   'x-forwarded-proto': /^https?$/i,
@@ -41,6 +47,7 @@ const MASKS: Readonly<Record<string, (value: string) => string>> = {
   'bits-host-id': maskAuthority,
   'bits-reply-url': maskUrl,
   'bits-session-id': maskSessionId,
+  'content-location': maskUrl,
   'content-name': maskName,
   host: maskAuthority,
   'proxy-authenticate': maskCredentials,

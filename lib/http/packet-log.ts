@@ -17,7 +17,7 @@ let connectionCount = 0
 let start: number | undefined
 
 /**
- * With `DEBUG=express-bits-upload:packets`: what a client sent and what it was answered, headers in their order on the
+ * With `DEBUG=express-bits-upload:packets`: what a client sent, replies it fetched included, and what it was answered, headers in their order on the
  * wire, on standard error. It is made to be pasted into an issue: names, hosts, session ids, credentials and unknown
  * headers are masked (`mask.ts`, `mask-header.ts`). Off, it costs a look at a flag.
  */
@@ -57,7 +57,7 @@ function requestLines(req: Request): string[] {
 }
 
 function responseLines(res: ServerResponse): string[] {
-  if (!res.headersSent) return ['< no Ack: the connection was lost, or a newer packet took over']
+  if (!res.headersSent) return ['< no answer: the connection was lost, or a newer packet took over']
   const headers = rawHeaderNames(res).map(
     (name) => `< ${name}: ${maskHeader(name, String(res.getHeader(name) ?? ''))}`,
   )
