@@ -92,7 +92,7 @@ async function stage(
   const end = range.last + 1
   if (end <= held) return held
   const upload = uploadOf(record)
-  const stopWatching = watchProgress(exchange.req, held, end, record, service)
+  const stopWatching = watchProgress(exchange.req, range, held, record, service)
   // Destroying the request wakes an adapter that does not watch its signal.
   const giveWay = () => exchange.req.destroy()
   lease.signal.addEventListener('abort', giveWay, { once: true })

@@ -1,3 +1,4 @@
+import type { ContentRange } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { Exchange, Service } from './exchange.js'
 
@@ -6,12 +7,14 @@ const INTERVAL = 500
 
 /**
  * Announces how far a session is while a fragment arrives, by what its connection has read: a guess within the
- * fragment, and exact with the length that the returned function is given at its end.
+ * fragment, and exact with the length that the returned function is given at its end. Call it before the body is read.
+ *
+ * @param held bytes the session holds already.
  */
 export function watchProgress(
   req: Exchange['req'],
-  start: number,
-  end: number,
+  range: ContentRange,
+  held: number,
   record: SessionRecord,
   service: Service,
 ): (length?: number) => void {
@@ -19,10 +22,10 @@ export function watchProgress(
     service.sessions.progress.note(record.key, received)
     service.announce('progress', service.sessions.info(record, received))
   }
-  service.sessions.progress.note(record.key, start)
-  const before = bytesRead(req)
+  service.sessions.progress.note(record.key, held)
+  const start = range.first - bytesRead(req) + req.readableLength
   const timer = setInterval(() => {
-    announce(Math.min(start + bytesRead(req) - before, end))
+    announce(Math.min(Math.max(start + bytesRead(req), held), range.last + 1))
   }, INTERVAL)
   timer.unref()
   return (length) => {

@@ -1,0 +1,261 @@
+import { describe, expect, test } from '@jest/globals'
+import { type ErrorOrigin, MemoryStorage, type SessionInfo, type UploadedFile } from 'express-bits-upload'
+import { bytes } from '../support/bytes.js'
+import { expectAck, expectClosing } from '../support/expect-ack.js'
+import { fixtures } from '../support/fixtures.js'
+import { cancelSession, closeSession, createSession, fragment, openSession, packet } from '../support/raw.js'
+import { type Running, untilHeld } from '../support/serve.js'
+import { FailingStorage, SlowStorage } from '../support/storages.js'
+
+const { start, connect, directory } = fixtures()
+
+const PATH = '/uploads/file.bin'
+const FILE = bytes(3000)
+
+interface Heard {
+  session: SessionInfo[]
+  progress: SessionInfo[]
+  uploaded: UploadedFile[]
+  cancelled: SessionInfo[]
+  expired: SessionInfo[]
+  error: [error: Error, origin: ErrorOrigin][]
+}
+
+function listen({ bits }: Running): Heard {
+  const heard: Heard = { session: [], progress: [], uploaded: [], cancelled: [], expired: [], error: [] }
+  bits
+    .on('session', (session) => heard.session.push(session))
+    .on('progress', (session) => heard.progress.push(session))
+    .on('uploaded', (file) => heard.uploaded.push(file))
+    .on('cancelled', (session) => heard.cancelled.push(session))
+    .on('expired', (session) => heard.expired.push(session))
+    .on('error', (error, origin) => heard.error.push([error, origin]))
+  return heard
+}
+
+const counts = (heard: Heard) =>
+  Object.fromEntries(Object.entries(heard).map(([name, events]) => [name, events.length]))
+
+const NONE = { session: 0, progress: 0, uploaded: 0, cancelled: 0, expired: 0, error: 0 }
+
+describe('events', () => {
+  test('of an upload: session, progress with each fragment, uploaded once', async () => {
+    const root = await directory()
+    const running = await start({ directory: root, user: () => 'alice' })
+    const heard = listen(running)
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    await connection.exchange(fragment(PATH, id, FILE, 0, 999))
+    await connection.exchange(fragment(PATH, id, FILE, 1000))
+    await connection.exchange(fragment(PATH, id, FILE, 1000))
+    await connection.exchange(closeSession(PATH, id))
+
+    expect(counts(heard)).toEqual({ ...NONE, session: 1, progress: 2, uploaded: 1 })
+    const common = { destination: 'file.bin', url: PATH, user: 'alice' }
+    expect(heard.session).toMatchObject([{ ...common, state: 'receiving', received: 0, rate: 0 }])
+    expect(heard.session[0]?.total).toBeUndefined()
+    expect(heard.session[0]?.createdAt).toBeInstanceOf(Date)
+    expect(heard.progress.map(({ received }) => received)).toEqual([1000, 3000])
+    expect(heard.uploaded).toMatchObject([
+      {
+        destination: 'file.bin',
+        size: 3000,
+        path: `${root}/file.bin`,
+        session: { ...common, state: 'published', received: 3000, total: 3000 },
+      },
+    ])
+    expect(new Set([...heard.session, ...heard.progress].map((session) => session.id)).size).toBe(1)
+  })
+
+  test('tell no session id, with which anybody could go on', async () => {
+    const running = await start({ storage: new MemoryStorage() })
+    const heard = listen(running)
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    await connection.exchange(fragment(PATH, id, FILE))
+    await connection.exchange(cancelSession(PATH, id))
+    const told = [
+      JSON.stringify(heard),
+      ...running.logger.lines,
+      JSON.stringify(await running.bits.sessions()),
+    ]
+    expect(told.join('\n').toUpperCase()).not.toContain(id.slice(1, -1))
+  })
+
+  test('progress comes about twice a second while a long fragment is on its way', async () => {
+    const running = await start({ storage: new MemoryStorage() })
+    const heard = listen(running)
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    await connection.exchange(fragment(PATH, id, FILE, 0, 999))
+    connection.write(fragment(PATH, id, FILE, 500).subarray(0, -1000))
+    await untilHeld(running, 2000)
+    await new Promise((resolve) => running.bits.once('progress', resolve))
+    await connection.exchange(FILE.subarray(-1000))
+    const received = heard.progress.map((session) => session.received)
+    expect([...new Set(received)]).toEqual([1000, 2000, 3000])
+    expect(heard.uploaded).toHaveLength(1)
+  })
+
+  test('cancelled comes once, for a Cancel-Session and for an early Close-Session', async () => {
+    for (const end of [cancelSession, closeSession]) {
+      const running = await start({ storage: new MemoryStorage() })
+      const heard = listen(running)
+      const connection = await connect(running)
+      const id = await openSession(connection, PATH)
+      await connection.exchange(fragment(PATH, id, FILE, 0, 9))
+      await connection.exchange(end(PATH, id))
+      await connection.exchange(end(PATH, id))
+      expect(counts(heard)).toEqual({ ...NONE, session: 1, progress: 1, cancelled: 1 })
+      expect(heard.cancelled).toMatchObject([{ destination: 'file.bin', received: 10, total: 3000 }])
+    }
+  })
+
+  test('error names path and session, and nothing that the client is to blame for', async () => {
+    const storage = new FailingStorage()
+    const running = await start({ storage })
+    const heard = listen(running)
+    const connection = await connect(running)
+    const id = await openSession(connection, `${PATH}?token=secret`)
+    const cause = new Error('The array is degraded.')
+    storage.failure = { at: 'publish', error: cause }
+    await connection.exchange(fragment(`${PATH}?token=secret`, id, FILE))
+    expect(heard.error).toEqual([[cause, { url: PATH, session: heard.session[0]?.id }]])
+    expect(running.logger.lines.join('\n')).toContain('error: BITS upload: Error: The array is degraded.')
+    expect(running.logger.lines.join('\n')).not.toContain('secret')
+    await connection.exchange(packet('Nonsense', PATH))
+    await connection.exchange(fragment(PATH, id, bytes(1)))
+    expect(heard.error).toHaveLength(1)
+  })
+
+  test('error without a listener does not end the process', async () => {
+    const storage = new FailingStorage()
+    storage.failure = { at: 'has', error: new Error('The array is degraded.') }
+    const running = await start({ storage })
+    const connection = await connect(running)
+    const ack = await connection.exchange(createSession(PATH))
+    expectAck(ack, { status: 500, error: '0x80004005' })
+    expect(running.logger.lines.filter((line) => line.includes('degraded'))).toHaveLength(1)
+  })
+
+  test('what is thrown need not be an Error', async () => {
+    const storage = new FailingStorage()
+    storage.failure = { at: 'has', error: 'just a string' }
+    const running = await start({ storage })
+    const heard = listen(running)
+    const ack = await (await connect(running)).exchange(createSession(PATH))
+    expectAck(ack, { status: 500, error: '0x80004005' })
+    expect(heard.error[0]?.[0]).toBeInstanceOf(Error)
+    expect(heard.error[0]?.[0].message).toContain('just a string')
+  })
+
+  test('a listener that throws does no harm, and is told of', async () => {
+    const storage = new FailingStorage()
+    const running = await start({ storage })
+    const fail = () => {
+      throw new Error('The listener is broken.')
+    }
+    const { bits } = running
+    bits.on('session', fail).on('progress', fail).on('uploaded', fail).on('cancelled', fail).on('error', fail)
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    const ack = await connection.exchange(fragment(PATH, id, FILE))
+    expectAck(ack, { status: 200, session: id, offset: 3000 })
+    storage.failure = { at: 'has', error: new Error('Degraded.') }
+    expect((await connection.exchange(createSession(PATH))).status).toBe(500)
+    const complaints = running.logger.lines.filter((line) => line.includes('The listener is broken.'))
+    expect(complaints).toHaveLength(4)
+    for (const name of ['session', 'progress', 'uploaded', 'error']) {
+      expect(complaints.some((line) => line.startsWith(`error: A listener of "${name}" threw`))).toBe(true)
+    }
+  })
+
+  test('once() hears one, off() hears no more', async () => {
+    const running = await start({ storage: new MemoryStorage() })
+    const heard: string[] = []
+    const listener = () => void heard.push('on')
+    running.bits.on('session', listener).once('session', () => void heard.push('once'))
+    const connection = await connect(running)
+    await openSession(connection, PATH)
+    await openSession(connection, PATH)
+    running.bits.off('session', listener)
+    await openSession(connection, PATH)
+    expect(heard.sort()).toEqual(['on', 'on', 'once'])
+  })
+})
+
+test('bits.sessions() tells those that have not ended, with what the storage holds', async () => {
+  const running = await start({ storage: new MemoryStorage(), overwrite: true })
+  const connection = await connect(running)
+  const closed = await openSession(connection, '/uploads/closed')
+  await connection.exchange(closeSession('/uploads/closed', closed))
+  const published = await openSession(connection, '/uploads/published')
+  await connection.exchange(fragment('/uploads/published', published, FILE))
+  await openSession(connection, '/uploads/new')
+  const hanging = await openSession(connection, '/uploads/hanging')
+  connection.write(fragment('/uploads/hanging', hanging, FILE).subarray(0, -1000))
+  await untilHeld(running, 2000)
+  const sessions = await running.bits.sessions()
+  expect(sessions.sort((a, b) => a.destination.localeCompare(b.destination))).toMatchObject([
+    { destination: 'hanging', state: 'receiving', received: 2000, total: 3000 },
+    { destination: 'new', state: 'receiving', received: 0, total: undefined },
+    { destination: 'published', state: 'published', received: 3000, total: 3000 },
+  ])
+})
+
+describe('bits.close()', () => {
+  test('waits for the packet that is being handled; later ones are answered 503', async () => {
+    const storage = new SlowStorage()
+    const running = await start({ storage })
+    const first = await connect(running)
+    const second = await connect(running)
+    const id = await openSession(first, PATH)
+    first.write(fragment(PATH, id, FILE))
+    await storage.asked()
+    let closed = false
+    const closing = running.bits.close().then(() => {
+      closed = true
+    })
+    const late = await second.exchange(createSession('/uploads/late'))
+    expectAck(late, { status: 503, error: '0x801901F7' })
+    expect(closed).toBe(false)
+    storage.go()
+    expectAck(await first.ack(), { status: 200, session: id, offset: 3000 })
+    await closing
+    expect(storage.files.get('file.bin')).toEqual(FILE)
+  })
+
+  test('a fragment that comes later is answered 503, also to a client that writes before it reads', async () => {
+    const running = await start({ storage: new MemoryStorage() })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    await running.bits.close()
+    connection.socket.pause()
+    await new Promise<void>((resolve, reject) => {
+      const whole = fragment(PATH, id, Buffer.alloc(8_000_000))
+      connection.socket.write(whole, (error) => (error ? reject(error) : resolve()))
+    })
+    connection.socket.resume()
+    const ack = await connection.ack()
+    expect(ack.status).toBe(503)
+    expect(ack.header('BITS-Error-Code')).toBe('0x801901F7')
+    await expectClosing(connection, ack)
+  })
+
+  test('closes storage and store after the last packet, once', async () => {
+    const calls: string[] = []
+    class ClosingStorage extends MemoryStorage {
+      async open() {
+        calls.push('open')
+      }
+      async close() {
+        calls.push('close')
+      }
+    }
+    const running = await start({ storage: new ClosingStorage() })
+    const connection = await connect(running)
+    await openSession(connection, PATH)
+    await running.bits.close()
+    expect(calls).toEqual(['open', 'close'])
+  })
+})
