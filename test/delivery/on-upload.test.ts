@@ -1,0 +1,315 @@
+import { access, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { describe, expect, test } from '@jest/globals'
+import { type ArrivedUpload, BitsError, MemoryStorage } from 'express-bits-upload'
+import { bytes } from '../support/bytes.js'
+import { expectAck } from '../support/expect-ack.js'
+import { stagedFiles } from '../support/files.js'
+import { fixtures } from '../support/fixtures.js'
+import { closeSession, fragment, openSession } from '../support/raw.js'
+import { ask, gate, pause, replyPath, upload } from './support.js'
+
+const { start, connect, directory } = fixtures()
+
+const PATH = '/uploads/dir/file.bin'
+const FILE = bytes(300_000)
+
+describe('onUpload', () => {
+  test('is awaited before publication and before the Ack of the last fragment', async () => {
+    const root = await directory()
+    const { opened, open } = gate()
+    const called = gate()
+    const running = await start({
+      directory: root,
+      onUpload: async () => {
+        called.open()
+        await opened
+      },
+    })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    const acked = connection.exchange(fragment(PATH, id, FILE))
+    await called.opened
+    expect(await Promise.race([acked, pause(50)])).toBeUndefined()
+    await expect(access(join(root, 'dir/file.bin'))).rejects.toThrow('ENOENT')
+    open()
+    expectAck(await acked, { status: 200, session: id, offset: FILE.length })
+    expect(await readFile(join(root, 'dir/file.bin'))).toEqual(FILE)
+  })
+
+  test('is not called before the last byte is in', async () => {
+    const calls: string[] = []
+    const running = await start({
+      storage: new MemoryStorage(),
+      onUpload: ({ destination }) => void calls.push(destination),
+    })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    await connection.exchange(fragment(PATH, id, FILE, 0, FILE.length - 2))
+    expect(calls).toEqual([])
+    await connection.exchange(fragment(PATH, id, FILE, FILE.length - 1))
+    expect(calls).toEqual(['dir/file.bin'])
+  })
+
+  test('reads the staged bytes, as often as it likes, as a stream and by their path', async () => {
+    const root = await directory()
+    const contents: Buffer[] = []
+    const running = await start({
+      directory: root,
+      async onUpload({ read, path = '' }) {
+        for (let n = 0; n < 2; n++) contents.push(await buffer(read()))
+        contents.push(await readFile(path))
+      },
+    })
+    await upload(await connect(running), PATH, FILE)
+    expect(contents).toHaveLength(3)
+    for (const content of contents) expect(content.equals(FILE)).toBe(true)
+  })
+
+  test('reads the staged bytes of a storage that has no paths', async () => {
+    let arrived: ArrivedUpload | undefined
+    let content: Buffer | undefined
+    const running = await start({
+      storage: new MemoryStorage(),
+      async onUpload(upload) {
+        arrived = upload
+        content = await buffer(upload.read())
+      },
+    })
+    await upload(await connect(running), PATH, FILE)
+    expect(content?.equals(FILE)).toBe(true)
+    expect(arrived).not.toHaveProperty('path')
+  })
+
+  test('is told the upload, its session and the request', async () => {
+    const told: unknown[] = []
+    const running = await start({
+      storage: new MemoryStorage(),
+      user: (req) => req.get('X-User'),
+      onUpload: (upload, req) => void told.push(upload, req.query),
+    })
+    const connection = await connect(running)
+    const path = `${PATH}?ticket=7`
+    const head = (packet: Buffer) =>
+      Buffer.from(packet.toString('latin1').replace('\r\n', '\r\nX-User: ann\r\n'), 'latin1')
+    const created = await connection.exchange(
+      head(
+        Buffer.from(
+          `BITS_POST ${path} HTTP/1.1\r\nHost: h\r\nBITS-Packet-Type: Create-Session\r\nContent-Length: 0\r\n` +
+            'BITS-Supported-Protocols: {7df0354d-249b-430f-820d-3d2a9bef4931}\r\n\r\n',
+        ),
+      ),
+    )
+    const id = created.header('BITS-Session-Id') ?? ''
+    await connection.exchange(head(fragment(path, id, FILE)))
+    expect(told).toEqual([
+      {
+        destination: 'dir/file.bin',
+        size: FILE.length,
+        read: expect.any(Function),
+        session: {
+          id: expect.stringMatching(/^[0-9a-f]{32}$/),
+          destination: 'dir/file.bin',
+          url: PATH,
+          user: 'ann',
+          state: 'receiving',
+          received: FILE.length,
+          total: FILE.length,
+          rate: expect.any(Number),
+          createdAt: expect.any(Date),
+          lastActivity: expect.any(Date),
+        },
+      },
+      { ticket: '7' },
+    ])
+  })
+
+  test('is called for an empty file when its session is closed', async () => {
+    const sizes: number[] = []
+    const storage = new MemoryStorage()
+    const running = await start({ storage, onUpload: ({ size }) => void sizes.push(size) })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    expectAck(await connection.exchange(closeSession(PATH, id)), { status: 200, session: id })
+    expect(sizes).toEqual([0])
+    expect(storage.files.get('dir/file.bin')).toHaveLength(0)
+  })
+
+  test('that cannot be is a wrong option', async () => {
+    await expect(start({ onUpload: () => {}, notification: { type: 'by-value', url: 'x' } })).rejects.toThrow(
+      'give onUpload or notification, not both',
+    )
+  })
+})
+
+describe('onUpload refuses with what it throws, context 0x7', () => {
+  class Teapot extends Error {
+    readonly statusCode = 418
+  }
+  test.each<[string, unknown, { status: number; error: string }]>([
+    ['a BitsError of the table', new BitsError('access-denied', 'no'), { status: 403, error: '0x80070005' }],
+    [
+      'a BitsError with a code of its own',
+      new BitsError({ status: 409, hresult: 0xa0000001 }, 'no'),
+      { status: 409, error: '0xA0000001' },
+    ],
+    [
+      'an error with a status',
+      Object.assign(new Error('no'), { status: 422 }),
+      { status: 422, error: '0x801901A6' },
+    ],
+    ['an error with a statusCode', new Teapot('no'), { status: 418, error: '0x801901A2' }],
+    ['an object with a status', { status: 503 }, { status: 503, error: '0x801901F7' }],
+    ['an error without a status', new Error('broken'), { status: 500, error: '0x80004005' }],
+    [
+      'an error with a status that is no failure',
+      Object.assign(new Error('no'), { status: 200 }),
+      { status: 500, error: '0x80004005' },
+    ],
+    [
+      'a system error',
+      Object.assign(new Error('no'), { code: 'ENOENT' }),
+      { status: 500, error: '0x80004005' },
+    ],
+    ['nothing at all', undefined, { status: 500, error: '0x80004005' }],
+  ])('%s', async (_name, thrown, expected) => {
+    const storage = new MemoryStorage()
+    const running = await start({
+      storage,
+      onUpload: () => {
+        throw thrown
+      },
+    })
+    const { id, ack } = await upload(await connect(running), PATH, FILE)
+    expectAck(ack, { ...expected, context: '0x7', session: id, offset: FILE.length })
+    expect(storage.files.size).toBe(0)
+  })
+
+  test('the headers of a BitsError go with it', async () => {
+    const running = await start({
+      storage: new MemoryStorage(),
+      onUpload: () => {
+        throw new BitsError({ status: 503, headers: { 'Retry-After': '7' } }, 'busy')
+      },
+    })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect(ack.header('Retry-After')).toBe('7')
+  })
+
+  test('what nobody foresaw is reported, and its message is not told to the client', async () => {
+    const running = await start({
+      storage: new MemoryStorage(),
+      onUpload: () => {
+        throw new TypeError('a secret of the house')
+      },
+    })
+    const errors: Error[] = []
+    running.bits.on('error', (error) => errors.push(error))
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect(errors.map(String)).toEqual(['TypeError: a secret of the house'])
+    expect(JSON.stringify(ack.headers)).not.toContain('secret')
+  })
+})
+
+describe('onUpload replies', () => {
+  const REPLY = 'all is well: ✓'
+  test.each<[string, () => string | Uint8Array | Readable]>([
+    ['a string', () => REPLY],
+    ['a Buffer', () => Buffer.from(REPLY)],
+    ['a Uint8Array', () => new Uint8Array(Buffer.from(REPLY))],
+    ['a stream', () => Readable.from([Buffer.from(REPLY)])],
+    ['a stream of strings', () => Readable.from([...REPLY])],
+  ])('with %s, kept by either storage', async (_name, reply) => {
+    for (const place of [{ storage: new MemoryStorage() }, { directory: await directory() }]) {
+      const running = await start({ ...place, onUpload: () => reply() })
+      const { ack } = await upload(await connect(running), PATH, FILE)
+      const { status, body } = await ask(running, replyPath(PATH, ack))
+      expect(status).toBe(200)
+      expect(body.toString()).toBe(REPLY)
+    }
+  })
+
+  test('with a reply inside an answer', async () => {
+    const running = await start({ storage: new MemoryStorage(), onUpload: async () => ({ reply: REPLY }) })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect((await ask(running, replyPath(PATH, ack))).body.toString()).toBe(REPLY)
+  })
+
+  test('with the URL of something static, which goes to the client as it is', async () => {
+    const url = 'https://replies.example.com/static/reply.xml?a=1'
+    const running = await start({ storage: new MemoryStorage(), onUpload: () => new URL(url) })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect(ack.header('BITS-Reply-URL')).toBe(url)
+  })
+
+  test.each<[string, string | Buffer | Readable | undefined]>([
+    ['nothing', undefined],
+    ['an empty string', ''],
+    ['an empty Buffer', Buffer.alloc(0)],
+    ['an empty stream', Readable.from([])],
+  ])('with %s: there is no reply URL', async (_name, reply) => {
+    const running = await start({ storage: new MemoryStorage(), onUpload: () => ({ reply }) })
+    const { id, ack } = await upload(await connect(running), PATH, FILE)
+    expectAck(ack, { status: 200, session: id, offset: FILE.length })
+    expect(ack.header('BITS-Reply-URL')).toBeUndefined()
+  })
+
+  test('with a stream that fails: the upload fails, and the next delivery makes up for it', async () => {
+    const root = await directory()
+    const replies = [
+      Readable.from(
+        (function* () {
+          yield 'half a re'
+          throw new Error('the database is gone')
+        })(),
+      ),
+      Readable.from(['whole']),
+    ]
+    const running = await start({ directory: root, onUpload: () => replies.shift() })
+    const connection = await connect(running)
+    const { id, ack } = await upload(connection, PATH, FILE)
+    expectAck(ack, { status: 500, error: '0x80004005', context: '0x7', session: id, offset: FILE.length })
+    expect(await stagedFiles(root)).toHaveLength(1)
+    const again = await connection.exchange(fragment(PATH, id, FILE))
+    expect((await ask(running, replyPath(PATH, again))).body.toString()).toBe('whole')
+  })
+
+  test.each<[string, URL, { status: number; error: string }]>([
+    ['over 2,200 characters', new URL(`http://h/${'a'.repeat(2200)}`), { status: 400, error: '0x80070057' }],
+    ['not of the web', new URL('file:///etc/passwd'), { status: 411, error: '0x80070057' }],
+  ])('with a static URL that is %s: the upload is refused', async (_name, url, expected) => {
+    const running = await start({ storage: new MemoryStorage(), onUpload: () => url })
+    const { id, ack } = await upload(await connect(running), PATH, FILE)
+    expectAck(ack, { ...expected, context: '0x7', session: id, offset: FILE.length })
+  })
+
+  test('to a storage that keeps none: the upload fails', async () => {
+    const storage = Object.assign(new MemoryStorage(), { writeReply: undefined })
+    const running = await start({ storage, onUpload: () => 'reply' })
+    const { id, ack } = await upload(await connect(running), PATH, FILE)
+    expectAck(ack, { status: 500, error: '0x80004005', context: '0x7', session: id, offset: FILE.length })
+    expect(running.logger.lines.join()).toContain('has no writeReply()')
+  })
+})
+
+describe('onUpload says that nothing is to be published', () => {
+  test('and the bytes are gone once it has answered, while its reply is kept', async () => {
+    const root = await directory()
+    const running = await start({ directory: root, onUpload: () => ({ publish: false, reply: 'taken' }) })
+    const uploaded: unknown[] = []
+    running.bits.on('uploaded', (file) => uploaded.push(file))
+    const connection = await connect(running)
+    const { id, ack } = await upload(connection, PATH, FILE)
+    expect(ack.status).toBe(200)
+    await expect(access(join(root, 'dir/file.bin'))).rejects.toThrow('ENOENT')
+    expect(await stagedFiles(root)).toEqual([expect.stringMatching(/\.reply$/)])
+    expect((await ask(running, replyPath(PATH, ack))).body.toString()).toBe('taken')
+    const again = await connection.exchange(fragment(PATH, id, FILE))
+    expect(again.headers).toContainEqual(['BITS-Reply-URL', ack.header('BITS-Reply-URL')])
+    await connection.exchange(closeSession(PATH, id))
+    expect(await stagedFiles(root)).toEqual([])
+    expect(uploaded).toEqual([])
+  })
+})
