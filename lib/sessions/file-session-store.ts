@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
-import { mkdir, opendir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { LockOptions, SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
 import { lockFile } from './file-lock.js'
@@ -19,7 +20,8 @@ export interface FileSessionStoreOptions {
 
 const FOLDER = 'BITS-Sessions'
 const RECORD = /^([0-9a-f]{32})\.json$/
-const LEFT_OVER = /^[0-9a-f]{32}\.(?:json\.tmp|wanted)$/
+/** Drafts, and what locks are made of. */
+const LEFT_OVER = /^[0-9a-f]{32}\.(?:json\.(?:.+\.)?tmp|wanted|lock)$/
 
 /**
  * Sessions as files, one JSON file each, so that they survive a restart. A record is replaced by renaming a new file
@@ -43,7 +45,7 @@ export class FileSessionStore implements SessionStore {
   }
 
   async create(record: SessionRecord): Promise<void> {
-    await write(this.#path(record.key), record, 'wx')
+    await write(this.#path(record.key), record)
   }
 
   async get(key: string): Promise<SessionRecord | undefined> {
@@ -61,8 +63,10 @@ export class FileSessionStore implements SessionStore {
       if (!current || !changes) return undefined
       const updated = { ...current, ...changes }
       const path = this.#path(key)
-      await write(`${path}.tmp`, updated, 'w')
-      await rename(`${path}.tmp`, path)
+      // A name of its own: another process may be at work on the same session.
+      const draft = `${path}.${randomUUID()}.tmp`
+      await write(draft, updated)
+      await rename(draft, path)
       return updated
     })
   }
@@ -109,8 +113,18 @@ export class FileSessionStore implements SessionStore {
   }
 }
 
-const write = (path: string, record: SessionRecord, flag: 'w' | 'wx'): Promise<void> =>
-  writeFile(path, JSON.stringify(record), { flag, mode: 0o600 })
+/** Writes a new file, whole or, when the disk is full, not at all. Rejects when there is one. */
+async function write(path: string, record: SessionRecord): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(JSON.stringify(record))
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
+  } finally {
+    await file.close()
+  }
+}
 
 async function* namesIn(folder: string): AsyncIterable<string> {
   for await (const entry of await opendir(folder)) yield entry.name
@@ -118,7 +132,7 @@ async function* namesIn(folder: string): AsyncIterable<string> {
 
 async function removeIfOlder(path: string, before: number): Promise<void> {
   const facts = await stat(path).catch(unlessMissing)
-  if (facts && facts.mtimeMs < before) await rm(path, { force: true })
+  if (facts && facts.mtimeMs < before) await rm(path, { force: true, recursive: true })
 }
 
 function unlessMissing(error: NodeJS.ErrnoException): undefined {
