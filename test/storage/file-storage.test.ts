@@ -7,7 +7,7 @@ import { FileStorage, type StagedUpload } from 'express-bits-upload'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { temporaryDirectory } from '../support/serve.js'
 
-const never = new AbortController().signal
+const never = () => new AbortController().signal
 const refusal = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }))
 
 let directory: string
@@ -37,7 +37,7 @@ const newUpload = (destination: string, total?: number): StagedUpload => ({
 async function filled(destination: string, text: string): Promise<StagedUpload> {
   const upload = newUpload(destination, text.length)
   await storage.begin(upload)
-  await storage.append(upload, 0, Readable.from([Buffer.from(text)]), never)
+  await storage.append(upload, 0, Readable.from([Buffer.from(text)]), never())
   return upload
 }
 

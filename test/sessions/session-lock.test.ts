@@ -1,0 +1,187 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { PreemptedError, SessionLocks } from '../../lib/sessions/session-lock.js'
+
+async function turns(count = 5): Promise<void> {
+  for (let n = 0; n < count; n++) await turn()
+}
+
+test('a session that nobody works on is to be had at once', async () => {
+  const locks = new SessionLocks()
+  const lease = await locks.acquire('a')
+  expect(lease.signal.aborted).toBe(false)
+  await lease.release()
+  await (await locks.acquire('a')).release()
+})
+
+test('a newer request tells the older one to give way, and waits until it has', async () => {
+  const locks = new SessionLocks()
+  const older = await locks.acquire('a')
+  let got = false
+  const newer = locks.acquire('a').then((lease) => {
+    got = true
+    return lease
+  })
+  expect(older.signal.aborted).toBe(true)
+  await turns()
+  expect(got).toBe(false)
+  await older.release()
+  expect((await newer).signal.aborted).toBe(false)
+})
+
+test('of several that wait only the newest gets its turn', async () => {
+  const locks = new SessionLocks()
+  const first = await locks.acquire('a')
+  const waiting = [1, 2, 3].map(() => locks.acquire('a'))
+  const outcomes = Promise.allSettled(waiting)
+  await turns()
+  await first.release()
+  const [second, third, fourth] = await outcomes
+  expect(second).toMatchObject({ status: 'rejected', reason: expect.any(PreemptedError) })
+  expect(third).toMatchObject({ status: 'rejected', reason: expect.any(PreemptedError) })
+  expect(fourth).toMatchObject({ status: 'fulfilled' })
+})
+
+test('one that gave up its place does not let anybody in before the one at work has ended', async () => {
+  const locks = new SessionLocks()
+  const first = await locks.acquire('a')
+  const second = locks.acquire('a').catch((error: unknown) => error)
+  let got = false
+  const third = locks.acquire('a').then((lease) => {
+    got = true
+    return lease
+  })
+  await turns()
+  expect(got).toBe(false)
+  await first.release()
+  expect(await second).toBeInstanceOf(PreemptedError)
+  await (await third).release()
+})
+
+test('sessions do not wait for each other', async () => {
+  const locks = new SessionLocks()
+  const a = await locks.acquire('a')
+  const b = await locks.acquire('b')
+  expect(a.signal.aborted || b.signal.aborted).toBe(false)
+})
+
+test('housekeeping gets a session only when nobody works on it, and disturbs nobody', async () => {
+  const locks = new SessionLocks()
+  const lease = await locks.acquire('a')
+  expect(await locks.tryAcquire('a')).toBeUndefined()
+  expect(lease.signal.aborted).toBe(false)
+  await lease.release()
+  const swept = await locks.tryAcquire('a')
+  expect(swept).toBeDefined()
+  const packet = locks.acquire('a')
+  await swept?.release()
+  await (await packet).release()
+})
+
+test('a lease may be released twice, and an old one does no harm to a newer one', async () => {
+  const locks = new SessionLocks()
+  const first = await locks.acquire('a')
+  const second = locks.acquire('a')
+  await first.release()
+  const lease = await second
+  await first.release()
+  expect(await locks.tryAcquire('a')).toBeUndefined()
+  await lease.release()
+  expect(await locks.tryAcquire('a')).toBeDefined()
+})
+
+test('never are two at work on one session, and in the end nobody is', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(6), { minLength: 1, maxLength: 20 }), async (pauses) => {
+      const locks = new SessionLocks()
+      let working = 0
+      let last = -1
+      const requests = pauses.map(async (pause, n) => {
+        await turns(pause)
+        const lease = await locks.acquire('a')
+        expect(++working).toBe(1)
+        last = n
+        await turns(pause)
+        working--
+        await lease.release()
+      })
+      const outcomes = await Promise.allSettled(requests)
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(PreemptedError)
+      }
+      // The one that came last of all got its turn.
+      const longest = Math.max(...pauses)
+      expect(last).toBe(pauses.lastIndexOf(longest))
+      expect(await locks.tryAcquire('a')).toBeDefined()
+    }),
+  )
+})
+
+/** A lock as several processes share it: one holder at a time, over all that were made. */
+class SharedLock {
+  holders = 0
+  tries = 0
+  wanted: () => void = () => {}
+  failure: Error | undefined
+
+  lock = async (_key: string, { onWanted }: { onWanted: () => void }): Promise<() => Promise<void>> => {
+    this.tries++
+    await turn()
+    if (this.failure) throw this.failure
+    this.holders++
+    this.wanted = onWanted
+    return async () => {
+      await turn()
+      this.holders--
+    }
+  }
+}
+
+test('a store’s lock is held as long as the lease, and given back with it', async () => {
+  const store = new SharedLock()
+  const locks = new SessionLocks(store)
+  const lease = await locks.acquire('a')
+  expect(store.holders).toBe(1)
+  await lease.release()
+  expect(store.holders).toBe(0)
+})
+
+test('another process that wants the session makes the request at work give way', async () => {
+  const store = new SharedLock()
+  const lease = await new SessionLocks(store).acquire('a')
+  expect(lease.signal.aborted).toBe(false)
+  store.wanted()
+  expect(lease.signal.aborted).toBe(true)
+  await lease.release()
+})
+
+test('a session that another process keeps is busy, and to be had later', async () => {
+  const store = new SharedLock()
+  const locks = new SessionLocks(store)
+  store.failure = new Error('held elsewhere')
+  await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'session-busy', cause: store.failure })
+  expect(await locks.tryAcquire('a')).toBeUndefined()
+  store.failure = undefined
+  const lease = await locks.acquire('a')
+  await lease.release()
+  expect(store.holders).toBe(0)
+})
+
+test('requests that gave way leave no lock behind', async () => {
+  const store = new SharedLock()
+  const locks = new SessionLocks(store)
+  const requests = Array.from({ length: 20 }, async (_, n) => {
+    await turns(n % 4)
+    const lease = await locks.acquire('a')
+    expect(store.holders).toBe(1)
+    await turns(2)
+    await lease.release()
+  })
+  const outcomes = await Promise.allSettled(requests)
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(PreemptedError)
+  }
+  expect(store.holders).toBe(0)
+  expect(await locks.tryAcquire('a')).toBeDefined()
+})

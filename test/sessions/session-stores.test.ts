@@ -1,0 +1,136 @@
+import { mkdir, readdir, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { FileSessionStore, MemorySessionStore, type SessionStore } from 'express-bits-upload'
+import { temporaryDirectory } from '../support/serve.js'
+import { describeSessionStore, newRecord } from './session-store-contract.js'
+
+describeSessionStore('FileSessionStore', async () => {
+  const directory = await temporaryDirectory()
+  return { store: new FileSessionStore({ directory: directory.path }), remove: directory.remove }
+})
+
+describeSessionStore('MemorySessionStore', async () => ({
+  store: new MemorySessionStore(),
+  remove: async () => {},
+}))
+
+describe('FileSessionStore', () => {
+  async function withStore(use: (store: SessionStore, folder: string) => Promise<void>): Promise<void> {
+    const directory = await temporaryDirectory()
+    try {
+      const store = new FileSessionStore({ directory: directory.path })
+      await store.open?.()
+      await use(store, join(directory.path, 'BITS-Sessions'))
+    } finally {
+      await directory.remove()
+    }
+  }
+
+  const listed = async (store: SessionStore): Promise<string[]> => {
+    const keys: string[] = []
+    for await (const { key } of store.list()) keys.push(key)
+    return keys
+  }
+
+  test('sessions survive a restart', () =>
+    withStore(async (store, folder) => {
+      await store.create(newRecord(1))
+      await store.update(newRecord(1).key, () => ({ total: 5 }))
+      const next = new FileSessionStore({ directory: join(folder, '..') })
+      await next.open()
+      expect(await next.get(newRecord(1).key)).toEqual(newRecord(1, { total: 5 }))
+    }))
+
+  test('records are for nobody else to read, and there is nothing beside them', () =>
+    withStore(async (store, folder) => {
+      await store.create(newRecord(1))
+      await store.update(newRecord(1).key, () => ({ total: 5 }))
+      expect(await readdir(folder)).toEqual([`${newRecord(1).key}.json`])
+      const facts = await stat(join(folder, `${newRecord(1).key}.json`))
+      expect(facts.mode & 0o777).toBe(0o600)
+    }))
+
+  test.each([
+    ['nothing', ''],
+    ['half a record', JSON.stringify(newRecord(1)).slice(0, 50)],
+    ['zeros, as after a power cut', '\0'.repeat(200)],
+    ['a number', '5'],
+    ['null', 'null'],
+    ['an array', '[]'],
+    ['an empty object', '{}'],
+    ['a record without its state', JSON.stringify({ ...newRecord(1), state: undefined })],
+    ['a record of an unknown state', JSON.stringify({ ...newRecord(1), state: 'waiting' })],
+    ['a record whose total is a text', JSON.stringify({ ...newRecord(1), total: '5' })],
+    ['a record whose activity is no time', JSON.stringify({ ...newRecord(1), lastActivity: null })],
+  ])('a record that holds %s is no session, and goes with the next sweep', (_what, text) =>
+    withStore(async (store, folder) => {
+      const { key } = newRecord(1)
+      const path = join(folder, `${key}.json`)
+      await store.create(newRecord(2))
+      await writeFile(path, text)
+      expect(await store.get(key)).toBeUndefined()
+      expect(await store.update(key, () => ({ total: 1 }))).toBeUndefined()
+      expect(await listed(store)).toEqual([newRecord(2).key])
+
+      const expired = async (before: number) => {
+        for await (const record of store.expired(before)) expect(record.key).not.toBe(key)
+        return readdir(folder)
+      }
+      await utimes(path, 5000, 5000)
+      expect(await expired(4_999_000)).toContain(`${key}.json`)
+      expect(await expired(5_001_000)).not.toContain(`${key}.json`)
+      await store.delete(key)
+    }),
+  )
+
+  test('what a killed process left beside a record hinders nobody, and goes with the next sweep', () =>
+    withStore(async (store, folder) => {
+      await store.create(newRecord(1))
+      const { key } = newRecord(1)
+      const ends = ['json.tmp', 'json.0f8fad5b-d9cb-469f-a165-70867728950e.tmp', 'wanted']
+      for (const end of ends) await writeFile(join(folder, `${key}.${end}`), '{"key":')
+      await mkdir(join(folder, `${key}.lock`))
+      for (const end of [...ends, 'lock']) await utimes(join(folder, `${key}.${end}`), 5000, 5000)
+      expect(await store.update(newRecord(1).key, () => ({ total: 5 }))).toMatchObject({ total: 5 })
+      expect(await listed(store)).toEqual([newRecord(1).key])
+      for await (const record of store.expired(6_000_000)) expect(record).toBeUndefined()
+      expect(await readdir(folder)).toEqual([`${newRecord(1).key}.json`])
+    }))
+
+  test('files of others in its folder are left alone', () =>
+    withStore(async (store, folder) => {
+      const names = ['README.json', 'x.tmp', `${'a'.repeat(32)}.part`, `${'A'.repeat(32)}.json`]
+      for (const name of names) {
+        await writeFile(join(folder, name), JSON.stringify(newRecord(1)))
+        await utimes(join(folder, name), 5000, 5000)
+      }
+      expect(await listed(store)).toEqual([])
+      for await (const record of store.expired(Date.now())) expect(record).toBeUndefined()
+      expect((await readdir(folder)).sort()).toEqual(names.sort())
+    }))
+
+  test('two processes that change one session leave it whole', () =>
+    withStore(async (store, folder) => {
+      const other = new FileSessionStore({ directory: join(folder, '..') })
+      const { key } = newRecord(1)
+      await store.create(newRecord(1))
+      await Promise.all(
+        Array.from({ length: 100 }, async (_, n) => {
+          const text = String(n).repeat(n * 10)
+          const changed = await (n % 2 ? store : other).update(key, () => ({ replyUrl: text }))
+          expect(changed?.replyUrl).toBe(text)
+        }),
+      )
+      expect(await store.get(key)).toMatchObject({ key, state: 'receiving' })
+      expect(await readdir(folder)).toEqual([`${key}.json`])
+    }))
+
+  test('a directory that moves away is a failure, not an empty store', () =>
+    withStore(async (store, folder) => {
+      await rename(folder, `${folder}2`)
+      await expect(store.create(newRecord(1))).rejects.toMatchObject({ code: 'ENOENT' })
+      await expect(listed(store)).rejects.toMatchObject({ code: 'ENOENT' })
+      await rename(`${folder}2`, folder)
+    }))
+})
