@@ -1,0 +1,60 @@
+import { join } from 'node:path'
+import express, { type Express } from 'express'
+import { type BitsUpload, bitsUpload, type Logger } from 'express-bits-upload'
+import helmet from 'helmet'
+import { formUpload } from './form-upload.js'
+import { isHidden } from './hidden.js'
+import { listFiles } from './list-files.js'
+import { liveSessions } from './live-sessions.js'
+import { serveFiles } from './serve-files.js'
+import { whoIs } from './who.js'
+
+export interface DemoOptions {
+  /** User names and passwords of those who do not come as guests. Default: none. */
+  users?: Readonly<Record<string, string>>
+  /** Largest file of the HTML form, in bytes. Default: 104,857,600 (100 MiB). */
+  maxFormSize?: number
+  /** Default: warnings and errors to `console`. */
+  logger?: Logger
+}
+
+export interface DemoApp {
+  readonly app: Express
+  readonly bits: BitsUpload
+  /** Ends the pages' event streams and the uploads. Stop the server first, so that no new ones come. */
+  close(): Promise<void>
+}
+
+/** An app that takes files from Windows (BITS) and from browsers (a form), shows them arrive, and hands them out. */
+export function createDemoApp(directory: string, options: DemoOptions = {}): DemoApp {
+  const { users = {}, maxFormSize = 100 * 1024 * 1024, logger } = options
+  const bits = bitsUpload({
+    directory,
+    user: whoIs(users),
+    // What is neither listed nor served should not be uploaded either.
+    authorize: (_req, destination) => !isHidden(destination),
+    ...(logger && { logger }),
+  })
+  const live = liveSessions(bits)
+  const app = express()
+  app.disable('x-powered-by')
+  // Helmet's defaults, but for the one directive that would send browsers to https, which this server does not speak.
+  app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }))
+
+  app.use('/uploads', bits)
+  app.get('/uploads', listFiles(directory))
+  app.use('/uploads', serveFiles(directory))
+
+  app.use('/form', formUpload(directory, { maxSize: maxFormSize, onStored: live.filesChanged }))
+  app.get('/events', live.handler)
+  app.use(express.static(join(import.meta.dirname, 'public')))
+
+  return {
+    app,
+    bits,
+    async close() {
+      live.close()
+      await bits.close()
+    },
+  }
+}

@@ -1,0 +1,27 @@
+import { parseArgs } from 'node:util'
+
+export interface Arguments {
+  /** End after the show instead of serving on. */
+  readonly once: boolean
+  readonly host: string
+  readonly port: number
+  /** Where the uploaded files go. */
+  readonly directory: string
+}
+
+/** @throws TypeError in a sentence for what it does not understand. */
+export function readArguments(words: string[]): Arguments {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      once: { type: 'boolean', default: false },
+      host: { type: 'string', default: '127.0.0.1' },
+      port: { type: 'string', default: '8080' },
+      directory: { type: 'string', default: './uploads' },
+    },
+  })
+  if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
+    throw new TypeError(`--port ${values.port}: give a port, from 0 (any free one) to 65535.`)
+  }
+  return { ...values, port: Number(values.port) }
+}

@@ -1,0 +1,23 @@
+import type { Response } from 'express'
+
+/** Answers with a page that says what went wrong. `message` is ours: it is not escaped, so keep clients' words out. */
+export function sendErrorPage(res: Response, status: number, message: string): void {
+  res.status(status).send(`<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Not uploaded</title>
+    <link rel="icon" href="/icon.svg">
+    <link rel="stylesheet" href="/page.css">
+  </head>
+  <body>
+    <main>
+      <h1>Not uploaded</h1>
+      <p>${message}</p>
+      <p><a href="/">Back to the uploads</a></p>
+    </main>
+  </body>
+</html>
+`)
+}

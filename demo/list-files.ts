@@ -1,0 +1,48 @@
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RequestHandler } from 'express'
+import { isHidden } from './hidden.js'
+
+/** A file as the listing shows it. */
+interface ListedFile {
+  /** Path below `/uploads`, `/` between its segments. */
+  readonly name: string
+  readonly url: string
+  /** Bytes. */
+  readonly size: number
+  readonly modified: Date
+}
+
+/** Answers with the uploaded files as JSON, newest first. Nothing hidden is in it, and no symbolic link. */
+export function listFiles(directory: string): RequestHandler {
+  return async (_req, res) => {
+    const files = await filesBelow(directory, '')
+    files.sort((one, other) => other.modified.getTime() - one.modified.getTime())
+    res.set('Cache-Control', 'no-store').json(files)
+  }
+}
+
+async function filesBelow(directory: string, prefix: string): Promise<ListedFile[]> {
+  const entries = await readdir(join(directory, prefix), { withFileTypes: true }).catch(unlessMissing)
+  const files: ListedFile[] = []
+  for (const entry of entries) {
+    const name = prefix + entry.name
+    if (isHidden(name)) continue
+    if (entry.isDirectory()) files.push(...(await filesBelow(directory, `${name}/`)))
+    else if (entry.isFile()) files.push(...(await listed(directory, name)))
+  }
+  return files
+}
+
+/** Nothing for a file that went away meanwhile. */
+async function listed(directory: string, name: string): Promise<ListedFile[]> {
+  const facts = await lstat(join(directory, name)).catch(unlessMissing)
+  if (!('size' in facts)) return []
+  const url = `/uploads/${name.split('/').map(encodeURIComponent).join('/')}`
+  return [{ name, url, size: facts.size, modified: facts.mtime }]
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): [] {
+  if (error.code === 'ENOENT') return []
+  throw error
+}

@@ -1,0 +1,31 @@
+import { bytes, time } from './format.js'
+
+const table = document.querySelector('#files')
+const empty = document.querySelector('#no-files')
+const template = document.querySelector('#file-row')
+let latest = 0
+
+/** Fetches the listing and shows it. */
+export async function showFiles() {
+  const turn = ++latest
+  const response = await fetch('/uploads/')
+  if (!response.ok) throw new Error(`The listing was answered ${response.status}.`)
+  const files = await response.json()
+  // A later call knows better.
+  if (turn !== latest) return
+  table.tBodies[0].replaceChildren(...files.map(rowOf))
+  table.hidden = files.length === 0
+  empty.hidden = files.length > 0
+}
+
+function rowOf({ name, url, size, modified }) {
+  const row = template.content.firstElementChild.cloneNode(true)
+  const link = row.querySelector('a')
+  link.textContent = name
+  link.href = url
+  row.querySelector('.size').textContent = bytes(size)
+  const when = row.querySelector('time')
+  when.dateTime = modified
+  when.textContent = time(new Date(modified))
+  return row
+}

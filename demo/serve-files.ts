@@ -1,0 +1,57 @@
+import { realpath } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import express, { type RequestHandler, Router } from 'express'
+import { isHidden } from './hidden.js'
+
+/** Answers GET and HEAD with the uploaded files, ranges included. */
+export function serveFiles(directory: string): Router {
+  const router = Router()
+  router.use(hide(directory))
+  router.use(
+    express.static(directory, {
+      dotfiles: 'ignore',
+      index: false,
+      redirect: false,
+      // An uploaded page or script is somebody else's: it is downloaded, and never runs with the rights of this site.
+      setHeaders(res) {
+        res.setHeader('Content-Type', 'application/octet-stream')
+        res.setHeader('Content-Disposition', 'attachment')
+        res.setHeader('X-Content-Type-Options', 'nosniff')
+      },
+    }),
+  )
+  return router
+}
+
+/**
+ * Answers 404 for what is hidden, under any of its names: the file system is asked for the real one, as it may know
+ * `BITS-Sessions` also as `bits-sessions` or `BITS-S~1`.
+ */
+function hide(directory: string): RequestHandler {
+  const root = resolve(directory)
+  return async (req, res, next) => {
+    const path = decode(req.path)
+    if (path === undefined) return res.sendStatus(400)
+    const real = await realName(root, path)
+    return real === undefined || isHidden(real) ? res.sendStatus(404) : next()
+  }
+}
+
+/** Path below the root with all links resolved; `undefined` when there is nothing. */
+async function realName(root: string, path: string): Promise<string | undefined> {
+  try {
+    return relative(await realpath(root), await realpath(join(root, path)))
+  } catch {
+    return undefined
+  }
+}
+
+/** `undefined` for what no file name can be. */
+function decode(path: string): string | undefined {
+  try {
+    const decoded = decodeURIComponent(path)
+    return decoded.includes('\0') ? undefined : decoded
+  } catch {
+    return undefined
+  }
+}

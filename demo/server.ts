@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { BitsUpload } from 'express-bits-upload'
+import { createDemoApp, type DemoOptions } from './app.js'
+import { errorCode } from './error-code.js'
+
+export interface ServerOptions extends DemoOptions {
+  readonly directory: string
+  readonly host: string
+  /** 0 for any that is free. */
+  readonly port: number
+}
+
+export interface RunningServer {
+  readonly port: number
+  /** `http://127.0.0.1:8080` */
+  readonly origin: string
+  readonly bits: BitsUpload
+  /**
+   * Ends connections and uploads. What has arrived stays, and the next server on the same directory goes on with it.
+   * May be called twice.
+   */
+  stop(): Promise<void>
+}
+
+/** Starts the demo's app. Rejects with `EADDRINUSE` when the port is taken. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { app, bits, close } = createDemoApp(options.directory, options)
+  const server = createServer(app)
+  try {
+    await listen(server, options.port, options.host)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : options.port
+  return {
+    port,
+    origin: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    bits,
+    async stop() {
+      if (!server.listening) return
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await close()
+      await closed
+    },
+  }
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  server.listen(port, host)
+  // Rejects when 'error' comes first.
+  await once(server, 'listening')
+}
+
+/** Codes of a port that cannot be had: taken, or set aside by the system. */
+const UNAVAILABLE = new Set<unknown>(['EADDRINUSE', 'EACCES'])
+
+/** {@link startServer}, on any free port when the wanted one cannot be had. */
+export async function startServerSomewhere(options: ServerOptions): Promise<RunningServer> {
+  try {
+    return await startServer(options)
+  } catch (error) {
+    if (!UNAVAILABLE.has(errorCode(error))) throw error
+    return startServer({ ...options, port: 0 })
+  }
+}

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto'
+import { pipeline } from 'node:stream/promises'
+import { type Line, openLine } from './cut-connection.js'
+import type { SampleFile } from './sample-file.js'
+import type { RunningServer } from './server.js'
+import { mib, say } from './terminal.js'
+import { uploadThroughTrouble } from './upload-through-trouble.js'
+
+export interface Stage {
+  readonly server: RunningServer
+  /** Stops the server and starts it anew, on the same port and directory. */
+  restart(): Promise<RunningServer>
+  readonly file: SampleFile
+  /** The file's name below `/uploads`. */
+  readonly name: string
+  /** `name:password` of whoever uploads. */
+  readonly credentials: string
+  readonly signal: AbortSignal
+}
+
+/** Fast enough not to bore, slow enough to be seen. */
+const BYTES_PER_SECOND = 16 * 1024 * 1024
+
+/** Uploads the file through a line that is cut once, to a server that restarts once. Throws unless all arrived. */
+export async function show(stage: Stage): Promise<void> {
+  const { server, file } = stage
+  const { hostname } = new URL(server.origin)
+  const line = await openLine({ host: hostname.replace(/[[\]]/g, ''), port: server.port }, BYTES_PER_SECOND)
+  try {
+    say(`Uploading ${mib(file.size)} of pseudo-random bytes over a line of ${mib(BYTES_PER_SECOND)}/s.`)
+    say('On the way the connection is cut once, and the server restarted once.')
+    say()
+    await uploadAndCompare(stage, line)
+  } finally {
+    await line.close()
+  }
+}
+
+async function uploadAndCompare(stage: Stage, line: Line): Promise<void> {
+  const { server, file, name, signal } = stage
+  const started = Date.now()
+  const sessions = await uploadThroughTrouble(stage, line)
+  const seconds = (Date.now() - started) / 1000
+  const received = await sha256Of(`${server.origin}/uploads/${name}`, signal)
+  say()
+  say('What happened')
+  say(`  Uploaded      ${mib(file.size)} in ${seconds.toFixed(1)} s, sessions used: ${sessions}`)
+  say(`  Sent twice    ${mib(Math.max(line.carried - file.size, 0))}, what was in flight at the two breaks`)
+  say(`  SHA-256 sent  ${file.sha256}`)
+  say(`  SHA-256 got   ${received}`)
+  if (received !== file.sha256) throw new Error('The file that arrived is not the file that was sent.')
+  if (sessions !== 1) throw new Error('The upload started again instead of going on where it was.')
+  say('  They are the same. Both times the upload went on where it was.')
+}
+
+/** Of what anybody gets who downloads the file. */
+async function sha256Of(url: string, signal: AbortSignal): Promise<string> {
+  const response = await fetch(url, { signal })
+  if (!response.ok || !response.body) throw new Error(`GET ${url} was answered ${response.status}.`)
+  const hash = createHash('sha256')
+  await pipeline(response.body, hash)
+  return hash.digest('hex')
+}

@@ -1,0 +1,60 @@
+import cliProgress from 'cli-progress'
+
+/** Says a line. */
+export const say = (line = ''): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+/** `67108864` becomes `64.0 MiB`. */
+export const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+
+/** A bar below the lines that are said meanwhile. */
+export interface Bar {
+  /** @param bytes of the total. */
+  update(bytes: number): void
+  say(line: string): void
+  stop(): void
+}
+
+/** In a terminal a bar that moves; elsewhere, in a log, a line at each quarter. */
+export const startBar = (total: number): Bar => (process.stdout.isTTY ? movingBar(total) : quarters(total))
+
+function movingBar(total: number): Bar {
+  const bars = new cliProgress.MultiBar({
+    format: '  {bar} {percentage}%  {amount}  {rate}',
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 30,
+    fps: 20,
+    stream: process.stdout,
+    hideCursor: true,
+    // Signals are the demo's own business.
+    gracefulExit: false,
+  })
+  const started = Date.now()
+  const bar = bars.create(total, 0, { amount: '', rate: '' })
+  return {
+    update(bytes) {
+      const seconds = (Date.now() - started) / 1000
+      // At first the bytes only fill the buffers of this machine.
+      const rate = seconds < 1 ? '' : `${mib(bytes / seconds)}/s`
+      bar.update(bytes, { amount: `${mib(bytes)} of ${mib(total)}`, rate })
+    },
+    say: (line) => bars.log(`${line}\n`),
+    stop: () => bars.stop(),
+  }
+}
+
+function quarters(total: number): Bar {
+  let told = 0
+  return {
+    update(bytes) {
+      const quarter = Math.floor((bytes * 4) / total)
+      if (quarter <= told) return
+      told = quarter
+      say(`  ${quarter * 25}%  ${mib(bytes)} of ${mib(total)}`)
+    },
+    say,
+    stop: () => {},
+  }
+}

@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { BitsUpload } from 'express-bits-upload'
+import { uploadFile } from 'express-bits-upload/client'
+import type { Line } from './cut-connection.js'
+import type { Stage } from './show.js'
+import { mib, startBar } from './terminal.js'
+
+/** @returns how many sessions it took: one, when the upload always went on where it was. */
+export async function uploadThroughTrouble(stage: Stage, line: Line): Promise<number> {
+  const { file, name, credentials } = stage
+  const bar = startBar(file.size)
+  const sessions = new Set<string>()
+  const failed = new AbortController()
+  const happening: Promise<void>[] = []
+  const trouble = [
+    { at: file.size * 0.4, happen: cutConnection },
+    { at: file.size * 0.7, happen: restartServer },
+  ]
+
+  async function cutConnection(): Promise<void> {
+    line.cut()
+    bar.say('  The connection is cut, in the middle of a fragment.')
+    // Until the server has stored the last that came through.
+    await sleep(100)
+    bar.say(`  The server keeps what has arrived: ${await held(stage.server.bits, name)}.`)
+  }
+
+  async function restartServer(): Promise<void> {
+    bar.say('  The server stops, and starts again.')
+    const { bits } = await stage.restart()
+    bar.say(`  It knows the session from before, and holds ${await held(bits, name)}.`)
+  }
+
+  try {
+    await uploadFile(file.path, `http://${credentials}@127.0.0.1:${line.port}/uploads/${name}`, {
+      minRetryDelay: 400,
+      signal: AbortSignal.any([stage.signal, failed.signal]),
+      onState: ({ sessionId }) => sessions.add(sessionId),
+      onProgress({ sent }) {
+        bar.update(sent)
+        if (!trouble[0] || sent <= trouble[0].at) return
+        const next = trouble.shift()
+        if (next) happening.push(next.happen().catch((error: unknown) => failed.abort(error)))
+      },
+      onFailure({ delay }) {
+        if (delay === undefined) return
+        bar.say(`  The client lost its connection, and tries again in ${(delay / 1000).toFixed(1)} s.`)
+      },
+    })
+  } finally {
+    await Promise.all(happening)
+    bar.stop()
+  }
+  failed.signal.throwIfAborted()
+  return sessions.size
+}
+
+async function held(bits: BitsUpload, name: string): Promise<string> {
+  const sessions = await bits.sessions()
+  const session = sessions.find(({ destination }) => destination === name)
+  return mib(session?.received ?? 0)
+}

@@ -1,0 +1,34 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Request } from 'express'
+import { BitsError } from 'express-bits-upload'
+
+/**
+ * For the option `user`: the name of somebody who shows the right password (HTTP Basic, so use https beyond your own
+ * machine); `undefined` for a guest, who shows nothing. To let no guests in, throw for them too: Windows then sends the
+ * credentials of `Start-BitsTransfer -Authentication Basic -Credential`.
+ *
+ * @throws BitsError 401 for a wrong name or password.
+ */
+export function whoIs(users: Readonly<Record<string, string>>): (req: Request) => string | undefined {
+  const passwords = new Map(Object.entries(users))
+  return (req) => {
+    const header = req.get('authorization')
+    if (header === undefined) return undefined
+    const [name, password] = readBasic(header)
+    const right = passwords.get(name)
+    if (right !== undefined && isEqual(password, right)) return name
+    const challenge = { 'WWW-Authenticate': 'Basic realm="uploads", charset="UTF-8"' }
+    throw new BitsError({ status: 401, headers: challenge }, 'Wrong user name or password.')
+  }
+}
+
+function readBasic(header: string): [name: string, password: string] {
+  const [, encoded = ''] = /^basic +(\S+)$/i.exec(header) ?? []
+  const [name = '', ...password] = Buffer.from(encoded, 'base64').toString().split(':')
+  return [name, password.join(':')]
+}
+
+/** Takes the same time wherever the difference is. */
+const isEqual = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other))
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

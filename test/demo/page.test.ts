@@ -1,0 +1,189 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { uploadFile } from 'express-bits-upload/client'
+import helmet from 'helmet'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { type Line, openLine } from '../../demo/cut-connection.js'
+import { startServer } from '../../demo/server.js'
+import { type RunningDemo, startDemo } from './support.js'
+
+const CHROMIUM = '/usr/bin/chromium'
+const FLAGS =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking ' +
+  '--disable-component-update --disable-sync'
+
+const missing = !existsSync(CHROMIUM)
+if (missing && process.env.CI !== 'true') {
+  test.skip(`SKIPPED: ${CHROMIUM} is missing, so nobody has looked at the page`, () => {})
+} else {
+  describe('the page in a browser', suite)
+}
+
+function suite(): void {
+  let browser: Browser
+  let demo: RunningDemo
+  let line: Line
+  /** What the browser complained about: scripts that failed, files that did not load, broken content security policy. */
+  let complaints: string[]
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') })
+  })
+  afterAll(() => browser?.close())
+  beforeEach(async () => {
+    complaints = []
+    demo = await startDemo({ users: { ada: 'secret', '<i>eve</i>': 'secret' } })
+    line = await openLine({ host: '127.0.0.1', port: demo.port }, 2_000_000)
+  })
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()))
+    await line.close()
+    await demo.stop()
+  })
+
+  async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext(options)
+    const page = await context.newPage()
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+    page.on('pageerror', (error) => complaints.push(error.message))
+    await page.goto(demo.origin)
+    await page.getByText('Live', { exact: true }).waitFor()
+    return page
+  }
+
+  /** An upload of 4 MB, which takes two seconds. */
+  async function upload(name: string, user = 'ada'): Promise<void> {
+    const source = await demo.write('source', Buffer.alloc(4_000_000))
+    const url = `http://${user}:secret@127.0.0.1:${line.port}/uploads/${name}`
+    await uploadFile(source, url, { fragmentSize: 200_000, minRetryDelay: 200 })
+  }
+
+  test('the bar moves while a file arrives, and the file appears in the list', async () => {
+    const page = await openPage()
+    await page.getByText('Nothing is on its way.').waitFor()
+    await page.getByText('No file has arrived yet.').waitFor()
+    let done = false
+    const uploading = upload('report.bin').finally(() => {
+      done = true
+    })
+    const session = page.getByRole('listitem').filter({ hasText: 'report.bin' })
+    const bar = session.getByRole('progressbar', { name: 'report.bin' })
+    const rate = session.getByText(/^\d+\.\d [KM]iB\/s$/)
+    await rate.waitFor()
+    expect(await session.locator('.who').textContent()).toBe('ada')
+    expect(await session.locator('.state').textContent()).toBe('receiving')
+    const values: number[] = []
+    const widths = new Set<string>()
+    while (!done) {
+      values.push(Number(await bar.evaluate((element) => Reflect.get(element, 'value'))))
+      widths.add((await bar.screenshot()).toString('base64'))
+      await sleep(50)
+    }
+    await uploading
+    await session.getByText('published', { exact: true }).waitFor()
+    const between = values.filter((value) => value > 0 && value < 100)
+    expect(new Set(between).size).toBeGreaterThan(3)
+    expect(values).toEqual([...values].sort((one, other) => one - other))
+    // What is painted moved as well.
+    expect(widths.size).toBeGreaterThan(3)
+    expect(await bar.evaluate((element) => Reflect.get(element, 'value'))).toBe(100)
+    await page.getByRole('link', { name: 'report.bin' }).waitFor()
+    await page.getByRole('cell', { name: '3.8 MiB' }).waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test('it works under the default content security policy of helmet, with no inline script or style', async () => {
+    const page = await openPage()
+    let policy = ''
+    await page.route(`${demo.origin}/`, async (route) => {
+      const response = await route.fetch()
+      // The default that the demo leaves out, as it is of no use on plain http.
+      policy = `${response.headers()['content-security-policy']};upgrade-insecure-requests`
+      await route.fulfill({ response, headers: { ...response.headers(), 'content-security-policy': policy } })
+    })
+    await page.reload()
+    await page.getByText('Live', { exact: true }).waitFor()
+    expect(policy.split(';').sort()).toEqual(await defaultPolicy())
+    expect(await page.locator('style, [style], script:not([src]), [onclick]').count()).toBe(0)
+    // The style sheet has arrived.
+    expect(await page.evaluate('getComputedStyle(document.querySelector("section")).borderRadius')).not.toBe(
+      '0px',
+    )
+    expect(complaints).toEqual([])
+  })
+
+  test('it fits a window of 320 pixels, whatever the names', async () => {
+    const page = await openPage({ viewport: { width: 320, height: 640 } })
+    await upload(`${'very-long-name-without-a-blank'.repeat(5)}.bin`)
+    await page.getByRole('link', { name: 'very-long' }).waitFor()
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320)
+  })
+
+  test('it is dark where people want it dark', async () => {
+    const brightness = async (page: Page, property: string) => {
+      const color = await page.evaluate(`getComputedStyle(document.body)[${JSON.stringify(property)}]`)
+      const [red = 0, green = 0, blue = 0] = (String(color).match(/\d+/g) ?? []).map(Number)
+      return (red + green + blue) / 3
+    }
+    const light = await openPage({ colorScheme: 'light' })
+    expect(await brightness(light, 'backgroundColor')).toBeGreaterThan(200)
+    expect(await brightness(light, 'color')).toBeLessThan(80)
+    const dark = await openPage({ colorScheme: 'dark' })
+    expect(await brightness(dark, 'backgroundColor')).toBeLessThan(50)
+    expect(await brightness(dark, 'color')).toBeGreaterThan(180)
+  })
+
+  test('it comes back by itself after a restart of the server, and shows the session go on', async () => {
+    const page = await openPage()
+    const uploading = upload('restart.bin')
+    await page.getByText('receiving').waitFor()
+    const { port, directory } = demo
+    await demo.server.stop()
+    await page.getByText('Reconnecting').waitFor()
+    const again = await startServer({ directory, port, host: '127.0.0.1', users: { ada: 'secret' } })
+    try {
+      await page.getByText('Live', { exact: true }).waitFor()
+      await uploading
+      await page.getByText('published', { exact: true }).waitFor()
+      expect(await page.getByRole('progressbar').count()).toBe(1)
+    } finally {
+      await again.stop()
+    }
+  })
+
+  test('names are shown as they are, never as HTML', async () => {
+    const page = await openPage()
+    await upload("&lt;b&gt;&amp;'%23.bin", encodeURIComponent('<i>eve</i>'))
+    await page.getByRole('link', { name: "&lt;b&gt;&amp;'#.bin" }).waitFor()
+    await page.getByText('<i>eve</i>').waitFor()
+  })
+
+  test('the form uploads a file of the browser, and other pages see it too', async () => {
+    const other = await openPage()
+    const page = await openPage()
+    const source = await demo.write('from-browser.txt', 'Hello from a browser.')
+    await page.getByLabel('File, up to').setInputFiles(source)
+    await page.getByRole('button', { name: 'Upload' }).click()
+    for (const each of [page, other]) await each.getByRole('link', { name: 'from-browser.txt' }).waitFor()
+    expect(page.url()).toBe(`${demo.origin}/`)
+    const [download] = await Promise.all([
+      other.waitForEvent('download'),
+      other.getByRole('link', { name: 'from-browser.txt' }).click(),
+    ])
+    expect(download.suggestedFilename()).toBe('from-browser.txt')
+    expect(complaints).toEqual([])
+  })
+}
+
+/** The directives that helmet sets when nobody asks for others. */
+async function defaultPolicy(): Promise<string[]> {
+  const server = createServer((req, res) => helmet()(req, res, () => res.end())).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { headers } = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  server.close()
+  return (headers.get('content-security-policy') ?? '').split(';').sort()
+}
