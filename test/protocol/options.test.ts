@@ -1,0 +1,117 @@
+import { describe, expect, test } from '@jest/globals'
+import {
+  type BitsUploadOptions,
+  bitsUpload,
+  FileSessionStore,
+  FileStorage,
+  MemorySessionStore,
+  MemoryStorage,
+} from 'express-bits-upload'
+
+/** Hands options on as JavaScript would, where no compiler looks. */
+const unchecked = (options: unknown) => Reflect.apply(bitsUpload, undefined, [options])
+
+describe('bitsUpload() refuses a wrong option in a sentence that names it, its value and the remedy', () => {
+  const storageWanted = 'give a FileStorage, a MemoryStorage or your own StorageAdapter'
+  const storeWanted = 'give a FileSessionStore, a MemorySessionStore or your own SessionStore'
+  const bytesWanted = (min: number) => `give a whole number of bytes, from ${min} to 2^53 - 1.`
+  const secondsWanted = 'give a number of seconds above 0.'
+  const wrong: [options: Record<string, unknown>, ...parts: string[]][] = [
+    [{ storage: null }, 'the option storage is null', `${storageWanted}.`],
+    [{ storage: './uploads' }, 'the option storage is "./uploads"', `${storageWanted}.`],
+    [{ storage: {} }, 'the option storage is Object', `${storageWanted}; it lacks has(), begin(), append()`],
+    [{ storage: new MemorySessionStore() }, 'storage is MemorySessionStore', 'it lacks has()'],
+    [{ directory: '' }, 'the option directory is ""', 'give a path.'],
+    [{ directory: 7 }, 'the option directory is 7', 'give a path.'],
+    [{ sessions: true }, 'the option sessions is true', `${storeWanted}.`],
+    [{ sessions: new Map() }, 'the option sessions is Map', `${storeWanted}; it lacks create(), update()`],
+    [{ maxUploadSize: -1 }, 'the option maxUploadSize is -1', bytesWanted(0)],
+    [{ maxUploadSize: 1.5 }, 'the option maxUploadSize is 1.5', bytesWanted(0)],
+    [{ maxUploadSize: '1GB' }, 'the option maxUploadSize is "1GB"', bytesWanted(0)],
+    [{ maxUploadSize: Number.NaN }, 'the option maxUploadSize is NaN', bytesWanted(0)],
+    [{ maxUploadSize: 2 ** 53 }, 'the option maxUploadSize is 9007199254740992', bytesWanted(0)],
+    [{ maxUploadSize: 10n }, 'the option maxUploadSize is 10', bytesWanted(0)],
+    [{ maxFragmentSize: 5119 }, 'the option maxFragmentSize is 5119', bytesWanted(5120)],
+    [{ maxFragmentSize: Number.POSITIVE_INFINITY }, 'maxFragmentSize is Infinity', bytesWanted(5120)],
+    [{ overwrite: 'yes' }, 'the option overwrite is "yes"', 'give true or false.'],
+    [{ overwrite: 1 }, 'the option overwrite is 1', 'give true or false.'],
+    [{ sessionTimeout: 0 }, 'the option sessionTimeout is 0', secondsWanted],
+    [{ sessionTimeout: Number.POSITIVE_INFINITY }, 'the option sessionTimeout is Infinity', secondsWanted],
+    [{ sessionTimeout: '14d' }, 'the option sessionTimeout is "14d"', secondsWanted],
+    [{ cleanupInterval: -5 }, 'the option cleanupInterval is -5', secondsWanted],
+    [{ cleanupInterval: 3_000_000 }, 'the option cleanupInterval is 3000000', 'give at most 24 days'],
+    [{ authorize: true }, 'the option authorize is true', 'give a function.'],
+    [{ user: 'alice' }, 'the option user is "alice"', 'give a function.'],
+    [{ onUpload: {} }, 'the option onUpload is Object', 'give a function.'],
+    [{ perRequest: {} }, 'the option perRequest is Object', 'give a function.'],
+    [{ enabled: 'no' }, 'the option enabled is "no"', 'true or false'],
+    [{ trustSessionId: 'no' }, 'the option trustSessionId is "no"', 'give true or false.'],
+    [{ maxSessionsPerUser: 0 }, 'the option maxSessionsPerUser is 0', 'from 1 to 2^53 - 1'],
+    [{ maxBandwidth: -1 }, 'the option maxBandwidth is -1', 'give bytes per second'],
+    [{ hostId: 'http://host/' }, 'the option hostId is "http://host/"', 'give a host as in a URL'],
+    [{ notification: 'http://x/' }, 'the option notification is "http://x/"', "type: 'by-reference'"],
+    [{ logger: {} }, 'the option logger is Object', 'give console, or a logger like it', 'it lacks info()'],
+    [{ logger: false }, 'the option logger is false', 'give console'],
+    [{ acceptPost: null }, 'the option acceptPost is null', 'give true or false.'],
+    [{ acceptBitsPost: 0 }, 'the option acceptBitsPost is 0', 'give true or false.'],
+    [{ storage: new MemoryStorage(), directory: 'x' }, 'give storage or directory, not both.'],
+    [{ maxuploadsize: 5 }, 'there is no option "maxuploadsize"', 'did you mean maxUploadSize?'],
+    [{ maxSize: 5 }, 'there is no option "maxSize"', 'there are storage, directory, '],
+    [{ constructor: 5 }, 'there is no option "constructor"'],
+  ]
+
+  test.each(wrong)('%j', (options, ...parts) => {
+    let message = 'Nothing was thrown.'
+    try {
+      unchecked(options)
+    } catch (error) {
+      expect(error).toBeInstanceOf(TypeError)
+      message = error instanceof Error ? error.message : ''
+    }
+    expect(message).toMatch(/^bitsUpload\(\): .+[.?]$/)
+    for (const part of parts) expect(message).toContain(part)
+  })
+
+  test.each([
+    [null, 'null'],
+    ['./uploads', './uploads'],
+    [7, '7'],
+  ])('%j in place of options', (options, shown) => {
+    expect(() => unchecked(options)).toThrow(
+      `bitsUpload(): its options are ${shown}: give an object, or nothing.`,
+    )
+  })
+
+  test('storages and stores name themselves in theirs', () => {
+    const file = (options: unknown) => Reflect.construct(FileStorage, [options])
+    expect(() => file({ directory: '' })).toThrow('FileStorage: directory is : give a path.')
+    expect(() => file({ directory: 'x', durability: 'always' })).toThrow(
+      "FileStorage: durability is always: give 'none', 'publish' or 'fragment'.",
+    )
+    expect(() => Reflect.construct(MemoryStorage, [{ maxBytes: 0 }])).toThrow('MemoryStorage: maxBytes is 0')
+  })
+})
+
+describe('bitsUpload() accepts', () => {
+  const right: [what: string, options: BitsUploadOptions][] = [
+    ['each limit at its lowest', { maxUploadSize: 0, maxFragmentSize: 5120, sessionTimeout: 0.001 }],
+    [
+      'each limit at its highest',
+      { maxUploadSize: 2 ** 53 - 1, maxFragmentSize: 2 ** 53 - 1, cleanupInterval: 24 * 24 * 60 * 60 },
+    ],
+    ['stores and a logger', { sessions: new MemorySessionStore(), logger: console }],
+    ['a store on disk beside memory', { sessions: new FileSessionStore({ directory: '/nowhere' }) }],
+  ]
+  test.each(right)('%s', async (_, options) => {
+    const storage = new MemoryStorage()
+    const quiet = { info() {}, warn() {}, error() {} }
+    const sessions = new MemorySessionStore()
+    const bits = bitsUpload({ storage, ...options, sessions, logger: options.logger ?? quiet })
+    await bits.close()
+  })
+
+  test('undefined in place of what is left out', async () => {
+    const bits = unchecked({ storage: new MemoryStorage(), maxUploadSize: undefined, directory: undefined })
+    await Reflect.get(bits, 'close')()
+  })
+})
