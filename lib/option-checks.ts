@@ -124,7 +124,10 @@ function notification(value: unknown): string | undefined {
 
 function isNotificationUrl(url: unknown): boolean {
   if (typeof url !== 'string' || url === '' || url.length > MAX_NOTIFICATION_URL) return false
-  return URL.canParse(url) ? /^https?:/i.test(url) : URL.canParse(url, 'http://host/directory/file')
+  if (URL.canParse(url)) return /^https?:/i.test(url)
+  // A relative one is asked of this server: "//elsewhere/handler" would not go where it says.
+  const base = 'http://host/directory/file'
+  return URL.canParse(url, base) && new URL(url, base).host === 'host'
 }
 
 const orElse = (wanted: string | undefined, other: string): string | undefined =>

@@ -1,4 +1,5 @@
 import type { Request } from 'express'
+import { BitsError } from '../errors.js'
 
 /** Where a notification goes: what it is asked as, and which connection it takes. */
 export interface NotificationTarget {
@@ -7,9 +8,20 @@ export interface NotificationTarget {
   readonly local?: { readonly address: string; readonly port: number; readonly secure: boolean }
 }
 
-/** The destination as the client addressed it, in full (MC-BUP 2.2.12.2). */
-export const originalRequestUrl = (req: Request): URL =>
-  new URL(req.originalUrl, `${req.protocol}://${req.get('host') ?? 'localhost'}`)
+/**
+ * The destination as the client addressed it, in full (MC-BUP 2.2.12.2).
+ *
+ * @throws BitsError `malformed-packet` when the Host header names no host.
+ */
+export function originalRequestUrl(req: Request): URL {
+  const host = req.get('host') ?? ''
+  // Joined, not resolved: a path that begins with two slashes would resolve to another host.
+  const url = req.originalUrl.startsWith('/')
+    ? `${req.protocol}://${host}${req.originalUrl}`
+    : req.originalUrl
+  if (URL.canParse(url) && !/[/?#@\\]/.test(host)) return new URL(url)
+  throw new BitsError('malformed-packet', `The Host header "${host}" names no host.`)
+}
 
 /**
  * Resolves a notification URL against the directory of the destination, and appends the destination's query to it, as

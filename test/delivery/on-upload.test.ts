@@ -138,7 +138,9 @@ describe('onUpload', () => {
   })
 
   test('that cannot be is a wrong option', async () => {
-    await expect(start({ onUpload: () => {}, notification: { type: 'by-value', url: 'x' } })).rejects.toThrow(
+    const storage = new MemoryStorage()
+    const notification = { type: 'by-value', url: 'x' } as const
+    await expect(start({ storage, onUpload: () => {}, notification })).rejects.toThrow(
       'give onUpload or notification, not both',
     )
   })

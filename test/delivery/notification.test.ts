@@ -1,0 +1,393 @@
+import { access, readFile, writeFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import type { Request } from 'express'
+import { FileStorage, MemoryStorage } from 'express-bits-upload'
+import { bytes } from '../support/bytes.js'
+import { expectAck } from '../support/expect-ack.js'
+import { stagedFiles } from '../support/files.js'
+import { fixtures } from '../support/fixtures.js'
+import { closeSession, fragment, openSession, PROTOCOL, packet } from '../support/raw.js'
+import { type Answer, Application, ok, response } from './application.js'
+import { ask, replyPath, upload } from './support.js'
+
+const { start, connect, directory, afterwards } = fixtures()
+
+const PATH = '/uploads/dir/file.bin'
+const FILE = bytes(300_000)
+
+async function application(answer?: Answer | string): Promise<Application> {
+  const started = await Application.start(answer)
+  afterwards(() => started.stop())
+  return started
+}
+
+describe('a notification by reference', () => {
+  test('is a POST with the headers of the capture, in their order, and no body', async () => {
+    const root = await directory()
+    const app = await application()
+    const running = await start({ directory: root, notification: { type: 'by-reference', url: app.url } })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect(ack.status).toBe(200)
+    const [notification] = app.notifications
+    expect(notification?.requestLine).toBe('POST /app/handler.asp HTTP/1.1')
+    expect(notification?.lines).toEqual([
+      'Accept: */*',
+      `BITS-Original-Request-URL: http://127.0.0.1${PATH}`,
+      expect.stringMatching(`^BITS-Request-DataFile-Name: ${root}/BITS-Sessions/[0-9a-f]{32}\\.part$`),
+      expect.stringMatching(`^BITS-Response-DataFile-Name: ${root}/BITS-Sessions/[0-9a-f]{32}\\.reply$`),
+      'User-Agent: BITSExts 1.5',
+      `Host: 127.0.0.1:${app.port}`,
+      'Content-Length: 0',
+      'Connection: Keep-Alive',
+    ])
+    expect(app.notifications).toHaveLength(1)
+  })
+
+  test('names a file with all the bytes', async () => {
+    let content: Buffer | undefined
+    const app = await application(async ({ headers }) => {
+      content = await readFile(headers['bits-request-datafile-name'] ?? '')
+      return ok()
+    })
+    const running = await start({
+      directory: await directory(),
+      notification: { type: 'by-reference', url: app.url },
+    })
+    await upload(await connect(running), PATH, FILE)
+    expect(content?.equals(FILE)).toBe(true)
+  })
+
+  test('of a directory whose name is not ASCII carries UTF-8', async () => {
+    const root = join(await directory(), 'Ünïcode')
+    const app = await application()
+    const running = await start({ directory: root, notification: { type: 'by-reference', url: app.url } })
+    await upload(await connect(running), PATH, FILE)
+    const name = Buffer.from(app.notifications[0]?.headers['bits-request-datafile-name'] ?? '', 'latin1')
+    expect(name.toString('utf8')).toContain(root)
+  })
+
+  test('is answered with a file: that is the reply, whatever the body says', async () => {
+    const reply = bytes(200_000)
+    const app = await application(async ({ headers }) => {
+      await writeFile(headers['bits-response-datafile-name'] ?? '', reply)
+      return ok({}, 'not me')
+    })
+    const running = await start({
+      directory: await directory(),
+      notification: { type: 'by-reference', url: app.url },
+    })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect((await ask(running, replyPath(PATH, ack))).body.equals(reply)).toBe(true)
+  })
+
+  test('is answered with a body and no file: the body is the reply (D14)', async () => {
+    const app = await application(ok({}, 'me'))
+    const running = await start({
+      directory: await directory(),
+      notification: { type: 'by-reference', url: app.url },
+    })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect((await ask(running, replyPath(PATH, ack))).body.toString()).toBe('me')
+  })
+
+  test('is answered with neither: there is no reply (D15)', async () => {
+    const app = await application()
+    const running = await start({
+      directory: await directory(),
+      notification: { type: 'by-reference', url: app.url },
+    })
+    const { id, ack } = await upload(await connect(running), PATH, FILE)
+    expectAck(ack, { status: 200, session: id, offset: FILE.length })
+    expect(ack.header('BITS-Reply-URL')).toBeUndefined()
+  })
+
+  test('whose application fails after it wrote a reply: that is not the reply to the repetition', async () => {
+    const app = await application(async ({ headers }) => {
+      await writeFile(headers['bits-response-datafile-name'] ?? '', 'from the failure')
+      return response(500)
+    })
+    const running = await start({
+      directory: await directory(),
+      notification: { type: 'by-reference', url: app.url },
+    })
+    const connection = await connect(running)
+    const { id, ack } = await upload(connection, PATH, FILE)
+    expect(ack.status).toBe(500)
+    app.answer = () => ok()
+    const again = await connection.exchange(fragment(PATH, id, FILE))
+    expectAck(again, { status: 200, session: id, offset: FILE.length })
+    expect(again.header('BITS-Reply-URL')).toBeUndefined()
+  })
+
+  test('cannot be sent with a storage that has no files', async () => {
+    const notification = { type: 'by-reference', url: 'http://127.0.0.1/' } as const
+    await expect(start({ storage: new MemoryStorage(), notification })).rejects.toThrow(
+      "use a FileStorage, or type: 'by-value'",
+    )
+  })
+})
+
+describe('a notification by value', () => {
+  test('carries the bytes as its body, and no paths', async () => {
+    const app = await application()
+    const running = await start({
+      storage: new MemoryStorage(),
+      notification: { type: 'by-value', url: app.url },
+    })
+    await upload(await connect(running), PATH, FILE)
+    const [notification] = app.notifications
+    expect(notification?.requestLine).toBe('POST /app/handler.asp HTTP/1.1')
+    expect(notification?.lines).toEqual([
+      'Accept: */*',
+      `BITS-Original-Request-URL: http://127.0.0.1${PATH}`,
+      'User-Agent: BITSExts 1.5',
+      `Host: 127.0.0.1:${app.port}`,
+      `Content-Length: ${FILE.length}`,
+      'Connection: Keep-Alive',
+    ])
+    expect(notification?.body.equals(FILE)).toBe(true)
+  })
+
+  test('carries an empty file, too', async () => {
+    const app = await application()
+    const storage = new MemoryStorage()
+    const running = await start({ storage, notification: { type: 'by-value', url: app.url } })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    expectAck(await connection.exchange(closeSession(PATH, id)), { status: 200, session: id })
+    expect(app.notifications[0]?.headers['content-length']).toBe('0')
+    expect(storage.files.has('dir/file.bin')).toBe(true)
+  })
+
+  test.each([
+    ['with its length', (body: string) => ok({}, body)],
+    [
+      'that ends with its connection',
+      (body: string) =>
+        `HTTP/1.1 200 OK\r\nConnection: close\r\nBITS-Copy-File-To-Destination: 1\r\n\r\n${body}`,
+    ],
+    [
+      'in chunks',
+      (body: string) =>
+        `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nBITS-Copy-File-To-Destination: 1\r\n\r\n` +
+        `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+    ],
+  ])('is answered with a body %s: that is the reply', async (name, answer) => {
+    const root = await directory()
+    const app = await application((_notification, socket) => {
+      socket.write(answer('the reply'), 'latin1')
+      if (name.includes('connection')) socket.end()
+      return undefined
+    })
+    const running = await start({ directory: root, notification: { type: 'by-value', url: app.url } })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect((await ask(running, replyPath(PATH, ack))).body.toString()).toBe('the reply')
+    expect(await readFile(join(root, 'dir/file.bin'))).toEqual(FILE)
+  })
+})
+
+describe('the answer to a notification', () => {
+  test.each([
+    ['without BITS-Copy-File-To-Destination: the file is the application’s alone', {}, false],
+    ['with BITS-Copy-File-To-Destination, empty', { 'BITS-Copy-File-To-Destination': '' }, true],
+    ['with bits-copy-file-to-destination: false', { 'bits-copy-file-to-destination': 'false' }, true],
+  ])('%s', async (_name, headers, published) => {
+    const root = await directory()
+    const app = await application(response(200, headers))
+    const running = await start({ directory: root, notification: { type: 'by-value', url: app.url } })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect(ack.status).toBe(200)
+    const found = await access(join(root, 'dir/file.bin')).then(
+      () => true,
+      () => false,
+    )
+    expect(found).toBe(published)
+    expect((await stagedFiles(root)).filter((name) => name.endsWith('.part'))).toEqual([])
+  })
+
+  test('with BITS-Static-Response-URL: the client is told that one', async () => {
+    const url = 'https://replies.example.com/static.xml'
+    const app = await application(ok({ 'BITS-Static-Response-URL': url }, 'not me'))
+    const running = await start({
+      storage: new MemoryStorage(),
+      notification: { type: 'by-value', url: app.url },
+    })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect(ack.header('BITS-Reply-URL')).toBe(url)
+  })
+
+  test.each([201, 202, 204])('of %d counts as success', async (status) => {
+    const app = await application(
+      `HTTP/1.1 ${status} Fine\r\nBITS-Copy-File-To-Destination: 1\r\nContent-Length: 0\r\n\r\n`,
+    )
+    const storage = new MemoryStorage()
+    const running = await start({ storage, notification: { type: 'by-value', url: app.url } })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect(ack.status).toBe(200)
+    expect(storage.files.has('dir/file.bin')).toBe(true)
+  })
+
+  test('leaves no connection open', async () => {
+    const app = await application(ok({}, 'reply'))
+    const running = await start({
+      storage: new MemoryStorage(),
+      notification: { type: 'by-value', url: app.url },
+    })
+    await upload(await connect(running), PATH, FILE)
+    while (app.connections > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  })
+})
+
+describe('the URL of a notification', () => {
+  /** Posts to this very server, told by its middleware. */
+  async function own(url: string, path: string, host = '127.0.0.1', mount = '/uploads') {
+    const posts: { method: string; url: string; host: string | undefined; original: string | undefined }[] =
+      []
+    const storage = new MemoryStorage()
+    const running = await start(
+      { storage, notification: { type: 'by-value', url } },
+      {
+        mount,
+        before: (app) =>
+          app.use((req: Request, res, next) => {
+            if (req.method !== 'POST') return next()
+            posts.push({
+              method: req.method,
+              url: req.originalUrl,
+              host: req.get('Host'),
+              original: req.get('BITS-Original-Request-URL'),
+            })
+            req.resume()
+            req.on('end', () => res.set('BITS-Copy-File-To-Destination', '1').end())
+          }),
+      },
+    )
+    const connection = await connect(running)
+    const created = await connection.exchange(
+      packet('Create-Session', path, { Host: host, 'BITS-Supported-Protocols': PROTOCOL }),
+    )
+    const id = created.header('BITS-Session-Id') ?? ''
+    const ack = await connection.exchange(
+      packet(
+        'Fragment',
+        path,
+        { Host: host, 'BITS-Session-Id': id, 'Content-Range': 'bytes 0-4/5' },
+        FILE.subarray(0, 5),
+      ),
+    )
+    return { posts, ack, id, storage }
+  }
+
+  test.each([
+    ['handler.asp', '/uploads/dir/file.bin', '/uploads/dir/handler.asp'],
+    ['../handler.asp', '/uploads/dir/file.bin', '/uploads/handler.asp'],
+    ['sub/handler.asp?x=1', '/uploads/dir/file.bin', '/uploads/dir/sub/handler.asp?x=1'],
+    ['/app/handler.asp', '/uploads/dir/file.bin', '/app/handler.asp'],
+    ['/app/handler.asp', '/uploads/dir/file.bin?ACCOUNT=873112', '/app/handler.asp?ACCOUNT=873112'],
+    ['/app/handler.asp?x=1', '/uploads/dir/file.bin?y=2&z=3', '/app/handler.asp?x=1&y=2&z=3'],
+    ['handler.asp', '/uploads/a%20dir/file.bin', '/uploads/a%20dir/handler.asp'],
+  ])('%s, with an upload to %s, goes to %s of this very server', async (url, path, wanted) => {
+    const { posts, ack } = await own(url, path)
+    expect(ack.status).toBe(200)
+    expect(posts).toEqual([
+      { method: 'POST', url: wanted, host: '127.0.0.1', original: `http://127.0.0.1${path}` },
+    ])
+  })
+
+  test('of another server gets the query of the upload appended (Win32 BITSServerNotificationURL)', async () => {
+    const app = await application()
+    const url = `http://127.0.0.1:${app.port}/myvdir2/bag.asp`
+    const running = await start({ storage: new MemoryStorage(), notification: { type: 'by-value', url } })
+    await upload(await connect(running), '/uploads/myvdir/subdir/file.asp?ACCOUNT=86433', FILE)
+    expect(app.notifications[0]?.requestLine).toBe('POST /myvdir2/bag.asp?ACCOUNT=86433 HTTP/1.1')
+  })
+
+  test('that is relative goes to this server, whatever Host the client forges', async () => {
+    const elsewhere = await application()
+    const { posts, ack } = await own('handler.asp', PATH, `127.0.0.1:${elsewhere.port}`)
+    expect(ack.status).toBe(200)
+    expect(posts).toHaveLength(1)
+    expect(posts[0]?.host).toBe(`127.0.0.1:${elsewhere.port}`)
+    expect(elsewhere.notifications).toEqual([])
+  })
+
+  test('that is relative goes to this server, whatever host a client hides in the path', async () => {
+    const elsewhere = await application()
+    const path = `//127.0.0.1:${elsewhere.port}/file.bin`
+    const { posts } = await own('handler.asp', path.replace(':', '%3A'), '127.0.0.1', '/')
+    expect(posts).toEqual([])
+    const doubled = await own('/handler.asp', '//evil.example.com/file.bin', 'good.example.com', '/')
+    expect(doubled.posts).toEqual([
+      {
+        method: 'POST',
+        url: '/handler.asp',
+        host: 'good.example.com',
+        original: 'http://good.example.com//evil.example.com/file.bin',
+      },
+    ])
+    expect(elsewhere.notifications).toEqual([])
+  })
+
+  test('with a request target in absolute form is the target’s', async () => {
+    const { posts } = await own('handler.asp', `http://front.example.com${PATH}?a=b`)
+    expect(posts).toEqual([
+      {
+        method: 'POST',
+        url: '/uploads/dir/handler.asp?a=b',
+        host: 'front.example.com',
+        original: `http://front.example.com${PATH}?a=b`,
+      },
+    ])
+  })
+
+  test('with a Host that is none is the client’s mistake', async () => {
+    const { ack, id } = await own('handler.asp', PATH, '[::1')
+    expectAck(ack, { status: 400, error: '0x80070057', session: id, offset: 5 })
+  })
+
+  test.each([
+    'ftp://h/x',
+    'javascript:1',
+    '',
+    '//other.example.com/handler.asp',
+    '\\\\other.example.com\\x',
+    `http://h/${'a'.repeat(2200)}`,
+  ])('cannot be %.40s', async (url) => {
+    const storage = new MemoryStorage()
+    await expect(start({ storage, notification: { type: 'by-value', url } })).rejects.toThrow(/its url is/)
+  })
+
+  test('over IPv6', async () => {
+    const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+      addresses?.some(({ address }) => address === '::1'),
+    )
+    if (!hasIpv6) return
+    // The rest of this machine's tests keep to 127.0.0.0/8; a closed port is enough to see where it went.
+    const notification = { type: 'by-value', url: 'http://[::1]:9/' } as const
+    const running = await start({ storage: new MemoryStorage(), notification })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect(ack.header('BITS-Error-Code')).toBe('0x80072EFD')
+  })
+})
+
+describe('further headers of a notification', () => {
+  test('are sent, and cannot replace those of the protocol', async () => {
+    const app = await application()
+    const running = await start({
+      storage: new FileStorage({ directory: await directory() }),
+      notification: {
+        type: 'by-value',
+        url: app.url,
+        headers: { Authorization: 'Bearer token', 'content-length': '3', 'User-Agent': 'me' },
+      },
+    })
+    await upload(await connect(running), PATH, FILE)
+    expect(app.notifications[0]?.headers).toMatchObject({
+      authorization: 'Bearer token',
+      'content-length': String(FILE.length),
+      'user-agent': 'BITSExts 1.5',
+    })
+  })
+})
