@@ -18,7 +18,10 @@ const FLAGS =
 
 const missing = !existsSync(CHROMIUM)
 if (missing && process.env.CI !== 'true') {
-  test.skip(`SKIPPED: ${CHROMIUM} is missing, so nobody has looked at the page`, () => {})
+  const reason = `SKIPPED: ${CHROMIUM} is missing, so nobody has looked at the page`
+  // Jest keeps the names and the console of skipped tests to itself.
+  process.stderr.write(`${reason}\n`)
+  test.skip(reason, () => {})
 } else {
   describe('the page in a browser', suite)
 }
