@@ -1,7 +1,13 @@
 import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { type BitsUploadOptions, MemoryStorage, type SessionInfo } from 'express-bits-upload'
+import {
+  type BitsUploadOptions,
+  MemorySessionStore,
+  MemoryStorage,
+  type SessionInfo,
+} from 'express-bits-upload'
+import { Sessions } from '../../lib/sessions/sessions.js'
 import { bytes } from '../support/bytes.js'
 import { Clock } from '../support/clock.js'
 import { expectAck } from '../support/expect-ack.js'
@@ -192,6 +198,20 @@ describe('expiry', () => {
     expectAck(late, { status: 500, error: '0x8020001F', session: closed })
     expect(running.expired).toEqual([])
     expect(await readFile(join(root, 'file.bin'))).toEqual(FILE)
+  })
+
+  test('D10: ended sessions are forgotten by themselves, without a sweep over all of them', async () => {
+    let now = 0
+    const store = new MemorySessionStore()
+    const sessions = new Sessions({ store, timeout: 1000 * 60 * MINUTE, now: () => now })
+    const { record } = await sessions.create({ destination: 'a', url: '/a', user: undefined })
+    await sessions.end(record.key, 'closed')
+    now = 1000 * 10 * MINUTE - 1
+    await sessions.forgetEnded()
+    expect(await store.get(record.key)).toMatchObject({ state: 'closed' })
+    now++
+    await sessions.forgetEnded()
+    expect(await store.get(record.key)).toBeUndefined()
   })
 
   test('is looked after at the start, too', async () => {
