@@ -1,10 +1,12 @@
 import cluster from 'node:cluster'
-import { randomUUID } from 'node:crypto'
-import { mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, opendir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { LockOptions, SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
+import { readFile, stat, unlink, writeText } from '../fs.js'
 import { lockFile } from './file-lock.js'
-import { parseSessionRecord } from './session-record.js'
+import { changeLine, parseSessionRecord, recordLine } from './session-record.js'
+import { Turns } from './turns.js'
 
 /** Options of a {@link FileSessionStore}. */
 export interface FileSessionStoreOptions {
@@ -20,18 +22,32 @@ export interface FileSessionStoreOptions {
 
 const FOLDER = 'BITS-Sessions'
 const RECORD = /^([0-9a-f]{32})\.json$/
-/** Drafts, and what locks are made of. */
-const LEFT_OVER = /^[0-9a-f]{32}\.(?:json\.(?:.+\.)?tmp|wanted|lock)$/
+/** What locks are made of. */
+const LEFT_OVER = /^[0-9a-f]{32}\.(?:wanted|lock)$/
+/** Appends to a file that is there: a session that another process forgot must not come back. */
+const APPEND = constants.O_WRONLY | constants.O_APPEND
+/** Sessions kept in memory too. */
+const MAX_KNOWN = 1000
+
+/** A session as it stood in its file when that had this size. */
+interface Known {
+  readonly record: SessionRecord
+  readonly size: number
+}
 
 /**
- * Sessions as files, one JSON file each, so that they survive a restart. A record is replaced by renaming a new file
- * over the old one: a process that is killed leaves the old record or the new one, never half of one.
+ * Sessions as files, one each, so that they survive a restart: a line of JSON, and one more for each change. A process
+ * that is killed, or whose disk is full, leaves a change whole or not at all, as half a line counts for nothing.
+ *
+ * A file only ever grows. So one that has its old size holds what it held, and is not read again, whatever other
+ * processes there are. Nor does it cost what replacing a file does: ext4 writes the new one to the disk at once.
  */
 export class FileSessionStore implements SessionStore {
   readonly #folder: string
   /** See {@link FileSessionStoreOptions.shared}. */
   readonly lock?: (key: string, options: LockOptions) => Promise<() => Promise<void>>
-  readonly #queues = new Map<string, Promise<unknown>>()
+  readonly #turns = new Turns()
+  readonly #known = new Map<string, Known>()
 
   constructor(options: FileSessionStoreOptions) {
     this.#folder = join(resolve(options.directory), FOLDER)
@@ -45,34 +61,39 @@ export class FileSessionStore implements SessionStore {
   }
 
   async create(record: SessionRecord): Promise<void> {
-    await write(this.#path(record.key), record)
+    const path = this.#path(record.key)
+    const size = await writeText(path, 'wx', recordLine(record)).catch(
+      async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') await remove(path)
+        throw error
+      },
+    )
+    this.#remember({ record, size })
   }
 
   async get(key: string): Promise<SessionRecord | undefined> {
-    const text = await readFile(this.#path(key), 'utf8').catch(unlessMissing)
-    return text === undefined ? undefined : parseSessionRecord(text)
+    return (await this.#read(key))?.record
   }
 
   async update(
     key: string,
     change: (current: SessionRecord) => SessionChange | undefined,
   ): Promise<SessionRecord | undefined> {
-    return this.#inTurn(key, async () => {
-      const current = await this.get(key)
-      const changes = current && change(current)
+    return this.#turns.take(key, async () => {
+      const current = await this.#read(key)
+      const changes = current && change(current.record)
       if (!current || !changes) return undefined
-      const updated = { ...current, ...changes }
-      const path = this.#path(key)
-      // A name of its own: another process may be at work on the same session.
-      const draft = `${path}.${randomUUID()}.tmp`
-      await write(draft, updated)
-      await rename(draft, path)
-      return updated
+      const added = await writeText(this.#path(key), APPEND, changeLine(changes)).catch(unlessMissing)
+      if (added === undefined) return undefined
+      const record = { ...current.record, ...changes }
+      this.#remember({ record, size: current.size + added })
+      return record
     })
   }
 
   async delete(key: string): Promise<void> {
-    await this.#inTurn(key, () => rm(this.#path(key), { force: true }))
+    await this.#turns.take(key, () => remove(this.#path(key)))
+    this.#known.delete(key)
   }
 
   async *list(): AsyncIterable<SessionRecord> {
@@ -97,32 +118,24 @@ export class FileSessionStore implements SessionStore {
     return join(this.#folder, `${key}.json`)
   }
 
-  /** Runs `work` after whatever else is under way for the session. */
-  async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#queues.get(key) ?? Promise.resolve()).then(work)
-    const settled = turn.then(
-      () => {},
-      () => {},
-    )
-    this.#queues.set(key, settled)
-    try {
-      return await turn
-    } finally {
-      if (this.#queues.get(key) === settled) this.#queues.delete(key)
-    }
+  async #read(key: string): Promise<Known | undefined> {
+    const path = this.#path(key)
+    const facts = await stat(path).catch(unlessMissing)
+    // Processes on several machines have a lock; what NFS says of a size may be seconds old there.
+    const known = this.lock ? undefined : this.#known.get(key)
+    if (known && facts?.size === known.size) return known
+    const bytes = facts && (await readFile(path).catch(unlessMissing))
+    const record = bytes && parseSessionRecord(bytes.toString())
+    return record && this.#remember({ record, size: bytes.length })
   }
-}
 
-/** Writes a new file, whole or, when the disk is full, not at all. Rejects when there is one. */
-async function write(path: string, record: SessionRecord): Promise<void> {
-  const file = await open(path, 'wx', 0o600)
-  try {
-    await file.writeFile(JSON.stringify(record))
-  } catch (error) {
-    await rm(path, { force: true })
-    throw error
-  } finally {
-    await file.close()
+  #remember(known: Known): Known {
+    const { key } = known.record
+    this.#known.delete(key)
+    this.#known.set(key, known)
+    const [oldest] = this.#known.keys()
+    if (oldest !== undefined && this.#known.size > MAX_KNOWN) this.#known.delete(oldest)
+    return known
   }
 }
 
@@ -134,6 +147,8 @@ async function removeIfOlder(path: string, before: number): Promise<void> {
   const facts = await stat(path).catch(unlessMissing)
   if (facts && facts.mtimeMs < before) await rm(path, { force: true, recursive: true })
 }
+
+const remove = (path: string): Promise<void> => unlink(path).catch(unlessMissing)
 
 function unlessMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code === 'ENOENT') return undefined

@@ -1,23 +1,44 @@
-import type { SessionRecord, SessionState } from '../../types/session.js'
+import type { SessionChange, SessionRecord, SessionState } from '../../types/session.js'
 
 const STATES: readonly string[] = ['receiving', 'published', 'closed', 'cancelled'] satisfies SessionState[]
 
-/** Reads a stored session; `undefined` when the text is not one, as after a crash in the middle of its writing. */
+/** A session as text: a line of JSON, to which each change adds a line. */
+export const recordLine = (record: SessionRecord): string => JSON.stringify(record)
+
+/**
+ * A change as a line to add. The line break comes first: a line that a crash left unfinished ends there, whoever writes
+ * next. Absent fields become `null`, which no field of a session ever is.
+ */
+export const changeLine = (changes: SessionChange): string =>
+  `\n${JSON.stringify(changes, (_name, value: unknown) => (value === undefined ? null : value))}`
+
+/**
+ * Reads a session and the changes to it. Lines that are not JSON are left out: a crash in the middle of their writing
+ * left them, and nobody was told that they had been written.
+ *
+ * @returns `undefined` when the text is no session.
+ */
 export function parseSessionRecord(text: string): SessionRecord | undefined {
-  const value = parse(text)
-  return isSessionRecord(value) ? value : undefined
+  const record: Record<string, unknown> = {}
+  for (const line of text.split('\n')) {
+    for (const [name, value] of Object.entries(parse(line))) {
+      if (value === null) delete record[name]
+      else record[name] = value
+    }
+  }
+  return isSessionRecord(record) ? record : undefined
 }
 
-function parse(text: string): unknown {
+function parse(line: string): object {
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(line)
+    return typeof value === 'object' && value !== null ? value : {}
   } catch {
-    return undefined
+    return {}
   }
 }
 
-function isSessionRecord(value: unknown): value is SessionRecord {
-  if (typeof value !== 'object' || value === null) return false
+function isSessionRecord(value: object): value is SessionRecord {
   const is = (name: string, type: string) => typeof Reflect.get(value, name) === type
   const may = (name: string, type: string) => Reflect.get(value, name) === undefined || is(name, type)
   return (

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, rename, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { FileSessionStore, MemorySessionStore, type SessionStore } from 'express-bits-upload'
@@ -88,14 +88,52 @@ describe('FileSessionStore', () => {
     withStore(async (store, folder) => {
       await store.create(newRecord(1))
       const { key } = newRecord(1)
-      const ends = ['json.tmp', 'json.0f8fad5b-d9cb-469f-a165-70867728950e.tmp', 'wanted']
-      for (const end of ends) await writeFile(join(folder, `${key}.${end}`), '{"key":')
+      await writeFile(join(folder, `${key}.wanted`), '')
       await mkdir(join(folder, `${key}.lock`))
-      for (const end of [...ends, 'lock']) await utimes(join(folder, `${key}.${end}`), 5000, 5000)
+      for (const end of ['wanted', 'lock']) await utimes(join(folder, `${key}.${end}`), 5000, 5000)
       expect(await store.update(newRecord(1).key, () => ({ total: 5 }))).toMatchObject({ total: 5 })
       expect(await listed(store)).toEqual([newRecord(1).key])
       for await (const record of store.expired(6_000_000)) expect(record).toBeUndefined()
       expect(await readdir(folder)).toEqual([`${newRecord(1).key}.json`])
+    }))
+
+  test('half a change, as a killed process or a full disk leaves it, counts for nothing', () =>
+    withStore(async (store, folder) => {
+      const { key } = newRecord(1)
+      await store.create(newRecord(1))
+      await store.update(key, () => ({ total: 5 }))
+      await appendFile(join(folder, `${key}.json`), '\n{"total":6,"state":"clo')
+      expect(await store.get(key)).toEqual({ ...newRecord(1), total: 5 })
+      await store.update(key, () => ({ state: 'published' }))
+      const afterRestart = new FileSessionStore({ directory: join(folder, '..') })
+      expect(await afterRestart.get(key)).toEqual({ ...newRecord(1), total: 5, state: 'published' })
+    }))
+
+  test('a field that was taken away stays away after a restart', () =>
+    withStore(async (store, folder) => {
+      const { key } = newRecord(1)
+      await store.create(newRecord(1))
+      await store.update(key, () => ({ replyUrl: '/a-reply', total: 5 }))
+      await store.update(key, () => ({ replyUrl: undefined }))
+      const afterRestart = new FileSessionStore({ directory: join(folder, '..') })
+      expect((await afterRestart.get(key))?.replyUrl).toBeUndefined()
+      expect((await afterRestart.get(key))?.total).toBe(5)
+    }))
+
+  test('what one process changes, another sees at once', () =>
+    withStore(async (store, folder) => {
+      const other = new FileSessionStore({ directory: join(folder, '..') })
+      const { key } = newRecord(1)
+      await store.create(newRecord(1))
+      for (let total = 0; total < 10; total++) {
+        const [one, two] = total % 2 ? [store, other] : [other, store]
+        await one.update(key, () => ({ total }))
+        expect((await two.get(key))?.total).toBe(total)
+      }
+      await other.delete(key)
+      expect(await store.get(key)).toBeUndefined()
+      expect(await store.update(key, () => ({ total: 1 }))).toBeUndefined()
+      expect(await other.get(key)).toBeUndefined()
     }))
 
   test('files of others in its folder are left alone', () =>

@@ -1,0 +1,19 @@
+/** Runs work that must not overlap: one piece at a time for each key, in the order of the calls. */
+export class Turns {
+  readonly #last = new Map<string, Promise<void>>()
+
+  /** Runs `work` after whatever else is under way for `key`. */
+  async take<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#last.get(key) ?? Promise.resolve()).then(work)
+    const settled = turn.then(
+      () => {},
+      () => {},
+    )
+    this.#last.set(key, settled)
+    try {
+      return await turn
+    } finally {
+      if (this.#last.get(key) === settled) this.#last.delete(key)
+    }
+  }
+}
