@@ -96,6 +96,7 @@ async function stage(
   // Destroying the request wakes an adapter that does not watch its signal.
   const giveWay = () => exchange.req.destroy()
   lease.signal.addEventListener('abort', giveWay, { once: true })
+  if (lease.signal.aborted) giveWay()
   try {
     const body = service.bandwidth.limit(skipBytes(exchange.req, held - range.first))
     const length = await service.storage.append(upload, held, body, lease.signal)
