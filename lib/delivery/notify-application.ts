@@ -58,7 +58,11 @@ async function verdictOf(
       `The application answered with HTTP/${httpVersion}, not HTTP/1.1.`,
     )
   }
-  if (statusCode < 200 || statusCode > 299) {
+  if (statusCode < 200 || statusCode > 599) {
+    response.destroy()
+    throw new BitsError('notification-invalid', `The application answered ${statusCode}, which is no status.`)
+  }
+  if (statusCode > 299) {
     response.destroy()
     throw new BitsError({ status: statusCode, context: 0x7 }, `The application answered ${statusCode}.`)
   }

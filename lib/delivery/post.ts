@@ -53,6 +53,8 @@ export function post(
       resolve(response)
     })
     request.once('error', (cause) => reject(failure(url, connected, cause)))
+    // An answer that switches protocols is neither a response nor an error to Node, which just closes.
+    request.once('close', () => reject(failure(url, connected, new Error('no response came'))))
     if (message.body) pipeline(message.body, request, () => {})
     else request.end()
   })

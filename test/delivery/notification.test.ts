@@ -4,18 +4,19 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import type { Request } from 'express'
 import { FileStorage, MemoryStorage } from 'express-bits-upload'
-import { bytes } from '../support/bytes.js'
+
 import { expectAck } from '../support/expect-ack.js'
 import { stagedFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { closeSession, fragment, openSession, PROTOCOL, packet } from '../support/raw.js'
+import { contentOf } from '../support/upload-fixture.js'
 import { type Answer, Application, ok, response } from './application.js'
 import { ask, replyPath, upload } from './support.js'
 
 const { start, connect, directory, afterwards } = fixtures()
 
 const PATH = '/uploads/dir/file.bin'
-const FILE = bytes(300_000)
+const FILE = contentOf(300_000)
 
 async function application(answer?: Answer | string): Promise<Application> {
   const started = await Application.start(answer)
@@ -69,7 +70,7 @@ describe('a notification by reference', () => {
   })
 
   test('is answered with a file: that is the reply, whatever the body says', async () => {
-    const reply = bytes(200_000)
+    const reply = contentOf(200_000)
     const app = await application(async ({ headers }) => {
       await writeFile(headers['bits-response-datafile-name'] ?? '', reply)
       return ok({}, 'not me')

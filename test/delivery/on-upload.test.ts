@@ -4,17 +4,18 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, test } from '@jest/globals'
 import { type ArrivedUpload, BitsError, MemoryStorage } from 'express-bits-upload'
-import { bytes } from '../support/bytes.js'
+
 import { expectAck } from '../support/expect-ack.js'
 import { stagedFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { closeSession, fragment, openSession } from '../support/raw.js'
+import { contentOf } from '../support/upload-fixture.js'
 import { ask, gate, pause, replyPath, upload } from './support.js'
 
 const { start, connect, directory } = fixtures()
 
 const PATH = '/uploads/dir/file.bin'
-const FILE = bytes(300_000)
+const FILE = contentOf(300_000)
 
 describe('onUpload', () => {
   test('is awaited before publication and before the Ack of the last fragment', async () => {
