@@ -1,5 +1,6 @@
 import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { isIP } from 'node:net'
 import { pipeline, type Readable } from 'node:stream'
 import { BitsError } from '../errors.js'
 import type { NotificationTarget } from './notification-url.js'
@@ -25,9 +26,12 @@ export function post(
 ): Promise<IncomingMessage> {
   const { url, local } = target
   const secure = local?.secure ?? url.protocol === 'https:'
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  // An address is no server name (RFC 6066 3): the certificate is checked against the address then.
+  const servername = isIP(host) ? '' : host
   const options: RequestOptions = {
     method: 'POST',
-    host: local?.address ?? url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    host: local?.address ?? host,
     port: local?.port ?? (url.port === '' ? (secure ? 443 : 80) : url.port),
     path: url.pathname + url.search,
     agent: false,
@@ -43,7 +47,7 @@ export function post(
   }
   return new Promise((resolve, reject) => {
     let connected = false
-    const request = secure ? requestHttps({ ...options, servername: url.hostname }) : requestHttp(options)
+    const request = secure ? requestHttps({ ...options, servername }) : requestHttp(options)
     request.once('socket', (socket) =>
       socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true)),
     )

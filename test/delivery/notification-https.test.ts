@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from '@jest/globals'
+import { MemoryStorage } from 'express-bits-upload'
+import { expectAck } from '../support/expect-ack.js'
+import { fixtures } from '../support/fixtures.js'
+import { contentOf } from '../support/upload-fixture.js'
+import { upload } from './support.js'
+
+const { start, connect, directory, afterwards } = fixtures()
+
+const run = promisify(execFile)
+const CHILD = fileURLToPath(new URL('../fixtures/https-notification.ts', import.meta.url))
+
+/** A certificate for this name that no authority signed. @returns paths of key and certificate. */
+async function certificate(name: string): Promise<{ key: string; cert: string }> {
+  const root = await directory()
+  const [key, cert] = [join(root, 'key.pem'), join(root, 'cert.pem')]
+  const subject = ['-subj', '/CN=application', '-addext', `subjectAltName=${name}`]
+  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+  await run('openssl', ['req', ...kind, '-keyout', key, '-out', cert, ...subject])
+  return { key, cert }
+}
+
+/** @returns what the child process saw, trusting `cert`. */
+async function inChild(mode: string, paths: { key: string; cert: string }): Promise<unknown> {
+  const { stdout } = await run(process.execPath, ['--import', 'tsx', CHILD, mode, paths.key, paths.cert], {
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: paths.cert },
+  })
+  return JSON.parse(stdout)
+}
+
+const SEEN = { status: 200, posts: ['POST /app/handler.asp 5'], published: true, warnings: [] }
+
+test.each([
+  ['a name', 'DNS:localhost'],
+  ['an address', 'IP:127.0.0.1'],
+])('an application behind HTTPS is told, at %s of its certificate', async (_name, subject) => {
+  expect(await inChild(subject, await certificate(subject))).toEqual(SEEN)
+})
+
+test('a relative URL is asked of this server by HTTPS, when the upload came by HTTPS', async () => {
+  expect(await inChild('relative', await certificate('DNS:localhost'))).toEqual(SEEN)
+})
+
+test('a certificate that nobody trusts is a failure, and the application is told nothing', async () => {
+  const paths = await certificate('IP:127.0.0.1')
+  const posts: string[] = []
+  const application = createServer(
+    { key: await readFile(paths.key), cert: await readFile(paths.cert) },
+    (req, res) => {
+      posts.push(req.url ?? '')
+      res.end()
+    },
+  )
+  application.listen(0, '127.0.0.1')
+  await once(application, 'listening')
+  afterwards(() => application.close())
+  const { port } = application.address() as AddressInfo
+  const storage = new MemoryStorage()
+  const notification = { type: 'by-value', url: `https://127.0.0.1:${port}/` } as const
+  const running = await start({ storage, notification })
+  const file = contentOf(5)
+  const { id, ack } = await upload(await connect(running), '/uploads/file.bin', file)
+  expectAck(ack, { status: 500, error: '0x80072EFD', context: '0x7', session: id, offset: 5 })
+  expect(posts).toEqual([])
+  expect(storage.files.size).toBe(0)
+})
+
+test('a certificate for another name is a failure', async () => {
+  const seen = await inChild('IP:127.0.0.1', await certificate('DNS:another.example.com'))
+  expect(seen).toEqual({ status: 500, posts: [], published: false, warnings: [] })
+})
