@@ -95,29 +95,27 @@ test('D33: no path leads out of the directory, on no system', () => {
       ] as const) {
         const resolved = path.resolve(root, result)
         const relative = path.relative(root, resolved)
-        expect(relative.split(path.sep)).not.toContain('..')
-        expect(path.isAbsolute(relative)).toBe(false)
-        expect(resolved === root || resolved.startsWith(root + path.sep)).toBe(true)
+        // Neither '..' nor a drive: what is left is the destination, segment by segment.
         expect(relative.split(path.sep)).toEqual(result.replace(/\/$/, '').split('/'))
+        expect(resolved === root || resolved.startsWith(root + path.sep)).toBe(true)
       }
     }),
-    { numRuns: 5000 },
+    { numRuns: 2000 },
   )
 })
 
 test('D33: no segment is one that Windows or this server treats as special', () => {
   fc.assert(
     fc.property(urls, (url) => {
-      for (const segment of destination(url)?.replace(/\/$/, '').split('/') ?? []) {
-        expect(segment).not.toMatch(/[\\:*?"<>|]|\p{Cc}/u)
-        expect(segment).not.toMatch(/[. ]$/)
-        expect(segment).not.toMatch(/^(?:con|prn|aux|nul|com\d|lpt\d)(?:\s*\.|$)/i)
-        expect(segment.toLowerCase()).not.toBe('bits-sessions')
-        expect(Buffer.byteLength(segment)).toBeLessThanOrEqual(255)
-        expect(segment).toBe(segment.normalize('NFC'))
-      }
+      const special = (segment: string) =>
+        /[\\:*?"<>|]|\p{Cc}|[. ]$/u.test(segment) ||
+        /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\s*\.|$)/i.test(segment) ||
+        segment.toLowerCase() === 'bits-sessions' ||
+        Buffer.byteLength(segment) > 255 ||
+        segment !== segment.normalize('NFC')
+      expect(destination(url)?.replace(/\/$/, '').split('/').filter(special) ?? []).toEqual([])
     }),
-    { numRuns: 5000 },
+    { numRuns: 2000 },
   )
 })
 
@@ -127,7 +125,7 @@ test('D33: a destination names itself: decoding it again changes nothing', () =>
       const result = destination(url)
       if (result !== undefined) expect(destination(asUrl(result))).toBe(result)
     }),
-    { numRuns: 5000 },
+    { numRuns: 2000 },
   )
 })
 

@@ -55,12 +55,10 @@ describe('parseContentRange (MC-BUP 2.2.6.1)', () => {
         const range = outcome(() => parseContentRange(text))
         if (typeof range === 'string') return expect(['invalid-range', 'upload-too-large']).toContain(range)
         if (range.total === 0) return expect(range).toEqual({ first: 0, last: -1, total: 0 })
-        expect(range.first).toBeGreaterThanOrEqual(0)
-        expect(range.last).toBeGreaterThanOrEqual(range.first)
-        expect(range.total).toBeGreaterThan(range.last)
-        expect(Number.isSafeInteger(range.total)).toBe(true)
+        const { first, last, total } = range
+        expect(0 <= first && first <= last && last < total && Number.isSafeInteger(total)).toBe(true)
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     )
   })
 })
@@ -86,7 +84,7 @@ describe('parseProtocols (D20)', () => {
       fc.property(fc.string({ unit: 'binary', maxLength: 4096, size: 'max' }), (text) => {
         const list = parseProtocols(text)
         expect(list.length).toBeLessThanOrEqual(100)
-        for (const name of list) expect(name).not.toMatch(/[\s,]/)
+        expect(list.filter((name) => /[\s,]/.test(name))).toEqual([])
       }),
     )
   })
