@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePort, untilListening } from '../support/ports.js'
+import { temporaryDirectory } from '../support/serve.js'
+
+/** How one proxy is run, alone in a directory and in the foreground. */
+interface ProxyKind {
+  readonly binary: string
+  /** Puts what the README shows into a whole configuration. */
+  configure(snippet: string, directory: string): string
+  /** Its arguments, given the configuration's path. */
+  args(config: string, directory: string): string[]
+}
+
+const MODULES = '/usr/lib/apache2/modules'
+const APACHE_MODULES = ['mpm_event', 'authz_core', 'proxy', 'proxy_http', 'headers']
+
+/** One process each, in the foreground: killing it leaves nothing behind. */
+export const PROXIES = {
+  nginx: {
+    binary: '/usr/sbin/nginx',
+    configure: (snippet, directory) => {
+      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+        .map((name) => `${name}_temp_path ${directory}/${name};`)
+        .join('\n')
+      return `daemon off; master_process off; pid ${directory}/pid; error_log stderr warn;
+events {}
+http {
+access_log off;
+${temporary}
+${snippet}
+}
+`
+    },
+    args: (config, directory) => ['-p', directory, '-e', 'stderr', '-c', config],
+  },
+  haproxy: {
+    binary: '/usr/sbin/haproxy',
+    configure: (snippet) => snippet,
+    args: (config) => ['-db', '-f', config],
+  },
+  caddy: {
+    binary: '/usr/bin/caddy',
+    configure: (snippet) => `{\n  admin off\n  auto_https off\n  default_bind 127.0.0.1\n}\n${snippet}`,
+    args: (config) => ['run', '--config', config, '--adapter', 'caddyfile'],
+  },
+  apache: {
+    binary: '/usr/sbin/apache2',
+    configure: (snippet, directory) => {
+      const port = /<VirtualHost [^>]*:(\d+)>/.exec(snippet)?.[1]
+      const modules = APACHE_MODULES.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`)
+      return `ServerRoot ${directory}
+DefaultRuntimeDir ${directory}
+PidFile ${directory}/pid
+User nobody
+Group nogroup
+ErrorLog ${directory}/log
+ServerName localhost
+Listen 127.0.0.1:${port}
+${modules.join('\n')}
+${snippet}`
+    },
+    args: (config) => ['-X', '-f', config],
+  },
+} satisfies Record<string, ProxyKind>
+
+export type ProxyName = keyof typeof PROXIES
+
+export const isInstalled = (name: ProxyName): boolean => existsSync(PROXIES[name].binary)
+
+export interface RunningProxy {
+  readonly port: number
+  stop(): Promise<void>
+}
+
+/** Starts a proxy with a snippet of the README, in front of a server on `upstream`. Stop it in the end. */
+export async function startProxy(name: ProxyName, snippet: string, upstream: number): Promise<RunningProxy> {
+  const kind: ProxyKind = PROXIES[name]
+  if (!isInstalled(name)) throw new Error(`${kind.binary} is not installed; where CI is set it has to be.`)
+  const port = await freePort()
+  const directory = await temporaryDirectory()
+  // nginx gives its workers away to another user when it is root's.
+  await chmod(directory.path, 0o755)
+  await mkdir(join(directory.path, 'home'))
+  const config = join(directory.path, 'config')
+  await writeFile(config, kind.configure(adapt(snippet, port, upstream), directory.path))
+  const home = join(directory.path, 'home')
+  const child = spawn(kind.binary, kind.args(config, directory.path), {
+    cwd: directory.path,
+    env: { PATH: process.env.PATH, HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output: string[] = []
+  child.stdout.on('data', (text) => output.push(String(text)))
+  child.stderr.on('data', (text) => output.push(String(text)))
+  const kill = () => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  const stop = async () => {
+    process.off('exit', kill)
+    await end(child)
+    await directory.remove()
+  }
+  try {
+    await untilListening(port, () => child.exitCode !== null || child.signalCode !== null)
+  } catch (error) {
+    output.push(await readFile(join(directory.path, 'log'), 'utf8').catch(() => ''))
+    await stop()
+    throw new Error(`${name} did not start:\n${output.join('')}`, { cause: error })
+  }
+  return { port, stop }
+}
+
+/** Loopback addresses and free ports in place of the README's. */
+const adapt = (snippet: string, port: number, upstream: number): string =>
+  snippet
+    .replaceAll('127.0.0.1:3000', `127.0.0.1:${upstream}`)
+    .replaceAll('http://files.example.com', `http://:${port}`)
+    .replaceAll('listen 80;', `listen 127.0.0.1:${port};`)
+    .replaceAll('bind :80', `bind 127.0.0.1:${port}`)
+    .replaceAll('<VirtualHost *:80>', `<VirtualHost 127.0.0.1:${port}>`)
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exit
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { CONDITIONS } from '../../lib/errors.js'
+import { readOptions } from '../../lib/options.js'
+import { README } from './blocks.js'
+import { ROOT } from './run-block.js'
+import { membersOf, numberOf, table } from './tables.js'
+
+const source = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+const names = (firstCell: string): string[] => table(firstCell).map(([name = '']) => name)
+
+describe('the tables of the README', () => {
+  test.each([
+    ['Option', 'types/options.ts', 'BitsUploadOptions'],
+    ['Option of `FileStorage`', 'lib/storage/file-storage.ts', 'FileStorageOptions'],
+    ['Option of `FileSessionStore`', 'lib/sessions/file-session-store.ts', 'FileSessionStoreOptions'],
+    ['Option of `MemoryStorage`', 'lib/storage/memory-storage.ts', 'MemoryStorageOptions'],
+    ['Option of the client', 'lib/client/options.ts', 'UploadOptions'],
+    ['Event', 'types/events.ts', 'BitsUploadEvents'],
+  ])('%s: none is missing and none is made up', (firstCell, path, name) => {
+    expect(names(firstCell).sort()).toEqual(membersOf(source(path), name).sort())
+  })
+
+  test('every option has a type or unit, and a default', () => {
+    for (const firstCell of ['Option', 'Option of `FileStorage`', 'Option of the client']) {
+      for (const [, type, defaultValue] of table(firstCell)) {
+        expect(type).not.toBe('')
+        expect(defaultValue).not.toBe('')
+      }
+    }
+  })
+
+  test('defaults are those of the code', () => {
+    const settings: Record<string, unknown> = { ...readOptions({}) }
+    let compared = 0
+    for (const [name = '', , shown = ''] of table('Option')) {
+      const value = settings[name]
+      if (typeof value !== 'number' && typeof value !== 'boolean') continue
+      compared++
+      expect([name, numberOf(shown) ?? shown]).toEqual([
+        name,
+        typeof value === 'number' ? value : String(value),
+      ])
+    }
+    expect(compared).toBeGreaterThan(7)
+  })
+
+  test("defaults of the client and the storages are those their types' comments name", () => {
+    const comments = ['lib/client/options.ts', 'lib/storage/memory-storage.ts'].map(source).join('\n')
+    for (const firstCell of ['Option of the client', 'Option of `MemoryStorage`']) {
+      for (const [name = '', , shown = ''] of table(firstCell)) {
+        const value = numberOf(shown)
+        if (value === undefined) continue
+        const comment = new RegExp(`/\\*\\*((?:(?!\\*/).)*)\\*/\\s+${name}\\?`, 's').exec(comments)?.[1]
+        expect([name, comment?.replace(/\s*\n\s*\*\s*/g, ' ')]).toEqual([
+          name,
+          expect.stringContaining(`Default: ${value.toLocaleString('en')}`),
+        ])
+      }
+    }
+  })
+
+  test('answers are those of the error table', () => {
+    const expected = Object.entries(CONDITIONS).map(([code, condition]) => {
+      const hresult = 'hresult' in condition ? condition.hresult.toString(16).toUpperCase() : undefined
+      return [code, String(condition.status), hresult === undefined ? 'none' : `0x${hresult}`]
+    })
+    expect(table('Code').map((cells) => cells.slice(0, 3))).toEqual(expected)
+  })
+
+  test('Node has the time-outs it is said to have', () => {
+    const server = createServer()
+    const defaults = new Map(table('Property of the server').map(([name, value = '']) => [name, value]))
+    expect(numberOf(defaults.get('requestTimeout') ?? '')).toBe(server.requestTimeout)
+    expect(numberOf(defaults.get('keepAliveTimeout') ?? '')).toBe(server.keepAliveTimeout)
+    expect(README).toContain('`headersTimeout` (60,000 ms) and `timeout` (none)')
+    expect([server.headersTimeout, server.timeout]).toEqual([60_000, 0])
+  })
+})
+
+test('links within the README lead to a heading', () => {
+  const anchors = [...README.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  )
+  const links = [...README.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor]) => anchor)
+  expect(links.length).toBeGreaterThan(10)
+  expect(anchors).toEqual(expect.arrayContaining(links))
+})
+
+test('every chapter is in the list of contents', () => {
+  const chapters = [...README.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)
+  const contents = README.slice(README.indexOf('Contents:'), README.indexOf('\n## '))
+  for (const chapter of chapters.filter((name) => name !== 'Licence')) {
+    expect(contents).toContain(`[${chapter}](#`)
+  }
+})

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { freePort, untilListening } from '../support/ports.js'
+import { temporaryDirectory } from '../support/serve.js'
+import type { Block } from './blocks.js'
+
+export const ROOT = join(import.meta.dirname, '../..')
+const TSX = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/loader.mjs')).href
+
+/** A directory where blocks are put and run. Remove it in the end. */
+export class Workshop {
+  /** Below the repository, where the blocks find their packages. */
+  readonly source: string
+  /** Where they run: what they write to `./uploads` lies here. */
+  readonly cwd: string
+  readonly #removeCwd: () => Promise<void>
+  readonly #children = new Set<ChildProcess>()
+
+  private constructor(source: string, cwd: string, removeCwd: () => Promise<void>) {
+    this.source = source
+    this.cwd = cwd
+    this.#removeCwd = removeCwd
+  }
+
+  static async open(): Promise<Workshop> {
+    const source = await mkdtemp(join(import.meta.dirname, '.blocks-'))
+    const cwd = await temporaryDirectory()
+    return new Workshop(source, cwd.path, () => cwd.remove())
+  }
+
+  /** Writes a block as it stands, under the name its first line gives or else as `main`. @returns its path. */
+  async write({ text, language }: Pick<Block, 'text' | 'language'>): Promise<string> {
+    const name = /^\/\/ (\S+\.[jt]s)$/m.exec(text.split('\n')[0] ?? '')?.[1] ?? `main.${language}`
+    // The package is a module, so `.js` files of blocks are.
+    const path = join(this.source, name)
+    await writeFile(path, text)
+    return path
+  }
+
+  /** Runs a block that is a server. */
+  async serve(block: Block, env: Record<string, string> = {}): Promise<BlockServer> {
+    const port = await freePort()
+    const child = this.#spawn(await this.write(block), { ...env, PORT: String(port) })
+    try {
+      await untilListening(port, () => child.process.exitCode !== null)
+    } catch (error) {
+      throw new Error(`${child.stdout.join('')}${child.stderr.join('')}`, { cause: error })
+    }
+    return new BlockServer(port, child)
+  }
+
+  /** Runs a block to its end. */
+  async run(block: Pick<Block, 'text' | 'language'>): Promise<Finished> {
+    const child = this.#spawn(await this.write(block), {})
+    const [code] = await once(child.process, 'close')
+    return { code, stdout: child.stdout.join(''), stderr: child.stderr.join('') }
+  }
+
+  async close(): Promise<void> {
+    for (const child of this.#children) if (child.exitCode === null) child.kill('SIGKILL')
+    await rm(this.source, { recursive: true, force: true })
+    await this.#removeCwd()
+  }
+
+  #spawn(path: string, env: Record<string, string>): Output {
+    const process_ = spawn(process.execPath, ['--import', TSX, path], {
+      cwd: this.cwd,
+      env: { PATH: process.env.PATH, TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json'), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#children.add(process_)
+    const output: Output = { process: process_, stdout: [], stderr: [] }
+    process_.stdout.on('data', (text) => output.stdout.push(String(text)))
+    process_.stderr.on('data', (text) => output.stderr.push(String(text)))
+    return output
+  }
+}
+
+interface Output {
+  readonly process: ChildProcess
+  readonly stdout: string[]
+  readonly stderr: string[]
+}
+
+interface Finished {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A running block. */
+export class BlockServer {
+  readonly port: number
+  readonly origin: string
+  readonly #child: Output
+
+  constructor(port: number, child: Output) {
+    this.port = port
+    this.origin = `http://127.0.0.1:${port}`
+    this.#child = child
+  }
+
+  get stdout(): string {
+    return this.#child.stdout.join('')
+  }
+
+  get stderr(): string {
+    return this.#child.stderr.join('')
+  }
+
+  /** @returns the exit code, or the signal. */
+  async stop(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
+    const end = once(this.#child.process, 'exit')
+    this.#child.process.kill(signal)
+    const [code, by] = await end
+    return code ?? by
+  }
+}
