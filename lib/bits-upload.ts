@@ -3,12 +3,11 @@ import type { Request, RequestHandler, Response } from 'express'
 import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { BitsUploadOptions } from '../types/options.js'
 import { announceTo } from './announce.js'
-import { BitsError } from './errors.js'
 import { acceptBitsPostEverywhere } from './http/accept-bits-post.js'
 import { answer } from './http/answer.js'
 import { logPacket } from './http/packet-log.js'
 import { reservedPathOf } from './http/reply-path.js'
-import { errorAck, sendAck } from './http/send-ack.js'
+import { sendAck } from './http/send-ack.js'
 import { serveReply } from './http/serve-reply.js'
 import { readOptions } from './options.js'
 import { HEADER } from './protocol/headers.js'
@@ -49,14 +48,14 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   const events = new EventEmitter()
   const services = new Services(options, settings, announceTo(events, settings.logger))
   const running = new Set<Promise<void>>()
-  let closed = false
+  let closing: Promise<void> | undefined
 
   const handler: RequestHandler = (req, res, next) => {
     const reserved = reservedPath(req)
     if (!reserved && !isBitsPacket(req, settings.acceptPost)) return next()
     logPacket(req, res)
     if (reserved) track(serveReply(reserved.sessionId, req, res, services))
-    else track(closed ? refuse(req, res) : serve(req, res, services))
+    else track(serve(req, res, services))
   }
   const track = (work: Promise<void>): void => {
     const done = work.finally(() => running.delete(done))
@@ -77,12 +76,16 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
       return bits
     },
     sessions: async () => (await Promise.all(services.all().map(listSessions))).flat(),
-    async close() {
-      closed = true
-      await Promise.all(running)
-      for (const { housekeeping } of services.all()) await housekeeping.close()
+    close() {
+      closing ??= close()
+      return closing
     },
   })
+  const close = async (): Promise<void> => {
+    services.closed = true
+    await Promise.all(running)
+    for (const { housekeeping } of services.all()) await housekeeping.close()
+  }
   return bits
 }
 
@@ -97,7 +100,9 @@ const isBitsPacket = (req: Request, acceptPost: boolean): boolean =>
 async function serve(req: Request, res: Response, services: Services): Promise<void> {
   try {
     const ack = await answer(req, services)
-    if (ack) await sendAck(req, res, ack, services.base.maxFragmentSize)
+    // When all is closing, a connection with an unread body closes too.
+    const patience = services.closed ? 0 : services.base.maxFragmentSize
+    if (ack) await sendAck(req, res, ack, patience)
   } catch (error) {
     services.base.announce('error', error instanceof Error ? error : new Error(String(error)), {
       url: req.originalUrl,
@@ -105,9 +110,6 @@ async function serve(req: Request, res: Response, services: Services): Promise<v
     req.destroy()
   }
 }
-
-const refuse = (req: Request, res: Response): Promise<void> =>
-  sendAck(req, res, errorAck(new BitsError('closing', 'bits.close() was called.')), 0)
 
 async function listSessions(service: RunningService): Promise<SessionInfo[]> {
   await service.housekeeping.ready()

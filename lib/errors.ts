@@ -40,7 +40,6 @@ export const hresultOfStatus = (status: number): number => 0x80190000 + status
 export const CONDITIONS = {
   'malformed-packet': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
   'unknown-packet-type': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
-  'unexpected-packet': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
   'header-too-long': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
   'invalid-range': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
   'total-changed': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },

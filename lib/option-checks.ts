@@ -153,6 +153,7 @@ function aFunction(value: unknown): string | undefined {
 
 function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'function') return `the function or class ${value.name || 'without a name'}`
   return typeof value === 'object' && value !== null
     ? (value.constructor?.name ?? 'an object')
     : String(value)

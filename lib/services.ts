@@ -12,6 +12,8 @@ import { createService, type RunningService } from './service.js'
  */
 export class Services {
   readonly base: RunningService
+  /** No packet is taken any more. */
+  closed = false
   readonly #options: BitsUploadOptions
   readonly #announce: Announce
   readonly #bandwidth: Bandwidth

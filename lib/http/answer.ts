@@ -1,6 +1,6 @@
 import type { Request } from 'express'
 import type { Ack } from '../../types/packets.js'
-import { type BitsError, HRESULT, toBitsError } from '../errors.js'
+import { BitsError, HRESULT, toBitsError } from '../errors.js'
 import type { Exchange } from '../packets/exchange.js'
 import { handlePacket } from '../packets/handle-packet.js'
 import { HEADER } from '../protocol/headers.js'
@@ -23,6 +23,7 @@ export async function answer(req: Request, services: Services): Promise<Ack | un
   let service = services.base
   let exchange: Exchange | undefined
   try {
+    if (services.closed) throw new BitsError('closing', 'bits.close() was called.')
     service = await services.of(req)
     await service.housekeeping.ready()
     const packet = readPacket(req)
