@@ -8,9 +8,14 @@ import { promisify } from 'node:util'
 export const open = promisify(fs.open)
 export const close = promisify(fs.close)
 export const stat = promisify(fs.stat)
+export const lstat = promisify(fs.lstat)
+export const link = promisify(fs.link)
+export const realpath = promisify(fs.realpath.native)
 export const unlink = promisify(fs.unlink)
+export const fsync = promisify(fs.fsync)
+export const writev = promisify(fs.writev)
 export const readFile = promisify(fs.readFile)
-const write = promisify(fs.write)
+export const write = promisify(fs.write)
 
 /**
  * Writes a short text to a file, opened with `flags`.

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { type FileHandle, link, lstat, open, opendir, rm, stat } from 'node:fs/promises'
+import { opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type {
@@ -11,7 +11,8 @@ import type {
   StoredReply,
 } from '../../types/storage.js'
 import { BitsError } from '../errors.js'
-import { gatherWrite } from './gather-write.js'
+import { close, fsync, link, lstat, open, stat, unlink, write, writev } from '../fs.js'
+import { gatherWrite, type WritableFile } from './gather-write.js'
 import {
   type Link,
   moveMark,
@@ -80,18 +81,17 @@ export class FileStorage implements StorageAdapter {
   }
 
   async begin(upload: StagedUpload): Promise<void> {
-    const file = await open(this.path(upload), 'wx')
-    await file.close()
+    await close(await open(this.path(upload), 'wx'))
   }
 
   async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
     const file = await this.#openStaged(upload, offset)
     try {
-      const length = await gatherWrite(file, offset, body, signal)
-      if (this.#durability === 'fragment') await file.sync()
+      const length = await gatherWrite(writable(file), offset, body, signal)
+      if (this.#durability === 'fragment') await fsync(file)
       return length
     } finally {
-      await file.close()
+      await close(file)
     }
   }
 
@@ -131,9 +131,11 @@ export class FileStorage implements StorageAdapter {
   async discard(upload: StagedUpload, options: { keepReply?: boolean } = {}): Promise<void> {
     const staged = this.path(upload)
     const reply = this.replyPath(upload)
+    // After a publication there is one or the other. What a crash may have left goes when the session does.
+    if (options.keepReply && (await remove(staged))) return
     const gone = [staged, secondName(staged), moveMark(staged), draftOf(reply)]
     if (!options.keepReply) gone.push(reply)
-    for (const path of gone) await rm(path, { force: true })
+    await Promise.all(gone.map(remove))
   }
 
   async *staged(): AsyncIterable<StagedData> {
@@ -160,7 +162,8 @@ export class FileStorage implements StorageAdapter {
     return join(this.#uploads.staging, `${upload.id}.reply`)
   }
 
-  async #openStaged(upload: StagedUpload, offset: number): Promise<FileHandle> {
+  /** @returns its file descriptor. */
+  async #openStaged(upload: StagedUpload, offset: number): Promise<number> {
     try {
       return await open(this.path(upload), 'r+')
     } catch (error) {
@@ -181,6 +184,18 @@ export class FileStorage implements StorageAdapter {
     return (await stat(moveMark(this.path(upload))).catch(unlessMissing)) !== undefined
   }
 }
+
+/** @returns whether it was there. */
+const remove = (path: string): Promise<boolean> =>
+  unlink(path).then(
+    () => true,
+    (error: unknown) => unlessMissing(error) ?? false,
+  )
+
+const writable = (file: number): WritableFile => ({
+  writev: (chunks, position) => writev(file, chunks, position),
+  write: (bytes, offset, length, position) => write(file, bytes, offset, length, position),
+})
 
 function check(holds: boolean, message: string): void {
   if (!holds) throw new TypeError(`FileStorage: ${message}`)

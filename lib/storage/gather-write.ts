@@ -1,5 +1,10 @@
-import type { FileHandle } from 'node:fs/promises'
 import { finished, type Readable } from 'node:stream'
+
+/** What is needed of a file; a `FileHandle` has it. */
+export interface WritableFile {
+  writev(chunks: Buffer[], position: number): Promise<{ bytesWritten: number }>
+  write(bytes: Buffer, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>
+}
 
 /** Bytes that make a write worth its trip to the thread pool. */
 const ENOUGH = 256 * 1024
@@ -16,7 +21,7 @@ const MAX_CHUNKS = 512
  * had arrived is in the file. Rejects when a write fails; the stream is left paused then.
  */
 export function gatherWrite(
-  file: FileHandle,
+  file: WritableFile,
   start: number,
   body: Readable,
   signal: AbortSignal,
@@ -80,7 +85,7 @@ export function gatherWrite(
   })
 }
 
-async function writeAll(file: FileHandle, chunks: Buffer[], position: number): Promise<void> {
+async function writeAll(file: WritableFile, chunks: Buffer[], position: number): Promise<void> {
   let { bytesWritten } = await file.writev(chunks, position)
   const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   if (bytesWritten === total) return

@@ -1,6 +1,7 @@
-import { link, lstat, open, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { BitsError } from '../errors.js'
+import { close, fsync, link, lstat, open } from '../fs.js'
 import { isDirectory } from './destination.js'
 import { errorCode } from './system-error.js'
 
@@ -77,9 +78,9 @@ export async function syncDirectory(path: string): Promise<void> {
 export async function syncFile(path: string): Promise<void> {
   const file = await open(path, 'r')
   try {
-    await file.sync()
+    await fsync(file)
   } finally {
-    await file.close()
+    await close(file)
   }
 }
 

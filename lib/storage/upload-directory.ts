@@ -1,6 +1,7 @@
-import { lstat, mkdir, realpath, stat } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { BitsError } from '../errors.js'
+import { lstat, realpath, stat } from '../fs.js'
 import { isDirectory, RESERVED_NAME } from './destination.js'
 
 /** Where a file goes, with no symbolic link left in the way. */
@@ -47,8 +48,9 @@ export class UploadDirectory {
     if (missing.length > 0 && !this.#createDirectories) {
       throw new BitsError('parent-missing', `The directory of "${destination}" does not exist.`)
     }
-    // Where nothing is missing, this finds out whether the parent is a directory.
-    if (make) await mkdir(parent, { recursive: true }).catch(refuseBelowFile)
+    // Where nothing is missing, this finds out whether the parent is a directory. The root is.
+    if (make && (missing.length > 0 || real !== this.#realRoot))
+      await mkdir(parent, { recursive: true }).catch(refuseBelowFile)
     const touched = [real, ...missing.map((_, n) => join(real, ...missing.slice(0, n + 1)))].reverse()
     return { path: join(parent, basename(path)), touched }
   }
