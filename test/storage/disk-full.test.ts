@@ -1,0 +1,180 @@
+import { spawnSync } from 'node:child_process'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { type BitsUploadOptions, MemoryStorage } from 'express-bits-upload'
+import { bytes } from '../support/bytes.js'
+import { openFiles, stagedFiles } from '../support/files.js'
+import { closeSession, createSession, fragment, openSession, RawConnection } from '../support/raw.js'
+import { type Running, serve, temporaryDirectory } from '../support/serve.js'
+
+const MiB = 1024 * 1024
+const DISK = 8 * MiB
+const FILE = bytes(5 * MiB)
+const PATH = '/uploads/file.bin'
+const FULL = '0x80070070'
+
+/** A disk that gets full, and has room again. */
+interface SmallDisk {
+  readonly options: BitsUploadOptions
+  /** Leaves this many bytes free. */
+  fill(free: number): Promise<void>
+  makeRoom(): Promise<void>
+  published(): Promise<Buffer | undefined>
+  remove(): Promise<void>
+  /** Where it is mounted. */
+  readonly directory?: string
+}
+
+/** @returns `undefined` where this process may not mount. */
+async function tmpfs(): Promise<SmallDisk | undefined> {
+  const mountPoint = await temporaryDirectory()
+  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK}`, 'tmpfs', mountPoint.path])
+  if (mount.status !== 0) {
+    await mountPoint.remove()
+    return undefined
+  }
+  const ballast = join(mountPoint.path, 'ballast')
+  return {
+    options: { directory: mountPoint.path },
+    directory: mountPoint.path,
+    fill: (free) => writeFile(ballast, Buffer.alloc(DISK - free)),
+    makeRoom: () => rm(ballast),
+    published: () => readFile(join(mountPoint.path, 'file.bin')).catch(() => undefined),
+    remove: async () => {
+      spawnSync('umount', ['--lazy', mountPoint.path])
+      await mountPoint.remove()
+    },
+  }
+}
+
+function memory(): SmallDisk {
+  const storage = new MemoryStorage({ maxBytes: DISK })
+  return {
+    options: { storage },
+    fill: async (free) => void storage.files.set('ballast', Buffer.alloc(DISK - free)),
+    makeRoom: async () => void storage.files.delete('ballast'),
+    published: async () => storage.files.get('file.bin'),
+    remove: async () => {},
+  }
+}
+
+const probe = await tmpfs()
+await probe?.remove()
+const DISKS: { what: string; make: () => Promise<SmallDisk | undefined> }[] = [
+  { what: 'MemoryStorage with a quota', make: async () => memory() },
+  ...(probe ? [{ what: 'FileStorage on a small disk', make: tmpfs }] : []),
+]
+
+const whereMountable = probe ? describe : describe.skip
+if (!probe) process.stderr.write('  Nothing can be mounted here: no real disk gets full in these tests.\n')
+
+describe.each(DISKS)('$what, when it is full', ({ make }) => {
+  let disk: SmallDisk
+  let running: Running
+  let connection: RawConnection
+
+  beforeEach(async () => {
+    const made = await make()
+    if (!made) throw new Error('The disk could be mounted a moment ago.')
+    disk = made
+    running = await serve(disk.options)
+    connection = await RawConnection.open(running.port)
+  })
+
+  afterEach(async () => {
+    connection.reset()
+    await running.stop()
+    const open = disk.directory ? await openFiles(disk.directory) : []
+    await disk.remove()
+    expect(open).toEqual([])
+  })
+
+  const send = async (id: string, first: number, last?: number) => {
+    connection.write(fragment(PATH, id, FILE, first, last))
+    const ack = await connection.ack()
+    return {
+      status: ack.status,
+      error: ack.header('BITS-Error-Code'),
+      offset: Number(ack.header('BITS-Received-Content-Range')),
+    }
+  }
+
+  test('says so and how much it holds, keeps that, and goes on when there is room', async () => {
+    const id = await openSession(connection, PATH)
+    expect(await send(id, 0, MiB - 1)).toMatchObject({ status: 200, offset: MiB })
+    await disk.fill(3 * MiB)
+    const started = Date.now()
+    const full = await send(id, MiB)
+    expect(full).toMatchObject({ status: 500, error: FULL })
+    expect(full.offset).toBeGreaterThanOrEqual(MiB)
+    expect(full.offset).toBeLessThan(FILE.length)
+    // Nothing is gained by trying again, and nothing lost.
+    expect(await send(id, full.offset)).toMatchObject({ status: 500, error: FULL, offset: full.offset })
+    expect(Date.now() - started).toBeLessThan(5000)
+
+    await disk.makeRoom()
+    expect(await send(id, full.offset)).toEqual({ status: 200, error: undefined, offset: FILE.length })
+    connection.write(closeSession(PATH, id))
+    expect((await connection.ack()).status).toBe(200)
+    expect((await disk.published())?.equals(FILE)).toBe(true)
+  })
+
+  test('answers a client that has sent its whole fragment before it listens', async () => {
+    const id = await openSession(connection, PATH)
+    await disk.fill(MiB)
+    const full = await send(id, 0)
+    expect(full).toMatchObject({ status: 500, error: FULL })
+    await disk.makeRoom()
+    expect(await send(id, 0)).toMatchObject({ status: 200, offset: FILE.length })
+  })
+})
+
+whereMountable('a disk without a single byte left', () => {
+  let disk: SmallDisk
+  let directory: string
+  let running: Running
+  let connection: RawConnection
+
+  beforeEach(async () => {
+    const made = await tmpfs()
+    if (!made?.directory) throw new Error('The disk could be mounted a moment ago.')
+    disk = made
+    directory = made.directory
+    running = await serve(disk.options)
+    await running.bits.sessions()
+    connection = await RawConnection.open(running.port)
+  })
+
+  afterEach(async () => {
+    connection.reset()
+    await running.stop()
+    await disk.remove()
+  })
+
+  test('takes no new session, leaves nothing of the try, and takes one when there is room', async () => {
+    await disk.fill(0)
+    connection.write(createSession(PATH))
+    const ack = await connection.ack()
+    expect([ack.status, ack.header('BITS-Error-Code')]).toEqual([500, FULL])
+    expect(await stagedFiles(directory)).toEqual([])
+    expect(await running.bits.sessions()).toEqual([])
+    await disk.makeRoom()
+    expect(await openSession(connection, PATH)).toMatch(/^\{/)
+  })
+
+  test('holds up the Ack of the last byte at most, for the file itself is there', async () => {
+    const id = await openSession(connection, PATH)
+    connection.write(fragment(PATH, id, FILE, 0, FILE.length - 2))
+    expect((await connection.ack()).status).toBe(200)
+    // There is room for the last byte, whose page is there already, and for nothing else.
+    await disk.fill(0).catch(() => {})
+    connection.write(fragment(PATH, id, FILE, FILE.length - 1))
+    const full = await connection.ack()
+    if (full.status !== 200) expect(full.header('BITS-Error-Code')).toBe(FULL)
+    await disk.makeRoom()
+    connection.write(fragment(PATH, id, FILE, FILE.length - 1))
+    expect((await connection.ack()).status).toBe(200)
+    expect((await disk.published())?.equals(FILE)).toBe(true)
+  })
+})

@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { BitsUploadOptions } from 'express-bits-upload'
+
+const SCRIPT = fileURLToPath(new URL('../fixtures/upload-server.ts', import.meta.url))
+
+/** What a server process tells of itself, memory in bytes and after a garbage collection. */
+export interface Figures {
+  readonly heapUsed: number
+  readonly rss: number
+  readonly arrayBuffers: number
+  readonly connections: number
+  readonly sessions: number
+  /** What its log got of unforeseen errors. */
+  readonly errors: readonly string[]
+}
+
+/** An upload server in a process of its own, its uploads at `/uploads`. */
+export class ChildServer {
+  readonly port: number
+  readonly pid: number
+  readonly #child: ChildProcess
+
+  private constructor(child: ChildProcess, port: number) {
+    this.#child = child
+    this.port = port
+    this.pid = child.pid ?? 0
+  }
+
+  /**
+   * @param port 0 for a free one.
+   * @param options further options of its `bitsUpload()`, as far as JSON can say them.
+   */
+  static async start(directory: string, port = 0, options: BitsUploadOptions = {}): Promise<ChildServer> {
+    const child = spawn(
+      process.execPath,
+      [
+        '--expose-gc',
+        '--import',
+        'tsx',
+        SCRIPT,
+        JSON.stringify({ port, options: { directory, ...options } }),
+      ],
+      { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+    )
+    const [message] = await Promise.race([once(child, 'message'), rejectOnExit(child)])
+    return new ChildServer(child, Number(Reflect.get(message, 'port')))
+  }
+
+  async figures(): Promise<Figures> {
+    const answer = once(this.#child, 'message')
+    this.#child.send('figures')
+    const [figures] = await answer
+    return figures
+  }
+
+  /** Resident memory of the process now, in bytes. */
+  async rss(): Promise<number> {
+    const status = await readFile(`/proc/${this.pid}/status`, 'latin1')
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
+  }
+
+  /** Ends the process with SIGKILL: it gets to do nothing more. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const exit = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await exit
+  }
+}
+
+async function rejectOnExit(child: ChildProcess): Promise<never> {
+  const [code, signal] = await once(child, 'exit')
+  throw new Error(`The server process ended with ${String(code ?? signal)} before it listened.`)
+}

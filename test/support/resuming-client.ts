@@ -1,0 +1,77 @@
+import { closeSession, fragment, openSession, type RawAck, RawConnection } from './raw.js'
+
+export interface ResumingTarget {
+  readonly port: number
+  readonly path: string
+  readonly file: Buffer
+  /** Bytes. */
+  readonly fragmentSize: number
+}
+
+/** The least a client does that survives anything: it sends what the last Ack asked for, and connects again. */
+export class ResumingClient {
+  /** Session id; `undefined` before Create-Session was acknowledged. */
+  id: string | undefined
+  /** Where the last Ack said to go on: the server must never fall behind it. */
+  acknowledged = 0
+  readonly target: ResumingTarget
+
+  constructor(target: ResumingTarget) {
+    this.target = target
+  }
+
+  /** Uploads what is left, through broken connections and restarts of the server, and closes the session. */
+  async finish(patience = 20_000): Promise<void> {
+    const deadline = Date.now() + patience
+    for (;;) {
+      const error = await this.#goOn().catch((reason: unknown) => reason)
+      if (error === undefined) return
+      if (error instanceof UnexpectedAck || Date.now() > deadline) throw error
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+  }
+
+  /** One connection's worth. Rejects when the connection breaks. */
+  async #goOn(): Promise<undefined> {
+    const { port, path, file } = this.target
+    const connection = await RawConnection.open(port)
+    try {
+      this.id ??= await openSession(connection, path)
+      while (this.acknowledged < file.length) await this.sendNext(connection)
+      connection.write(closeSession(path, this.id))
+      const ack = await connection.ack()
+      if (ack.status !== 200) throw new UnexpectedAck('Close-Session', ack)
+    } finally {
+      connection.end()
+    }
+  }
+
+  /** Sends the fragment that the last Ack asked for. */
+  async sendNext(connection: RawConnection): Promise<void> {
+    connection.write(this.nextFragment())
+    this.heed(await connection.ack())
+  }
+
+  nextFragment(): Buffer {
+    const { path, file, fragmentSize } = this.target
+    const last = Math.min(this.acknowledged + fragmentSize, file.length) - 1
+    return fragment(path, this.id ?? '', file, this.acknowledged, last)
+  }
+
+  /** @throws UnexpectedAck when the server forgot what it had acknowledged, or refuses. */
+  heed(ack: RawAck): void {
+    const offset = Number(ack.header('BITS-Received-Content-Range') ?? Number.NaN)
+    if (ack.status !== 200 && ack.status !== 416) throw new UnexpectedAck('Fragment', ack)
+    if (!(offset >= this.acknowledged)) {
+      throw new UnexpectedAck(`Fragment from ${this.acknowledged} on`, ack)
+    }
+    this.acknowledged = offset
+  }
+}
+
+/** No broken connection but an answer that must not be. */
+export class UnexpectedAck extends Error {
+  constructor(what: string, ack: RawAck) {
+    super(`${what} was answered ${ack.status} ${JSON.stringify(ack.headers)}`)
+  }
+}
