@@ -10,11 +10,15 @@ export type Selection = 'all' | 'none' | readonly ByteRange[]
 
 /** @param size of the content in bytes. */
 export function selectRanges(header: string | undefined, size: number): Selection {
-  const ranges = header === undefined ? -2 : parseRange(size, header)
+  const ranges = header === undefined ? -2 : parseRange(size, withinSize(header, size))
   if (ranges === -1) return 'none'
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MAX_RANGES) return 'all'
   return ranges.map(({ start, end }) => ({ start, end }))
 }
+
+/** "The last 500 bytes" of 100 are all 100 (RFC 9110 14.1.2), which the parser takes for none. */
+const withinSize = (header: string, size: number): string =>
+  header.replace(/([=,]\s*-)(\d+)/g, (_, before, count) => `${before}${Math.min(Number(count), size)}`)
 
 export const rangeHeader = ({ start, end }: ByteRange, size: number): string =>
   `bytes ${start}-${end}/${size}`
