@@ -38,6 +38,8 @@ describe('a destination that is up to no good', () => {
   const start = async (options: BitsUploadOptions = {}) => {
     await running?.stop()
     running = await serve(options.storage ? options : { directory: root, ...options })
+    // The storage is open, its directories made.
+    await running.bits.sessions()
   }
 
   beforeEach(async () => {
