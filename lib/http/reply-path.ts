@@ -16,9 +16,18 @@ export interface ReservedPath {
  */
 export function reservedPathOf(url: string): ReservedPath | undefined {
   const path = decoded(pathOf(url)).replaceAll('\\', '/')
-  const names = path.normalize('NFKC').toLowerCase().split('/')
-  if (!names.includes(RESERVED_NAME.toLowerCase())) return undefined
+  if (!path.split('/').some(isReserved)) return undefined
   return { sessionId: REPLY.exec(path)?.[1] }
+}
+
+/** Names under which some file system finds the folder: `file~1` is the short form that Windows makes of long names. */
+const RESERVED = new RegExp(`^(?:${RESERVED_NAME}|bi(?:ts-s|[0-9a-f]{4})~[0-9]+)$`, 'i')
+
+/** Is a name the folder's to the most forgiving file system that may lie behind a file server in the same app? */
+function isReserved(name: string): boolean {
+  const lenient = name.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+  // Windows takes what follows a colon for a stream of the file, and drops dots and spaces at the end.
+  return RESERVED.test(lenient.replace(/:.*$/s, '').replace(/[. ]+$/, ''))
 }
 
 function decoded(path: string): string {
