@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import type { BitsUploadOptions } from '../types/options.js'
 
 /** The smallest largest fragment: no Windows client sends smaller ones (MC-BUP note 10). */
@@ -102,7 +103,8 @@ function bandwidth(value: unknown): string | undefined {
 function hostId(value: unknown): string | undefined {
   const wanted = `a host as in a URL, "bits2.example.com" or "[::1]:8080", at most ${MAX_HOST_ID} characters`
   if (typeof value !== 'string' || value === '' || value.length > MAX_HOST_ID) return wanted
-  const url = `http://${value}/`
+  // The protocol knows addresses of IPv6 without brackets, too (MC-BUP 2.2.3.2).
+  const url = `http://${isIPv6(value) ? `[${value}]` : value}/`
   return URL.canParse(url) && !/[/?#@\\\s]/.test(value) ? undefined : wanted
 }
 

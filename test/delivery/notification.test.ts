@@ -348,14 +348,15 @@ describe('the URL of a notification', () => {
     expectAck(ack, { status: 400, error: '0x80070057', session: id, offset: 5 })
   })
 
-  test.each([
+  const WRONG = [
     'ftp://h/x',
     'javascript:1',
     '',
     '//other.example.com/handler.asp',
     '\\\\other.example.com\\x',
     `http://h/${'a'.repeat(2200)}`,
-  ])('cannot be %.40s', async (url) => {
+  ]
+  test.each(WRONG.map((url) => [url.slice(0, 40), url]))('cannot be "%s"', async (_name, url) => {
     const storage = new MemoryStorage()
     await expect(start({ storage, notification: { type: 'by-value', url } })).rejects.toThrow(/its url is/)
   })
