@@ -70,13 +70,14 @@ export const moveMark = (staged: string): string => `${staged}.moved`
 
 /** Forces a directory's entries to the disk; Windows has no such call and needs none. */
 export async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return
-  await syncFile(path)
+  if (process.platform !== 'win32') await sync(path, 'r')
 }
 
-/** Forces a file's bytes to the disk. */
-export async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r')
+/** Forces a file's bytes to the disk; Windows wants to be allowed to write for that. */
+export const syncFile = (path: string): Promise<void> => sync(path, 'r+')
+
+async function sync(path: string, flags: 'r' | 'r+'): Promise<void> {
+  const file = await open(path, flags)
   try {
     await fsync(file)
   } finally {
