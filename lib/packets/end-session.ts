@@ -2,6 +2,7 @@ import type { Ack } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../errors.js'
 import { hasEnded } from '../sessions/has-ended.js'
+import { takeFound, takeIdle } from '../sessions/take-session.js'
 import type { Exchange, Service } from './exchange.js'
 
 /**
@@ -19,10 +20,11 @@ export async function endSession(
   end: (record: SessionRecord) => Promise<void>,
 ): Promise<Ack> {
   const { sessions } = service
-  const { key } = await sessions.find(sessionId, exchange)
-  const lease = await sessions.locks.acquire(key)
+  const { record, lease } =
+    (await takeIdle(sessionId, exchange, sessions)) ??
+    (await takeFound((await sessions.find(sessionId, exchange)).key, sessions))
+  const { key } = record
   try {
-    const record = await sessions.reload(key)
     if (hasEnded(record) && record.state !== state) {
       throw new BitsError('session-not-found', `Session ${key} was ${record.state} before.`)
     }

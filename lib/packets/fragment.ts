@@ -6,6 +6,7 @@ import { HEADER } from '../protocol/headers.js'
 import { hasEnded } from '../sessions/has-ended.js'
 import type { SessionLease } from '../sessions/session-lock.js'
 import { uploadOf } from '../sessions/sessions.js'
+import { type TakenSession, takeFound, takeIdle } from '../sessions/take-session.js'
 import type { Exchange, Service } from './exchange.js'
 import { skipBytes } from './skip-bytes.js'
 import { watchProgress } from './watch-progress.js'
@@ -19,6 +20,9 @@ export async function fragment(packet: FragmentPacket, exchange: Exchange, servi
   if (rangeLength(packet.range) > maxFragmentSize) {
     throw new BitsError('fragment-too-large', `The fragment has more than ${maxFragmentSize} bytes.`)
   }
+  const idle = await takeIdle(packet.sessionId, exchange, sessions)
+  if (idle) return receive(packet, idle, exchange, service)
+
   const { key } = await sessions.find(packet.sessionId, exchange)
   // A retry while the file is being delivered shares that delivery: it must not start a second one (D31).
   const running = deliveries.running(key)
@@ -26,58 +30,89 @@ export async function fragment(packet: FragmentPacket, exchange: Exchange, servi
     exchange.req.resume()
     return complete(await running)
   }
+  return receive(packet, await takeFound(key, sessions), exchange, service)
+}
 
-  const lease = await sessions.locks.acquire(key)
+async function receive(
+  packet: FragmentPacket,
+  { record: found, lease }: TakenSession,
+  exchange: Exchange,
+  service: Service,
+): Promise<Ack> {
+  const { total } = packet.range
   try {
-    return await receive(packet, await sessions.reload(key), lease, exchange, service)
+    const record = agreeOnTotal(found, total)
+    if (record.state === 'published') {
+      await service.sessions.touch(record)
+      return complete(record)
+    }
+    const take = () => takeBytes(packet, record, lease, exchange, service)
+    const outcome =
+      found.total === undefined
+        ? await noteTotal(record, packet.range, exchange, service, take)
+        : await take()
+    if (typeof outcome === 'object') return complete(outcome)
+    return outcome < packet.range.first ? outOfSync(outcome) : received(outcome)
   } finally {
     await lease.release()
   }
 }
 
-async function receive(
-  { range, sessionId }: FragmentPacket,
-  found: SessionRecord,
-  lease: SessionLease,
-  exchange: Exchange,
-  service: Service,
-): Promise<Ack> {
-  if (hasEnded(found)) throw new BitsError('session-not-found', `Session ${found.key} has ended.`)
-  const record = await agreeOnTotal(found, range.total, service)
-  if (record.state === 'published') {
-    await service.sessions.touch(record)
-    return complete(record)
-  }
-
-  const held = await service.storage.received(uploadOf(record))
-  if (range.first > held) return outOfSync(held)
-  const length = await stage(range, held, record, lease, exchange, service)
-  if (length < record.total) {
-    await service.sessions.touch(record)
-    return received(length)
-  }
-  return complete(await service.deliveries.deliver({ record, sessionId, req: exchange.req }, service))
-}
+/** A session that is published now, or else the offset to go on from. */
+type Outcome = SessionRecord | number
 
 /** The first fragment names the total, all others must name it again (MC-BUP 2.2.1.2). */
-async function agreeOnTotal(
-  record: SessionRecord,
-  total: number,
-  service: Service,
-): Promise<SessionRecord & { total: number }> {
+function agreeOnTotal(record: SessionRecord, total: number): SessionRecord & { total: number } {
+  if (hasEnded(record)) throw new BitsError('session-not-found', `Session ${record.key} has ended.`)
   if (record.total !== undefined && record.total !== total) {
     throw new BitsError('total-changed', `The total was ${record.total} bytes, and is ${total} now.`)
   }
-  if (record.total === undefined && record.state === 'receiving') {
-    await service.sessions.change(record.key, { total })
-  }
-  if (total > service.maxUploadSize) {
-    throw new BitsError(
-      'upload-too-large',
-      `The file has ${total} bytes; ${service.maxUploadSize} are allowed.`,
-    )
-  }
   return { ...record, total }
+}
+
+/**
+ * Notes the total before the bytes are received: no failure may leave a session looking like an empty file's (D16).
+ * When the whole file has come in this one fragment already, its delivery notes the total along with its success.
+ */
+async function noteTotal(
+  { key }: SessionRecord,
+  range: ContentRange,
+  { req }: Exchange,
+  { sessions }: Service,
+  take: () => Promise<Outcome>,
+): Promise<Outcome> {
+  const { total } = range
+  if (rangeLength(range) < total || !req.complete) {
+    await sessions.change(key, { total })
+    return take()
+  }
+  let outcome: Outcome | undefined
+  try {
+    outcome = await take()
+    return outcome
+  } finally {
+    if (typeof outcome !== 'object') await sessions.change(key, { total })
+  }
+}
+
+async function takeBytes(
+  { range, sessionId }: FragmentPacket,
+  record: SessionRecord,
+  lease: SessionLease,
+  exchange: Exchange,
+  service: Service,
+): Promise<Outcome> {
+  const { storage, sessions, deliveries, maxUploadSize } = service
+  const { total } = range
+  if (total > maxUploadSize) {
+    throw new BitsError('upload-too-large', `The file has ${total} bytes; ${maxUploadSize} are allowed.`)
+  }
+  const held = await storage.received(uploadOf(record))
+  if (range.first > held) return held
+  const length = await stage(range, held, record, lease, exchange, service)
+  if (length >= total) return deliveries.deliver({ record, sessionId, req: exchange.req }, service)
+  await sessions.touch(record)
+  return length
 }
 
 /** @returns the staged length afterwards. */

@@ -1,0 +1,45 @@
+import type { SessionRecord } from '../../types/session.js'
+import { sessionKey } from './session-id.js'
+import type { SessionLease } from './session-lock.js'
+import type { SessionOwner, Sessions } from './sessions.js'
+
+/** A session as it is now, and the right to work on it. */
+export interface TakenSession {
+  readonly record: SessionRecord
+  readonly lease: SessionLease
+}
+
+/**
+ * The session a packet names, when nobody is at work on it: one look at the store is enough then. Not where processes
+ * share a store, whose lock is not to be taken before it is known whose session it is.
+ *
+ * @returns `undefined` when the session has to be found first, and then taken by {@link takeFound}.
+ * @throws BitsError `session-not-found` (D32).
+ */
+export async function takeIdle(
+  id: string,
+  owner: SessionOwner,
+  sessions: Sessions,
+): Promise<TakenSession | undefined> {
+  const key = sessions.store.lock ? undefined : sessionKey(id)
+  const lease = key === undefined ? undefined : await sessions.locks.tryAcquire(key)
+  return lease && holding(lease, () => sessions.find(id, owner))
+}
+
+/**
+ * A session that was found: whoever is at work on it gives way.
+ *
+ * @throws PreemptedError, BitsError as `SessionLocks.acquire` and `Sessions.reload`.
+ */
+export async function takeFound(key: string, sessions: Sessions): Promise<TakenSession> {
+  return holding(await sessions.locks.acquire(key), () => sessions.reload(key))
+}
+
+async function holding(lease: SessionLease, read: () => Promise<SessionRecord>): Promise<TakenSession> {
+  try {
+    return { record: await read(), lease }
+  } catch (error) {
+    await lease.release()
+    throw error
+  }
+}
