@@ -1,0 +1,28 @@
+# docker build -t express-bits-upload .
+# docker run -p 8080:8080 -v bits-uploads:/uploads express-bits-upload
+# docker run -p 8080:8080 -v bits-uploads:/uploads express-bits-upload --list --live --max-upload-size 10GB
+# docker run -p 443:8080 -v bits-uploads:/uploads -v /etc/bits:/etc/bits:ro express-bits-upload \
+#   --htpasswd /etc/bits/htpasswd --tls-cert /etc/bits/cert.pem --tls-key /etc/bits/key.pem
+
+FROM node:22-alpine AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts --no-audit
+COPY tsconfig.json tsup.config.ts ./
+COPY types types
+COPY lib lib
+RUN npm run build
+# What is left are the dependencies, and the peer Express, in the versions of the lock file.
+RUN npm pkg delete devDependencies && npm prune --ignore-scripts --no-audit
+
+FROM node:22-alpine
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+RUN install -d -o node -g node /uploads
+USER node
+VOLUME /uploads
+EXPOSE 8080
+ENTRYPOINT ["node", "/app/dist/cli.js", "serve", "/uploads", "--host", "0.0.0.0"]

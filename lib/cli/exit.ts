@@ -1,0 +1,29 @@
+/** What the process ends with. `send --help` and `serve --help` list them. */
+export const EXIT = {
+  done: 0,
+  /** On this machine: a file that cannot be read, a port that is taken. */
+  failure: 1,
+  /** The command line, or a file of settings it names, is not understood. */
+  usage: 2,
+  /** The server refused the file: trying again does not help before something is changed. */
+  refused: 3,
+  /** The server could not be reached, or failed, as often as we were told to try. */
+  gaveUp: 4,
+} as const
+
+/** Ended by a signal, as shells count it. */
+export const exitCodeOf = (signal: 'SIGINT' | 'SIGTERM'): number => (signal === 'SIGINT' ? 130 : 143)
+
+/** Why a command ends, in a sentence for whoever typed it. */
+export class Failure extends Error {
+  override readonly name = 'Failure'
+  readonly exitCode: number
+
+  constructor(exitCode: number, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.exitCode = exitCode
+  }
+}
+
+/** A wrong option or setting. */
+export const wrongUsage = (message: string): Failure => new Failure(EXIT.usage, message)

@@ -1,0 +1,13 @@
+import { readFile } from 'node:fs/promises'
+import { EXIT, Failure } from './exit.js'
+
+/** Reads a text file that an option names. @throws Failure in a sentence. */
+export async function readTextFile(option: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new Failure(EXIT.failure, `${option}: ${cause instanceof Error ? cause.message : String(cause)}.`, {
+      cause,
+    })
+  }
+}

@@ -1,0 +1,64 @@
+import { Command, CommanderError } from 'commander'
+import { EXIT, Failure } from './exit.js'
+import { say } from './say.js'
+import { addSendCommand } from './send/command.js'
+import { addServeCommand } from './serve/command.js'
+import { version } from './version.js'
+
+const EXAMPLES = `
+Examples:
+  Take uploads into ./incoming, from this machine only:
+    $ npx express-bits-upload serve ./incoming
+
+  Take them from everybody who knows a password, encrypted, and show what comes in:
+    $ npx express-bits-upload serve /srv/incoming --host 0.0.0.0 --port 443 \\
+        --tls-cert cert.pem --tls-key key.pem --htpasswd users.htpasswd --list --live
+
+  Send a file as Windows does; after an interruption run the same line again:
+    $ npx express-bits-upload send backup.zip https://files.example.com/backup.zip
+
+  Send one from Windows:
+    PS> Start-BitsTransfer -TransferType Upload -Source C:\\backup.zip -Destination http://server:8080/backup.zip
+    C:\\> bitsadmin /transfer backup /upload /priority foreground http://server:8080/backup.zip C:\\backup.zip
+
+More: express-bits-upload serve --help, express-bits-upload send --help`
+
+/**
+ * Runs a command line.
+ *
+ * @param argv as `process.argv`.
+ * @returns the exit code. What went wrong has been said on the standard error output.
+ */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT.done
+  const program = new Command('express-bits-upload')
+    .description(
+      "Receive and send files as Windows' Background Intelligent Transfer Service (BITS) uploads them.",
+    )
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+  const done = (code: number): void => {
+    exitCode = code
+  }
+  addServeCommand(program, done)
+  addSendCommand(program, done)
+  try {
+    await program.parseAsync(argv)
+    return exitCode
+  } catch (error) {
+    // Commander has said it already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    return report(error)
+  }
+}
+
+/** Says what went wrong, in a sentence; with DEBUG in the environment also where. @returns the exit code. */
+export function report(error: unknown): number {
+  const message = error instanceof Error ? error.message : String(error)
+  say(`error: ${message}`)
+  if (process.env.DEBUG && error instanceof Error) say(error.stack ?? '')
+  return error instanceof Failure ? error.exitCode : EXIT.failure
+}

@@ -1,0 +1,14 @@
+/** What `send --help` lists, as commander hands it over. Sizes in bytes. */
+export interface SendFlags {
+  readonly user?: string
+  readonly passwordFile?: string
+  readonly header?: readonly string[]
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly fragmentSize?: number
+  readonly retries?: number
+  readonly replyTo?: string
+  readonly restart?: true
+  readonly quiet?: true
+}

@@ -1,0 +1,26 @@
+import { BitsClientError, type UploadResult } from 'express-bits-upload/client'
+import { EXIT, Failure } from '../exit.js'
+import type { SendFlags } from './flags.js'
+
+/** Gives the reply of the server's application to whoever wants it. @returns what to say of it. */
+export function giveReply({ reply, replyUrl }: UploadResult, { replyTo }: SendFlags): string | undefined {
+  if (replyTo !== undefined)
+    return replyUrl === undefined ? 'There was no reply.' : `The reply is in ${replyTo}.`
+  if (reply === undefined) return undefined
+  // A server is not to control a terminal.
+  if (process.stdout.isTTY) process.stdout.write(`${reply.toString().replace(/[^\P{C}\n\t]/gu, '?')}\n`)
+  else process.stdout.write(reply)
+  return undefined
+}
+
+/** The failure of an upload, with its exit code and what can be done. */
+export function failureOf(error: unknown, resumed: boolean): unknown {
+  if (!(error instanceof BitsClientError)) return error
+  if (!error.fatal) {
+    const message = `${error.message} Gave up; the same command goes on from here.`
+    return new Failure(EXIT.gaveUp, message, { cause: error })
+  }
+  const exitCode = error.packet === undefined ? EXIT.failure : EXIT.refused
+  const hint = resumed ? ' With --restart it would begin anew.' : ''
+  return new Failure(exitCode, `${error.message}${hint}`, { cause: error })
+}

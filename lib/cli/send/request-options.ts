@@ -1,0 +1,54 @@
+import type { TlsOptions, UploadOptions } from 'express-bits-upload/client'
+import { wrongUsage } from '../exit.js'
+import { readTextFile } from '../read-text-file.js'
+import type { SendFlags } from './flags.js'
+import { readPassword } from './password.js'
+
+/** Headers and certificates. @throws Failure when they cannot be read, or make no sense. */
+export async function requestOptions(flags: SendFlags, url: URL): Promise<UploadOptions> {
+  const headers = await readHeaders(flags.header ?? [])
+  const tls = await readTls(flags)
+  if (flags.user !== undefined) {
+    if (url.username !== '' || url.password !== '') {
+      throw wrongUsage('there is a name in the URL and a --user: give one of them.')
+    }
+    // The first colon ends the name (RFC 7617 2).
+    if (flags.user.includes(':')) throw wrongUsage('--user: a name for HTTP Basic has no colon in it.')
+    const password = await readPassword(flags.user, flags.passwordFile)
+    headers.Authorization = `Basic ${Buffer.from(`${flags.user}:${password}`).toString('base64')}`
+  } else if (flags.passwordFile !== undefined) {
+    throw wrongUsage('--password-file: give the name that goes with it, too, as --user.')
+  }
+  return { headers, ...(tls && { tls }) }
+}
+
+async function readHeaders(flags: readonly string[]): Promise<Record<string, string>> {
+  const headers: Record<string, string> = {}
+  for (const flag of flags) {
+    const lines = flag.startsWith('@') ? await linesOf(flag.slice(1)) : [flag]
+    for (const line of lines) {
+      const [, name, value = ''] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? []
+      // Not shown: it may be a secret.
+      if (name === undefined) throw wrongUsage('--header: give "Name: value", or @file with such lines.')
+      headers[name] = value.trim()
+    }
+  }
+  return headers
+}
+
+async function linesOf(path: string): Promise<string[]> {
+  const text = await readTextFile('--header', path)
+  return text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'))
+}
+
+async function readTls({ ca, cert, key }: SendFlags): Promise<TlsOptions | undefined> {
+  if ((cert === undefined) !== (key === undefined)) {
+    throw wrongUsage('a certificate to show needs its key: give --cert and --key.')
+  }
+  if (ca === undefined && cert === undefined) return undefined
+  return {
+    ...(ca !== undefined && { ca: await readTextFile('--ca', ca) }),
+    ...(cert !== undefined && { cert: await readTextFile('--cert', cert) }),
+    ...(key !== undefined && { key: await readTextFile('--key', key) }),
+  }
+}

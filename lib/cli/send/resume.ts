@@ -1,0 +1,49 @@
+import { stat } from 'node:fs/promises'
+import { BitsClientError, UploadJob, type UploadOptions, type UploadState } from 'express-bits-upload/client'
+import { readable } from './progress.js'
+import type { SavedState } from './saved-state.js'
+
+export interface Upload {
+  readonly file: string
+  readonly url: URL
+  readonly saved: SavedState
+  /** What requests need. */
+  readonly request: UploadOptions
+  /** Begin anew in any case. */
+  readonly restart: boolean
+}
+
+/**
+ * Where an earlier try stopped. When that is of no use any more, its session is ended, if the server can be told.
+ *
+ * @param note told what happens.
+ */
+export async function stateToResume(
+  upload: Upload,
+  note: (line: string) => void,
+): Promise<UploadState | undefined> {
+  const { file, saved, restart } = upload
+  const state = saved.read()
+  if (!state) return undefined
+  // Whoever opens the file will say what is wrong with it.
+  const facts = await stat(file).catch(() => undefined)
+  if (!facts) return undefined
+  const same = facts.size === state.size && facts.mtimeMs === state.modified
+  if (same && !restart) {
+    note(`Going on at ${readable(state.offset)} of ${readable(state.size)}; --restart would begin anew.`)
+    return state
+  }
+  note(same ? 'Beginning anew.' : 'The file has changed since an earlier try: beginning anew.')
+  saved.remove()
+  await cancel(upload, state)
+  return undefined
+}
+
+async function cancel({ file, url, request }: Upload, resume: UploadState): Promise<void> {
+  try {
+    await new UploadJob(file, url, { ...request, resume }).cancel()
+  } catch (error) {
+    // The session ends by itself one day; and whatever is wrong with the server, the upload will tell.
+    if (!(error instanceof BitsClientError)) throw error
+  }
+}

@@ -1,0 +1,77 @@
+import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
+import type { Writable } from 'node:stream'
+import type { Request, RequestHandler } from 'express'
+import morgan from 'morgan'
+import { EXIT, Failure } from '../exit.js'
+import { say } from '../say.js'
+import { userOf } from './authenticate.js'
+
+export type LogFormat = 'common' | 'combined' | 'bits' | 'none'
+
+/** Common and Combined Log Format of Apache, with our own tokens for what might be secret. */
+const COMMON =
+  ':remote-addr - :user [:date[clf]] ":method :masked-url HTTP/:http-version" :status :res[content-length]'
+const FORMATS: Readonly<Record<Exclude<LogFormat, 'none'>, string>> = {
+  common: COMMON,
+  combined: `${COMMON} ":masked-referrer" ":user-agent"`,
+  bits: `${COMMON} :packet :upload :response-time`,
+}
+
+/** Logs each request once it is answered. */
+export function accessLog(format: Exclude<LogFormat, 'none'>, stream: Writable): RequestHandler {
+  // Not morgan's `remote-user`, which believes whatever name is claimed.
+  morgan.token('user', (req) => userOf(req)?.replaceAll(' ', '%20'))
+  morgan.token<Request>('masked-url', (req) => maskUrl(req.originalUrl))
+  morgan.token('masked-referrer', ({ headers: { referer } }) => referer && maskUrl(referer))
+  morgan.token<Request>('packet', (req) => req.bits?.packet)
+  morgan.token<Request>('upload', (req) => req.bits?.session)
+  return morgan(FORMATS[format], {
+    stream: { write: (line) => void (stream.writable && stream.write(line)) },
+  })
+}
+
+/**
+ * A URL without what lets its reader in: user and password, the values of its query, and the session id in the URL of
+ * a reply.
+ */
+export function maskUrl(url: string): string {
+  const [location = '', ...query] = url.split('?')
+  const shown = location
+    .replace(/^(https?:\/\/)[^/]*@/i, '$1')
+    .replace(/(BITS-Sessions[/\\]+Replies[/\\]+)[^/\\]+/gi, '$1***')
+  const parameters = query
+    .join('?')
+    .split('&')
+    .map((one) => (one.includes('=') ? one.replace(/=.*/s, '=***') : '***'))
+  return query.length === 0 ? shown : `${shown}?${parameters.join('&')}`
+}
+
+export interface LogStream {
+  readonly stream: Writable
+  close(): Promise<void>
+}
+
+/** The standard output for `-`, else a file that is appended to. @throws Failure when it cannot be opened. */
+export async function openLog(path: string): Promise<LogStream> {
+  if (path === '-') return { stream: process.stdout, close: async () => {} }
+  const stream = createWriteStream(path, { flags: 'a', mode: 0o640 })
+  try {
+    await once(stream, 'open')
+  } catch (cause) {
+    throw new Failure(
+      EXIT.failure,
+      `--access-log: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      { cause },
+    )
+  }
+  // A log that cannot be written is no reason to refuse uploads.
+  stream.on('error', (error) => say(`error: the access log ends here: ${error.message}`))
+  return {
+    stream,
+    async close() {
+      stream.end()
+      if (!stream.closed) await once(stream, 'close')
+    },
+  }
+}

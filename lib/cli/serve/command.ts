@@ -1,0 +1,155 @@
+import { type Command, Option } from 'commander'
+import { EXIT, Failure } from '../exit.js'
+import { count, duration, port, rate, size, urlPath } from '../values.js'
+import type { ServeFlags } from './flags.js'
+
+const EXAMPLES = `
+Examples:
+  Try it on this machine:
+    $ npx express-bits-upload serve ./incoming
+
+  For a network: other machines, encrypted, with passwords, and what arrived to be listed and read:
+    $ htpasswd -cB users.htpasswd alice
+    $ npx express-bits-upload serve /srv/incoming --host 0.0.0.0 --port 443 \\
+        --tls-cert cert.pem --tls-key key.pem --htpasswd users.htpasswd --list --live
+
+  With limits, at http://server:8080/uploads/:
+    $ npx express-bits-upload serve ./incoming --path /uploads \\
+        --max-upload-size 10GB --max-bandwidth 20MB --session-timeout 3d --overwrite
+
+  In place of an IIS virtual directory, with its properties, and its application told of each file:
+    $ npx express-bits-upload serve D:\\uploads --iis-file virtual-directory.json \\
+        --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://localhost/app.aspx
+    where the file holds { "BITSAllowOverwrites": 1, "BITSMaximumUploadSize": "10737418240" }
+
+  Then, from Windows:
+    PS> Start-BitsTransfer -TransferType Upload -Source C:\\a.zip -Destination http://server:8080/a.zip
+    PS> Start-BitsTransfer -TransferType Upload -Source C:\\a.zip -Destination https://server/a.zip \`
+          -Authentication Basic -Credential alice
+    C:\\> bitsadmin /transfer job /upload /priority foreground http://server:8080/a.zip C:\\a.zip
+
+Stopping: at SIGTERM or Ctrl+C no new connections are taken, running requests may finish (--grace), sessions
+stay, and the next start goes on with them. A second signal ends at once.
+
+Exit codes: 0 stopped as told, 1 failure (port taken, file unreadable), 2 wrong usage or settings,
+130 and 143 ended at once by a second Ctrl+C or SIGTERM.`
+
+/** Adds `serve` to the program. @param done told the exit code in the end. */
+export function addServeCommand(program: Command, done: (exitCode: number) => void): void {
+  const command = program
+    .command('serve')
+    .description('receive BITS uploads into a directory, which is made if need be')
+    .argument('<directory>', 'where the files go')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', EXAMPLES)
+  addServerOptions(command)
+  addAccessOptions(command)
+  addUploadOptions(command)
+  addIisOptions(command)
+  addLogOptions(command)
+  command.action(async (directory: string, flags: ServeFlags) => {
+    const { serve } = await loadServe()
+    done(await serve(directory, flags))
+  })
+}
+
+function addServerOptions(command: Command): void {
+  command
+    .optionsGroup('Server:')
+    .option('-H, --host <address>', 'address to listen on; 0.0.0.0 or :: lets other machines in', '127.0.0.1')
+    .option('-p, --port <number>', 'port to listen on, 0 for any free one', port, 8080)
+    .option('--tls-cert <file>', 'certificate (chain) in PEM; with --tls-key the server speaks https')
+    .option('--tls-key <file>', 'private key in PEM')
+    .option('--path <path>', 'URL path of the directory', urlPath, '/')
+    .option('--grace <time>', 'how long running requests may take to finish when stopped', duration, 30)
+}
+
+function addAccessOptions(command: Command): void {
+  command
+    .optionsGroup('Who may do what:')
+    .option(
+      '--htpasswd <file>',
+      'let in those whose name and password are in this file; read again when it changes',
+    )
+    .option('--realm <text>', 'what password prompts call this place', 'BITS uploads')
+    .option(
+      '--trust-session-id',
+      'ask for the password only when an upload begins, for clients that send it only once; whoever learns ' +
+        'the id of a session, from an unencrypted line for example, can then go on with that upload or cancel it',
+    )
+    .option('--read', 'files that arrived can be read (GET, HEAD)')
+    .option('--list', 'directories can be listed, and files read')
+    .option('--live [path]', 'show uploads as they happen on a page (default path: /live)', urlPath)
+}
+
+function addUploadOptions(command: Command): void {
+  command
+    .optionsGroup('Uploads:')
+    .option('--overwrite', 'an upload may replace a file')
+    .option('--max-upload-size <size>', 'largest file, 10GB for example', size)
+    .option('--max-fragment-size <size>', 'largest fragment of a file (default: 16MB)', size)
+    .option(
+      '--max-sessions-per-user <n>',
+      'uploads a user may have going on (default: 50 for users with a name)',
+      count,
+    )
+    .option(
+      '--max-bandwidth <rate>',
+      'bytes a second taken from all clients together, 20MB for example',
+      rate,
+    )
+    .option('--max-session-bandwidth <rate>', 'bytes a second taken from each upload', rate)
+    .option('--session-timeout <time>', 'forget uploads that were idle for so long (default: 14d)', duration)
+    .option('--cleanup-interval <time>', 'time between two looks for such (default: 12h)', duration)
+    .addOption(
+      new Option('--durability <when>', 'when bytes are forced to the disk (default: "publish")').choices([
+        'none',
+        'publish',
+        'fragment',
+      ]),
+    )
+    .option('--no-create-directories', 'refuse uploads into directories that do not exist')
+    .option('--accept-post', 'take POST for BITS_POST, for proxies that cannot pass the verb')
+    .option('--host-id <host>', 'host that clients are to turn to once an upload has begun')
+    .option('--host-id-fallback-timeout <time>', 'when they give that up (default: 24h)', duration)
+    .option('--notify-url <url>', 'tell this application of each file, as IIS does')
+    .addOption(
+      new Option(
+        '--notify-type <type>',
+        'tell it the path, or send it the bytes (default: "by-reference")',
+      ).choices(['by-reference', 'by-value']),
+    )
+    .option('--notify-timeout <time>', 'how long it may take (default: 5m)', duration)
+}
+
+function addIisOptions(command: Command): void {
+  const collect = (value: string, earlier: string[] = []) => [...earlier, value]
+  command
+    .optionsGroup('Settings of IIS:')
+    .option('--iis <property=value>', 'a property of an IIS virtual directory; may be repeated', collect)
+    .option('--iis-file <file>', 'a JSON file with such properties')
+}
+
+function addLogOptions(command: Command): void {
+  command
+    .optionsGroup('Log:')
+    .option('--access-log <file>', 'where a line for each request goes, - for the standard output', '-')
+    .addOption(
+      new Option('--log-format <format>', 'bits is common with packet, upload id and milliseconds added')
+        .choices(['common', 'combined', 'bits', 'none'])
+        .default('common'),
+    )
+    .option('-v, --verbose', 'say what happens to each upload')
+    .optionsGroup('Help:')
+}
+
+/** Only `serve` needs Express, which is a peer and so may be missing. */
+async function loadServe(): Promise<typeof import('./serve.js')> {
+  try {
+    return await import('./serve.js')
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    if (!message.includes("'express'")) throw error
+    throw new Failure(EXIT.failure, 'serve needs the package express: npm install express', { cause: error })
+  }
+}

@@ -1,0 +1,66 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { Server as TlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { RequestHandler, Response } from 'express'
+
+/** Lets a server stop without cutting the requests it is busy with. */
+export class Draining {
+  readonly #running = new Set<Response>()
+  readonly #sockets = new Set<Socket>()
+  #stopping = false
+
+  /** Has to come first in the app. */
+  readonly middleware: RequestHandler = (_req, res, next) => {
+    this.#running.add(res)
+    res.on('close', () => {
+      this.#running.delete(res)
+      // An answer that was on its way already could not announce the end of its connection.
+      if (this.#stopping) this.#endIdle()
+    })
+    if (this.#stopping) endConnectionWith(res)
+    next()
+  }
+
+  /** Has to be called before the server listens. */
+  watch(server: Server): void {
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+    })
+  }
+
+  /**
+   * Takes no more connections, and ends those there are with the answer to their running request.
+   *
+   * @param grace seconds after which the others are cut.
+   * @returns how many requests were cut.
+   */
+  async stop(server: Server, grace: number): Promise<number> {
+    let cut = 0
+    const closed = once(server, 'close')
+    this.#stopping = true
+    server.close()
+    for (const res of this.#running) endConnectionWith(res)
+    this.#endIdle()
+    const timer = setTimeout(() => {
+      cut = this.#running.size
+      server.closeAllConnections()
+    }, grace * 1000)
+    await closed
+    clearTimeout(timer)
+    return cut
+  }
+
+  /** Also connections that never made a request, which Node itself does not count among the idle. */
+  #endIdle(): void {
+    const busy = new Set([...this.#running].map(({ req }) => req.socket))
+    for (const socket of this.#sockets) {
+      if (!busy.has(socket)) socket.destroySoon()
+    }
+  }
+}
+
+function endConnectionWith(res: Response): void {
+  if (!res.headersSent) res.set('Connection', 'close')
+}

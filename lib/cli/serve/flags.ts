@@ -1,0 +1,41 @@
+import type { Durability } from 'express-bits-upload'
+import type { LogFormat } from './access-log.js'
+
+/** What `serve --help` lists, as commander hands it over. Sizes in bytes, times in seconds. */
+export interface ServeFlags {
+  readonly host: string
+  readonly port: number
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly path: string
+  readonly grace: number
+  readonly htpasswd?: string
+  readonly realm: string
+  readonly trustSessionId?: true
+  readonly read?: true
+  readonly list?: true
+  /** A path when one was given. */
+  readonly live?: true | string
+  readonly overwrite?: true
+  readonly maxUploadSize?: number
+  readonly maxFragmentSize?: number
+  readonly maxSessionsPerUser?: number
+  readonly maxBandwidth?: number
+  readonly maxSessionBandwidth?: number
+  readonly sessionTimeout?: number
+  readonly cleanupInterval?: number
+  readonly durability?: Durability
+  /** False after `--no-create-directories`. */
+  readonly createDirectories: boolean
+  readonly acceptPost?: true
+  readonly hostId?: string
+  readonly hostIdFallbackTimeout?: number
+  readonly notifyUrl?: string
+  readonly notifyType?: 'by-reference' | 'by-value'
+  readonly notifyTimeout?: number
+  readonly iis?: readonly string[]
+  readonly iisFile?: string
+  readonly accessLog: string
+  readonly logFormat: LogFormat
+  readonly verbose?: true
+}

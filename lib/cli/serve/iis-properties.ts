@@ -1,0 +1,79 @@
+import { type IisOptions, type IisProperties, iisOptions } from 'express-bits-upload'
+import { wrongUsage } from '../exit.js'
+import { readTextFile } from '../read-text-file.js'
+import type { ServeFlags } from './flags.js'
+
+type Values = Map<string, string | number | boolean>
+
+/**
+ * The options that `--iis` and `--iis-file` stand for.
+ *
+ * @throws Failure when they are wrong, or contradict each other.
+ */
+export async function optionsOfIis({
+  iis = [],
+  iisFile,
+}: Pick<ServeFlags, 'iis' | 'iisFile'>): Promise<IisOptions> {
+  const properties: Values = iisFile === undefined ? new Map() : await readProperties(iisFile)
+  const flags = readFlags(iis)
+  for (const [name, value] of flags) {
+    const other = properties.get(name)
+    if (other !== undefined && String(other) !== value) {
+      throw wrongUsage(`--iis says ${name}=${value}, and ${iisFile} says ${String(other)}: give one of them.`)
+    }
+    properties.set(name, value)
+  }
+  const given: unknown = Object.fromEntries(properties)
+  try {
+    return isProperties(given) ? iisOptions(given) : {}
+  } catch (error) {
+    throw wrongUsage(
+      error instanceof Error ? error.message.replace(/^iisOptions\(\)/, 'IIS properties') : String(error),
+    )
+  }
+}
+
+function readFlags(flags: readonly string[]): Map<string, string> {
+  const values = new Map<string, string>()
+  for (const flag of flags) {
+    const [, name = '', value = ''] = /^(\w+)=(.*)$/s.exec(flag) ?? []
+    if (name === '')
+      throw wrongUsage(`--iis ${flag}: give a property and its value, BITSAllowOverwrites=1 for example.`)
+    const other = values.get(name)
+    if (other !== undefined && other !== value) {
+      throw wrongUsage(`--iis says ${name}=${other} and ${name}=${value}: give one of them.`)
+    }
+    values.set(name, value)
+  }
+  return values
+}
+
+async function readProperties(path: string): Promise<Values> {
+  const wrong = (what: string) =>
+    wrongUsage(`--iis-file ${path}: ${what}; it should hold an object like { "BITSAllowOverwrites": 1 }.`)
+  const text = await readTextFile('--iis-file', path)
+  const values: Values = new Map()
+  for (const [name, value] of Object.entries(parse(text, wrong))) {
+    if (value === null) continue
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
+      throw wrong(`${name} is neither text nor number nor true or false`)
+    }
+    values.set(name, value)
+  }
+  return values
+}
+
+function parse(text: string, wrong: (what: string) => Error): object {
+  let value: unknown
+  try {
+    // Windows' editors put a byte order mark in front.
+    value = JSON.parse(text.replace(/^\uFEFF/, ''))
+  } catch {
+    throw wrong('it is no JSON')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('it is no JSON object')
+  return value
+}
+
+/** `iisOptions()` itself checks names and values. */
+const isProperties = (value: unknown): value is IisProperties => typeof value === 'object' && value !== null

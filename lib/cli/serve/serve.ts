@@ -1,0 +1,106 @@
+import { access, constants } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { BitsUploadOptions } from 'express-bits-upload'
+import { type BitsUpload, bitsUpload } from 'express-bits-upload'
+import { EXIT, Failure, wrongUsage } from '../exit.js'
+import { say } from '../say.js'
+import { listenForSignals } from '../signals.js'
+import { openLog } from './access-log.js'
+import { createApp } from './app.js'
+import { type Authenticate, authenticateBy } from './authenticate.js'
+import { Draining } from './draining.js'
+import type { ServeFlags } from './flags.js'
+import { HtpasswdFile } from './htpasswd.js'
+import { introduce } from './introduce.js'
+import { createServerFor, listen } from './listen.js'
+import { logger } from './logger.js'
+import { uploadOptions } from './upload-options.js'
+
+/** Milliseconds that deliveries may take to end once their connections are cut. */
+const LAST_WAIT = 2000
+
+/**
+ * Serves until a signal comes.
+ *
+ * @returns the exit code.
+ * @throws Failure when it cannot start.
+ */
+export async function serve(directory: string, flags: ServeFlags): Promise<number> {
+  const root = resolve(directory)
+  const options = await uploadOptions(root, flags)
+  const createServer = await createServerFor(flags)
+  const authenticate = await authenticator(flags)
+  await prepare(root, options)
+  const log = await openLog(flags.logFormat === 'none' ? '-' : flags.accessLog)
+  const bits = createUploads({
+    ...options,
+    ...(authenticate && { user: authenticate }),
+    logger: logger(flags.verbose === true),
+  })
+  const stop = listenForSignals()
+  try {
+    const draining = new Draining()
+    const { app, live } = createApp(
+      { bits, directory: root, authenticate, log: log.stream, first: draining.middleware },
+      flags,
+    )
+    const server = createServer(app)
+    draining.watch(server)
+    const origin = await listen(server, flags)
+    introduce(origin, root, flags)
+    await aborted(stop.signal)
+    say('Stopping: running requests may finish.')
+    live?.close()
+    // From now on packets are answered 503; the running ones are waited for.
+    const closed = bits.close()
+    const cut = await draining.stop(server, flags.grace)
+    if (cut > 0) say(`warning: ${cut} requests took longer than ${flags.grace} s and were cut.`)
+    await Promise.race([closed, new Promise((done) => setTimeout(done, LAST_WAIT).unref())])
+    say('Stopped. Unfinished uploads go on at the next start.')
+    return EXIT.done
+  } finally {
+    await log.close()
+  }
+}
+
+async function authenticator({
+  htpasswd,
+  realm,
+  trustSessionId,
+}: ServeFlags): Promise<Authenticate | undefined> {
+  if (htpasswd !== undefined) return authenticateBy(await HtpasswdFile.open(htpasswd), realm)
+  if (trustSessionId)
+    throw wrongUsage('--trust-session-id spares clients the password: give --htpasswd, too.')
+  return undefined
+}
+
+/** Refusals of the middleware, with the name of the flag in place of the option's. */
+function createUploads(options: BitsUploadOptions): BitsUpload {
+  try {
+    return bitsUpload(options)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    const flag = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+    throw wrongUsage(
+      error.message.replace(/^bitsUpload\(\): the option (\w+)/, (_, name: string) => flag(name)),
+    )
+  }
+}
+
+/** Makes the directory now, and not at the first upload. */
+async function prepare(directory: string, { storage }: BitsUploadOptions): Promise<void> {
+  try {
+    await storage?.open?.()
+    await access(directory, constants.R_OK | constants.W_OK)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Failure(EXIT.failure, `cannot keep uploads in ${directory}: ${why}.`, { cause })
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,90 @@
+import { isDeepStrictEqual } from 'node:util'
+import {
+  type BitsUploadOptions,
+  FileStorage,
+  type IisOptions,
+  type NotificationOptions,
+} from 'express-bits-upload'
+import { wrongUsage } from '../exit.js'
+import type { ServeFlags } from './flags.js'
+import { optionsOfIis } from './iis-properties.js'
+
+/**
+ * The options of `bitsUpload()` that flags and IIS properties stand for.
+ *
+ * @throws Failure when they contradict each other.
+ */
+export async function uploadOptions(directory: string, flags: ServeFlags): Promise<BitsUploadOptions> {
+  const { durability, createDirectories, maxFragmentSize, trustSessionId, acceptPost, maxSessionBandwidth } =
+    flags
+  const iis = await optionsOfIis(flags)
+  const own = ownOptions(flags)
+  for (const [name, flag] of OVERLAP) {
+    if (own[name] === undefined || iis[name] === undefined || isDeepStrictEqual(own[name], iis[name]))
+      continue
+    throw wrongUsage(`${flag} contradicts the IIS properties: give one of them.`)
+  }
+  const total = own.maxBandwidth ?? iis.maxBandwidth
+  return {
+    ...iis,
+    ...own,
+    ...(maxSessionBandwidth !== undefined && {
+      maxBandwidth: { perSession: maxSessionBandwidth, ...(typeof total === 'number' && { total }) },
+    }),
+    ...defined({ maxFragmentSize, trustSessionId, acceptPost }),
+    storage: new FileStorage({ directory, createDirectories, ...defined({ durability }) }),
+  }
+}
+
+/** Options that flags and IIS properties both can set. */
+const OVERLAP: readonly (readonly [name: keyof IisOptions, flag: string])[] = [
+  ['maxUploadSize', '--max-upload-size'],
+  ['overwrite', '--overwrite'],
+  ['sessionTimeout', '--session-timeout'],
+  ['notification', '--notify-url'],
+  ['hostId', '--host-id'],
+  ['hostIdFallbackTimeout', '--host-id-fallback-timeout'],
+  ['maxSessionsPerUser', '--max-sessions-per-user'],
+  ['cleanupInterval', '--cleanup-interval'],
+  ['maxBandwidth', '--max-bandwidth'],
+]
+
+function ownOptions(flags: ServeFlags): IisOptions {
+  const { maxUploadSize, overwrite, sessionTimeout, hostId, hostIdFallbackTimeout } = flags
+  const { maxSessionsPerUser, cleanupInterval, maxBandwidth } = flags
+  return defined({
+    maxUploadSize,
+    overwrite,
+    sessionTimeout,
+    hostId,
+    hostIdFallbackTimeout,
+    maxSessionsPerUser,
+    cleanupInterval,
+    maxBandwidth,
+    notification: notification(flags),
+  })
+}
+
+function notification({ notifyUrl, notifyType, notifyTimeout }: ServeFlags): NotificationOptions | undefined {
+  if (notifyUrl !== undefined) {
+    return { type: notifyType ?? 'by-reference', url: notifyUrl, ...defined({ timeout: notifyTimeout }) }
+  }
+  if (notifyType === undefined && notifyTimeout === undefined) return undefined
+  throw wrongUsage(
+    '--notify-type and --notify-timeout say how to tell an application: give --notify-url, too.',
+  )
+}
+
+type Defined<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> }
+
+/** Without the properties that are `undefined`. */
+function defined<T extends object>(values: T): Defined<T> {
+  const result: Defined<T> = {}
+  for (const name in values) {
+    const value = values[name]
+    if (isDefined(value)) result[name] = value
+  }
+  return result
+}
+
+const isDefined = <T>(value: T): value is Exclude<T, undefined> => value !== undefined

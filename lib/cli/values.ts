@@ -1,0 +1,56 @@
+import { InvalidArgumentError } from 'commander'
+
+const UNITS = ['', 'K', 'M', 'G', 'T']
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
+
+/** `10GB` and `10GiB` are 10 * 1024^3 bytes, as Windows counts; a plain number is bytes. */
+export function size(text: string): number {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([KMGT]?)(?:i?B)?$/i.exec(text) ?? []
+  const bytes = Math.round(Number(number) * 1024 ** UNITS.indexOf(unit.toUpperCase()))
+  if (number === '' || !Number.isSafeInteger(bytes)) {
+    throw new InvalidArgumentError('Give bytes, or a number with KB, MB, GB or TB: 500MB for example.')
+  }
+  return bytes
+}
+
+/** {@link size} per second, above 0. */
+export function rate(text: string): number {
+  const bytes = size(text.replace(/\/s$/, ''))
+  if (bytes === 0) throw new InvalidArgumentError('Give a rate above 0, 2MB for example.')
+  return bytes
+}
+
+/** `90`, `90s`, `15m`, `12h`, `14d`, in seconds. */
+export function duration(text: string): number {
+  const [, number = '', unit] = /^(\d+(?:\.\d+)?)(s|m|h|d)?$/.exec(text) ?? []
+  if (number === '')
+    throw new InvalidArgumentError('Give seconds, or a number with s, m, h or d: 12h for example.')
+  return Number(number) * (unit === 's' || unit === 'm' || unit === 'h' || unit === 'd' ? SECONDS[unit] : 1)
+}
+
+/** 0 lets the system choose. */
+export function port(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new InvalidArgumentError('Give a port, from 0 (any free one) to 65535.')
+  }
+  return Number(text)
+}
+
+/** A count; `unlimited` where there need not be a limit. */
+export function count(text: string): number {
+  if (text === 'unlimited') return Number.POSITIVE_INFINITY
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, or unlimited.')
+  return Number(text)
+}
+
+/** A path of URLs: with a slash in front, and none at the end. */
+export function urlPath(text: string): string {
+  const path = `/${text}`.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')
+  // Express would read more into these.
+  if (!/^[\w./~-]+$/.test(path) || path.split('/').some((segment) => /^\.+$/.test(segment))) {
+    throw new InvalidArgumentError(
+      'Give a path of letters, digits, - . _ ~ and slashes: /uploads for example.',
+    )
+  }
+  return path
+}
