@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import type { RequestHandler } from 'express'
 import { isHidden } from './hidden.js'
 
+/** Where `FileStorage` keeps unfinished uploads, replies and session records; some file systems ignore case. */
+const STAGING = 'bits-sessions'
+
 /** A file as the listing shows it. */
 interface ListedFile {
   /** Path below `/uploads`, `/` between its segments. */
@@ -13,7 +16,7 @@ interface ListedFile {
   readonly modified: Date
 }
 
-/** Answers with the uploaded files as JSON, newest first. Nothing hidden is in it, and no symbolic link. */
+/** Answers with the uploaded files as JSON, newest first: nothing hidden or unfinished, and no symbolic link. */
 export function listFiles(directory: string): RequestHandler {
   return async (_req, res) => {
     const files = await filesBelow(directory, '')
@@ -27,7 +30,7 @@ async function filesBelow(directory: string, prefix: string): Promise<ListedFile
   const files: ListedFile[] = []
   for (const entry of entries) {
     const name = prefix + entry.name
-    if (isHidden(name)) continue
+    if (isHidden(name) || name.toLowerCase() === STAGING) continue
     if (entry.isDirectory()) files.push(...(await filesBelow(directory, `${name}/`)))
     else if (entry.isFile()) files.push(...(await listed(directory, name)))
   }

@@ -1,12 +1,11 @@
 import { realpath } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import express, { type RequestHandler, Router } from 'express'
-import { isHidden } from './hidden.js'
 
 /** Answers GET and HEAD with the uploaded files, ranges included. */
 export function serveFiles(directory: string): Router {
   const router = Router()
-  router.use(hide(directory))
+  router.use(byRealName(directory))
   router.use(
     express.static(directory, {
       dotfiles: 'ignore',
@@ -24,16 +23,16 @@ export function serveFiles(directory: string): Router {
 }
 
 /**
- * Answers 404 for what is hidden, under any of its names: the file system is asked for the real one, as it may know
- * `BITS-Sessions` also as `bits-sessions` or `BITS-S~1`.
+ * Answers 404 for links, and for names that only the file system takes for a file's, as it may know `BITS-Sessions` also
+ * as `BITS-S~1`: by its own name `bitsUpload()` has answered it.
  */
-function hide(directory: string): RequestHandler {
+function byRealName(directory: string): RequestHandler {
   const root = resolve(directory)
   return async (req, res, next) => {
     const path = decode(req.path)
     if (path === undefined) return res.sendStatus(400)
     const real = await realName(root, path)
-    return real === undefined || isHidden(real) ? res.sendStatus(404) : next()
+    return real === relative(root, join(root, path)) ? next() : res.sendStatus(404)
   }
 }
 
