@@ -7,6 +7,7 @@ import { isHidden } from './hidden.js'
 import { listFiles } from './list-files.js'
 import { liveSessions } from './live-sessions.js'
 import { serveFiles } from './serve-files.js'
+import { serverApplication } from './server-application.js'
 import { whoIs } from './who.js'
 
 export interface DemoOptions {
@@ -25,7 +26,7 @@ export interface DemoApp {
   close(): Promise<void>
 }
 
-/** An app that takes files from Windows (BITS) and from browsers (a form), shows them arrive, and hands them out. */
+/** An app that takes files from Windows (BITS) and from browsers (a form), shows them arrive, answers some, and hands them out. */
 export function createDemoApp(directory: string, options: DemoOptions = {}): DemoApp {
   const { users = {}, maxFormSize = 100 * 1024 * 1024, logger } = options
   const bits = bitsUpload({
@@ -33,6 +34,7 @@ export function createDemoApp(directory: string, options: DemoOptions = {}): Dem
     user: whoIs(users),
     // What is neither listed nor served should not be uploaded either.
     authorize: (_req, destination) => !isHidden(destination),
+    onUpload: serverApplication((answer) => live.answered(answer)),
     ...(logger && { logger }),
   })
   const live = liveSessions(bits)

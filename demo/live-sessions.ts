@@ -1,14 +1,21 @@
 import type { RequestHandler, Response } from 'express'
 import type { BitsUpload, SessionInfo } from 'express-bits-upload'
+import type { Answer } from './server-application.js'
 
 /** Milliseconds between two signs of life, which keep proxies from closing a quiet stream. */
 const HEARTBEAT = 15_000
 /** Bytes a page may lag behind before it is sent away; it comes back by itself, and gets a fresh snapshot. */
 const MAX_BACKLOG = 1024 * 1024
+/** Answers of the server application that are kept for pages yet to come. */
+const MAX_ANSWERS = 10
+/** Characters of an answer that a page gets to see. */
+const MAX_ANSWER = 1000
 
 export interface LiveSessions {
-  /** Answers with a stream of server-sent events: `snapshot` once, then `session` and `files` as things happen. */
+  /** Answers with a stream of server-sent events: `snapshot` once, then `session`, `answer` and `files` as things happen. */
   readonly handler: RequestHandler
+  /** Shows all pages what the server application said. */
+  answered(answer: Answer): void
   /** Tells all pages to look at the listing again. */
   filesChanged(): void
   /** Ends all streams. */
@@ -18,8 +25,17 @@ export interface LiveSessions {
 /** A session as the page shows it. */
 type SessionView = Pick<SessionInfo, 'id' | 'received' | 'total' | 'rate'> & {
   readonly name: string
-  readonly state: 'receiving' | 'published' | 'cancelled' | 'expired'
+  readonly state: 'receiving' | 'refused' | 'published' | 'cancelled' | 'expired'
   readonly who: string
+}
+
+/** An answer as the page shows it. */
+interface AnswerView {
+  /** Of the session. */
+  readonly id: string
+  readonly name: string
+  readonly state: 'replied' | 'refused'
+  readonly text: string
 }
 
 type Send = (message: string) => void
@@ -27,11 +43,16 @@ type Send = (message: string) => void
 /** Shows the sessions of `bits` to pages while they happen. */
 export function liveSessions(bits: BitsUpload): LiveSessions {
   const pages = new Map<Response, Send>()
+  const answers = new Map<string, AnswerView>()
   const broadcast = (message: string) => {
     for (const send of pages.values()) send(message)
   }
   const show = (session: SessionInfo, state: SessionView['state']) =>
     broadcast(event('session', view(session, state)))
+  const stateOf = ({ id, state }: SessionInfo) => {
+    if (state === 'published') return 'published'
+    return answers.get(id)?.state === 'refused' ? 'refused' : 'receiving'
+  }
 
   bits.on('session', (session) => show(session, 'receiving'))
   bits.on('progress', (session) => show(session, 'receiving'))
@@ -51,11 +72,28 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
       res.on('close', () => pages.delete(res))
       const sessions = await bits.sessions()
       res.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' })
-      const snapshot = sessions.map((session) =>
-        view(session, session.state === 'published' ? 'published' : 'receiving'),
+      const snapshot = event(
+        'snapshot',
+        sessions.map((session) => view(session, stateOf(session))),
       )
-      res.write(`retry: 1000\n\n${event('snapshot', snapshot)}${meanwhile.join('')}`)
+      const said = [...answers.values()].map((answer) => event('answer', answer))
+      res.write(['retry: 1000\n\n', snapshot, ...said, ...meanwhile].join(''))
       if (pages.has(res)) pages.set(res, (message) => sendTo(res, message))
+    },
+    answered({ upload, refused, text }) {
+      const { id, destination: name } = upload.session
+      const answer: AnswerView = {
+        id,
+        name,
+        state: refused ? 'refused' : 'replied',
+        text: text.slice(0, MAX_ANSWER),
+      }
+      // The latest are last.
+      answers.delete(id)
+      answers.set(id, answer)
+      for (const oldest of [...answers.keys()].slice(0, -MAX_ANSWERS)) answers.delete(oldest)
+      broadcast(event('answer', answer))
+      if (refused) show(upload.session, 'refused')
     },
     filesChanged: () => broadcast(event('files', {})),
     close() {

@@ -1,3 +1,4 @@
+import { showAnswer } from './answers.js'
 import { showFiles } from './files.js'
 import { showSession, showSnapshot } from './sessions.js'
 
@@ -22,6 +23,7 @@ function listen() {
     refreshFiles()
   })
   events.addEventListener('session', ({ data }) => showSession(JSON.parse(data)))
+  events.addEventListener('answer', ({ data }) => showAnswer(JSON.parse(data)))
   events.addEventListener('files', refreshFiles)
   events.addEventListener('error', () => {
     showConnection('lost', 'Reconnecting …')

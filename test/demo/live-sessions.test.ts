@@ -78,6 +78,46 @@ test('a page that opens later sees what is under way, then its cancellation', as
   await events.return(undefined)
 })
 
+test('a page sees what the server application says, and one that opens later sees it too', async () => {
+  const events = listen()
+  await next(events)
+  await uploadFile(await demo.write('source', 'a,b\n1,2\n'), `${demo.origin}/uploads/good.csv`)
+  const bad = uploadFile(await demo.write('bad', '<a>'), `${demo.origin}/uploads/bad.xml`, { retries: 0 })
+  await expect(bad).rejects.toMatchObject({ status: 400 })
+  const seen: Event[] = []
+  while (!JSON.stringify(seen.at(-1))?.includes('"state":"refused","who"')) seen.push(await next(events))
+  const answers = seen.filter(({ name }) => name === 'answer')
+  expect(answers.map(({ data }) => data)).toEqual([
+    expect.objectContaining({
+      name: 'good.csv',
+      state: 'replied',
+      text: expect.stringContaining('"columns": 2'),
+    }),
+    expect.objectContaining({
+      name: 'bad.xml',
+      state: 'refused',
+      text: expect.stringContaining('unclosed tag'),
+    }),
+  ])
+  const later = listen()
+  expect((await next(later)).data).toEqual([expect.objectContaining({ name: 'bad.xml', state: 'refused' })])
+  expect([await next(later), await next(later)]).toEqual(answers)
+  for (const stream of [events, later]) await stream.return(undefined)
+})
+
+test('of many answers the last ten are kept', async () => {
+  const source = await demo.write('source', 'a,b\n')
+  for (let n = 0; n < 12; n += 1) await uploadFile(source, `${demo.origin}/uploads/${n}.csv`)
+  const events = listen()
+  await next(events)
+  const names: unknown[] = []
+  while (names.length < 10) names.push((await next(events)).data)
+  expect(names).toEqual(
+    Array.from({ length: 10 }, (_, n) => expect.objectContaining({ name: `${n + 2}.csv` })),
+  )
+  await events.return(undefined)
+})
+
 test('no session id is told', async () => {
   const events = listen()
   await next(events)

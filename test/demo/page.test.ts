@@ -59,10 +59,15 @@ function suite(): void {
   }
 
   /** An upload of 4 MB, which takes two seconds. */
-  async function upload(name: string, user = 'ada'): Promise<void> {
+  async function upload(name: string): Promise<void> {
     const source = await demo.write('source', Buffer.alloc(4_000_000))
-    const url = `http://${user}:secret@127.0.0.1:${line.port}/uploads/${name}`
+    const url = `http://ada:secret@127.0.0.1:${line.port}/uploads/${name}`
     await uploadFile(source, url, { fragmentSize: 200_000, minRetryDelay: 200 })
+  }
+
+  async function uploadAtOnce(name: string, content: string, user = 'ada'): Promise<void> {
+    const source = await demo.write('source', content)
+    await uploadFile(source, `http://${user}:secret@127.0.0.1:${demo.port}/uploads/${name}`, { retries: 0 })
   }
 
   test('the bar moves while a file arrives, and the file appears in the list', async () => {
@@ -119,10 +124,41 @@ function suite(): void {
     expect(complaints).toEqual([])
   })
 
+  test('the reply of the server application is shown, and so is a refusal', async () => {
+    const page = await openPage()
+    const replies = page.getByRole('region', { name: 'Replies' })
+    await replies.getByText('None has come yet.').waitFor()
+    await uploadAtOnce('inventory.csv', 'name,system\r\nPC-1,Windows 11\r\n')
+    const reply = replies.getByRole('listitem').filter({ hasText: 'inventory.csv' })
+    await reply.getByText('replied', { exact: true }).waitFor()
+    expect(JSON.parse((await reply.locator('pre').textContent()) ?? '')).toMatchObject({
+      rows: 1,
+      columns: 2,
+    })
+    expect(await replies.getByText('None has come yet.').isVisible()).toBe(false)
+    await expect(uploadAtOnce('broken.xml', '<a>\n<b></a>')).rejects.toMatchObject({ status: 400 })
+    const refusal = replies.getByRole('listitem').filter({ hasText: 'broken.xml' })
+    await refusal.getByText('line 2, column 7: unexpected close tag').waitFor()
+    // Screen readers are told.
+    await page.getByRole('status').getByText('broken.xml: refused').first().waitFor({ state: 'attached' })
+    // The latest are first, also on a page that opens later.
+    await page.reload()
+    await refusal.waitFor()
+    await reply.waitFor()
+    expect(await replies.getByRole('heading', { level: 3 }).allTextContents()).toEqual([
+      'broken.xml',
+      'inventory.csv',
+    ])
+    const session = page.getByRole('region', { name: 'Sessions' }).getByRole('listitem')
+    expect(await session.locator('.state').allTextContents()).toEqual(['refused'])
+    expect(complaints).toEqual([])
+  })
+
   test('it fits a window of 320 pixels, whatever the names', async () => {
     const page = await openPage({ viewport: { width: 320, height: 640 } })
-    await upload(`${'very-long-name-without-a-blank'.repeat(5)}.bin`)
+    await uploadAtOnce(`${'very-long-name-without-a-blank'.repeat(5)}.csv`, 'a,b')
     await page.getByRole('link', { name: 'very-long' }).waitFor()
+    await page.getByText('replied', { exact: true }).waitFor()
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320)
   })
 
@@ -160,8 +196,9 @@ function suite(): void {
 
   test('names are shown as they are, never as HTML', async () => {
     const page = await openPage()
-    await upload("&lt;b&gt;&amp;'%23.bin", encodeURIComponent('<i>eve</i>'))
-    await page.getByRole('link', { name: "&lt;b&gt;&amp;'#.bin" }).waitFor()
+    await uploadAtOnce("&lt;b&gt;&amp;'%23.csv", 'a,b', encodeURIComponent('<i>eve</i>'))
+    await page.getByRole('link', { name: "&lt;b&gt;&amp;'#.csv" }).waitFor()
+    await page.getByText('"file": "&lt;b&gt;&amp;\'#.csv"').waitFor()
     await page.getByText('<i>eve</i>').waitFor()
   })
 

@@ -1,0 +1,36 @@
+import { TextDecoder } from 'node:util'
+import { refusal } from './refusal.js'
+
+/** The text of an XML document, by its byte order mark, else by its declaration, else UTF-8 (XML 1.0, 4.3.3). */
+export async function* decodeXml(source: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let decoder: TextDecoder | undefined
+  for await (const chunk of source) {
+    decoder ??= decoderFor(encodingOf(chunk))
+    yield decode(decoder, chunk)
+  }
+  if (decoder) yield decode(decoder)
+}
+
+function encodingOf(start: Buffer): string {
+  if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le'
+  if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be'
+  const declaration = /^(?:\ufeff)?<\?xml\s[^>]*?\sencoding\s*=\s*["']([\w.-]+)["']/
+  return declaration.exec(start.toString('utf8', 0, 200))?.[1] ?? 'utf-8'
+}
+
+function decoderFor(encoding: string): TextDecoder {
+  try {
+    return new TextDecoder(encoding, { fatal: true })
+  } catch {
+    throw refusal(`Its encoding ${encoding} is not known.`)
+  }
+}
+
+/** Without a chunk: the end. */
+function decode(decoder: TextDecoder, chunk?: Buffer): string {
+  try {
+    return decoder.decode(chunk, { stream: chunk !== undefined })
+  } catch {
+    throw refusal(`It has bytes that are no ${decoder.encoding}.`)
+  }
+}
