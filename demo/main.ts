@@ -5,6 +5,7 @@ import { readArguments } from './arguments.js'
 import { makeSampleFile } from './sample-file.js'
 import { type RunningServer, type ServerOptions, startServer, startServerSomewhere } from './server.js'
 import { show } from './show.js'
+import { showReply } from './show-reply.js'
 import { say } from './terminal.js'
 import { windowsCommands } from './windows-commands.js'
 
@@ -22,7 +23,8 @@ async function main(): Promise<void> {
   const password = randomBytes(16).toString('hex')
   const options: ServerOptions = { directory: resolve(directory), host, port, users: { demo: password } }
   const file = await makeSampleFile(64)
-  const name = `demo-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}-${process.pid}.bin`
+  const stem = `demo-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}-${process.pid}`
+  const [sample, inventory] = [`${stem}.bin`, `${stem}.csv`]
   let server: RunningServer | undefined
   try {
     server = await startServerSomewhere(options)
@@ -33,7 +35,10 @@ async function main(): Promise<void> {
       return server
     }
     const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(PATIENCE)])
-    await show({ server, restart, file, name, credentials: `demo:${password}`, signal })
+    const credentials = `demo:${password}`
+    await show({ server, restart, file, name: sample, credentials, signal })
+    say()
+    await showReply({ server, name: inventory, credentials, signal })
     say()
     for (const line of windowsCommands(server.origin)) say(line)
     if (host.startsWith('127.')) {
@@ -43,7 +48,7 @@ async function main(): Promise<void> {
   } finally {
     await server?.stop()
     await file.remove()
-    await rm(join(options.directory, name), { force: true })
+    for (const name of [sample, inventory]) await rm(join(options.directory, name), { force: true })
   }
 }
 
@@ -62,7 +67,7 @@ async function stay({ origin, bits }: RunningServer): Promise<void> {
   )
   bits.on('cancelled', ({ destination }) => say(`${destination} was cancelled.`))
   say()
-  say(`See it happen at ${origin}/ (Ctrl+C ends the demo and removes its own file).`)
+  say(`See it happen at ${origin}/ (Ctrl+C ends the demo and removes its own files).`)
   // Nobody else may keep the process alive, should the server fail.
   await new Promise<void>((resolve) => {
     if (stopped.signal.aborted) resolve()

@@ -1,106 +1,93 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { createServer, type Server } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
-let temporary: string
-let taken: Server
-let port: number
-beforeEach(async () => {
-  temporary = await mkdtemp(join(tmpdir(), 'bits-show-test-'))
-  taken = createServer().listen(0, '127.0.0.1')
+/** The demo as `npm start -- ...words` starts it, on a port that is taken, with temporary directories of its own. */
+async function start(...words: string[]) {
+  const temporary = await mkdtemp(join(tmpdir(), 'bits-show-test-'))
+  const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
-  port = (taken.address() as AddressInfo).port
-})
-afterEach(async () => {
-  taken.close()
-  await rm(temporary, { recursive: true, force: true })
-})
-
-/** `npm start -- ...words`, on a port that is taken and with temporary directories of its own. */
-function start(...words: string[]): ChildProcess {
-  const args = [
-    '--import',
-    'tsx',
-    'demo/main.ts',
-    '--port',
-    String(port),
-    '--directory',
-    join(temporary, 'uploads'),
-  ]
-  return spawn(process.execPath, [...args, ...words], {
+  const { port } = taken.address() as AddressInfo
+  const options = ['--port', String(port), '--directory', join(temporary, 'uploads')]
+  const child = spawn(process.execPath, ['--import', 'tsx', 'demo/main.ts', ...options, ...words], {
     cwd: ROOT,
     env: { ...process.env, TMPDIR: temporary },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const said = { out: '', errors: '' }
+  child.stdout.on('data', (chunk: Buffer) => (said.out += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (said.errors += chunk.toString()))
+  const closed = once(child, 'close')
+  return {
+    port,
+    /** Waits for a part of its output. */
+    async hears(pattern: RegExp): Promise<RegExpExecArray> {
+      for (;;) {
+        const match = pattern.exec(said.out)
+        if (match) return match
+        if (child.exitCode !== null) throw new Error(`It ended: ${said.out}${said.errors}`)
+        await sleep(50)
+      }
+    },
+    interrupt: () => child.kill('SIGINT'),
+    async outcome() {
+      await closed
+      taken.close()
+      const left = await readdir(temporary, { recursive: true })
+      await rm(temporary, { recursive: true, force: true })
+      return { code: child.exitCode, ...said, files: left.filter((name) => /\.(?:bin|csv|part)$/.test(name)) }
+    },
+  }
 }
 
-async function outcome(child: ChildProcess): Promise<{ code: number | null; out: string; errors: string }> {
-  if (!child.stdout || !child.stderr) throw new Error('The streams are piped.')
-  const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { code: child.exitCode, out, errors }
-}
-
-/** What is left but the folders of the server. */
-const leftFiles = async () =>
-  (await readdir(temporary, { recursive: true })).filter(
-    (name) => name.endsWith('.bin') || name.endsWith('.part'),
-  )
-
-test('--once survives the cut and the restart, says so, and leaves no file behind', async () => {
-  const { code, out, errors } = await outcome(start('--once'))
-  expect({ code, errors }).toEqual({ code: 0, errors: '' })
-  expect(out).toContain(`Port ${port} is taken`)
+test.concurrent('--once survives the cut and the restart, shows a reply, says so, and leaves no file behind', async () => {
+  const demo = await start('--once')
+  const { code, out, errors, files } = await demo.outcome()
+  expect({ code, errors, files }).toEqual({ code: 0, errors: '', files: [] })
+  expect(out).toContain(`Port ${demo.port} is taken`)
   expect(out).toContain('The connection is cut')
   expect(out).toContain('The server stops, and starts again.')
   expect(out).toContain('The client lost its connection')
   expect(out).toContain('sessions used: 1')
   const [, sent, got] = /SHA-256 sent +([0-9a-f]{64})\n.*SHA-256 got +([0-9a-f]{64})\n/.exec(out) ?? []
   expect(got).toBe(sent)
+  const [, reply = ''] = /Its reply, as the client got it:\n( +\{.*? +\}\n)/s.exec(out) ?? []
+  expect(JSON.parse(reply)).toMatchObject({ rows: 40, columns: 4, unevenRows: 0 })
   const [, origin] = /Page +(http:\/\/127\.0\.0\.1:\d+)\//.exec(out) ?? []
   expect(out).toContain(
     `Start-BitsTransfer -TransferType Upload -Source C:\\path\\report.zip -Destination ${origin}/uploads/`,
   )
   expect(out).toMatch(/bitsadmin \/transfer \S+ \/upload .*http:\/\/127/)
-  expect(await leftFiles()).toEqual([])
 }, 60_000)
 
-test('Ctrl+C in the middle stops it cleanly', async () => {
-  const child = start()
-  const ended = outcome(child)
-  await sleep(3000)
-  child.kill('SIGINT')
-  const { code, out, errors } = await ended
-  expect({ code, errors }).toEqual({ code: 130, errors: '' })
+test.concurrent('Ctrl+C in the middle stops it cleanly', async () => {
+  const demo = await start()
+  await demo.hears(/25%/)
+  demo.interrupt()
+  const { code, out, errors, files } = await demo.outcome()
+  expect({ code, errors, files }).toEqual({ code: 130, errors: '', files: [] })
   expect(out).toContain('Stopped before the end.')
-  expect(await leftFiles()).toEqual([])
 }, 60_000)
 
-test('without --once it stays up with the page, until Ctrl+C', async () => {
-  const child = start()
-  const ended = outcome(child)
-  let out = ''
-  child.stdout?.on('data', (chunk: Buffer) => {
-    out += chunk.toString()
-  })
-  while (!out.includes('See it happen at')) await sleep(100)
-  const [, page = ''] = /See it happen at (\S+)/.exec(out) ?? []
+test.concurrent('without --once it stays up with the page, until Ctrl+C', async () => {
+  const demo = await start()
+  const [, page = ''] = await demo.hears(/See it happen at (\S+)/)
   expect(await (await fetch(page)).text()).toContain('<h1>BITS uploads</h1>')
-  child.kill('SIGINT')
-  expect((await ended).code).toBe(0)
-  expect(await leftFiles()).toEqual([])
+  demo.interrupt()
+  const { code, errors, files } = await demo.outcome()
+  expect({ code, errors, files }).toEqual({ code: 0, errors: '', files: [] })
 }, 60_000)
 
-test('an argument it does not know is refused in a sentence', async () => {
-  const { code, errors } = await outcome(start('--ones'))
+test.concurrent('an argument it does not know is refused in a sentence', async () => {
+  const { code, errors } = await (await start('--ones')).outcome()
   expect(code).toBe(1)
   expect(errors).toMatch(/^The demo failed: .*--ones/)
 })
