@@ -2,8 +2,10 @@ import type { SessionStore } from '../../types/session.js'
 import { BitsError } from '../errors.js'
 import { hasEnded } from './has-ended.js'
 
-/** Milliseconds after which the store is asked again, for what other processes created and ended. */
+/** Milliseconds for which a list of the store's sessions serves, though other processes create and end some. */
 const FRESH = 10_000
+/** Milliseconds for which a list serves to refuse a session by. */
+const FRESH_ENOUGH_TO_REFUSE = 1_000
 
 /** Counts the sessions that each user has going on. */
 export class SessionLimit {
@@ -15,6 +17,8 @@ export class SessionLimit {
   readonly #claimed = new Map<string, { user: string | undefined; at: number }>()
   #listedAt = Number.NEGATIVE_INFINITY
   #listing: Promise<void> | undefined
+  /** Sessions that ended while the store was being listed, which may have seen them before. */
+  readonly #freed = new Set<string>()
 
   constructor(store: SessionStore, now: () => number) {
     this.#store = store
@@ -29,12 +33,8 @@ export class SessionLimit {
    */
   async claim(key: string, user: string | undefined, max: number): Promise<void> {
     if (max === Number.POSITIVE_INFINITY) return
-    if (this.#now() - this.#listedAt > FRESH) {
-      this.#listing ??= this.#list().finally(() => {
-        this.#listing = undefined
-      })
-      await this.#listing
-    }
+    await this.#refresh(FRESH)
+    if (this.#count(user) >= max) await this.#refresh(FRESH_ENOUGH_TO_REFUSE)
     // From here to the claim nothing waits, so that two claims cannot share the last room.
     const count = this.#count(user)
     if (count >= max) {
@@ -48,6 +48,7 @@ export class SessionLimit {
   free(key: string): void {
     this.#listed.delete(key)
     this.#claimed.delete(key)
+    if (this.#listing) this.#freed.add(key)
   }
 
   #count(user: string | undefined): number {
@@ -56,14 +57,30 @@ export class SessionLimit {
     return [...users.values()].filter((other) => other === user).length
   }
 
+  /** Lists the store again, unless it was listed in the last `age` milliseconds. */
+  async #refresh(age: number): Promise<void> {
+    if (this.#now() - this.#listedAt <= age) return
+    this.#listing ??= this.#list().finally(() => {
+      this.#listing = undefined
+      this.#freed.clear()
+    })
+    await this.#listing
+  }
+
   async #list(): Promise<void> {
     const start = this.#now()
     const listed = new Map<string, string | undefined>()
+    const seen = new Set<string>()
     for await (const record of this.#store.list()) {
+      seen.add(record.key)
       if (!hasEnded(record)) listed.set(record.key, record.user)
     }
+    for (const key of this.#freed) listed.delete(key)
     this.#listed = listed
     this.#listedAt = start
-    for (const [key, { at }] of this.#claimed) if (at < start - FRESH) this.#claimed.delete(key)
+    // What the store knows it knows better than this process, which may not hear of a session's end.
+    for (const [key, { at }] of this.#claimed) {
+      if (seen.has(key) || at < start - FRESH) this.#claimed.delete(key)
+    }
   }
 }
