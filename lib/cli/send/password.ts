@@ -18,10 +18,11 @@ export async function readPassword(user: string, file: string | undefined): Prom
 }
 
 async function prompt(question: string): Promise<string> {
-  process.stderr.write(question)
   // What is typed would be echoed into this.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+  // Only now: what is typed before it listens, the terminal would show.
+  process.stderr.write(question)
   // While it reads, Ctrl+C comes as a key and not as a signal.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
   try {

@@ -22,11 +22,11 @@ export async function send(file: string, destination: string, flags: SendFlags):
   const note = (line: string) => {
     if (!flags.quiet) progress.say(line)
   }
+  const request = await requestOptions(flags, url)
+  checkOptions(file, url, { ...request, ...howToSend(flags) })
   if (url.protocol === 'http:' && (flags.user !== undefined || url.password !== '') && !isLocal(url)) {
     note('warning: the password goes unencrypted; see https.')
   }
-  const request = await requestOptions(flags, url)
-  checkOptions(file, url, { ...request, ...howToSend(flags) })
   const stop = listenForSignals()
   try {
     await upload({ file, url, flags, request, signal: stop.signal, progress, note })

@@ -1,0 +1,245 @@
+import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { BitsError } from 'express-bits-upload'
+import { fixtures } from '../support/fixtures.js'
+import { freePort } from '../support/ports.js'
+import { contentOf, KB } from '../support/upload-fixture.js'
+import { Command, type CommandOptions, NODE_ARGUMENTS } from './command.js'
+
+const { start, directory, afterwards } = fixtures()
+const FILE = contentOf(200 * KB)
+
+/** A file to send, and a cache directory of one's own. */
+async function workplace() {
+  const folder = await directory()
+  const cache = await directory()
+  const file = join(folder, 'a file.bin')
+  await writeFile(file, FILE)
+  const send = (words: readonly string[], options: CommandOptions = {}) => {
+    const command = new Command(['send', ...words], {
+      ...options,
+      env: { XDG_CACHE_HOME: cache, ...options.env },
+    })
+    afterwards(() => command.kill('SIGKILL'))
+    return command
+  }
+  const states = () => readdir(join(cache, 'express-bits-upload')).catch(() => [])
+  return { folder, cache, file, send, states }
+}
+
+/** Takes fragments until 50 KB of an upload have arrived, then no more until it is told to. */
+async function startSlow() {
+  const folder = await directory()
+  let isOpen = false
+  let received = 0
+  const authorize = () => {
+    if (isOpen || received < 50 * KB) return true
+    throw new BitsError({ status: 503 }, 'Later.')
+  }
+  const running = await start({ directory: folder, authorize })
+  const sessions = new Set<string>()
+  const cancelled: string[] = []
+  running.bits.on('progress', (session) => {
+    received = session.received
+    sessions.add(session.id)
+  })
+  running.bits.on('cancelled', ({ id }) => cancelled.push(id))
+  const open = () => {
+    isOpen = true
+  }
+  return { ...running, folder, sessions, cancelled, open }
+}
+
+describe('send', () => {
+  test('sends a file to a URL that ends with a slash, and tells how far it is', async () => {
+    const { file, send, states } = await workplace()
+    const folder = await directory()
+    const { origin } = await start({ directory: folder })
+    const command = send([file, `${origin}/uploads/in/`, '--fragment-size', '20KB'])
+    expect(await command.exit).toBe(0)
+    expect((await readFile(join(folder, 'in', 'a file.bin'))).equals(FILE)).toBe(true)
+    expect(command.stderr).toMatch(
+      /^10% 20\.0 KB of 200\.0 KB\n(?:\d+% .*\n)*100% .*\nSent a file\.bin: 200\.0 KB, .*\/s\.\n$/,
+    )
+    expect(command.stdout).toBe('')
+    expect(await states()).toEqual([])
+  })
+
+  test('goes on after Ctrl+C where it stopped', async () => {
+    const { file, send, states, cache } = await workplace()
+    const { origin, folder, sessions, open } = await startSlow()
+    const words = [
+      file,
+      `${origin}/uploads/a.bin?token=1`,
+      '--fragment-size',
+      '10KB',
+      '--retries',
+      'unlimited',
+    ]
+    const first = send(words)
+    await first.until('stderr', /again in/)
+    first.kill('SIGINT')
+    expect(await first.exit).toBe(130)
+    expect(first.stderr).toMatch(/\nStopped\. The same command goes on from here\.\n$/)
+    const [name = ''] = await states()
+    expect((await stat(join(cache, 'express-bits-upload', name))).mode & 0o777).toBe(0o600)
+    open()
+    // Neither query nor credentials make it another upload.
+    const second = send([
+      file,
+      `${origin.replace('//', '//u:p@')}/uploads/a.bin?token=2`,
+      '--fragment-size',
+      '10KB',
+    ])
+    expect(await second.exit).toBe(0)
+    expect(second.stderr).toMatch(/^Going on at 50\.0 KB of 200\.0 KB; --restart would begin anew\.\n/)
+    expect((await readFile(join(folder, 'a.bin'))).equals(FILE)).toBe(true)
+    expect(sessions.size).toBe(1)
+    expect(await states()).toEqual([])
+  })
+
+  test('goes on after it was killed', async () => {
+    const { file, send } = await workplace()
+    const { origin, folder, sessions, open } = await startSlow()
+    const words = [file, `${origin}/uploads/a.bin`, '--fragment-size', '10KB']
+    const first = send(words)
+    await first.until('stderr', /again in/)
+    first.kill('SIGKILL')
+    await first.exit
+    open()
+    expect(await send(words).exit).toBe(0)
+    expect((await readFile(join(folder, 'a.bin'))).equals(FILE)).toBe(true)
+    expect(sessions.size).toBe(1)
+  })
+
+  test.each([
+    ['with --restart', async () => {}, ['--restart'], /^Beginning anew\.$/m],
+    [
+      'when the file has changed',
+      (file: string) => appendFile(file, 'more'),
+      [],
+      /^The file has changed since an earlier try/m,
+    ],
+  ])('begins anew %s, and ends the session of before', async (_, change, flags, says) => {
+    const { file, send } = await workplace()
+    const { origin, folder, cancelled, sessions, open } = await startSlow()
+    const words = [file, `${origin}/uploads/a.bin`, '--fragment-size', '10KB', '--retries', '0']
+    const first = send(words)
+    expect(await first.exit).toBe(4)
+    expect(first.stderr).toMatch(/^error: .* Gave up; the same command goes on from here\.\n$/m)
+    const [session] = sessions
+    await change(file)
+    open()
+    const second = send([...words, ...flags])
+    expect(await second.exit).toBe(0)
+    expect(second.stderr).toMatch(says)
+    expect(cancelled).toEqual([session])
+    expect((await readFile(join(folder, 'a.bin'))).equals(await readFile(file))).toBe(true)
+  })
+
+  test('gives a reply to the standard output or to a file', async () => {
+    const { folder, file, send } = await workplace()
+    const { origin } = await start({ directory: await directory(), onUpload: () => 'Thank you\n' })
+    const printed = send([file, `${origin}/uploads/a.bin`, '--quiet'])
+    expect(await printed.exit).toBe(0)
+    expect([printed.stdout, printed.stderr]).toEqual(['Thank you\n', ''])
+    const replyTo = join(folder, 'reply.txt')
+    const kept = send([file, `${origin}/uploads/b.bin`, '--reply-to', replyTo])
+    expect(await kept.exit).toBe(0)
+    expect(await readFile(replyTo, 'utf8')).toBe('Thank you\n')
+    expect(kept.stdout).toBe('')
+    expect(kept.stderr).toContain(`The reply is in ${replyTo}.`)
+  })
+
+  test('shows who sends it, without a secret on its command line', async () => {
+    const { folder, file, send } = await workplace()
+    const seen: string[] = []
+    const { origin } = await start({
+      directory: await directory(),
+      user: (req) => {
+        seen.push(`${req.get('authorization')} ${req.get('x-key')}`)
+        if (req.get('authorization') === `Basic ${btoa('alice:secret')}`) return 'alice'
+        throw new BitsError({ status: 401 }, 'Who?')
+      },
+    })
+    const password = join(folder, 'password')
+    await writeFile(password, 'secret\r\nand more\n')
+    const headers = join(folder, 'headers')
+    await writeFile(headers, `# comment\nAuthorization: Basic ${btoa('alice:secret')}\nX-Key: of file\n`)
+    const words = (name: string) => [file, `${origin}/uploads/${name}`, '--quiet']
+    const commands = [
+      send([...words('1'), '--user', 'alice', '--password-file', password]),
+      send([...words('2'), '--user', 'alice', '--password-file', '-'], { stdin: 'secret' }),
+      send([...words('3'), '--user', 'alice', '--header', 'X-Key: of flag'], {
+        env: { BITS_PASSWORD: 'secret' },
+      }),
+      send([...words('4'), '--header', `@${headers}`]),
+      send([...words('5'), '--user', 'alice'], { env: { BITS_PASSWORD: 'wrong' } }),
+      send([...words('6'), '--user', 'alice'], { stdin: '' }),
+    ]
+    expect(await Promise.all(commands.map(({ exit }) => exit))).toEqual([0, 0, 0, 0, 3, 2])
+    expect(seen).toContain(`Basic ${btoa('alice:secret')} of flag`)
+    expect(seen).toContain(`Basic ${btoa('alice:secret')} of file`)
+    const [, , , , refused, nobody] = commands
+    expect(refused?.stderr).toMatch(/^error: .*401.*\n$/)
+    expect(nobody?.stderr).toMatch(/^error: --user: there is nobody to ask for the password.*\n$/)
+  })
+
+  test('tells by its exit code what went wrong', async () => {
+    const { folder, file, send } = await workplace()
+    const { origin } = await start({ directory: await directory(), maxUploadSize: 1000 })
+    const closed = await freePort()
+    const expected: [number, string[], RegExp][] = [
+      [1, [join(folder, 'missing'), origin], /^error: .*ENOENT.*\n$/],
+      [1, [folder, origin], /^error: ".*" is not a file\.\n$/],
+      [2, [file, 'ftp://user:secret@host/a'], /^error: the destination is no http: or https: URL, .*\n$/],
+      [2, [file, origin, '--fragment-size', '1KB'], /^error: fragmentSize is 1024; .*\n$/],
+      [3, [file, `${origin}/uploads/a.bin`], /^error: .*BG_E_TOO_LARGE.*\n$/],
+      [3, [file, `${origin}/uploads/con.txt`], /^error: .*403.*\n$/],
+      [
+        4,
+        [file, `http://127.0.0.1:${closed}/a`, '--retries', '0'],
+        /^error: .*ECONNREFUSED.* Gave up; .*\n$/,
+      ],
+    ]
+    const commands = expected.map(([, words]) => send([...words, '--quiet']))
+    for (const [index, [code, words, says]] of expected.entries()) {
+      const command = commands[index]
+      expect([words, await command?.exit]).toEqual([words, code])
+      expect(command?.stderr).toMatch(says)
+      expect(command?.stderr).not.toContain('secret')
+    }
+  })
+})
+
+describe('send in a terminal', () => {
+  /** `script` (util-linux, on every Debian and Ubuntu) gives it one. */
+  const inTerminal = (words: readonly string[], env: Record<string, string>): Command => {
+    const quoted = [process.execPath, ...NODE_ARGUMENTS, 'send', ...words]
+      .map((word) => `'${word}'`)
+      .join(' ')
+    const command = new Command(['-qec', quoted, '/dev/null'], { program: 'script', arguments: [], env })
+    afterwards(() => command.kill('SIGKILL'))
+    return command
+  }
+
+  test('asks for the password without showing it, and shows a bar with rate and time', async () => {
+    const { file, cache } = await workplace()
+    const users: (string | undefined)[] = []
+    const { origin } = await start({
+      directory: await directory(),
+      user: (req) => void users.push(req.get('authorization')),
+      onUpload: () => 'A reply\x1b]0;title\x07 with what terminals obey',
+    })
+    const words = [file, `${origin}/uploads/a.bin`, '--fragment-size', '20KB', '--user', 'alice']
+    const command = inTerminal(words, { XDG_CACHE_HOME: cache })
+    await command.until('stdout', /Password of alice: /)
+    command.type('sesame\r')
+    expect(await command.exit).toBe(0)
+    expect(new Set(users)).toEqual(new Set([`Basic ${btoa('alice:sesame')}`]))
+    expect(command.stdout).not.toContain('sesame')
+    expect(command.stdout).toMatch(/█{30} 100% {2}200\.0 KB of 200\.0 KB {2}\d.*\/s {2}ETA/)
+    expect(command.stdout).toContain('A reply?]0;title? with')
+  })
+})

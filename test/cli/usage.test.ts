@@ -1,0 +1,134 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { runCli } from '../../lib/cli/run-cli.js'
+import { Authority } from '../support/certificates.js'
+import { fixtures } from '../support/fixtures.js'
+import { Command } from './command.js'
+
+const { directory } = fixtures()
+
+describe('the command line', () => {
+  test('teaches by example, and tells its version', async () => {
+    const commands = [['--help'], ['serve', '--help'], ['send', '--help'], ['--version'], []].map(
+      (words) => new Command(words),
+    )
+    expect(await Promise.all(commands.map(({ exit }) => exit))).toEqual([0, 0, 0, 0, 2])
+    const [all, serve, send, version, none] = commands
+    expect(all?.stdout).toMatch(
+      /Examples:.*\$ npx express-bits-upload serve .*\$ npx express-bits-upload send /s,
+    )
+    for (const help of [all, serve, send])
+      expect(help?.stdout).toMatch(/PS> Start-BitsTransfer -TransferType Upload/)
+    for (const help of [serve, send]) expect(help?.stdout).toMatch(/\nExit codes: 0 .*2 wrong usage/s)
+    expect(version?.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect(none?.stderr).toContain('Usage: express-bits-upload')
+  })
+})
+
+/** In this process: what is wrong is found before anything starts. */
+describe('wrong usage ends with 2 and a sentence', () => {
+  let said = ''
+  beforeEach(() => {
+    said = ''
+    jest.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      said += String(text)
+      return true
+    })
+  })
+  afterEach(() => {
+    jest.restoreAllMocks()
+  })
+  const run = (...words: string[]) => runCli(['node', 'express-bits-upload', ...words])
+
+  test.each([
+    ['srve', /unknown command 'srve'/],
+    ['serve', /missing required argument 'directory'/],
+    ['serve a b', /too many arguments/],
+    ['serve a --no-such', /unknown option '--no-such'/],
+    ['serve a --port 65536', /Give a port, from 0 \(any free one\) to 65535\./],
+    ['serve a --path /a/../b', /Give a path of letters/],
+    ['serve a --max-upload-size ten', /Give bytes, or a number with KB, MB, GB or TB/],
+    ['serve a --max-upload-size 9999999999TB', /Give bytes/],
+    ['serve a --max-bandwidth 0', /Give a rate above 0/],
+    ['serve a --session-timeout 1w', /Give seconds, or a number with s, m, h or d/],
+    ['serve a --session-timeout 0', /^error: --session-timeout is 0: give a number of seconds above 0\.$/],
+    [
+      'serve a --max-fragment-size 1KB',
+      /^error: --max-fragment-size is 1024: give a whole number of bytes, from 5120/,
+    ],
+    ['serve a --max-sessions-per-user few', /Give a whole number, or unlimited/],
+    ['serve a --durability always', /Allowed choices are none, publish, fragment/],
+    ['serve a --host-id a/b', /^error: --host-id is "a\/b": give a host as in a URL/],
+    ['serve a --log-format json', /Allowed choices are common, combined, bits, none/],
+    ['serve a --tls-cert cert.pem', /^error: https needs a certificate and its key/],
+    [
+      'serve a --trust-session-id',
+      /^error: --trust-session-id spares clients the password: give --htpasswd, too\.$/,
+    ],
+    ['serve a --notify-type by-value', /^error: --notify-type .* give --notify-url, too\.$/],
+    ['serve a --iis BITSAllowOverwrites', /^error: --iis BITSAllowOverwrites: give a property and its value/],
+    [
+      'serve a --iis bitsallowoverwrites=1',
+      /^error: IIS properties: .* did you mean BITSAllowOverwrites\?\.?$/,
+    ],
+    [
+      'serve a --iis BITSAllowOverwrites=yes',
+      /^error: IIS properties: BITSAllowOverwrites is "yes": give 0 or 1/,
+    ],
+    [
+      'serve a --iis MaxBandwidth=1 --iis MaxBandwidth=2',
+      /^error: --iis says MaxBandwidth=1 and MaxBandwidth=2/,
+    ],
+    ['serve a --overwrite --iis BITSAllowOverwrites=0', /^error: --overwrite contradicts the IIS properties/],
+    [
+      'serve a --max-upload-size 1KB --iis BITSMaximumUploadSize=1000',
+      /^error: --max-upload-size contradicts/,
+    ],
+    ['send a', /missing required argument 'url'/],
+    ['send a b', /^error: the destination is no http: or https: URL/],
+    ['send a http://h --header x', /^error: --header: give "Name: value", or @file with such lines\.$/],
+    ['send a http://h --header BITS-Packet-Type:Ping', /^error: headers has "BITS-Packet-Type"/],
+    ['send a http://u:p@h --user alice', /^error: there is a name in the URL and a --user/],
+    ['send a http://127.0.0.1 --user a:b', /^error: --user: a name for HTTP Basic has no colon in it\.$/],
+    ['send a http://h --password-file p', /^error: --password-file: give the name that goes with it/],
+    ['send a http://h --cert c.pem', /^error: a certificate to show needs its key/],
+  ])('%s', async (words, sentence) => {
+    expect(await run(...words.split(' '))).toBe(2)
+    expect(said.trimEnd()).toMatch(sentence)
+    expect(said).not.toMatch(/^\s+at /m)
+  })
+
+  test.each([
+    ['what is no JSON', '{', /it is no JSON; it should hold an object like/],
+    ['what is no object', '[]', /it is no JSON object/],
+    ['a nested object', '{"MaxBandwidth": {}}', /MaxBandwidth is neither text nor number/],
+    [
+      'what a flag contradicts',
+      '{"MaxBandwidth": 5}',
+      /^error: --iis says MaxBandwidth=6, and .* says 5: give one/,
+    ],
+  ])('an --iis-file with %s', async (_, content, sentence) => {
+    const file = join(await directory(), 'iis.json')
+    await writeFile(file, content)
+    expect(await run('serve', 'a', '--iis-file', file, '--iis', 'MaxBandwidth=6')).toBe(2)
+    expect(said.trimEnd()).toMatch(sentence)
+  })
+
+  test('a certificate with the key of another', async () => {
+    const folder = await directory()
+    const authority = await Authority.create(folder)
+    const { keyFile } = await authority.issue('other')
+    const words = ['--tls-cert', authority.own.certFile, '--tls-key', keyFile]
+    expect(await run('serve', join(folder, 'in'), ...words)).toBe(2)
+    expect(said).toMatch(/^error: --tls-cert and --tls-key do not make a TLS server: .*\n$/)
+  })
+
+  test('but a file that is not there with 1', async () => {
+    for (const flag of ['--iis-file', '--htpasswd']) {
+      said = ''
+      expect(await run('serve', 'a', flag, '/no/such/file')).toBe(1)
+      expect(said).toMatch(new RegExp(`^error: ${flag}.*: ENOENT: .*\n$`))
+    }
+  })
+})
