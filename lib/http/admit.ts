@@ -20,7 +20,9 @@ export async function admit(req: Request, packet: PacketType, service: RunningSe
   req.bits = { packet, destination, session }
   await refuseDisabled(req, settings)
   const url = `${req.baseUrl ?? ''}/${destination}`
-  if (settings.trustSessionId && session !== undefined) {
+  // A session id proves who goes on with its session. It is none for another one, and a Ping's is not looked at (D6).
+  const goesOn = packet !== 'Create-Session' && packet !== 'Ping'
+  if (settings.trustSessionId && goesOn && session !== undefined) {
     const record = await service.sessions.store.get(session)
     if (record?.url === url) return { req, destination, url, user: record.user }
   }
