@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import type { BitsUploadOptions } from '../types/options.js'
+import type { BitsUploadOptions, RequestSettings } from '../types/options.js'
 
 /** The smallest largest fragment: no Windows client sends smaller ones (MC-BUP note 10). */
 const MIN_FRAGMENT_SIZE = 5 * 1024
@@ -40,6 +40,41 @@ export const CHECKS: { readonly [Name in keyof Required<BitsUploadOptions>]: Che
   logger: objectWith(['info', 'warn', 'error'], 'console, or a logger like it'),
   acceptPost: trueOrFalse,
   acceptBitsPost: trueOrFalse,
+}
+
+/** What may differ from request to request. */
+const REQUEST_SETTINGS: ReadonlySet<string> = new Set([
+  'storage',
+  'directory',
+  'sessions',
+  'maxUploadSize',
+  'maxFragmentSize',
+  'overwrite',
+  'enabled',
+  'maxSessionsPerUser',
+  'hostId',
+  'hostIdFallbackTimeout',
+  'onUpload',
+  'notification',
+] satisfies (keyof RequestSettings)[])
+
+/**
+ * Checks what `perRequest` answered as far as the options of the same names do not.
+ *
+ * @throws TypeError a sentence, as {@link checkOptions}.
+ */
+export function checkRequestSettings(settings: unknown): void {
+  if (typeof settings !== 'object' || settings === null) {
+    throw new TypeError(`bitsUpload(): perRequest answered ${shown(settings)}: give settings, or nothing.`)
+  }
+  const other = Object.keys(settings).find((name) => name in CHECKS && !REQUEST_SETTINGS.has(name))
+  if (other !== undefined) {
+    throw new TypeError(`bitsUpload(): perRequest answered ${other}, which is the same for all requests.`)
+  }
+  const given = (name: string) => Reflect.get(settings, name) !== undefined
+  if (given('sessions') && !given('storage') && !given('directory')) {
+    throw new TypeError('bitsUpload(): perRequest answered sessions: give their storage or directory, too.')
+  }
 }
 
 /**

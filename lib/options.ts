@@ -83,8 +83,8 @@ function applicationOf({ onUpload, notification }: BitsUploadOptions): TellAppli
   return notification && notifyApplication({ timeout: 300, headers: {}, ...notification })
 }
 
-/** An application that is told paths needs a storage that has some. */
-function refuseUnableStorage({ notification }: BitsUploadOptions, storage: StorageAdapter): void {
+/** An application that is told paths needs a storage that has some. @throws TypeError */
+export function refuseUnableStorage({ notification }: BitsUploadOptions, storage: StorageAdapter): void {
   if (notification?.type !== 'by-reference' || (storage.path && storage.replyPath)) return
   throw new TypeError(
     'bitsUpload(): notification by-reference tells the application the paths of files, which the storage does not ' +

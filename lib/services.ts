@@ -1,10 +1,12 @@
 import { resolve } from 'node:path'
 import type { Request } from 'express'
 import type { BitsUploadOptions, RequestSettings } from '../types/options.js'
-import { readLimits, readOptions, type Settings } from './options.js'
+import { checkOptions, checkRequestSettings } from './option-checks.js'
+import { readLimits, readOptions, refuseUnableStorage, type Settings } from './options.js'
 import { Bandwidth } from './packets/bandwidth.js'
 import type { Announce } from './packets/exchange.js'
 import { createService, type RunningService } from './service.js'
+import { FileStorage } from './storage/file-storage.js'
 
 /**
  * The services of one `bitsUpload()`: one for its own options, and one for each other storage that the option
@@ -17,54 +19,60 @@ export class Services {
   readonly #options: BitsUploadOptions
   readonly #announce: Announce
   readonly #bandwidth: Bandwidth
-  /** By storage, or by the absolute path of a directory. */
-  readonly #others = new Map<object | string, RunningService>()
+  /** By storage, and by the absolute path of its directory if it has one. */
+  readonly #homes = new Map<object | string, RunningService>()
 
   constructor(options: BitsUploadOptions, settings: Settings, announce: Announce) {
     this.#options = options
     this.#announce = announce
     this.#bandwidth = new Bandwidth(settings.bandwidth)
-    this.base = createService(settings, announce, this.#bandwidth)
+    this.base = this.#create(settings)
   }
 
   /** The service for a request. @throws TypeError when `perRequest` answers with wrong settings. */
   async of(req: Request): Promise<RunningService> {
-    const own = await this.#options.perRequest?.(req)
-    if (!own) return this.base
+    const answer = await this.#options.perRequest?.(req)
+    if (!answer) return this.base
+    checkRequestSettings(answer)
+    const own = defined(answer)
     const options = merge(this.#options, own)
+    checkOptions(options)
     const home = this.#home(own, options)
+    refuseUnableStorage(options, home.storage)
     const limits = readLimits(options)
     return { ...home, ...limits, settings: { ...home.settings, ...limits } }
   }
 
   all(): RunningService[] {
-    return [this.base, ...this.#others.values()]
+    return [...new Set(this.#homes.values())]
   }
 
   #home(own: RequestSettings, options: BitsUploadOptions): RunningService {
     const place = own.storage ?? (own.directory === undefined ? undefined : resolve(own.directory))
     if (place === undefined) return this.base
-    const known = this.#others.get(place)
+    const known = this.#homes.get(place)
     if (known) return known
-    const created = createService(readOptions(options), this.#announce, this.#bandwidth)
-    this.#others.set(place, created)
-    return created
+    // A request that is refused must not cost the tenant its sessions: only the common option clears.
+    const enabled = own.enabled === undefined ? (this.#options.enabled ?? true) : true
+    return this.#create(readOptions({ ...options, enabled }))
+  }
+
+  #create(settings: Settings): RunningService {
+    const service = createService(settings, this.#announce, this.#bandwidth)
+    const { storage } = settings
+    this.#homes.set(storage, service)
+    if (storage instanceof FileStorage) this.#homes.set(storage.directory, service)
+    return service
   }
 }
 
 /** A tenant's own storage or directory comes in place of the common one, with sessions of its own. */
 function merge(common: BitsUploadOptions, own: RequestSettings): BitsUploadOptions {
-  const { storage, directory, sessions, ...rest } = common
+  const { storage, directory, sessions, onUpload, notification, ...rest } = common
   const isElsewhere = own.storage !== undefined || own.directory !== undefined
-  const place = isElsewhere
-    ? {}
-    : { ...(storage && { storage }), ...(directory && { directory }), ...(sessions && { sessions }) }
-  const delivery = own.onUpload
-    ? { notification: undefined }
-    : own.notification
-      ? { onUpload: undefined }
-      : {}
-  return defined({ ...rest, ...delivery, ...place, ...own })
+  const place = isElsewhere ? {} : { storage, directory, sessions }
+  const delivery = own.onUpload || own.notification ? {} : { onUpload, notification }
+  return { ...rest, ...defined({ ...place, ...delivery }), ...own }
 }
 
 /** Without the properties that are `undefined`. */
