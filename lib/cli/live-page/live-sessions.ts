@@ -7,10 +7,8 @@ const HEARTBEAT = 15_000
 const MAX_BACKLOG = 1024 * 1024
 
 export interface LiveSessions {
-  /** Answers with a stream of server-sent events: `snapshot` once, then `session` and `files` as things happen. */
+  /** Answers with a stream of server-sent events: `snapshot` once, then `session` as things happen. */
   readonly handler: RequestHandler
-  /** Tells all pages to look at the listing again. */
-  filesChanged(): void
   /** Ends all streams. */
   close(): void
 }
@@ -37,10 +35,7 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
   bits.on('progress', (session) => show(session, 'receiving'))
   bits.on('cancelled', (session) => show(session, 'cancelled'))
   bits.on('expired', (session) => show(session, 'expired'))
-  bits.on('uploaded', ({ session }) => {
-    show(session, 'published')
-    broadcast(event('files', {}))
-  })
+  bits.on('uploaded', ({ session }) => show(session, 'published'))
   const heartbeat = setInterval(() => broadcast(': still here\n\n'), HEARTBEAT).unref()
 
   async function open(res: Response): Promise<void> {
@@ -64,7 +59,6 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
         next(error)
       })
     },
-    filesChanged: () => broadcast(event('files', {})),
     close() {
       clearInterval(heartbeat)
       for (const res of pages.keys()) res.end()

@@ -2,6 +2,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import escapeHtml from 'escape-html'
 import type { Request, Response } from 'express'
+import { unlessMissing } from '../../system-error.js'
 import { isHidden } from './hidden.js'
 
 interface Entry {
@@ -46,11 +47,6 @@ async function entriesOf(directory: string): Promise<Entry[]> {
   }
   const isFile = ({ size }: Entry) => (size === undefined ? 0 : 1)
   return found.sort((one, other) => isFile(one) - isFile(other) || one.name.localeCompare(other.name))
-}
-
-/** Nothing for a file that went away meanwhile. */
-function unlessMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }
 
 function page(name: string, entries: readonly Entry[]): string {

@@ -4,6 +4,8 @@ import { bytes } from './format.js'
 const KEPT = 10
 /** Milliseconds without news after which a session is said to wait. */
 const SILENCE = 4000
+/** States that may still change: after a refusal too, the client may try again. */
+const OPEN = new Set(['receiving', 'refused'])
 
 const list = document.querySelector('#sessions')
 const empty = document.querySelector('#no-sessions')
@@ -16,7 +18,7 @@ const rows = new Map()
 export function showSnapshot(sessions) {
   const present = new Set(sessions.map(({ id }) => id))
   for (const [id, { session }] of rows) {
-    if (session.state === 'receiving' && !present.has(id)) remove(id)
+    if (OPEN.has(session.state) && !present.has(id)) remove(id)
   }
   for (const session of sessions) showSession(session)
   empty.hidden = rows.size > 0
@@ -63,9 +65,9 @@ function draw({ session, element, at }) {
   bar.value = percent ?? 0
 }
 
-/** Whole percents, 100 only at the end; `undefined` while the size is not known. */
+/** Whole percents, 100 only when all is in; `undefined` while the size is not known. */
 function percentOf({ received, total, state }) {
-  if (state === 'published') return 100
+  if (state === 'published' || state === 'refused') return 100
   if (total === undefined) return undefined
   return total === 0 ? 0 : Math.min(99, Math.floor((received * 100) / total))
 }
