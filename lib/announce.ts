@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { Logger } from '../types/options.js'
 import type { Announce } from './packets/exchange.js'
+import { asError } from './system-error.js'
 
 /**
  * Tells listeners and the log what happens. A listener that throws is reported, and does no harm to the upload.
@@ -14,7 +15,7 @@ export function announceTo(events: EventEmitter, logger: Logger): Announce {
     try {
       events.emit(name, ...args)
     } catch (error) {
-      logger.error(`A listener of "${name}" threw: ${error instanceof Error ? error.stack : String(error)}`)
+      logger.error(`A listener of "${name}" threw: ${asError(error).stack}`)
     }
   }
 }
@@ -25,7 +26,7 @@ function log(
   args: BitsUploadEvents[keyof BitsUploadEvents],
 ): void {
   const [subject] = args
-  if (subject instanceof Error) logger.error(`BITS upload: ${subject.stack ?? subject.message}`)
+  if (!('destination' in subject)) logger.error(`BITS upload: ${asError(subject).stack}`)
   else if (name === 'uploaded') logger.info(`BITS upload: "${subject.destination}" is published.`)
   else if (name === 'progress') logger.debug?.(`BITS upload: ${described(subject)}`)
   else logger.info(`BITS upload: session ${name}: ${described(subject)}`)

@@ -1,3 +1,5 @@
+import { asError, errorCode } from './system-error.js'
+
 /** HRESULTs of the protocol, by their names in the Windows headers. */
 export const HRESULT = {
   E_FAIL: 0x80004005,
@@ -139,12 +141,12 @@ const FULL = new Set(['ENOSPC', 'EDQUOT'])
  */
 export function toBitsError(error: unknown, context: ErrorContext = 0x5): BitsError {
   if (error instanceof BitsError) return error
-  const message = error instanceof Error ? error.message : String(error)
+  const message = asError(error).message
   const cause = { cause: error }
   const status = httpStatusOf(error)
   if (status !== undefined) return new BitsError({ status, context }, message, cause)
-  const code = property(error, 'code')
-  if (typeof code === 'string' && FULL.has(code)) return new BitsError('disk-full', message, cause)
+  const code = errorCode(error)
+  if (code !== undefined && FULL.has(code)) return new BitsError('disk-full', message, cause)
   if (code === 'ENAMETOOLONG') return new BitsError('destination-refused', message, cause)
   return new BitsError('unforeseen', message, cause)
 }

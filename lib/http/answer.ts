@@ -8,6 +8,7 @@ import type { RunningService } from '../service.js'
 import type { Services } from '../services.js'
 import { PreemptedError } from '../sessions/session-lock.js'
 import { pathOf } from '../storage/destination.js'
+import { asError, errorCode } from '../system-error.js'
 import { admit } from './admit.js'
 import { findEatenBody } from './find-eaten-body.js'
 import { offsetHeader } from './offset-header.js'
@@ -51,7 +52,7 @@ async function refuse(
   const { logger } = service.settings
   const url = pathOf(req.originalUrl)
   if (error.hresult === HRESULT.E_FAIL) {
-    const cause = error.cause instanceof Error ? error.cause : error
+    const cause = asError(error.cause ?? error)
     service.announce('error', cause, { url, session: req.bits?.session })
   } else {
     logger.warn(
@@ -74,6 +75,7 @@ function echoedSessionId(req: Request): Record<string, string> {
 
 /** Did the request fail because its connection did? What had arrived is staged; nobody waits for an Ack. */
 function isLostConnection(error: unknown, req: Request): boolean {
-  if (!req.destroyed || req.complete || !(error instanceof Error) || !('code' in error)) return false
-  return error === req.errored || error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_PREMATURE_CLOSE'
+  if (!req.destroyed || req.complete) return false
+  const code = errorCode(error)
+  return error === req.errored || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE'
 }

@@ -9,6 +9,7 @@ import type { RunningService } from '../service.js'
 import type { Services } from '../services.js'
 import { sessionKey } from '../sessions/session-id.js'
 import { uploadOf } from '../sessions/sessions.js'
+import { asError } from '../system-error.js'
 import { Multipart, rangeHeader, selectRanges } from './byte-ranges.js'
 
 const CONTENT_TYPE = 'application/octet-stream'
@@ -122,7 +123,7 @@ function refuse(cause: unknown, req: Request, res: Response, service: RunningSer
   }
   const error = toBitsError(cause)
   if (error.code === 'unforeseen') {
-    service.announce('error', cause instanceof Error ? cause : error, { url: req.originalUrl })
+    service.announce('error', asError(cause), { url: req.originalUrl })
   }
   for (const name of ['Content-Disposition', 'Content-Location', 'ETag', 'Last-Modified'])
     res.removeHeader(name)

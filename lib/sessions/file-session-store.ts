@@ -4,6 +4,7 @@ import { mkdir, opendir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { LockOptions, SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
 import { readFile, stat, unlink, writeText } from '../fs.js'
+import { unlessMissing } from '../system-error.js'
 import { lockFile } from './file-lock.js'
 import { changeLine, parseSessionRecord, recordLine } from './session-record.js'
 import { Turns } from './turns.js'
@@ -149,8 +150,3 @@ async function removeIfOlder(path: string, before: number): Promise<void> {
 }
 
 const remove = (path: string): Promise<void> => unlink(path).catch(unlessMissing)
-
-function unlessMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined
-  throw error
-}

@@ -1,5 +1,6 @@
 import type { SessionInfo } from '../../types/events.js'
 import type { StorageAdapter } from '../../types/storage.js'
+import { asError } from '../system-error.js'
 import type { Sessions } from './sessions.js'
 import { sweep, sweepAll } from './sweep.js'
 
@@ -74,6 +75,6 @@ export class Housekeeping {
   }
 
   #report(error: unknown): void {
-    this.#options.onError(error instanceof Error ? error : new Error(String(error)))
+    this.#options.onError(asError(error))
   }
 }

@@ -12,6 +12,7 @@ import type {
 } from '../../types/storage.js'
 import { BitsError } from '../errors.js'
 import { close, fsync, link, lstat, open, stat, unlink, write, writev } from '../fs.js'
+import { errorCode, unlessMissing } from '../system-error.js'
 import { gatherWrite, type WritableFile } from './gather-write.js'
 import {
   type Link,
@@ -23,7 +24,6 @@ import {
   syncFile,
 } from './publish-file.js'
 import { draftOf, readReplyFile, statReplyFile, writeReplyFile } from './reply-file.js'
-import { errorCode, unlessMissing } from './system-error.js'
 import { UploadDirectory } from './upload-directory.js'
 
 /** When bytes are forced to the disk, so that they survive a power cut as well as the death of the process. */

@@ -2,8 +2,8 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { BitsError } from '../errors.js'
 import { close, fsync, link, lstat, open } from '../fs.js'
+import { errorCode } from '../system-error.js'
 import { isDirectory } from './destination.js'
-import { errorCode } from './system-error.js'
 
 /** Makes a second name for a file; replaced in tests to stand for file systems that cannot. */
 export type Link = (existing: string, path: string) => Promise<void>

@@ -3,7 +3,7 @@ import { open, rename, rm, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ByteRange, StoredReply } from '../../types/storage.js'
-import { unlessMissing } from './system-error.js'
+import { unlessMissing } from '../system-error.js'
 
 /** The name a reply has while it is written; a crash may leave it behind. */
 export const draftOf = (path: string): string => `${path}.tmp`

@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 /**
  * The code of a system error (`ENOENT` and the like). Not asked by `instanceof`: under Jest, or in a `vm` context, an
  * error of `node:fs` belongs to another realm.
@@ -12,3 +14,7 @@ export function unlessMissing(error: unknown): undefined {
   if (errorCode(error) === 'ENOENT') return undefined
   throw error
 }
+
+/** What was thrown, as an error: of any realm as it is, and anything else as the message of a new one. */
+export const asError = (thrown: unknown): Error =>
+  types.isNativeError(thrown) || thrown instanceof Error ? thrown : new Error(String(thrown))
