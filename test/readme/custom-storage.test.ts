@@ -7,7 +7,7 @@ import { Workshop } from './run-block.js'
 
 describeStorage("the README's own storage", async () => {
   const workshop = await Workshop.open()
-  const path = await workshop.write(block('ts', { containing: 'class OneFolder' }))
+  const path = await workshop.write(block('ts', { containing: 'class OneFolder ' }))
   const { OneFolder }: { OneFolder: new (folder: string) => StorageAdapter } = await import(path)
   return {
     storage: new OneFolder(workshop.cwd),

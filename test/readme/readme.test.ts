@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type express from 'express'
 import { raw } from 'express'
 import { bitsUpload, MemoryStorage } from 'express-bits-upload'
@@ -12,56 +12,58 @@ import { closeSession, fragment, openSession, packet, RawConnection } from '../s
 import { serve } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
 import { BLOCKS, type Block, block } from './blocks.js'
-import { type BlockServer, ROOT, Workshop } from './run-block.js'
+import { ROOT } from './run-block.js'
+import { FILE, useWorkshop } from './use-workshop.js'
 
-/** 4,892 bytes: as many as in the captures of MC-BUP 4. */
-const FILE = contentOf(4892)
-/** Every one of these has a test below, or in the file that is named. */
-const TRIED: readonly Pick<Block, 'language' | 'heading'>[] = [
-  ...Array.from({ length: 2 }, () => ({ language: 'sh', heading: 'express-bits-upload' })),
-  { language: 'js', heading: 'express-bits-upload' },
-  { language: 'sh', heading: 'express-bits-upload' },
+/** Below each heading the languages of its blocks. Every one has a test in this file, or in the one that is named. */
+const TRIED: Readonly<Record<string, string>> = {
+  'express-bits-upload': 'sh sh js sh',
   // windows.test.ts
-  ...['powershell', 'powershell', 'bat', 'bat'].map((language) => ({ language, heading: 'From Windows' })),
-  { language: 'js', heading: 'Options' },
-  { language: 'js', heading: 'Who may upload' },
-  { language: 'js', heading: 'Storage' },
-  { language: 'ts', heading: 'Your own storage' },
-  { language: 'ts', heading: 'Your own session store' },
-  { language: 'ts', heading: 'Your own session store' },
-  { language: 'js', heading: 'Events' },
-  { language: 'js', heading: 'Client' },
-  { language: 'js', heading: 'Serving the files' },
+  'From Windows': 'powershell powershell bat bat',
+  'With a reply': 'bat powershell',
+  // command-line.test.ts
+  'Without writing an app': 'sh sh sh sh',
+  'As a service of systemd': 'sh ini ini',
+  'In a container': 'sh',
+  Options: 'js',
+  // who-may-upload.test.ts
+  'Name and password': 'js',
+  Tokens: 'js powershell',
+  Certificates: 'js bat',
+  'Clients that authenticate once': 'js js',
+  // applications.test.ts
+  'In process': 'js',
+  'Over HTTP': 'js js js',
+  Replies: 'js ts',
+  Storage: 'js',
+  'Your own storage': 'ts',
+  'Your own session store': 'ts ts',
+  Events: 'js',
+  // farms.test.ts
+  'Limits and housekeeping': 'js',
+  'Workers of node:cluster': 'js',
+  'PM2, containers, machines with one disk': 'js',
+  'Machines that share nothing': 'js',
+  Client: 'js',
+  'Serving the files': 'js',
   // test/proxies
-  ...['nginx', 'haproxy', 'apache', 'caddyfile', 'nginx'].map((language) => ({
-    language,
-    heading: 'Behind a proxy',
-  })),
-  { language: 'js', heading: 'Time-outs' },
-  { language: 'text', heading: 'When it does not work' },
-  { language: 'sh', heading: 'Evidence' },
-  { language: 'text', heading: 'Evidence' },
-]
+  'Behind a proxy': 'nginx haproxy apache caddyfile nginx',
+  'Time-outs': 'js',
+  'When it does not work': 'text',
+  // moving-from-iis.test.ts, windows.test.ts
+  'Moving from IIS': 'js powershell bat json sh powershell',
+  Evidence: 'sh text',
+}
 
-let workshop: Workshop
-/** The file that is uploaded. */
-let local: string
-
-beforeEach(async () => {
-  workshop = await Workshop.open()
-  local = join(workshop.cwd, 'today.zip')
-  await writeFile(local, FILE)
-})
-
-afterEach(() => workshop.close())
-
+const bench = useWorkshop()
 const js = (heading: string): Block => block('js', { heading })
-const arrived = (path: string): Promise<Buffer> => readFile(join(workshop.cwd, path))
-const upload = (server: BlockServer, path: string) =>
-  uploadFile(local, `${server.origin}/uploads/${path}`, { retries: 0 })
 
 test('there is no block that is not tried', () => {
-  expect(BLOCKS.map(({ language, heading }) => ({ language, heading }))).toEqual(TRIED)
+  const found: Record<string, string> = {}
+  for (const { heading, language } of BLOCKS) {
+    found[heading] = found[heading] === undefined ? language : `${found[heading]} ${language}`
+  }
+  expect(found).toEqual(TRIED)
 })
 
 describe('shell commands', () => {
@@ -70,7 +72,9 @@ describe('shell commands', () => {
     const lines = block('sh', { containing: 'npm start' }).text.trim().split('\n')
     expect(lines.map((line) => line.replace(/ *#.*/, ''))).toEqual(['npm start', 'npm test'])
     expect(Object.keys(manifest.scripts)).toEqual(expect.arrayContaining(['start', 'test']))
-    expect(block('sh', { containing: 'npm install' }).text.trim().split(' ')).toEqual([
+    expect(
+      block('sh', { heading: 'express-bits-upload', containing: 'npm install' }).text.trim().split(' '),
+    ).toEqual([
       'npm',
       'install',
       manifest.name,
@@ -85,12 +89,12 @@ describe('the first example', () => {
   test('receives a file, answers curl, and logs packets as the README shows them', async () => {
     const [, variable = '', value = ''] =
       /^(\w+)=(\S+) node server\.js\n$/.exec(block('sh', { heading: 'Evidence' }).text) ?? []
-    const server = await workshop.serve(js('express-bits-upload'), { [variable]: value })
+    const server = await bench.workshop.serve(js('express-bits-upload'), { [variable]: value })
     const url = `${server.origin.replace('//', '//alice:pw@')}/uploads/logs/today.zip`
-    await uploadFile(local, url, { retries: 0 })
-    expect(await arrived('uploads/logs/today.zip')).toEqual(FILE)
+    await uploadFile(bench.local, url, { retries: 0 })
+    expect(await bench.arrived('uploads/logs/today.zip')).toEqual(FILE)
 
-    const curl = block('sh', { containing: 'curl' }).text.replaceAll(
+    const curl = block('sh', { heading: 'express-bits-upload', containing: 'curl' }).text.replaceAll(
       'localhost:3000',
       `127.0.0.1:${server.port}`,
     )
@@ -113,85 +117,69 @@ const withoutNumbers = (log: string): string =>
 
 describe('examples that are servers', () => {
   test('Options: takes .zip files only, and replaces one that is there', async () => {
-    const server = await workshop.serve(js('Options'))
-    await upload(server, 'a.zip')
-    await writeFile(local, contentOf(9000))
-    await upload(server, 'a.zip')
-    expect(await arrived('inbox/a.zip')).toEqual(contentOf(9000))
-    await expect(upload(server, 'a.txt')).rejects.toMatchObject({ status: 403 })
-  })
-
-  test('Who may upload: asks for a password, and keeps everybody to their own directory', async () => {
-    const server = await workshop.serve(js('Who may upload'))
-    const as = (user: string, path: string) =>
-      uploadFile(local, `http://${user}127.0.0.1:${server.port}/uploads/${path}`, { retries: 0 })
-    await expect(as('', 'alice/a.zip')).rejects.toMatchObject({ status: 401 })
-    await expect(as('alice:wrong@', 'alice/a.zip')).rejects.toMatchObject({ status: 401 })
-    await expect(as('bob:@', 'bob/a.zip')).rejects.toMatchObject({ status: 401 })
-    await as('alice:correct%20horse@', 'alice/a.zip')
-    expect(await arrived('uploads/alice/a.zip')).toEqual(FILE)
-    await expect(as('alice:correct%20horse@', 'bob/a.zip')).rejects.toMatchObject({ status: 403 })
-    const connection = await RawConnection.open(server.port)
-    connection.write(packet('Ping', '/uploads/'))
-    expect((await connection.ack()).header('WWW-Authenticate')).toBe('Basic realm="uploads"')
-    connection.end()
+    const server = await bench.workshop.serve(js('Options'))
+    await bench.upload(server, 'a.zip')
+    await writeFile(bench.local, contentOf(9000))
+    await bench.upload(server, 'a.zip')
+    expect(await bench.arrived('inbox/a.zip')).toEqual(contentOf(9000))
+    await expect(bench.upload(server, 'a.txt')).rejects.toMatchObject({ status: 403 })
   })
 
   test('Storage: makes no directories', async () => {
-    const server = await workshop.serve(js('Storage'))
-    await upload(server, 'a.zip')
-    expect(await arrived('inbox/a.zip')).toEqual(FILE)
-    await expect(upload(server, 'deep/a.zip')).rejects.toMatchObject({ status: 404 })
+    const server = await bench.workshop.serve(js('Storage'))
+    await bench.upload(server, 'a.zip')
+    expect(await bench.arrived('inbox/a.zip')).toEqual(FILE)
+    await expect(bench.upload(server, 'deep/a.zip')).rejects.toMatchObject({ status: 404 })
   })
 
   test('Your own storage and session store: go on after being killed', async () => {
-    await workshop.write(block('ts', { containing: 'class OneFolder' }))
-    await workshop.write(block('ts', { containing: 'class OneFile' }))
+    await bench.workshop.write(block('ts', { containing: 'class OneFolder ' }))
+    await bench.workshop.write(block('ts', { containing: 'class OneFile' }))
     const both = block('ts', { containing: 'new OneFolder' })
     const path = '/uploads/logs/today.zip'
-    const first = await workshop.serve(both)
+    const first = await bench.workshop.serve(both)
     const before = await RawConnection.open(first.port)
     const id = await openSession(before, path)
     before.write(fragment(path, id, FILE, 0, 999))
     expect((await before.ack()).header('BITS-Received-Content-Range')).toBe('1000')
     await first.stop('SIGKILL')
 
-    const second = await workshop.serve(both)
+    const second = await bench.workshop.serve(both)
     const after = await RawConnection.open(second.port)
     after.write(fragment(path, id, FILE, 1000))
     expect((await after.ack()).header('BITS-Received-Content-Range')).toBe('4892')
     after.write(closeSession(path, id))
     expect((await after.ack()).status).toBe(200)
     after.end()
-    expect(await arrived('inbox/files/logs%2Ftoday.zip')).toEqual(FILE)
-    expect(await readdir(join(workshop.cwd, 'inbox/staged'))).toEqual([])
+    expect(await bench.arrived('inbox/files/logs%2Ftoday.zip')).toEqual(FILE)
+    expect(await readdir(join(bench.workshop.cwd, 'inbox/staged'))).toEqual([])
   })
 
   test('Events: tells what arrives, lists what is on its way, and ends in order', async () => {
-    const server = await workshop.serve(js('Events'))
-    await upload(server, 'logs/today.zip')
+    const server = await bench.workshop.serve(js('Events'))
+    await bench.upload(server, 'logs/today.zip')
     const connection = await RawConnection.open(server.port)
     const id = await openSession(connection, '/uploads/b.zip')
     connection.write(fragment('/uploads/b.zip', id, FILE, 0, 99))
     await connection.ack()
     const status = await fetch(`${server.origin}/status`)
     expect(await status.json()).toMatchObject([{ destination: 'b.zip', received: 100, total: 4892 }])
-    const path = join(workshop.cwd, 'uploads/logs/today.zip')
+    const path = join(bench.workshop.cwd, 'uploads/logs/today.zip')
     expect(server.stdout).toBe(`logs/today.zip has arrived: 4892 bytes in ${path}\n`)
     connection.end()
     expect(await server.stop('SIGTERM')).toBe(0)
   })
 
   test('Serving the files: serves them as downloads, and nothing that is on its way', async () => {
-    const server = await workshop.serve(js('Serving the files'))
-    await upload(server, 'logs/today.zip')
+    const server = await bench.workshop.serve(js('Serving the files'))
+    await bench.upload(server, 'logs/today.zip')
     const file = await fetch(`${server.origin}/uploads/logs/today.zip`)
     expect(Buffer.from(await file.arrayBuffer())).toEqual(FILE)
     expect(file.headers.get('content-disposition')).toBe('attachment')
     const connection = await RawConnection.open(server.port)
     await openSession(connection, '/uploads/b.zip')
     connection.end()
-    const [staged = ''] = await readdir(join(workshop.cwd, 'uploads/BITS-Sessions'))
+    const [staged = ''] = await readdir(join(bench.workshop.cwd, 'uploads/BITS-Sessions'))
     expect(staged).not.toBe('')
     for (const folder of ['BITS-Sessions', 'bits-sessions', '%42ITS-Sessions', 'x/../BITS-Sessions']) {
       expect((await fetch(`${server.origin}/uploads/${folder}/${staged}`)).status).toBe(404)
@@ -199,9 +187,9 @@ describe('examples that are servers', () => {
   })
 
   test('Time-outs: keeps connections longer', async () => {
-    const server = await workshop.serve(js('Time-outs'))
-    await upload(server, 'a.zip')
-    expect(await arrived('uploads/a.zip')).toEqual(FILE)
+    const server = await bench.workshop.serve(js('Time-outs'))
+    await bench.upload(server, 'a.zip')
+    expect(await bench.arrived('uploads/a.zip')).toEqual(FILE)
     const response = await fetch(`${server.origin}/`)
     expect(response.headers.get('keep-alive')).toBe('timeout=75')
   })
@@ -223,7 +211,7 @@ test('the client example uploads, and tells of it', async () => {
   try {
     const { text, language } = js('Client')
     const adapted = text.replaceAll('localhost:3000', `127.0.0.1:${server.port}`)
-    const { code, stdout, stderr } = await workshop.run({ text: adapted, language })
+    const { code, stdout, stderr } = await bench.workshop.run({ text: adapted, language })
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout.trim().split('\n').at(-1)).toBe('4892 bytes uploaded')
     expect(stdout).toContain('4892 of 4892 bytes\n')
@@ -278,7 +266,7 @@ describe('when it does not work', () => {
       'bitsUpload()',
       'bitsUpload({ acceptBitsPost: false })',
     )
-    const server = await workshop.serve({ ...js('express-bits-upload'), text })
+    const server = await bench.workshop.serve({ ...js('express-bits-upload'), text })
     const connection = await RawConnection.open(server.port)
     connection.write(packet('Ping', '/uploads/a'))
     const ack = await connection.ack()
@@ -288,7 +276,7 @@ describe('when it does not work', () => {
 
 test('TypeScript blocks pass the compiler', async () => {
   const paths: string[] = []
-  for (const found of BLOCKS) if (found.language === 'ts') paths.push(await workshop.write(found))
+  for (const found of BLOCKS) if (found.language === 'ts') paths.push(await bench.workshop.write(found))
   const config = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, ROOT)
   const program = ts.createProgram(paths, options)
@@ -297,5 +285,5 @@ test('TypeScript blocks pass the compiler', async () => {
     return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
   })
   expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([])
-  expect(paths).toHaveLength(3)
+  expect(paths).toHaveLength(4)
 })

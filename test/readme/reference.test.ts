@@ -19,6 +19,7 @@ describe('the tables of the README', () => {
     ['Option of `MemoryStorage`', 'lib/storage/memory-storage.ts', 'MemoryStorageOptions'],
     ['Option of the client', 'lib/client/options.ts', 'UploadOptions'],
     ['Event', 'types/events.ts', 'BitsUploadEvents'],
+    ['IIS property', 'types/iis.ts', 'IisProperties'],
   ])('%s: none is missing and none is made up', (firstCell, path, name) => {
     expect(names(firstCell).sort()).toEqual(membersOf(source(path), name).sort())
   })

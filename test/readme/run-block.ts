@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../support/serve.js'
 import type { Block } from './blocks.js'
 
 export const ROOT = join(import.meta.dirname, '../..')
-const TSX = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/loader.mjs')).href
+export const TSX = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/loader.mjs')).href
 
 /** A directory where blocks are put and run. Remove it in the end. */
 export class Workshop {
@@ -41,7 +41,10 @@ export class Workshop {
   }
 
   /** Runs a block that is a server. */
-  async serve(block: Block, env: Record<string, string> = {}): Promise<BlockServer> {
+  async serve(
+    block: Pick<Block, 'text' | 'language'>,
+    env: Record<string, string> = {},
+  ): Promise<BlockServer> {
     const port = await freePort()
     const child = this.#spawn(await this.write(block), { ...env, PORT: String(port) })
     try {

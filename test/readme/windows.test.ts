@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { BLOCKS, type Block } from './blocks.js'
+import { BLOCKS } from './blocks.js'
 
-/** Parameters by cmdlet, from Microsoft's reference of the module BitsTransfer. */
+/** Parameters by cmdlet, from Microsoft's references of PowerShell's modules. */
 const CMDLETS: Readonly<Record<string, readonly string[]>> = {
   'Start-BitsTransfer': [
     'TransferType',
@@ -11,17 +11,33 @@ const CMDLETS: Readonly<Record<string, readonly string[]>> = {
     'Credential',
     'Asynchronous',
     'RetryInterval',
+    'CustomHeaders',
   ],
   'Get-BitsTransfer': ['JobId', 'Name', 'AllUsers'],
   'Complete-BitsTransfer': ['BitsJob'],
   'Get-Credential': [],
+  'Start-Sleep': ['Seconds'],
+  'Get-Content': [],
+  'ConvertTo-Json': [],
+  'Set-Content': ['Encoding'],
 }
+/** What compares. */
+const OPERATORS = ['ne', 'eq']
 /** Numbers of arguments behind each switch, from Microsoft's reference of bitsadmin. */
 const SWITCHES: Readonly<Record<string, number>> = {
   '/create': 1,
   '/upload': 1,
+  '/upload-reply': 1,
   '/addfile': 3,
   '/setcredentials': 5,
+  '/setclientcertificatebyname': 4,
+  '/setreplyfilename': 2,
+  '/getreplyfilename': 1,
+  '/getreplyprogress': 1,
+  '/getreplydata': 1,
+  '/getstate': 1,
+  '/geterror': 1,
+  '/rawreturn': 0,
   '/resume': 1,
   '/info': 1,
   '/verbose': 0,
@@ -30,47 +46,61 @@ const SWITCHES: Readonly<Record<string, number>> = {
   '/priority': 1,
 }
 
-const lines = (language: string): [heading: string, line: string][] =>
-  BLOCKS.filter((block: Block) => block.language === language).flatMap(({ heading, text }) =>
+const blocks = (language: string) =>
+  BLOCKS.filter((block) => block.language === language).map(({ heading, text }) => [heading, text] as const)
+const lines = (language: string) =>
+  blocks(language).flatMap(([heading, text]) =>
     text
       .trimEnd()
       .split('\n')
-      .map((line): [string, string] => [heading, line]),
+      .map((line) => [heading, line] as const),
   )
 
 describe('lines for Windows, which cannot be run here: spelling only', () => {
-  test.each(lines('powershell'))('PowerShell, %s: %s', (_heading, line) => {
-    expect(balanced(line)).toBe(true)
-    const commands = [...line.matchAll(/\b[A-Z][a-z]+-[A-Z]\w+/g)].map(([name]) => name)
+  test.each(blocks('powershell'))('PowerShell, %s: %s', (_heading, text) => {
+    expect(balanced(text)).toBe(true)
+    const withoutStrings = text.replace(/'[^']*'|"[^"]*"/g, "''")
+    const commands = [...withoutStrings.matchAll(/\b[A-Z][a-z]+-[A-Z]\w+/g)].map(([name]) => name)
     expect(commands.length).toBeGreaterThan(0)
     expect(Object.keys(CMDLETS)).toEqual(expect.arrayContaining(commands))
-    const known = commands.flatMap((name) => CMDLETS[name] ?? [])
-    const parameters = [...line.matchAll(/(?<=\s)-([A-Za-z]+)/g)].map(([, name]) => name)
+    const known = [...commands.flatMap((name) => CMDLETS[name] ?? []), ...OPERATORS]
+    const parameters = [...withoutStrings.matchAll(/(?<=\s)-([A-Za-z]+)/g)].map(([, name]) => name)
     expect(known).toEqual(expect.arrayContaining(parameters))
+    for (const [command] of withoutStrings.matchAll(/\bbitsadmin [^)\n]*/g)) checkBitsadmin(command)
   })
 
-  test.each(lines('bat'))('bitsadmin, %s: %s', (_heading, line) => {
+  test.each(lines('bat'))('command prompt, %s: %s', (_heading, line) => {
     expect(balanced(line)).toBe(true)
-    const [program, ...words] = line.split(' ')
-    expect(program).toBe('bitsadmin')
-    let expected = 0
-    for (const word of words.filter((word) => word.startsWith('/'))) {
-      expect(Object.keys(SWITCHES)).toContain(word)
-      expected += SWITCHES[word] ?? 0
-    }
-    // `/upload` names a type: it takes a name behind `/create`, and none behind `/transfer`, whose two files come last.
-    if (line.includes('/create /upload')) expected -= 1
-    if (line.includes('/transfer')) expected += 1
-    expect(words.filter((word) => !word.startsWith('/'))).toHaveLength(expected)
+    // From Microsoft's "Getting Started with AppCmd.exe".
+    if (/^%windir%\\system32\\inetsrv\\appcmd list (vdirs|config -section:[\w.]+\/\w+)$/.test(line)) return
+    checkBitsadmin(line)
   })
 
   test('there are some of both', () => {
-    expect(lines('powershell').length).toBeGreaterThan(2)
-    expect(lines('bat').length).toBeGreaterThan(5)
+    expect(blocks('powershell').length).toBeGreaterThan(4)
+    expect(lines('bat').length).toBeGreaterThan(15)
   })
 })
 
-function balanced(line: string): boolean {
-  const quotes = line.split('"').length % 2 === 1 && line.split("'").length % 2 === 1
-  return quotes && line.split('(').length === line.split(')').length
+function checkBitsadmin(command: string): void {
+  const [program, ...words] = command.trim().split(/\s+/)
+  expect(program).toBe('bitsadmin')
+  let expected = 0
+  for (const word of words.filter((word) => word.startsWith('/'))) {
+    expect(Object.keys(SWITCHES)).toContain(word)
+    expected += SWITCHES[word] ?? 0
+  }
+  // `/upload` names a type: it takes a name behind `/create`, and none behind `/transfer`, whose two files come last.
+  if (/\/create \/upload/.test(command)) expected -= 1
+  if (command.includes('/transfer')) expected += 1
+  expect(words.filter((word) => !word.startsWith('/'))).toHaveLength(expected)
 }
+
+function balanced(text: string): boolean {
+  const quotes = text.split('"').length % 2 === 1 && text.split("'").length % 2 === 1
+  return (
+    quotes && ['()', '{}', '[]'].every(([open = '', close = '']) => count(text, open) === count(text, close))
+  )
+}
+
+const count = (text: string, character: string): number => text.split(character).length

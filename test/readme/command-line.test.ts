@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { EXIT } from '../../lib/cli/exit.js'
+import { Authority } from '../support/certificates.js'
+import { freePort, untilListening } from '../support/ports.js'
+import { BLOCKS, block } from './blocks.js'
+import { ROOT, TSX } from './run-block.js'
+import { table } from './tables.js'
+import { FILE, useWorkshop } from './use-workshop.js'
+
+const bench = useWorkshop()
+const heading = 'Without writing an app'
+/** "correct horse", as `htpasswd -nbB` writes it. */
+const USER = 'alice:$2y$05$Vz/g63LtXKXpTN9uPzCLA.nD2ht2kO2Xs.fg144XAGgdCdSd64haW'
+const running = new Set<number>()
+
+afterEach(() => {
+  for (const group of running) process.kill(-group, 'SIGKILL')
+  running.clear()
+})
+
+/** Runs lines of a shell in which `npx` starts the command from its sources. */
+async function shell(lines: string, env: Record<string, string> = {}) {
+  const command = ['shift', `exec "${process.execPath}" --import "${TSX}" "${ROOT}/lib/cli/main.ts" "$@"`]
+  await writeFile(bench.inside('npx'), `#!/bin/sh\n${command.join('\n')}\n`, { mode: 0o755 })
+  await writeFile(bench.inside('htpasswd'), `#!/bin/sh\necho '${USER}' > "$2"\n`, { mode: 0o755 })
+  const cwd = bench.workshop.cwd
+  const child = spawn('sh', ['-ec', lines], {
+    cwd,
+    // The group is what gets signals, as from a terminal.
+    detached: true,
+    env: {
+      PATH: `${cwd}:${process.env.PATH}`,
+      HOME: cwd,
+      TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json'),
+      ...env,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const group = child.pid ?? 0
+  running.add(group)
+  const said = text(child.stderr)
+  const ended = once(child, 'exit').then(([code]: unknown[]) => {
+    running.delete(group)
+    return code
+  })
+  return { child, said, ended, stop: () => process.kill(-group, 'SIGTERM') }
+}
+
+/** Runs a block of the chapter that begins to listen. */
+async function served(lines: string, port: number) {
+  const server = await shell(lines.replace(/^npx/m, 'exec npx'))
+  try {
+    await untilListening(port, () => server.child.exitCode !== null)
+  } catch (error) {
+    throw new Error(await server.said, { cause: error })
+  }
+  return server
+}
+
+test('serve receives what send sends, and ends in order', async () => {
+  const port = await freePort()
+  const line = block('sh', { heading, containing: 'serve ./incoming\n' }).text
+  const server = await served(`${line.trim()} --port ${port}`, port)
+  await writeFile(bench.inside('backup.zip'), FILE)
+  const send = await shell(
+    block('sh', { heading, containing: '/nightly/' }).text.replace('8080', String(port)),
+  )
+  expect([await send.ended, await send.said]).toEqual([0, expect.stringContaining('Sent backup.zip')])
+  expect(await bench.arrived('incoming/nightly/backup.zip')).toEqual(FILE)
+  server.stop()
+  expect(await server.ended).toBe(0)
+})
+
+test('for a network: passwords, TLS, a listing and a live page', async () => {
+  const authority = await Authority.create(bench.workshop.cwd)
+  const { certFile, keyFile } = await authority.issue('server')
+  await writeFile(bench.inside('cert.pem'), await readFile(certFile))
+  await writeFile(bench.inside('key.pem'), await readFile(keyFile))
+  await writeFile(bench.inside('backup.zip'), FILE)
+  const port = await freePort()
+  const lines = block('sh', { heading, containing: 'htpasswd -cB' }).text
+  await served(lines.replace('443', String(port)).replace('0.0.0.0', '127.0.0.1'), port)
+  const line = block('sh', { heading, containing: 'BITS_PASSWORD' }).text
+  const there = line.trim().replace('files.example.com', `127.0.0.1:${port}`)
+  const send = await shell(`${there} --ca '${authority.own.certFile}'`)
+  expect([await send.ended, await send.said]).toEqual([0, expect.stringContaining('Sent backup.zip')])
+  expect(await bench.arrived('incoming/backup.zip')).toEqual(FILE)
+  const wrong = await shell(`${there} --ca '${authority.own.certFile}'`.replace('correct horse', 'wrong'))
+  expect(await wrong.ended).toBe(3)
+})
+
+describe('what cannot be run here', () => {
+  test('the exit codes are those of the code', () => {
+    const codes = table('Exit code').flatMap(([code = '']) => code.split(', ').map(Number))
+    expect(codes).toEqual([...Object.values(EXIT), 130, 143])
+  })
+
+  test('the lines for systemd are those of the unit', async () => {
+    const unit = await readFile(join(ROOT, 'lib/cli/express-bits-upload.service'), 'utf8')
+    const said = unit.split('\n').map((line) => line.replace(/^# */, '').replace(/ {2,}\(.*\)$/, ''))
+    const lines = BLOCKS.filter((found) => found.heading === 'As a service of systemd')
+    expect(said).toEqual(expect.arrayContaining(lines.flatMap(({ text }) => text.trim().split('\n'))))
+    for (const name of ['StateDirectory=bits-uploads', 'ExecStart=/usr/local/bin/express-bits-upload'])
+      expect(unit).toContain(name)
+  })
+
+  test('the lines for Docker are those of the Dockerfile', async () => {
+    const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8')
+    for (const line of block('sh', { heading: 'In a container' }).text.trim().split('\n')) {
+      expect(dockerfile).toContain(`# ${line}\n`)
+    }
+  })
+})

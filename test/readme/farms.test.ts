@@ -1,0 +1,81 @@
+import { expect, test } from '@jest/globals'
+import { fixtures } from '../support/fixtures.js'
+import { closeSession, createSession, fragment, PROTOCOL, packet } from '../support/raw.js'
+import { type Block, block } from './blocks.js'
+import { FILE, useWorkshop } from './use-workshop.js'
+
+const bench = useWorkshop()
+const { connect } = fixtures()
+const PATH = '/uploads/logs/today.zip'
+
+/** Sends a file in pieces, each over a connection of its own to the next server. @returns the processes that answered. */
+async function inTurns(servers: readonly { port: number }[]): Promise<Set<string | undefined>> {
+  const processes = new Set<string | undefined>()
+  let turn = 0
+  const next = async (request: Buffer) => {
+    const ack = await (await connect(servers[turn++ % servers.length] ?? { port: 0 })).exchange(request)
+    processes.add(ack.header('X-Process'))
+    return ack
+  }
+  const id = (await next(createSession(PATH))).header('BITS-Session-Id') ?? ''
+  for (const first of [0, 1000, 2000, 3000, 4000]) {
+    const last = Math.min(first + 1000, FILE.length) - 1
+    const ack = await next(fragment(PATH, id, FILE, first, last))
+    expect([ack.status, ack.header('BITS-Received-Content-Range')]).toEqual([200, String(last + 1)])
+  }
+  expect((await next(closeSession(PATH, id))).status).toBe(200)
+  return processes
+}
+
+/** A block whose app says which process it is. */
+function signed({ text, language }: Pick<Block, 'text' | 'language'>): Pick<Block, 'text' | 'language'> {
+  const sign = "app.use((req, res, next) => { res.set('X-Process', String(process.pid)); next() })"
+  return { language, text: text.replace('const app = express()', `$&\n${sign}`) }
+}
+
+test('Workers of node:cluster: any of them takes any packet', async () => {
+  const { text, language } = signed(block('js', { heading: 'Workers of node:cluster' }))
+  // As many as the machine has may be many.
+  const two = text.replace('availableParallelism()', '2')
+  const server = await bench.workshop.serve({ language, text: two })
+  expect((await inTurns([server])).size).toBe(2)
+  expect(await bench.arrived('uploads/logs/today.zip')).toEqual(FILE)
+})
+
+test('Machines with one disk: two processes share the uploads of a directory', async () => {
+  const found = signed(block('js', { heading: 'PM2, containers, machines with one disk' }))
+  const servers = await Promise.all([bench.workshop.serve(found), bench.workshop.serve(found)])
+  expect((await inTurns(servers)).size).toBe(2)
+  expect(await bench.arrived('uploads/logs/today.zip')).toEqual(FILE)
+})
+
+test('Machines that share nothing: clients are told where to go on', async () => {
+  const found = block('js', { heading: 'Machines that share nothing' })
+  const server = await bench.workshop.serve(found, { HOST_ID: 'node1.example.com:3000' })
+  const ack = await (await connect(server)).exchange(createSession(PATH))
+  expect(ack.header('BITS-Host-Id')).toBe('node1.example.com:3000')
+  expect(ack.header('BITS-Host-Id-Fallback-Timeout')).toBe('3600')
+})
+
+test('Limits and housekeeping: each tenant has a directory and limits, and nobody else has any', async () => {
+  const server = await bench.workshop.serve(block('js', { heading: 'Limits and housekeeping' }))
+  const connection = await connect(server)
+  const create = (Host: string, path = PATH) =>
+    connection.exchange(packet('Create-Session', path, { 'BITS-Supported-Protocols': PROTOCOL, Host }))
+  const send = async (Host: string, path: string, total: number) => {
+    const id = (await create(Host, path)).header('BITS-Session-Id')
+    const range = `bytes 0-${FILE.length - 1}/${total}`
+    return connection.exchange(
+      packet('Fragment', path, { Host, 'BITS-Session-Id': id, 'Content-Range': range }, FILE),
+    )
+  }
+  for (const tenant of ['acme', 'initech']) {
+    expect((await send(`${tenant}.example.com`, PATH, FILE.length)).status).toBe(200)
+    expect(await bench.arrived(`tenants/${tenant}/logs/today.zip`)).toEqual(FILE)
+  }
+  expect((await create('acme.example.com')).status).toBe(409)
+  expect((await create('initech.example.com')).status).toBe(200)
+  expect((await create('umbrella.example.com')).status).toBe(501)
+  const tooLarge = await send('acme.example.com', '/uploads/b.zip', 10 * 1024 ** 3 + 1)
+  expect(tooLarge.header('BITS-Error-Code')).toBe('0x80200020')
+})

@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { describe, expect, test } from '@jest/globals'
+import { type IisProperties, iisOptions } from 'express-bits-upload'
+import { block } from './blocks.js'
+import { table } from './tables.js'
+import { FILE, useWorkshop } from './use-workshop.js'
+
+const bench = useWorkshop()
+const heading = 'Moving from IIS'
+const properties = block('json', { heading })
+
+/** A value of each property that makes its option, with the properties that it needs beside it. */
+const EXAMPLES: { readonly [Name in keyof Required<IisProperties>]: IisProperties } = {
+  BITSUploadEnabled: { BITSUploadEnabled: 1 },
+  BITSMaximumUploadSize: { BITSMaximumUploadSize: '' },
+  BITSAllowOverwrites: { BITSAllowOverwrites: 1 },
+  BITSSessionTimeout: { BITSSessionTimeout: '60' },
+  BITSSessionDirectory: { BITSSessionDirectory: 'BITS-Sessions' },
+  BITSServerNotificationType: { BITSServerNotificationType: 1, BITSServerNotificationURL: 'http://h/' },
+  BITSServerNotificationURL: { BITSServerNotificationType: 2, BITSServerNotificationURL: 'https://h/' },
+  BITSHostId: { BITSHostId: 'host' },
+  BITSHostIdFallbackTimeout: { BITSHostId: 'host', BITSHostIdFallbackTimeout: 60 },
+  BITSSessionLimitEnable: { BITSSessionLimitEnable: 0 },
+  BITSNumberOfSessionsLimit: { BITSNumberOfSessionsLimit: 5 },
+  BITSCleanupUseDefault: { BITSCleanupUseDefault: 0, BITSCleanupCount: 2 },
+  BITSCleanupCount: { BITSCleanupCount: 2 },
+  BITSCleanupUnits: { BITSCleanupCount: 2, BITSCleanupUnits: 2 },
+  BITSCleanupWorkItemKey: { BITSCleanupWorkItemKey: 'x' },
+  BITSUploadMetadataVersion: { BITSUploadMetadataVersion: 1 },
+  MaxBandwidth: { MaxBandwidth: 1024 },
+}
+
+describe('the table of IIS properties', () => {
+  test.each(table('IIS property').map(([name, option]) => [name, option]))(
+    '%s becomes %s',
+    (name, option) => {
+      const example = Object.entries(EXAMPLES).find(([known]) => known === name)?.[1] ?? {}
+      expect(Object.keys(example)).toContain(name)
+      const options = Object.keys(iisOptions(example))
+      if (option === 'none') expect(options).toEqual([])
+      else expect(options).toContain(option)
+    },
+  )
+
+  test('says of values what they become', () => {
+    const size = 1_844_674_407_370_955
+    expect(iisOptions({ BITSMaximumUploadSize: '' }).maxUploadSize).toBe(size)
+    expect(table('IIS property').flat().join()).toContain(size.toLocaleString('en'))
+    const sized = { BITSCleanupUseDefault: 1, BITSCleanupCount: 2 } as const
+    expect(iisOptions(sized).cleanupInterval).toBeUndefined()
+    expect(iisOptions({ BITSCleanupCount: 360, BITSCleanupUnits: 2 }).cleanupInterval).toBe(24 * 86_400)
+    expect(iisOptions({ BITSSessionLimitEnable: 0 }).maxSessionsPerUser).toBe(Number.POSITIVE_INFINITY)
+    expect(iisOptions({ MaxBandwidth: 4_294_967_295 })).toEqual({})
+    expect(() => iisOptions({ BITSSessionDirectory: 'Elsewhere' })).toThrow(TypeError)
+    expect(() => iisOptions({ BITSServerNotificationType: 0, BITSServerNotificationURL: 'x' })).toThrow(
+      TypeError,
+    )
+  })
+})
+
+test('the script reads the properties of a directory that the table has', () => {
+  const { text } = block('powershell', { heading, containing: '$names' })
+  const named = /'(BITS[^']*)'/.exec(text)?.[1]?.split(' ') ?? []
+  const meaningless = ['BITSCleanupWorkItemKey', 'BITSUploadMetadataVersion', 'MaxBandwidth']
+  const known = table('IIS property').map(([name = '']) => name)
+  expect(named).toEqual(known.filter((name) => !meaningless.includes(name)))
+  expect(Object.keys(JSON.parse(properties.text))).toEqual(named)
+})
+
+test('the server takes uploads as its properties say, and answers curl', async () => {
+  await writeFile(bench.inside('virtual-directory.json'), properties.text)
+  const server = await bench.workshop.serve(block('js', { heading }))
+  await bench.upload(server, 'a.zip')
+  await bench.upload(server, 'a.zip') // BITSAllowOverwrites
+  expect(await bench.arrived('uploads/a.zip')).toEqual(FILE)
+  const curl = block('sh', { heading }).text.replaceAll('new.example.com:3000', `127.0.0.1:${server.port}`)
+  const { stdout } = await promisify(execFile)('sh', ['-c', curl])
+  expect(stdout).toMatch(/^HTTP\/1\.1 200 .*^BITS-Packet-Type: Ack\r$/ms)
+})
