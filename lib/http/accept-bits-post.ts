@@ -1,4 +1,4 @@
-import { subscribe } from 'node:diagnostics_channel'
+import { type ChannelListener, channel, subscribe } from 'node:diagnostics_channel'
 import { Server as HttpServer, IncomingMessage, METHODS } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import { Duplex } from 'node:stream'
@@ -12,7 +12,10 @@ interface Connection {
   onData(chunk: unknown): void
 }
 
-const taught = new WeakSet<HttpServer | HttpsServer>()
+/** Marks, which other copies of this module in the process (ESM and CJS, tests) see too: one copy is enough. */
+const TAUGHT = Symbol.for('express-bits-upload.taught')
+const EVERYWHERE = Symbol.for('express-bits-upload.everywhere')
+
 const connections = new WeakMap<Duplex, Connection>()
 let heedsRequests = false
 let everywhere = false
@@ -35,8 +38,8 @@ export function acceptBitsPost(server: HttpServer | HttpsServer): void {
         'pass what http.createServer(), https.createServer() or app.listen() returned.',
     )
   }
-  if (taught.has(server)) return
-  taught.add(server)
+  if (TAUGHT in server) return
+  Object.defineProperty(server, TAUGHT, { value: true })
   heedRequests()
   const event = server instanceof HttpServer ? 'connection' : 'secureConnection'
   server.on(event, (socket: Duplex) => watch(server, socket))
@@ -52,15 +55,23 @@ export function acceptBitsPostEverywhere(): void {
   assertBindIsKnown()
   if (everywhere) return
   everywhere = true
-  subscribe('net.server.socket', (message) => {
-    const socket = property(message, 'socket')
-    const server = property(socket, 'server')
-    if (!(socket instanceof Duplex) || !isHttpServer(server) || taught.has(server)) return
-    acceptBitsPost(server)
-    // Node publishes this after the 'connection' event of the same socket; a 'secureConnection' is yet to come.
-    if (server instanceof HttpServer) watch(server, socket)
-  })
+  const connected = channel('net.server.socket')
+  const older: unknown = Reflect.get(connected, EVERYWHERE)
+  if (isListener(older)) connected.unsubscribe(older)
+  connected.subscribe(teach)
+  Reflect.set(connected, EVERYWHERE, teach)
 }
+
+const teach: ChannelListener = (message) => {
+  const socket = property(message, 'socket')
+  const server = property(socket, 'server')
+  if (!(socket instanceof Duplex) || !isHttpServer(server) || TAUGHT in server) return
+  acceptBitsPost(server)
+  // Node publishes this after the 'connection' event of the same socket; a 'secureConnection' is yet to come.
+  if (server instanceof HttpServer) watch(server, socket)
+}
+
+const isListener = (value: unknown): value is ChannelListener => typeof value === 'function'
 
 /** @throws Error when `methods`, the verbs that Node's parser knows, has no BIND. */
 export function assertBindIsKnown(methods: readonly string[] = METHODS): void {

@@ -27,7 +27,7 @@ interface Staged {
 /** Uploads in memory, for tests and for small files that are consumed at once. */
 export class MemoryStorage implements StorageAdapter {
   /** What has been published: destination to content. Yours to empty. */
-  readonly files = new Map<string, Buffer>()
+  readonly files: Map<string, Buffer> = new Map()
   readonly #staged = new Map<string, Staged>()
   readonly #replies = new Map<string, { content: Buffer; lastModified: Date }>()
   readonly #maxBytes: number
