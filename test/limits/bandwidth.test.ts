@@ -1,0 +1,246 @@
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { PassThrough, pipeline } from 'node:stream'
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import { type BitsUploadOptions, MemoryStorage, type StagedUpload } from 'express-bits-upload'
+import { pause } from '../delivery/support.js'
+import { expectAck } from '../support/expect-ack.js'
+import { fixtures } from '../support/fixtures.js'
+import { cancelSession, fragment, openSession, RawConnection } from '../support/raw.js'
+import { type Running, serve } from '../support/serve.js'
+import { contentOf, KB } from '../support/upload-fixture.js'
+
+const { start, connect } = fixtures()
+
+interface Arrival {
+  /** Milliseconds. */
+  readonly at: number
+  readonly bytes: number
+  readonly destination: string
+}
+
+/** Notes when bytes arrive at the storage. */
+class ClockedStorage extends MemoryStorage {
+  readonly arrivals: Arrival[] = []
+
+  override append(
+    upload: StagedUpload,
+    offset: number,
+    body: Readable,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const watched = new PassThrough()
+    watched.on('data', (chunk: Buffer) => {
+      this.arrivals.push({ at: performance.now(), bytes: chunk.length, destination: upload.destination })
+    })
+    pipeline(body, watched, () => {})
+    return super.append(upload, offset, watched, signal)
+  }
+}
+
+/** Bytes per second, from the first arrival to the last. */
+function rateOf(arrivals: readonly Arrival[]): number {
+  const [first, last] = [arrivals[0], arrivals.at(-1)]
+  if (!first || !last) throw new Error('Nothing arrived.')
+  const bytes = arrivals.reduce((sum, arrival) => sum + arrival.bytes, 0) - first.bytes
+  return (bytes * 1000) / (last.at - first.at)
+}
+
+/** The most bytes that arrived within any second. */
+function fullestSecond(arrivals: readonly Arrival[]): number {
+  return Math.max(
+    ...arrivals.map(({ at }) =>
+      arrivals
+        .filter((other) => other.at >= at && other.at < at + 1000)
+        .reduce((sum, other) => sum + other.bytes, 0),
+    ),
+  )
+}
+
+/** Milliseconds of the longest time in which nothing arrived. */
+const longestGap = (arrivals: readonly Arrival[]): number =>
+  Math.max(...arrivals.slice(1).map(({ at }, n) => at - (arrivals[n]?.at ?? 0)))
+
+async function uploadTo(running: Running, name: string, file: Buffer, pieces = 1): Promise<void> {
+  const connection = await RawConnection.open(running.port)
+  const path = `/uploads/${name}`
+  const id = await openSession(connection, path)
+  const size = Math.ceil(file.length / pieces)
+  for (let first = 0; first < file.length; first += size) {
+    const last = Math.min(first + size, file.length) - 1
+    const ack = await connection.exchange(fragment(path, id, file, first, last))
+    expectAck(ack, { status: 200, session: id, offset: last + 1 })
+  }
+  connection.end()
+}
+
+interface Scenario {
+  readonly maxBandwidth: NonNullable<BitsUploadOptions['maxBandwidth']>
+  /** Bytes per second in all that are to be seen. */
+  readonly wanted: number
+  readonly sessions?: number
+  readonly pieces?: number
+  /** Bytes a session. Default: 500 KB. */
+  readonly size?: number
+}
+
+const SCENARIOS: Record<string, Scenario> = {
+  'in all': { maxBandwidth: 200 * KB, wanted: 200 * KB },
+  'per session': { maxBandwidth: { perSession: 200 * KB }, wanted: 200 * KB },
+  'per session and, more, in all': {
+    maxBandwidth: { perSession: 200 * KB, total: 1000 * KB },
+    wanted: 200 * KB,
+  },
+  'per session and, less, in all': {
+    maxBandwidth: { perSession: 1000 * KB, total: 200 * KB },
+    wanted: 200 * KB,
+  },
+  'in all, of four sessions': { maxBandwidth: 400 * KB, wanted: 400 * KB, sessions: 4, size: 250 * KB },
+  'per session, of four sessions': {
+    maxBandwidth: { perSession: 100 * KB },
+    wanted: 400 * KB,
+    sessions: 4,
+    size: 250 * KB,
+  },
+  'per session and in all, of four sessions': {
+    maxBandwidth: { perSession: 200 * KB, total: 400 * KB },
+    wanted: 400 * KB,
+    sessions: 4,
+    size: 250 * KB,
+  },
+  'in all, of many fragments': { maxBandwidth: 200 * KB, wanted: 200 * KB, pieces: 20 },
+  'of 8 MB per second': { maxBandwidth: 8000 * KB, wanted: 8000 * KB, size: 20_000 * KB, pieces: 2 },
+}
+const NAMES = Object.keys(SCENARIOS)
+
+describe('maxBandwidth', () => {
+  const storages = new Map<string, ClockedStorage>()
+  const files = new Map<string, Buffer>()
+
+  // They take two and a half seconds each, all at once.
+  beforeAll(async () => {
+    for (const [name, { size = 500 * KB }] of Object.entries(SCENARIOS)) files.set(name, contentOf(size))
+    await Promise.all(
+      Object.entries(SCENARIOS).map(async ([name, { maxBandwidth, sessions = 1, pieces = 1 }]) => {
+        const storage = new ClockedStorage()
+        storages.set(name, storage)
+        const running = await serve({ storage, maxBandwidth })
+        const file = files.get(name) ?? Buffer.alloc(0)
+        await Promise.all(
+          Array.from({ length: sessions }, (_, n) => uploadTo(running, `${n}.bin`, file, pieces)),
+        )
+        await running.stop()
+      }),
+    )
+  })
+
+  const arrivals = (name: string) => storages.get(name)?.arrivals ?? []
+  const wanted = (name: string) => SCENARIOS[name]?.wanted ?? 0
+
+  test.each(NAMES)('%s is kept to within 15 percent', (name) => {
+    const relative = rateOf(arrivals(name)) / wanted(name)
+    expect(relative).toBeGreaterThan(0.85)
+    expect(relative).toBeLessThan(1.15)
+  })
+
+  test.each(NAMES)('%s flows smoothly', (name) => {
+    expect(fullestSecond(arrivals(name))).toBeLessThan(1.3 * wanted(name))
+    expect(longestGap(arrivals(name))).toBeLessThan(500)
+  })
+
+  test.each(NAMES)('%s changes no byte', (name) => {
+    const contents = [...(storages.get(name)?.files.values() ?? [])]
+    expect(contents).toHaveLength(SCENARIOS[name]?.sessions ?? 1)
+    for (const content of contents) expect(content.equals(files.get(name) ?? Buffer.alloc(0))).toBe(true)
+  })
+
+  test.each(NAMES.filter((name) => name.includes('four')))('%s: each gets its share', (name) => {
+    const ends = ['0', '1', '2', '3'].map(
+      (n) => arrivals(name).findLast(({ destination }) => destination === `${n}.bin`)?.at ?? 0,
+    )
+    expect(Math.max(...ends) - Math.min(...ends)).toBeLessThan(800)
+  })
+})
+
+describe('an upload at a limited rate', () => {
+  const LARGE = contentOf(8000 * KB)
+  const path = '/uploads/file.bin'
+
+  test('whose client goes away leaves nothing hanging, and goes on where its bytes ended', async () => {
+    const storage = new MemoryStorage()
+    const running = await start({ storage, maxBandwidth: 100 * KB })
+    const first = await connect(running)
+    const id = await openSession(first, path)
+    first.write(fragment(path, id, LARGE))
+    await pause(300)
+    first.reset()
+    const second = await connect(running)
+    const asked = Date.now()
+    const ack = await second.exchange(fragment(path, id, LARGE, LARGE.length - 10))
+    expect(Date.now() - asked).toBeLessThan(400)
+    expect(ack.status).toBe(416)
+    const offset = Number(ack.header('BITS-Received-Content-Range'))
+    expect(offset).toBeGreaterThan(0)
+    expect(offset).toBeLessThan(100 * KB)
+    const stopped = Date.now()
+    await running.stop()
+    expect(Date.now() - stopped).toBeLessThan(400)
+  })
+
+  test('that is pre-empted makes way at once', async () => {
+    const running = await start({ storage: new MemoryStorage(), maxBandwidth: 100 * KB })
+    const [first, second] = [await connect(running), await connect(running)]
+    const id = await openSession(first, path)
+    first.write(fragment(path, id, LARGE))
+    await pause(300)
+    const asked = Date.now()
+    expectAck(await second.exchange(cancelSession(path, id)), { status: 200, session: id })
+    expect(Date.now() - asked).toBeLessThan(400)
+    await first.closed()
+  })
+
+  test('of one byte per second goes as soon as nobody waits for it any more', async () => {
+    const running = await start({ storage: new MemoryStorage(), maxBandwidth: { perSession: 1 } })
+    const connection = await connect(running)
+    const id = await openSession(connection, path)
+    connection.write(fragment(path, id, LARGE))
+    await pause(50)
+    connection.reset()
+    const stopped = Date.now()
+    await running.stop()
+    expect(Date.now() - stopped).toBeLessThan(400)
+  })
+
+  test('waits in the client, not in memory', async () => {
+    const storage = new ClockedStorage()
+    const running = await start({ storage, maxBandwidth: 100 * KB })
+    const sockets: Socket[] = []
+    running.server.on('connection', (socket) => sockets.push(socket))
+    const connection = await connect(running)
+    const id = await openSession(connection, path)
+    connection.write(fragment(path, id, LARGE))
+    await pause(500)
+    // What Node's streams and the pieces on their way hold, of 8 MB.
+    expect(sockets[0]?.bytesRead ?? Number.POSITIVE_INFINITY).toBeLessThan(500 * KB)
+    expect(connection.socket.writableLength).toBeGreaterThan(1000 * KB)
+  })
+})
+
+test.each([
+  Number.POSITIVE_INFINITY,
+  1e300,
+  { perSession: Number.POSITIVE_INFINITY },
+  { perSession: 1e300 },
+  {},
+])('maxBandwidth may be %j, which is no limit', async (maxBandwidth) => {
+  const running = await start({ storage: new MemoryStorage(), maxBandwidth })
+  await uploadTo(running, 'file.bin', contentOf(1000 * KB))
+})
+
+test.each([0, -1, Number.NaN, '100', { perSession: 0 }, { total: 'x' }, { each: 5 }, null])(
+  'maxBandwidth cannot be %j',
+  async (value) => {
+    const options = { storage: new MemoryStorage(), maxBandwidth: value } as BitsUploadOptions
+    await expect(start(options)).rejects.toThrow(/the option maxBandwidth is .*bytes per second/)
+  },
+)
