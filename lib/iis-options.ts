@@ -83,8 +83,7 @@ function maxUploadSize(properties: IisProperties): number | undefined {
 
 function notification(properties: IisProperties): NotificationOptions | undefined {
   const name = 'BITSServerNotificationType'
-  const type = ['NONE', 'BY_REFERENCE', 'BY_VALUE'].indexOf(text(properties, name)?.toUpperCase() ?? '')
-  const number = type >= 0 ? type : whole(properties, name, 0, 2)
+  const number = notificationType(properties)
   const url = text(properties, 'BITSServerNotificationURL')
   if (!number) {
     if (url === undefined) return undefined
@@ -93,6 +92,19 @@ function notification(properties: IisProperties): NotificationOptions | undefine
   if (url === undefined)
     throw wrong(`${name} is ${number}, and there is no BITSServerNotificationURL: give one`)
   return { type: number === 1 ? 'by-reference' : 'by-value', url }
+}
+
+/** 0 none, 1 by reference, 2 by value; `undefined` when it is not set. */
+function notificationType(properties: IisProperties): number | undefined {
+  const name = 'BITSServerNotificationType'
+  const value = text(properties, name)?.toUpperCase()
+  if (value === undefined) return undefined
+  const type = ['NONE', 'BY_REFERENCE', 'BY_VALUE'].indexOf(value)
+  if (type >= 0) return type
+  if (['0', '1', '2'].includes(value)) return Number(value)
+  throw wrong(
+    `${name} is ${JSON.stringify(properties[name])}: give 0 (none), 1 (by reference) or 2 (by value)`,
+  )
 }
 
 function host(properties: IisProperties): Pick<IisOptions, 'hostId' | 'hostIdFallbackTimeout'> {
@@ -133,6 +145,9 @@ function refuseOtherSessionDirectory(properties: IisProperties): void {
 }
 
 function refuseUnknown(properties: IisProperties): void {
+  if (typeof properties !== 'object' || properties === null) {
+    throw wrong(`the properties are ${String(properties)}: give an object`)
+  }
   const known = new Set<string>(KNOWN)
   const name = Object.keys(properties).find((property) => !known.has(property))
   if (name === undefined) return
@@ -142,10 +157,10 @@ function refuseUnknown(properties: IisProperties): void {
   )
 }
 
-/** A property as text; `undefined` when it is not set. */
+/** A property as text; `undefined` when it is not set, for which tools also write `null`. */
 function text(properties: IisProperties, name: keyof IisProperties): string | undefined {
-  const value = properties[name]
-  return value === undefined || value === '' ? undefined : String(value).trim()
+  const value = String(properties[name] ?? '').trim()
+  return value === '' ? undefined : value
 }
 
 function truth(properties: IisProperties, name: keyof IisProperties): boolean | undefined {

@@ -1,0 +1,235 @@
+import { describe, expect, test } from '@jest/globals'
+import { bitsUpload, FileStorage, type IisOptions, type IisProperties, iisOptions } from 'express-bits-upload'
+import { RecordingLogger, temporaryDirectory } from './support/serve.js'
+
+const DAY = 24 * 60 * 60
+const URL = 'http://127.0.0.1/handler.asp'
+
+/** Properties as IIS or its tools write them, and the options that come of them. */
+const FORMS: [IisProperties, IisOptions][] = [
+  [{}, {}],
+
+  [{ BITSUploadEnabled: true }, { enabled: true }],
+  [{ BITSUploadEnabled: 1 }, { enabled: true }],
+  [{ BITSUploadEnabled: '1' }, { enabled: true }],
+  [{ BITSUploadEnabled: 'true' }, { enabled: true }],
+  [{ BITSUploadEnabled: false }, { enabled: false }],
+  [{ BITSUploadEnabled: 0 }, { enabled: false }],
+  [{ BITSUploadEnabled: '0' }, { enabled: false }],
+  [{ BITSUploadEnabled: 'false' }, { enabled: false }],
+  [{ BITSUploadEnabled: '' }, {}],
+
+  [{ BITSMaximumUploadSize: '' }, { maxUploadSize: 1_844_674_407_370_955 }],
+  [{ BITSMaximumUploadSize: '1844674407370955' }, { maxUploadSize: 1_844_674_407_370_955 }],
+  [{ BITSMaximumUploadSize: ' 30000000 ' }, { maxUploadSize: 30_000_000 }],
+  [{ BITSMaximumUploadSize: 30_000_000 }, { maxUploadSize: 30_000_000 }],
+  [{ BITSMaximumUploadSize: 0 }, { maxUploadSize: 0 }],
+
+  [{ BITSAllowOverwrites: 1 }, { overwrite: true }],
+  [{ BITSAllowOverwrites: '0' }, { overwrite: false }],
+  [{ BITSAllowOverwrites: '' }, {}],
+
+  [{ BITSSessionTimeout: 1_209_600 }, { sessionTimeout: 14 * DAY }],
+  [{ BITSSessionTimeout: '86400' }, { sessionTimeout: DAY }],
+  [{ BITSSessionTimeout: '' }, {}],
+
+  [{ BITSSessionDirectory: 'BITS-Sessions' }, {}],
+  [{ BITSSessionDirectory: 'bits-sessions' }, {}],
+  [{ BITSSessionDirectory: '' }, {}],
+
+  [{ BITSServerNotificationType: 0 }, {}],
+  [{ BITSServerNotificationType: 'NONE' }, {}],
+  [{ BITSServerNotificationType: '', BITSServerNotificationURL: '' }, {}],
+  [
+    { BITSServerNotificationType: 1, BITSServerNotificationURL: URL },
+    { notification: { type: 'by-reference', url: URL } },
+  ],
+  [
+    { BITSServerNotificationType: '1', BITSServerNotificationURL: 'myasp.asp' },
+    { notification: { type: 'by-reference', url: 'myasp.asp' } },
+  ],
+  [
+    { BITSServerNotificationType: 'BY_REFERENCE', BITSServerNotificationURL: URL },
+    { notification: { type: 'by-reference', url: URL } },
+  ],
+  [
+    { BITSServerNotificationType: 2, BITSServerNotificationURL: URL },
+    { notification: { type: 'by-value', url: URL } },
+  ],
+  [
+    { BITSServerNotificationType: 'BY_VALUE', BITSServerNotificationURL: ` ${URL} ` },
+    { notification: { type: 'by-value', url: URL } },
+  ],
+
+  [{ BITSHostId: '' }, {}],
+  [{ BITSHostId: 'FRANKCAO8' }, { hostId: 'FRANKCAO8' }],
+  [{ BITSHostId: '2001:db8::1' }, { hostId: '2001:db8::1' }],
+  [
+    { BITSHostId: 'FRANKCAO8', BITSHostIdFallbackTimeout: '110' },
+    { hostId: 'FRANKCAO8', hostIdFallbackTimeout: 110 },
+  ],
+  [
+    { BITSHostId: 'h', BITSHostIdFallbackTimeout: 0 },
+    { hostId: 'h', hostIdFallbackTimeout: 0 },
+  ],
+  // What IIS writes when nobody has set either.
+  [{ BITSHostId: '', BITSHostIdFallbackTimeout: 86_400 }, {}],
+
+  [{ BITSNumberOfSessionsLimit: 50 }, { maxSessionsPerUser: 50 }],
+  [{ BITSSessionLimitEnable: 1, BITSNumberOfSessionsLimit: '7' }, { maxSessionsPerUser: 7 }],
+  [{ BITSSessionLimitEnable: 'true' }, {}],
+  [{ BITSSessionLimitEnable: 0 }, { maxSessionsPerUser: Number.POSITIVE_INFINITY }],
+  [
+    { BITSSessionLimitEnable: 0, BITSNumberOfSessionsLimit: 50 },
+    { maxSessionsPerUser: Number.POSITIVE_INFINITY },
+  ],
+
+  [{ BITSCleanupUseDefault: 1 }, {}],
+  [{ BITSCleanupUseDefault: 1, BITSCleanupCount: 5, BITSCleanupUnits: 0 }, {}],
+  [{ BITSCleanupUseDefault: 0, BITSCleanupCount: 5 }, { cleanupInterval: 5 * 60 * 60 }],
+  [{ BITSCleanupCount: 60, BITSCleanupUnits: 0 }, { cleanupInterval: 60 * 60 }],
+  [{ BITSCleanupCount: '24', BITSCleanupUnits: '1' }, { cleanupInterval: DAY }],
+  [{ BITSCleanupCount: 12, BITSCleanupUnits: '' }, { cleanupInterval: 12 * 60 * 60 }],
+  [{ BITSCleanupCount: 2, BITSCleanupUnits: 2 }, { cleanupInterval: 2 * DAY }],
+  // More than a timer can count.
+  [{ BITSCleanupCount: 360, BITSCleanupUnits: 2 }, { cleanupInterval: 24 * DAY }],
+  [{ BITSCleanupUnits: 2 }, {}],
+
+  [{ MaxBandwidth: 4_294_967_295 }, {}],
+  [{ MaxBandwidth: '4294967295' }, {}],
+  [{ MaxBandwidth: 102_400 }, { maxBandwidth: 102_400 }],
+
+  [{ BITSCleanupWorkItemKey: 'xyz', BITSUploadMetadataVersion: 1 }, {}],
+]
+
+const WHOLE = /^iisOptions\(\): \w+ is .+: give a whole number from \d+ to \d+\.$/
+
+const WRONG: [Record<string, unknown>, RegExp][] = [
+  [{ BITSUploadEnabled: 'yes' }, /BITSUploadEnabled is "yes": give 0 or 1, true or false\./],
+  [{ BITSUploadEnabled: 2 }, /BITSUploadEnabled is 2: give 0 or 1, true or false\./],
+  [{ BITSAllowOverwrites: 'on' }, /BITSAllowOverwrites is "on"/],
+  [{ BITSSessionLimitEnable: 7 }, /BITSSessionLimitEnable is 7/],
+  [{ BITSCleanupUseDefault: 'x' }, /BITSCleanupUseDefault is "x"/],
+
+  [{ BITSMaximumUploadSize: '1844674407370956' }, WHOLE],
+  [{ BITSMaximumUploadSize: '18446744073709551615' }, WHOLE],
+  [{ BITSMaximumUploadSize: -1 }, WHOLE],
+  [{ BITSMaximumUploadSize: '1 GB' }, WHOLE],
+  [{ BITSMaximumUploadSize: 1.5 }, WHOLE],
+  [{ BITSSessionTimeout: 0 }, WHOLE],
+  [{ BITSSessionTimeout: '14 days' }, WHOLE],
+  [{ BITSHostId: 'h', BITSHostIdFallbackTimeout: -1 }, WHOLE],
+  [{ BITSNumberOfSessionsLimit: 0 }, WHOLE],
+  [{ BITSNumberOfSessionsLimit: 'fifty' }, WHOLE],
+  [{ BITSCleanupCount: 61, BITSCleanupUnits: 0 }, WHOLE],
+  [{ BITSCleanupCount: 25 }, WHOLE],
+  [{ BITSCleanupCount: 25, BITSCleanupUnits: 1 }, WHOLE],
+  [{ BITSCleanupCount: 361, BITSCleanupUnits: 2 }, WHOLE],
+  [{ BITSCleanupCount: 0 }, WHOLE],
+  [{ BITSCleanupCount: 1, BITSCleanupUnits: 3 }, WHOLE],
+  [{ MaxBandwidth: 0 }, WHOLE],
+  [{ MaxBandwidth: 'much' }, WHOLE],
+
+  [{ BITSServerNotificationType: 3 }, /BITSServerNotificationType is 3: give .*0.*1.*2/],
+  [{ BITSServerNotificationType: 'BY-VALUE' }, /BITSServerNotificationType is "BY-VALUE": give .*0.*1.*2/],
+  [
+    { BITSServerNotificationType: 1 },
+    /BITSServerNotificationType is 1, and there is no BITSServerNotificationURL/,
+  ],
+  [
+    { BITSServerNotificationURL: URL },
+    /BITSServerNotificationURL is set and BITSServerNotificationType is none/,
+  ],
+  [
+    { BITSServerNotificationType: 0, BITSServerNotificationURL: URL },
+    /BITSServerNotificationURL is set and BITSServerNotificationType is none/,
+  ],
+  [{ BITSHostIdFallbackTimeout: 110 }, /BITSHostIdFallbackTimeout is 110, and there is no BITSHostId/],
+  [{ BITSCleanupUseDefault: 0 }, /BITSCleanupUseDefault is 0, and there is no BITSCleanupCount/],
+  [
+    { BITSSessionDirectory: 'C:\\elsewhere' },
+    /BITSSessionDirectory is "C:\\elsewhere": it is always BITS-Sessions/,
+  ],
+
+  [{ bitsUploadEnabled: 1 }, /no IIS property "bitsUploadEnabled": did you mean BITSUploadEnabled\?/],
+  [
+    { BITSUploadEnable: 1 },
+    /no IIS property "BITSUploadEnable": there are BITSUploadEnabled, .*MaxBandwidth/,
+  ],
+]
+
+describe('iisOptions()', () => {
+  test.each(FORMS)('turns %j into %j', (properties, options) => {
+    expect(iisOptions(properties)).toEqual(options)
+  })
+
+  test.each(WRONG)('refuses %j in a sentence', (properties, sentence) => {
+    const call = () => Reflect.apply(iisOptions, undefined, [properties])
+    expect(call).toThrow(TypeError)
+    expect(call).toThrow(sentence)
+    expect(call).toThrow(/^iisOptions\(\): .*\.$/)
+  })
+
+  test.each([undefined, null, 'x'])('refuses %p, which is no object', (properties) => {
+    expect(() => Reflect.apply(iisOptions, undefined, [properties])).toThrow(
+      /^iisOptions\(\): .*give an object\.$/,
+    )
+  })
+
+  test('takes null, and blanks, for what is not set', () => {
+    const blank = Object.fromEntries(
+      ['BITSHostId', 'BITSSessionTimeout', 'MaxBandwidth'].map((name) => [name, '  ']),
+    )
+    const nothing = {
+      BITSUploadEnabled: null,
+      BITSServerNotificationType: null,
+      BITSServerNotificationURL: null,
+    }
+    expect(Reflect.apply(iisOptions, undefined, [{ ...blank, ...nothing }])).toEqual({})
+  })
+
+  test('gives options that bitsUpload() takes', async () => {
+    const { path, remove } = await temporaryDirectory()
+    for (const [properties] of FORMS) {
+      const options = iisOptions(properties)
+      const storage = new FileStorage({ directory: path })
+      const bits = bitsUpload({ storage, logger: new RecordingLogger(), ...options })
+      await bits.close()
+    }
+    await remove()
+  })
+
+  test('takes all properties together', () => {
+    const all: Required<IisProperties> = {
+      BITSUploadEnabled: '1',
+      BITSMaximumUploadSize: '30000000',
+      BITSAllowOverwrites: '1',
+      BITSSessionTimeout: '86400',
+      BITSSessionDirectory: 'BITS-Sessions',
+      BITSServerNotificationType: '2',
+      BITSServerNotificationURL: URL,
+      BITSHostId: 'FRANKCAO8',
+      BITSHostIdFallbackTimeout: '110',
+      BITSSessionLimitEnable: '1',
+      BITSNumberOfSessionsLimit: '10',
+      BITSCleanupUseDefault: '0',
+      BITSCleanupCount: '2',
+      BITSCleanupUnits: '2',
+      BITSCleanupWorkItemKey: 'key',
+      BITSUploadMetadataVersion: '1',
+      MaxBandwidth: '100000',
+    }
+    expect(iisOptions(all)).toEqual({
+      enabled: true,
+      maxUploadSize: 30_000_000,
+      overwrite: true,
+      sessionTimeout: DAY,
+      notification: { type: 'by-value', url: URL },
+      hostId: 'FRANKCAO8',
+      hostIdFallbackTimeout: 110,
+      maxSessionsPerUser: 10,
+      cleanupInterval: 2 * DAY,
+      maxBandwidth: 100_000,
+    })
+  })
+})
