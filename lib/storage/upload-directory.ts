@@ -88,11 +88,13 @@ async function nearestReal(
 ): Promise<{ real: string; missing: string[] }> {
   const real = await realpath(path).catch(unlessMissing)
   if (real !== undefined) return { real, missing }
+  const facts = await lstat(path).catch(unlessMissing)
   // A link to nowhere is there all the same, and nothing may be made through it.
-  if (await lstat(path).catch(unlessMissing)) {
+  if (facts?.isSymbolicLink()) {
     throw new BitsError('destination-refused', `"${basename(path)}" is a symbolic link that leads nowhere.`)
   }
-  return nearestReal(dirname(path), [basename(path), ...missing])
+  // Another upload may have made the directory meanwhile.
+  return facts ? nearestReal(path, missing) : nearestReal(dirname(path), [basename(path), ...missing])
 }
 
 function unlessMissing(error: NodeJS.ErrnoException): undefined {
