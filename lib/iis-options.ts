@@ -134,6 +134,8 @@ function cleanupInterval(properties: IisProperties): number | undefined {
 }
 
 function maxBandwidth(properties: IisProperties): number | undefined {
+  // ADSI shows the unsigned number as a signed one.
+  if (text(properties, 'MaxBandwidth') === '-1') return undefined
   const rate = whole(properties, 'MaxBandwidth', 1)
   return rate === NO_BANDWIDTH_LIMIT ? undefined : rate
 }

@@ -97,6 +97,7 @@ const FORMS: [IisProperties, IisOptions][] = [
 
   [{ MaxBandwidth: 4_294_967_295 }, {}],
   [{ MaxBandwidth: '4294967295' }, {}],
+  [{ MaxBandwidth: -1 }, {}],
   [{ MaxBandwidth: 102_400 }, { maxBandwidth: 102_400 }],
 
   [{ BITSCleanupWorkItemKey: 'xyz', BITSUploadMetadataVersion: 1 }, {}],

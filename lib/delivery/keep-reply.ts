@@ -20,10 +20,14 @@ export async function keepReply(
   { storage }: DeliveryPlace,
 ): Promise<string | undefined> {
   if (reply instanceof URL) return staticReplyUrl(reply.href)
-  if (!storage.writeReply) {
-    throw new Error('The application gave a reply, and the storage has no writeReply() to keep it.')
-  }
   const body = reply instanceof Readable ? reply : Readable.from([reply], { objectMode: false })
+  if (!storage.writeReply) {
+    for await (const chunk of body) {
+      if (chunk.length === 0) continue
+      throw new Error('The application gave a reply, and the storage has no writeReply() to keep it.')
+    }
+    return undefined
+  }
   const size = await storage.writeReply(uploadOf(arrival.record), body)
   return size > 0 ? keptReplyUrl(arrival.sessionId) : undefined
 }

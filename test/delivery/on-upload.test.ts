@@ -305,6 +305,14 @@ describe('onUpload replies', () => {
     expectAck(ack, { status: 500, error: '0x80004005', context: '0x7', session: id, offset: FILE.length })
     expect(running.logger.lines.join()).toContain('has no writeReply()')
   })
+
+  test('that is empty, to a storage that keeps none: there is no reply', async () => {
+    const storage = Object.assign(new MemoryStorage(), { writeReply: undefined })
+    const running = await start({ storage, onUpload: () => Readable.from([Buffer.alloc(0)]) })
+    const { id, ack } = await upload(await connect(running), PATH, FILE)
+    expectAck(ack, { status: 200, session: id, offset: FILE.length })
+    expect(ack.header('BITS-Reply-URL')).toBeUndefined()
+  })
 })
 
 describe('onUpload says that nothing is to be published', () => {

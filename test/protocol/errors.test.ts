@@ -332,6 +332,22 @@ const ROWS: Row[] = [
     },
   },
   {
+    name: '23: an error of other middleware keeps its challenge, and nothing else of its headers',
+    options: () => ({
+      storage: new MemoryStorage(),
+      authorize() {
+        const headers = { 'www-authenticate': 'Bearer', 'transfer-encoding': 'chunked', 'set-cookie': 'a=b' }
+        throw Object.assign(new Error('No token.'), { status: 401, headers })
+      },
+    }),
+    async act({ connection }) {
+      const ack = await connection.exchange(createSession(PATH))
+      expect(ack.header('WWW-Authenticate')).toBe('Bearer')
+      expect(ack.header('Transfer-Encoding') ?? ack.header('Set-Cookie')).toBeUndefined()
+      return { ack, expected: { status: 401, error: '0x80190191' } }
+    },
+  },
+  {
     name: '25: a parent directory that does not exist is 404 + ERROR_PATH_NOT_FOUND',
     options: (root) => ({ storage: new FileStorage({ directory: root, createDirectories: false }) }),
     async act({ connection }) {
