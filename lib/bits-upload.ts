@@ -108,7 +108,7 @@ async function serve(req: Request, res: Response, services: Services): Promise<v
     services.base.announce('error', asError(error), {
       url: req.originalUrl,
     })
-    req.destroy()
+    res.destroy()
   }
 }
 
