@@ -38,6 +38,12 @@ test('Workers of node:cluster: any of them takes any packet', async () => {
   // As many as the machine has may be many.
   const two = text.replace('availableParallelism()', '2')
   const server = await bench.workshop.serve({ language, text: two })
+  // The server is there with its first worker; the primary hands connections to the workers that are, in turn.
+  const workers = new Set<string | undefined>()
+  while (workers.size < 2) {
+    const ack = await (await connect(server)).exchange(packet('Ping', PATH))
+    workers.add(ack.header('X-Process'))
+  }
   expect((await inTurns([server])).size).toBe(2)
   expect(await bench.arrived('uploads/logs/today.zip')).toEqual(FILE)
 })
