@@ -9,13 +9,13 @@ export interface WritableFile {
 /** Bytes that make a write worth its trip to the thread pool. */
 const ENOUGH = 256 * 1024
 /** Bytes that may wait for the write in flight before the sender has to. */
-const PLENTY = 1024 * 1024
+const PLENTY = 512 * 1024
 /** Chunks in one write: some systems take no more than 1,024 at once. */
 const MAX_CHUNKS = 512
 
 /**
  * Writes a stream to a file from `start` on. One write is in flight at a time; what arrives meanwhile is gathered into
- * the next, so that a large body costs few and large writes, and never more than about 2 MiB of memory.
+ * the next, so that a large body costs few and large writes, and never more than about 1 MiB of memory.
  *
  * @returns the position after the last byte, when the stream ends, fails, is destroyed, or `signal` aborts: all that
  * had arrived is in the file. Rejects when a write fails; the stream is left paused then.
