@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { uploadFile } from 'express-bits-upload/client'
 import { expectAck } from '../support/expect-ack.js'
 import { stagedFiles } from '../support/files.js'
@@ -102,6 +102,9 @@ async function uploadedCount(name: string): Promise<number> {
   return events(name, 'uploaded').length
 }
 const contentAt = (name: string) => readFile(join(directory, name))
+
+// Five processes start and share two processors with whatever else runs.
+jest.setTimeout(90_000)
 
 describe('workers of a cluster', () => {
   test('carry uploads together, whichever of them the fragments go to', async () => {
