@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { PassThrough, pipeline } from 'node:stream'
-import { beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { type BitsUploadOptions, MemoryStorage, type StagedUpload } from 'express-bits-upload'
 import { pause } from '../delivery/support.js'
 import { expectAck } from '../support/expect-ack.js'
@@ -11,9 +11,6 @@ import { type Running, serve } from '../support/serve.js'
 import { contentOf, KB } from '../support/upload-fixture.js'
 
 const { start, connect } = fixtures()
-
-// These measure time: a busy machine may hold up a process for longer than the bounds allow, but not always.
-jest.retryTimes(2)
 
 interface Arrival {
   /** Milliseconds. */
@@ -149,8 +146,16 @@ describe('maxBandwidth', () => {
   const storages = new Map<string, ClockedStorage>()
   let stalls: readonly Stall[] = []
 
-  // They take two and a half seconds each, all at once.
+  // A busy machine may hold up the whole process for longer than the bounds allow, but not time after time.
   beforeAll(async () => {
+    for (let tries = 0; tries < 3; tries++) {
+      await measure()
+      if (NAMES.every((name) => longestGap(arrivals(name), stalls) < 500)) return
+    }
+  })
+
+  // They take two and a half seconds each, all at once.
+  const measure = async () => {
     const watch = watchForStalls()
     await Promise.all(
       Object.entries(SCENARIOS).map(async ([name, scenario]) => {
@@ -167,7 +172,7 @@ describe('maxBandwidth', () => {
     )
     watch.stop()
     stalls = watch.stalls
-  })
+  }
 
   const arrivals = (name: string) => storages.get(name)?.arrivals ?? []
   const wanted = (name: string) => SCENARIOS[name]?.wanted ?? 0
