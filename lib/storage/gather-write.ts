@@ -43,8 +43,7 @@ export function gatherWrite(
     const proceed = () => {
       if (writing) return
       if (waitingBytes > 0) return void write()
-      if (over) return settle(() => resolve(position))
-      body.resume()
+      if (over) settle(() => resolve(position))
     }
 
     const write = async () => {
@@ -53,12 +52,13 @@ export function gatherWrite(
       waiting = []
       waitingBytes = 0
       writing = true
+      // There is room again: the next bytes come in while these go out.
+      if (!over) body.resume()
       try {
         await writeAll(file, chunks, position)
         position += bytes
         writing = false
-        if (over || waitingBytes === 0 || waitingBytes >= ENOUGH) proceed()
-        else body.resume()
+        if (over || waitingBytes >= ENOUGH) proceed()
       } catch (error) {
         settle(() => reject(error))
       }
@@ -82,6 +82,8 @@ export function gatherWrite(
     signal.addEventListener('abort', end, { once: true })
     if (over) return end()
     body.on('data', take)
+    // A middleware may have paused the request while it asked somebody something.
+    body.resume()
   })
 }
 

@@ -70,6 +70,32 @@ test('holds a sender that is faster than the disk, at about 1 MiB', async () => 
   expect(ahead).toBeLessThan(4 * 1024 * 1024)
 })
 
+test('reads on during every write', async () => {
+  const whole = 8 * 1024 * 1024
+  let sent = 0
+  const body = new Readable({
+    read() {
+      sent += 64 * 1024
+      this.push(sent > whole ? null : Buffer.alloc(64 * 1024))
+    },
+  })
+  const slow = {
+    async writev(chunks: Buffer[]) {
+      const before = sent
+      await until(() => sent - before >= 256 * 1024 || sent >= whole)
+      return { bytesWritten: chunks.reduce((sum, { length }) => sum + length, 0) }
+    },
+    write: () => Promise.reject(new Error('No write was short.')),
+  }
+  expect(await gatherWrite(slow, 0, body, never())).toBe(whole)
+})
+
+test('reads a body that somebody paused before', async () => {
+  const body = Readable.from([Buffer.alloc(1000)])
+  body.pause()
+  expect(await gatherWrite(file, 0, body, never())).toBe(1000)
+})
+
 test.each([
   ['fails', (body: PassThrough) => void body.destroy(new Error('ECONNRESET'))],
   ['is destroyed', (body: PassThrough) => void body.destroy()],
