@@ -1,7 +1,6 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { ByteRange, StoredReply } from '../../types/storage.js'
 import { unlessMissing } from '../system-error.js'
 
@@ -18,11 +17,12 @@ export async function writeReplyFile(path: string, body: Readable, sync: boolean
   const draft = draftOf(path)
   const file = await open(draft, 'w')
   try {
-    const stream = createWriteStream(draft, { fd: file.fd, autoClose: false })
-    await pipeline(body, stream)
+    // No stream of the file's descriptor: one that fails closes it, and then the number may be another file's.
+    await file.writeFile(body)
     if (sync) await file.sync()
+    const { size } = await file.stat()
     await rename(draft, path)
-    return stream.bytesWritten
+    return size
   } catch (error) {
     await rm(draft, { force: true })
     throw error

@@ -281,8 +281,11 @@ describe('onUpload replies', () => {
       Readable.from(['whole']),
     ]
     const running = await start({ directory: root, onUpload: () => replies.shift() })
+    const errors: string[] = []
+    running.bits.on('error', (error) => errors.push(error.message))
     const connection = await connect(running)
     const { id, ack } = await upload(connection, PATH, FILE)
+    expect(errors).toEqual(['the database is gone'])
     expectAck(ack, { status: 500, error: '0x80004005', context: '0x7', session: id, offset: FILE.length })
     expect(await stagedFiles(root)).toHaveLength(1)
     const again = await connection.exchange(fragment(PATH, id, FILE))
