@@ -94,5 +94,5 @@ export function refuseUnableStorage({ notification }: BitsUploadOptions, storage
 
 const sessionsBeside = (storage: StorageAdapter): SessionStore =>
   storage instanceof FileStorage
-    ? new FileSessionStore({ directory: storage.directory })
+    ? new FileSessionStore({ directory: storage.directory, durable: storage.durability === 'fragment' })
     : new MemorySessionStore()

@@ -39,7 +39,10 @@ export interface BitsUploadEvents {
   session: [session: SessionInfo]
   /** Bytes arrived: with each fragment, and about twice a second while a long one is on its way. */
   progress: [session: SessionInfo]
-  /** A file is published and durable. Raised once a file. */
+  /**
+   * A file is published and durable. Raised once a file, and never again when the process dies just then: what must be
+   * done belongs into `onUpload`.
+   */
   uploaded: [file: UploadedFile]
   /** A client cancelled, or closed before the last byte: nothing was published by this session from now on. */
   cancelled: [session: SessionInfo]

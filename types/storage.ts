@@ -94,7 +94,8 @@ export interface StorageAdapter {
 
   /**
    * Staged bytes and reply are gone afterwards; the published file is not touched. May be called twice.
-   * With `keepReply` the reply stays: that follows a publication.
+   * With `keepReply` the reply stays: that follows each publication. Without, it ends a session that has not been
+   * published, or that may have a reply.
    */
   discard(upload: StagedUpload, options?: { keepReply?: boolean }): Promise<void>
 

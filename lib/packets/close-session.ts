@@ -1,5 +1,6 @@
 import type { Ack, CloseSessionPacket } from '../../types/packets.js'
 import type { Arrival } from '../delivery/arrival.js'
+import { mayHaveReply } from '../sessions/may-have-reply.js'
 import { uploadOf } from '../sessions/sessions.js'
 import { endSession } from './end-session.js'
 import type { Exchange, Service } from './exchange.js'
@@ -21,12 +22,15 @@ async function close(arrival: Arrival, service: Service): Promise<void> {
   const { record } = arrival
   const { storage, sessions, deliveries, announce } = service
   const upload = uploadOf(record)
-  if (record.state === 'published') return storage.discard(upload)
+  if (record.state === 'published') {
+    // What was staged went at publication.
+    if (mayHaveReply(record)) await storage.discard(upload)
+    return
+  }
   const held = await storage.received(upload)
   // All bytes are in: a delivery that failed is made up for, and an empty file has no fragment to deliver it (D16).
   if (held === (record.total ?? 0) && !record.refused) {
-    await deliveries.deliver(arrival, service)
-    return storage.discard(upload)
+    return close({ ...arrival, record: await deliveries.deliver(arrival, service) }, service)
   }
   await storage.discard(upload)
   announce('cancelled', sessions.info(record, held))

@@ -1,9 +1,9 @@
 import cluster from 'node:cluster'
 import { constants } from 'node:fs'
 import { mkdir, opendir, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { LockOptions, SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
-import { readFile, stat, unlink, writeText } from '../fs.js'
+import { fsync, readFile, type Sync, stat, syncDirectory, unlink, writeText } from '../fs.js'
 import { unlessMissing } from '../system-error.js'
 import { lockFile } from './file-lock.js'
 import { changeLine, parseSessionRecord, recordLine } from './session-record.js'
@@ -19,6 +19,11 @@ export interface FileSessionStoreOptions {
    * that share the directory in other ways: PM2, containers, servers with shared storage.
    */
   shared?: boolean
+  /**
+   * Force each record and each change to the disk before it counts, so that a session survives a power cut, too.
+   * Default: false; beside a `FileStorage` of durability `fragment`: true.
+   */
+  durable?: boolean
 }
 
 const FOLDER = 'BITS-Sessions'
@@ -47,28 +52,32 @@ export class FileSessionStore implements SessionStore {
   readonly #folder: string
   /** See {@link FileSessionStoreOptions.shared}. */
   readonly lock?: (key: string, options: LockOptions) => Promise<() => Promise<void>>
+  readonly #sync: Sync | undefined
   readonly #turns = new Turns()
   readonly #known = new Map<string, Known>()
 
-  constructor(options: FileSessionStoreOptions) {
+  constructor(options: FileSessionStoreOptions, internals: { sync?: Sync } = {}) {
     this.#folder = join(resolve(options.directory), FOLDER)
+    this.#sync = options.durable ? (internals.sync ?? fsync) : undefined
     if (options.shared ?? cluster.isWorker) {
       this.lock = (key, lockOptions) => lockFile(join(this.#folder, key), lockOptions)
     }
   }
 
   async open(): Promise<void> {
+    await mkdir(dirname(this.#folder), { recursive: true })
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
   }
 
   async create(record: SessionRecord): Promise<void> {
     const path = this.#path(record.key)
-    const size = await writeText(path, 'wx', recordLine(record)).catch(
+    const size = await writeText(path, 'wx', recordLine(record), this.#sync).catch(
       async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') await remove(path)
         throw error
       },
     )
+    if (this.#sync) await syncDirectory(this.#folder, this.#sync)
     this.#remember({ record, size })
   }
 
@@ -81,10 +90,13 @@ export class FileSessionStore implements SessionStore {
     change: (current: SessionRecord) => SessionChange | undefined,
   ): Promise<SessionRecord | undefined> {
     return this.#turns.take(key, async () => {
-      const current = await this.#read(key)
+      // Whatever others added since is still in the file, which has another size then: the next read finds it.
+      const current = this.#memoryOf(key) ?? (await this.#read(key))
       const changes = current && change(current.record)
       if (!current || !changes) return undefined
-      const added = await writeText(this.#path(key), APPEND, changeLine(changes)).catch(unlessMissing)
+      const added = await writeText(this.#path(key), APPEND, changeLine(changes), this.#sync).catch(
+        unlessMissing,
+      )
       if (added === undefined) return undefined
       const record = { ...current.record, ...changes }
       this.#remember({ record, size: current.size + added })
@@ -122,12 +134,16 @@ export class FileSessionStore implements SessionStore {
   async #read(key: string): Promise<Known | undefined> {
     const path = this.#path(key)
     const facts = await stat(path).catch(unlessMissing)
-    // Processes on several machines have a lock; what NFS says of a size may be seconds old there.
-    const known = this.lock ? undefined : this.#known.get(key)
+    const known = this.#memoryOf(key)
     if (known && facts?.size === known.size) return known
     const bytes = facts && (await readFile(path).catch(unlessMissing))
     const record = bytes && parseSessionRecord(bytes.toString())
     return record && this.#remember({ record, size: bytes.length })
+  }
+
+  /** Processes on several machines have a lock; what NFS says of a size may be seconds old there. */
+  #memoryOf(key: string): Known | undefined {
+    return this.lock ? undefined : this.#known.get(key)
   }
 
   #remember(known: Known): Known {

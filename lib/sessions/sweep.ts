@@ -2,6 +2,7 @@ import type { SessionInfo } from '../../types/events.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import { hasEnded } from './has-ended.js'
+import { mayHaveReply } from './may-have-reply.js'
 import { REMEMBERED, type Sessions, uploadOf } from './sessions.js'
 
 /** Removes all sessions with all that is staged: uploads were switched off (MC-BUP 3.2.4.2). */
@@ -16,7 +17,8 @@ export async function sweepAll(
 
 /**
  * Removes sessions that were idle for longer than their timeout, with their staged data and replies (MC-BUP 3.2.6.1),
- * and staged data that no session owns. Published files are not looked at.
+ * and staged data that no session owns, or needs any more: a process that dies right after a publication leaves some.
+ * Published files are not looked at.
  *
  * @param onExpired told of each session that did not end by itself.
  */
@@ -32,9 +34,23 @@ export async function sweep(
       await remove(record, sessions, storage, onExpired)
     }
   }
-  for await (const staged of storage.staged?.() ?? []) {
-    if (staged.lastModified.getTime() >= idle || (await sessions.store.get(staged.id))) continue
-    await storage.discard({ id: staged.id, destination: '' })
+  for await (const { id, lastModified } of storage.staged?.() ?? []) {
+    const session = await sessions.store.get(id)
+    if (session ? isDone(session) : lastModified.getTime() < idle) await discard(id, sessions, storage)
+  }
+}
+
+const isDone = (record: SessionRecord): boolean =>
+  hasEnded(record) || (record.state === 'published' && !mayHaveReply(record))
+
+/** Not what somebody is at work on. */
+async function discard(id: string, sessions: Sessions, storage: StorageAdapter): Promise<void> {
+  const lease = await sessions.locks.tryAcquire(id)
+  if (!lease) return
+  try {
+    await storage.discard({ id, destination: '' })
+  } finally {
+    await lease.release()
   }
 }
 

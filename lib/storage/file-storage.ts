@@ -11,19 +11,12 @@ import type {
   StoredReply,
 } from '../../types/storage.js'
 import { BitsError } from '../errors.js'
-import { close, fsync, link, lstat, open, stat, unlink, write, writev } from '../fs.js'
-import { errorCode, unlessMissing } from '../system-error.js'
-import { gatherWrite, type WritableFile } from './gather-write.js'
-import {
-  type Link,
-  moveMark,
-  publishNew,
-  publishOver,
-  secondName,
-  syncDirectory,
-  syncFile,
-} from './publish-file.js'
+import { close, fsync, link, lstat, open, type Sync, stat, syncDirectory, syncFile } from '../fs.js'
+import { unlessMissing } from '../system-error.js'
+import { gatherWrite } from './gather-write.js'
+import { isOneFile, type Link, moveMark, publishNew, publishOver, secondName } from './publish-file.js'
 import { draftOf, readReplyFile, statReplyFile, writeReplyFile } from './reply-file.js'
+import { openStaged, remove, writable } from './staged-file.js'
 import { UploadDirectory } from './upload-directory.js'
 
 /** When bytes are forced to the disk, so that they survive a power cut as well as the death of the process. */
@@ -47,12 +40,13 @@ const STAGED = /^([0-9a-f]{32})\.(?:part(?:\.new|\.moved)?|reply(?:\.tmp)?)$/
 /** Uploads as files below a directory. Staged data lies in its `BITS-Sessions`, on the same file system. */
 export class FileStorage implements StorageAdapter {
   readonly directory: string
+  readonly durability: Durability
   readonly #uploads: UploadDirectory
-  readonly #durability: Durability
   readonly #link: Link
+  readonly #sync: Sync
 
   /** @throws TypeError when an option is wrong. */
-  constructor(options: FileStorageOptions, internals: { link?: Link } = {}) {
+  constructor(options: FileStorageOptions, internals: { link?: Link; sync?: Sync } = {}) {
     const { directory, durability = 'publish', createDirectories = true } = options
     check(
       typeof directory === 'string' && directory !== '',
@@ -67,13 +61,14 @@ export class FileStorage implements StorageAdapter {
       `createDirectories is ${String(createDirectories)}: give true or false.`,
     )
     this.#uploads = new UploadDirectory(directory, createDirectories)
-    this.#durability = durability
+    this.durability = durability
     this.#link = internals.link ?? link
+    this.#sync = internals.sync ?? fsync
     this.directory = this.#uploads.root
   }
 
-  open(): Promise<void> {
-    return this.#uploads.open()
+  async open(): Promise<void> {
+    await this.#syncDirectories(await this.#uploads.open())
   }
 
   has(destination: string): Promise<boolean> {
@@ -85,10 +80,10 @@ export class FileStorage implements StorageAdapter {
   }
 
   async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
-    const file = await this.#openStaged(upload, offset)
+    const file = await openStaged(this.path(upload), offset)
     try {
       const length = await gatherWrite(writable(file), offset, body, signal)
-      if (this.#durability === 'fragment') await fsync(file)
+      if (this.durability === 'fragment') await this.#sync(file)
       return length
     } finally {
       await close(file)
@@ -97,7 +92,8 @@ export class FileStorage implements StorageAdapter {
 
   async received(upload: StagedUpload): Promise<number> {
     const facts = await stat(this.path(upload)).catch(unlessMissing)
-    if (facts) return facts.size
+    if (facts?.nlink === 1) return facts.size
+    if (facts) return this.#heldUnlessPublished(upload, facts.size)
     return (await this.#wasMoved(upload)) ? (upload.total ?? 0) : 0
   }
 
@@ -121,10 +117,10 @@ export class FileStorage implements StorageAdapter {
         `Staged data of ${upload.id} holds ${facts.size} bytes of ${size}: it cannot be published.`,
       )
     }
-    if (this.#durability !== 'none') await syncFile(staged)
+    if (this.durability !== 'none') await syncFile(staged, this.#sync)
     const put = options.overwrite ? publishOver : publishNew
     await put(staged, path, upload.destination, this.#link)
-    if (this.#durability !== 'none') for (const directory of touched) await syncDirectory(directory)
+    await this.#syncDirectories(touched)
     return file
   }
 
@@ -147,7 +143,7 @@ export class FileStorage implements StorageAdapter {
   }
 
   writeReply(upload: StagedUpload, body: Readable): Promise<number> {
-    return writeReplyFile(this.replyPath(upload), body, this.#durability !== 'none')
+    return writeReplyFile(this.replyPath(upload), body, this.durability !== 'none')
   }
 
   statReply(upload: StagedUpload): Promise<StoredReply | undefined> {
@@ -162,15 +158,17 @@ export class FileStorage implements StorageAdapter {
     return join(this.#uploads.staging, `${upload.id}.reply`)
   }
 
-  /** @returns its file descriptor. */
-  async #openStaged(upload: StagedUpload, offset: number): Promise<number> {
-    try {
-      return await open(this.path(upload), 'r+')
-    } catch (error) {
-      // Somebody removed it: only an upload that starts over can do without what was there.
-      if (offset === 0 && errorCode(error) === 'ENOENT') return open(this.path(upload), 'wx')
-      throw error
-    }
+  async #syncDirectories(directories: readonly string[]): Promise<void> {
+    if (this.durability === 'none') return
+    for (const directory of directories) await syncDirectory(directory, this.#sync)
+  }
+
+  /** Staged data with a second name may be the file at its destination, to which nothing is to be added. */
+  async #heldUnlessPublished(upload: StagedUpload, size: number): Promise<number> {
+    if (upload.total === undefined || upload.total === size) return size
+    const { path } = await this.#uploads.locate(upload.destination, false)
+    if (!(await isOneFile(this.path(upload), path))) return size
+    throw new BitsError('total-changed', `"${upload.destination}" is published, with ${size} bytes.`)
   }
 
   /** The file stands at its destination, published before, though the session does not know yet. */
@@ -184,18 +182,6 @@ export class FileStorage implements StorageAdapter {
     return (await stat(moveMark(this.path(upload))).catch(unlessMissing)) !== undefined
   }
 }
-
-/** @returns whether it was there. */
-const remove = (path: string): Promise<boolean> =>
-  unlink(path).then(
-    () => true,
-    (error: unknown) => unlessMissing(error) ?? false,
-  )
-
-const writable = (file: number): WritableFile => ({
-  writev: (chunks, position) => writev(file, chunks, position),
-  write: (bytes, offset, length, position) => write(file, bytes, offset, length, position),
-})
 
 function check(holds: boolean, message: string): void {
   if (!holds) throw new TypeError(`FileStorage: ${message}`)

@@ -1,8 +1,8 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { BitsError } from '../errors.js'
-import { close, fsync, link, lstat, open } from '../fs.js'
-import { errorCode } from '../system-error.js'
+import { link, lstat } from '../fs.js'
+import { errorCode, unlessMissing } from '../system-error.js'
 import { isDirectory } from './destination.js'
 
 /** Makes a second name for a file; replaced in tests to stand for file systems that cannot. */
@@ -28,7 +28,9 @@ export async function publishNew(
   } catch (error) {
     if (isUnsupported(error)) return moveIfFree(staged, path, destination)
     if (errorCode(error) !== 'EEXIST') throw error
-    if (!(await isOneFile(staged, path, destination))) throw taken(destination)
+    if (await isOneFile(staged, path)) return
+    const facts = await lstat(path).catch(unlessMissing)
+    throw facts?.isDirectory() ? isDirectory(destination) : taken(destination)
   }
 }
 
@@ -68,23 +70,6 @@ export const secondName = (staged: string): string => `${staged}.new`
  */
 export const moveMark = (staged: string): string => `${staged}.moved`
 
-/** Forces a directory's entries to the disk; Windows has no such call and needs none. */
-export async function syncDirectory(path: string): Promise<void> {
-  if (process.platform !== 'win32') await sync(path, 'r')
-}
-
-/** Forces a file's bytes to the disk; Windows wants to be allowed to write for that. */
-export const syncFile = (path: string): Promise<void> => sync(path, 'r+')
-
-async function sync(path: string, flags: 'r' | 'r+'): Promise<void> {
-  const file = await open(path, flags)
-  try {
-    await fsync(file)
-  } finally {
-    await close(file)
-  }
-}
-
 async function markAndMove(staged: string, path: string, destination: string): Promise<void> {
   await writeFile(moveMark(staged), '')
   await moveOver(staged, path, destination)
@@ -119,10 +104,12 @@ function moveIfFree(staged: string, path: string, destination: string): Promise<
   return move
 }
 
-async function isOneFile(staged: string, path: string, destination: string): Promise<boolean> {
-  const [mine, there] = await Promise.all([lstat(staged, { bigint: true }), lstat(path, { bigint: true })])
-  if (there.isDirectory()) throw isDirectory(destination)
-  return mine.ino === there.ino && mine.dev === there.dev
+/** Are both names there, and names of one file? */
+export async function isOneFile(one: string, other: string): Promise<boolean> {
+  const [mine, there] = await Promise.all(
+    [one, other].map((path) => lstat(path, { bigint: true }).catch(unlessMissing)),
+  )
+  return mine !== undefined && there !== undefined && mine.ino === there.ino && mine.dev === there.dev
 }
 
 const taken = (destination: string): BitsError =>

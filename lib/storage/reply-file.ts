@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { open, rename, rm, stat } from 'node:fs/promises'
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { ByteRange, StoredReply } from '../../types/storage.js'
 import { unlessMissing } from '../system-error.js'
@@ -18,7 +18,7 @@ export async function writeReplyFile(path: string, body: Readable, sync: boolean
   const file = await open(draft, 'w')
   try {
     // No stream of the file's descriptor: one that fails closes it, and then the number may be another file's.
-    await file.writeFile(body)
+    await writeFile(file, body)
     if (sync) await file.sync()
     const { size } = await file.stat()
     await rename(draft, path)

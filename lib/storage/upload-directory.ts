@@ -20,7 +20,6 @@ export class UploadDirectory {
   /** Staged data: on the same file system as the files, so that publication needs no copy. */
   readonly staging: string
   readonly #createDirectories: boolean
-  #realRoot: string | undefined
 
   constructor(directory: string, createDirectories: boolean) {
     this.root = resolve(directory)
@@ -28,31 +27,34 @@ export class UploadDirectory {
     this.#createDirectories = createDirectories
   }
 
-  async open(): Promise<void> {
+  /** @returns directories whose entries changed, as the root was made. */
+  async open(): Promise<string[]> {
+    const made = await mkdir(this.root, { recursive: true })
     await mkdir(this.staging, { recursive: true, mode: 0o700 })
-    this.#realRoot = await realpath(this.root)
+    return made === undefined ? [] : directoriesBetween(dirname(made), this.root)
   }
 
   /**
    * Where `destination` lies.
    *
    * @param make make the parent directories that are missing.
-   * @throws BitsError `destination-refused` when it lies outside the directory, or below a file; `parent-missing` when
-   * directories are not to be made.
+   * @throws BitsError `destination-refused` when it lies outside the directory, on another file system, or below a file;
+   * `parent-missing` when directories are not to be made.
+   * @throws Error when the root itself is gone.
    */
   async locate(destination: string, make: boolean): Promise<Target> {
     const path = join(this.root, destination)
-    const { real, missing } = await nearestReal(dirname(path))
-    await this.#refuseOutside(real, destination)
+    // Links above the root are whoever's it is: there is nothing to follow.
+    if (dirname(path) === this.root) return { path, touched: [this.root] }
+    const { real, missing } = await nearestReal(dirname(path), this.root)
+    await this.#refuseElsewhere(real, destination)
     const parent = join(real, ...missing)
     if (missing.length > 0 && !this.#createDirectories) {
       throw new BitsError('parent-missing', `The directory of "${destination}" does not exist.`)
     }
-    // Where nothing is missing, this finds out whether the parent is a directory. The root is.
-    if (make && (missing.length > 0 || real !== this.#realRoot))
-      await mkdir(parent, { recursive: true }).catch(refuseBelowFile)
-    const touched = [real, ...missing.map((_, n) => join(real, ...missing.slice(0, n + 1)))].reverse()
-    return { path: join(parent, basename(path)), touched }
+    // Where nothing is missing, this finds out whether the parent is a directory.
+    if (make) await mkdir(parent, { recursive: true }).catch(refuseBelowFile)
+    return { path: join(parent, basename(path)), touched: directoriesBetween(real, parent) }
   }
 
   /**
@@ -68,33 +70,57 @@ export class UploadDirectory {
     return facts !== undefined
   }
 
-  async #refuseOutside(real: string, destination: string): Promise<void> {
-    this.#realRoot ??= await realpath(this.root)
-    const inside = real === this.#realRoot || real.startsWith(this.#realRoot + sep)
-    const staging = join(this.#realRoot, RESERVED_NAME)
-    if (!inside || real === staging || real.startsWith(staging + sep)) {
+  async #refuseElsewhere(real: string, destination: string): Promise<void> {
+    const realRoot = await realpath(this.root)
+    if (real === realRoot) return
+    if (!isWithin(real, realRoot) || isWithin(real, join(realRoot, RESERVED_NAME))) {
       throw new BitsError(
         'destination-refused',
         `"${destination}" leads out of the directory of the uploads.`,
       )
     }
+    const [here, there] = await Promise.all([stat(realRoot), stat(real)])
+    // Better refused now than after days: a file cannot be published to another file system in one step.
+    if (here.dev !== there.dev) {
+      throw new BitsError(
+        'destination-refused',
+        `"${destination}" lies on another file system than "${this.staging}": mount a bitsUpload() of its own there.`,
+      )
+    }
   }
 }
 
-/** The part of a path that exists, links resolved, and the segments below it that do not. */
+const isWithin = (path: string, directory: string): boolean =>
+  path === directory || path.startsWith(directory + sep)
+
+/** `from`, and all directories from there down to `to`, which lies below it; innermost first. */
+function directoriesBetween(from: string, to: string): string[] {
+  const directories = [to]
+  for (let at = to; at !== from && at !== dirname(at); ) {
+    at = dirname(at)
+    directories.push(at)
+  }
+  return directories
+}
+
+/** The part of a path below `root` that exists, links resolved, and the segments below it that do not. */
 async function nearestReal(
   path: string,
+  root: string,
   missing: string[] = [],
 ): Promise<{ real: string; missing: string[] }> {
   const real = await realpath(path).catch(unlessMissing)
   if (real !== undefined) return { real, missing }
+  if (path === root) throw new Error(`The directory of the uploads, "${root}", is gone.`)
   const facts = await lstat(path).catch(unlessMissing)
   // A link to nowhere is there all the same, and nothing may be made through it.
   if (facts?.isSymbolicLink()) {
     throw new BitsError('destination-refused', `"${basename(path)}" is a symbolic link that leads nowhere.`)
   }
   // Another upload may have made the directory meanwhile.
-  return facts ? nearestReal(path, missing) : nearestReal(dirname(path), [basename(path), ...missing])
+  return facts
+    ? nearestReal(path, root, missing)
+    : nearestReal(dirname(path), root, [basename(path), ...missing])
 }
 
 function unlessMissing(error: NodeJS.ErrnoException): undefined {

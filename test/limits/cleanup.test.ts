@@ -102,6 +102,24 @@ describe('the clean-up', () => {
     expect(await readdir(join(root, 'BITS-Sessions'))).toEqual([])
   })
 
+  test('removes at the start what a process left that died right after a publication', async () => {
+    const root = await directory()
+    const running = await start({ directory: root })
+    await upload(await connect(running), PATH, FILE)
+    const replied = await start({ directory: root, onUpload: () => 'reply' })
+    await upload(await connect(replied), '/uploads/replied.bin', FILE)
+    await Promise.all([running.stop(), replied.stop()])
+    const folder = join(root, 'BITS-Sessions')
+    const keys = (await readdir(folder)).flatMap((name) => /^(.*)\.json$/.exec(name)?.[1] ?? [])
+    for (const key of keys) await writeFile(join(folder, `${key}.part`), FILE)
+    const again = await start({ directory: root })
+    const left = async () => (await readdir(folder)).filter((name) => name.endsWith('.part')).length
+    while ((await left()) > 1) await pause(10)
+    expect((await again.bits.sessions()).map(({ state }) => state)).toEqual(['published', 'published'])
+    // The one with a reply keeps what it has until its session ends.
+    expect((await readdir(folder)).filter((name) => name.endsWith('.reply'))).toHaveLength(1)
+  })
+
   test('removes old staged data that no session owns, and nothing that is not its own', async () => {
     const root = await directory()
     const first = await start({ directory: root })

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -7,6 +6,7 @@ import { bytes } from '../support/bytes.js'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { closeSession, createSession, fragment, openSession, RawConnection } from '../support/raw.js'
 import { type Running, serve, temporaryDirectory } from '../support/serve.js'
+import { mayMount, mountTmpfs, unmount } from '../support/tmpfs.js'
 
 const MiB = 1024 * 1024
 const DISK = 8 * MiB
@@ -26,14 +26,9 @@ interface SmallDisk {
   readonly directory?: string
 }
 
-/** @returns `undefined` where this process may not mount. */
-async function tmpfs(): Promise<SmallDisk | undefined> {
+async function tmpfs(): Promise<SmallDisk> {
   const mountPoint = await temporaryDirectory()
-  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK}`, 'tmpfs', mountPoint.path])
-  if (mount.status !== 0) {
-    await mountPoint.remove()
-    return undefined
-  }
+  if (!mountTmpfs(mountPoint.path, DISK)) throw new Error('The disk could be mounted a moment ago.')
   const ballast = join(mountPoint.path, 'ballast')
   return {
     options: { directory: mountPoint.path },
@@ -42,7 +37,7 @@ async function tmpfs(): Promise<SmallDisk | undefined> {
     makeRoom: () => rm(ballast),
     published: () => readFile(join(mountPoint.path, 'file.bin')).catch(() => undefined),
     remove: async () => {
-      spawnSync('umount', ['--lazy', mountPoint.path])
+      unmount(mountPoint.path)
       await mountPoint.remove()
     },
   }
@@ -59,15 +54,13 @@ function memory(): SmallDisk {
   }
 }
 
-const probe = await tmpfs()
-await probe?.remove()
-const DISKS: { what: string; make: () => Promise<SmallDisk | undefined> }[] = [
+const isMountable = mayMount()
+const DISKS: { what: string; make: () => Promise<SmallDisk> }[] = [
   { what: 'MemoryStorage with a quota', make: async () => memory() },
-  ...(probe ? [{ what: 'FileStorage on a small disk', make: tmpfs }] : []),
+  ...(isMountable ? [{ what: 'FileStorage on a small disk', make: tmpfs }] : []),
 ]
 
-const whereMountable = probe ? describe : describe.skip
-if (!probe) process.stderr.write('  Nothing can be mounted here: no real disk gets full in these tests.\n')
+const whereMountable = isMountable ? describe : describe.skip
 
 describe.each(DISKS)('$what, when it is full', ({ make }) => {
   let disk: SmallDisk
@@ -75,9 +68,7 @@ describe.each(DISKS)('$what, when it is full', ({ make }) => {
   let connection: RawConnection
 
   beforeEach(async () => {
-    const made = await make()
-    if (!made) throw new Error('The disk could be mounted a moment ago.')
-    disk = made
+    disk = await make()
     running = await serve(disk.options)
     connection = await RawConnection.open(running.port)
   })
@@ -137,10 +128,8 @@ whereMountable('a disk without a single byte left', () => {
   let connection: RawConnection
 
   beforeEach(async () => {
-    const made = await tmpfs()
-    if (!made?.directory) throw new Error('The disk could be mounted a moment ago.')
-    disk = made
-    directory = made.directory
+    disk = await tmpfs()
+    directory = disk.directory ?? ''
     running = await serve(disk.options)
     await running.bits.sessions()
     connection = await RawConnection.open(running.port)

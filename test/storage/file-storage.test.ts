@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { FileStorage, type StagedUpload } from 'express-bits-upload'
+import { BitsError, FileSessionStore, FileStorage, type StagedUpload } from 'express-bits-upload'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { temporaryDirectory } from '../support/serve.js'
 
@@ -61,8 +61,21 @@ describe('what FileStorage is told', () => {
   test('its directory is made, its staged data for nobody else to read', async () => {
     const made = new FileStorage({ directory: join(directory, 'a/b') })
     await made.open()
-    const facts = await stat(join(directory, 'a/b/BITS-Sessions'))
-    expect(facts.mode & 0o777).toBe(0o700)
+    const modeOf = async (name: string) => (await stat(join(directory, name))).mode & 0o777
+    expect(await modeOf('a/b/BITS-Sessions')).toBe(0o700)
+    expect(await modeOf('a/b')).toBe(0o777 & ~process.umask())
+  })
+
+  test('it makes the directory with the usual rights, whoever comes first', async () => {
+    await new FileSessionStore({ directory: join(directory, 'c') }).open()
+    expect((await stat(join(directory, 'c'))).mode & 0o777).toBe(0o777 & ~process.umask())
+  })
+
+  test.each(['file', 'a/b/file'])('a directory that is gone does not refuse %s for good', async (name) => {
+    await rm(directory, { recursive: true })
+    const upload = newUpload(name)
+    const creation = storage.has(name).then(() => storage.begin(upload))
+    await expect(creation).rejects.not.toBeInstanceOf(BitsError)
   })
 })
 
@@ -73,6 +86,20 @@ describe('publication', () => {
       /holds 3 bytes of 4/,
     )
     expect(await readdir(directory)).toEqual(['BITS-Sessions'])
+  })
+
+  test('ends the staged data: nothing is added to a published file, whatever its size was said to be', async () => {
+    const upload = await filled('a.bin', 'abc')
+    await storage.publish(upload, { overwrite: false })
+    const longer = { ...upload, total: 10 }
+    await expect(storage.received(longer)).rejects.toMatchObject({ code: 'total-changed' })
+    expect(await storage.received(upload)).toBe(3)
+  })
+
+  test('is not suspected where somebody else made a second name of staged data', async () => {
+    const upload = await filled('a.bin', 'abc')
+    await link(storage.path(upload), join(directory, 'backup'))
+    expect(await storage.received({ ...upload, total: 10 })).toBe(3)
   })
 
   test('of staged data that somebody removed is answered as such', async () => {

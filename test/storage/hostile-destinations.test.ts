@@ -5,6 +5,7 @@ import { type BitsUploadOptions, FileStorage } from 'express-bits-upload'
 import { treeOf } from '../support/files.js'
 import { closeSession, createSession, fragment, RawConnection } from '../support/raw.js'
 import { type Running, serve, temporaryDirectory } from '../support/serve.js'
+import { mayMount, mountTmpfs, unmount } from '../support/tmpfs.js'
 
 const CONTENT = Buffer.from('uploaded')
 
@@ -257,6 +258,19 @@ describe('a destination that is up to no good', () => {
       expect((await connection.ack()).status).toBe(403)
       connection.end()
     })
+  })
+
+  const whereMountable = mayMount() ? test : test.skip
+  whereMountable('on another file system is refused before anything is sent', async () => {
+    mountTmpfs(join(root, 'directory'), 1024 * 1024)
+    try {
+      const refusal = { status: 403, code: '0x80070005' }
+      expect(await upload(running.port, '/uploads/directory/x')).toEqual(refusal)
+      expect(await upload(running.port, '/uploads/directory/a/x')).toEqual(refusal)
+      expect(running.logger.lines.join()).toMatch(/another file system/)
+    } finally {
+      unmount(join(root, 'directory'))
+    }
   })
 
   test('the root itself may be a link', async () => {

@@ -1,0 +1,110 @@
+import { fstatSync, statSync } from 'node:fs'
+import { link, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { type Durability, FileSessionStore, FileStorage } from 'express-bits-upload'
+import { fixtures } from '../support/fixtures.js'
+
+const { directory: newDirectory } = fixtures()
+
+/** What was done, in its order: `sync <path>` for what was forced to the disk, and links that were made. */
+let done: string[]
+let directory: string
+
+beforeEach(async () => {
+  done = []
+  directory = await newDirectory()
+})
+
+/** The paths that a test asks about, relative to the directory; a descriptor is one of them by its inode. */
+const PLACES = ['..', '.', 'a', 'a/b', 'BITS-Sessions', `BITS-Sessions/${'1'.repeat(32)}.part`]
+const RECORD = `BITS-Sessions/${'2'.repeat(32)}.json`
+
+async function sync(file: number): Promise<void> {
+  const { ino } = fstatSync(file)
+  const place = [...PLACES, RECORD].find(
+    (name) => statSync(join(directory, name), { throwIfNoEntry: false })?.ino === ino,
+  )
+  done.push(`sync ${place}`)
+}
+
+async function noteLink(existing: string, path: string): Promise<void> {
+  await link(existing, path)
+  done.push('link')
+}
+
+const storageOf = (durability: Durability, root = directory) =>
+  new FileStorage({ directory: root, durability }, { sync, link: noteLink })
+
+const UPLOAD = { id: '1'.repeat(32), destination: 'a/b/file', total: 10 }
+const STAGED = `BITS-Sessions/${UPLOAD.id}.part`
+
+async function uploadWith(durability: Durability, overwrite: boolean): Promise<void> {
+  const storage = storageOf(durability)
+  await storage.open()
+  await storage.begin(UPLOAD)
+  for (const offset of [0, 5]) {
+    const body = Readable.from([Buffer.from('bytes')])
+    await storage.append(UPLOAD, offset, body, new AbortController().signal)
+  }
+  await storage.publish(UPLOAD, { overwrite })
+}
+
+describe.each([false, true])('with overwrite %s', (overwrite) => {
+  test('by default a file’s bytes are on the disk before it has its name, and its name before the Ack', async () => {
+    await uploadWith('publish', overwrite)
+    expect(done).toEqual([`sync ${STAGED}`, 'link', 'sync a/b', 'sync a', 'sync .'])
+  })
+
+  test('of durability fragment each fragment is on the disk, too', async () => {
+    await uploadWith('fragment', overwrite)
+    const fragments = [`sync ${STAGED}`, `sync ${STAGED}`]
+    expect(done).toEqual([...fragments, `sync ${STAGED}`, 'link', 'sync a/b', 'sync a', 'sync .'])
+  })
+
+  test('of durability none nothing is forced to the disk', async () => {
+    await uploadWith('none', overwrite)
+    expect(done).toEqual(['link'])
+  })
+})
+
+test('only directories whose entries changed are forced to the disk', async () => {
+  await mkdir(join(directory, 'a'))
+  await uploadWith('publish', false)
+  expect(done.slice(2)).toEqual(['sync a/b', 'sync a'])
+})
+
+test('a directory of uploads that is made is on the disk before anything is taken', async () => {
+  await storageOf('publish', join(directory, 'a/b')).open()
+  expect(done).toEqual(['sync a/b', 'sync a', 'sync .'])
+  await storageOf('publish', join(directory, 'a/b')).open()
+  expect(done).toHaveLength(3)
+})
+
+describe('the record of a session', () => {
+  const record = {
+    key: '2'.repeat(32),
+    destination: 'file',
+    url: '/file',
+    state: 'receiving',
+    createdAt: 1,
+    lastActivity: 1,
+  } as const
+
+  async function changeOne(store: FileSessionStore): Promise<void> {
+    await store.open()
+    await store.create(record)
+    await store.update(record.key, () => ({ total: 10 }))
+  }
+
+  test('is left to the system to write, unless it is to be durable', async () => {
+    await changeOne(new FileSessionStore({ directory }, { sync }))
+    expect(done).toEqual([])
+  })
+
+  test('that is durable is on the disk before it counts, and each change, too', async () => {
+    await changeOne(new FileSessionStore({ directory, durable: true }, { sync }))
+    expect(done).toEqual([`sync ${RECORD}`, 'sync BITS-Sessions', `sync ${RECORD}`])
+  })
+})
