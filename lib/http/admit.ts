@@ -24,13 +24,13 @@ export async function admit(req: Request, packet: PacketType, service: RunningSe
   const goesOn = packet !== 'Create-Session' && packet !== 'Ping'
   if (settings.trustSessionId && goesOn && session !== undefined) {
     const record = await service.sessions.store.get(session)
-    if (record?.url === url) return { req, destination, url, user: record.user }
+    if (record?.url === url) return { req, session, destination, url, user: record.user }
   }
   if (!(await settings.authorize(req, destination))) {
     throw new BitsError('access-denied', `The option authorize refused "${destination}".`)
   }
   const user = await settings.user(req)
-  return { req, destination, url, user }
+  return { req, session, destination, url, user }
 }
 
 async function refuseDisabled(req: Request, { enabled }: Settings): Promise<void> {

@@ -31,8 +31,7 @@ async function heldBytes(
   service: RunningService,
 ): Promise<number> {
   const exchange = known ?? (await admitted(req, service))
-  const id = req.get(HEADER.sessionId)
-  const record = exchange && id && (await service.sessions.find(id, exchange).catch(() => undefined))
+  const record = exchange && (await service.sessions.find(exchange.session, exchange).catch(() => undefined))
   if (!record || hasEnded(record)) return 0
   return record.state === 'receiving' ? service.storage.received(uploadOf(record)) : (record.total ?? 0)
 }

@@ -33,7 +33,7 @@ export async function sendAck(
   patience: number,
 ): Promise<void> {
   const left = bytesLeft(req)
-  if (left <= patience) await drain(req, patience)
+  if (left > 0 && left <= patience) await drain(req, patience)
   res.statusCode = ack.status
   res.setHeader(HEADER.packetType, 'Ack')
   for (const [name, value] of Object.entries(ack.headers)) res.setHeader(name, value)

@@ -1,4 +1,4 @@
-import type { Ack, CancelSessionPacket } from '../../types/packets.js'
+import type { Ack } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
 import { uploadOf } from '../sessions/sessions.js'
 import { endSession } from './end-session.js'
@@ -7,12 +7,8 @@ import type { Exchange, Service } from './exchange.js'
 /**
  * Cancel-Session: staged bytes and reply are removed. A file that is published stays (Win32 Cancel-Session, D8).
  */
-export const cancelSession = (
-  packet: CancelSessionPacket,
-  exchange: Exchange,
-  service: Service,
-): Promise<Ack> =>
-  endSession(packet.sessionId, 'cancelled', exchange, service, (record) => cancel(record, service))
+export const cancelSession = (exchange: Exchange, service: Service): Promise<Ack> =>
+  endSession('cancelled', exchange, service, (record) => cancel(record, service))
 
 async function cancel(record: SessionRecord, service: Service): Promise<void> {
   const { storage, sessions, announce } = service

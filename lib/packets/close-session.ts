@@ -14,7 +14,7 @@ export const closeSession = (
   exchange: Exchange,
   service: Service,
 ): Promise<Ack> =>
-  endSession(packet.sessionId, 'closed', exchange, service, (record) =>
+  endSession('closed', exchange, service, (record) =>
     close({ record, sessionId: packet.sessionId, req: exchange.req }, service),
   )
 

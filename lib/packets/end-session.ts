@@ -13,7 +13,6 @@ import type { Exchange, Service } from './exchange.js'
  * @param end what is to be done with a session that is still going on.
  */
 export async function endSession(
-  sessionId: string,
   state: 'closed' | 'cancelled',
   exchange: Exchange,
   service: Service,
@@ -21,8 +20,8 @@ export async function endSession(
 ): Promise<Ack> {
   const { sessions } = service
   const { record, lease } =
-    (await takeIdle(sessionId, exchange, sessions)) ??
-    (await takeFound((await sessions.find(sessionId, exchange)).key, sessions))
+    (await takeIdle(exchange.session, exchange, sessions)) ??
+    (await takeFound((await sessions.find(exchange.session, exchange)).key, sessions))
   const { key } = record
   try {
     if (hasEnded(record) && record.state !== state) {

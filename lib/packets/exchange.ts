@@ -9,6 +9,8 @@ import type { Limits } from './limits.js'
 /** One packet's request: who sent it, whither, and its body. */
 export interface Exchange extends SessionOwner {
   readonly req: Request
+  /** Key of the session that the packet names; `undefined` when it names none, or its id is none of ours. */
+  readonly session: string | undefined
 }
 
 /** Tells the application's listeners. */

@@ -20,10 +20,10 @@ export async function fragment(packet: FragmentPacket, exchange: Exchange, servi
   if (rangeLength(packet.range) > maxFragmentSize) {
     throw new BitsError('fragment-too-large', `The fragment has more than ${maxFragmentSize} bytes.`)
   }
-  const idle = await takeIdle(packet.sessionId, exchange, sessions)
+  const idle = await takeIdle(exchange.session, exchange, sessions)
   if (idle) return receive(packet, idle, exchange, service)
 
-  const { key } = await sessions.find(packet.sessionId, exchange)
+  const { key } = await sessions.find(exchange.session, exchange)
   // A retry while the file is being delivered shares that delivery: it must not start a second one (D31).
   const running = deliveries.running(key)
   if (running) {

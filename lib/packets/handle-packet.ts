@@ -18,6 +18,6 @@ export async function handlePacket(packet: Packet, exchange: Exchange, service: 
     case 'Close-Session':
       return closeSession(packet, exchange, service)
     case 'Cancel-Session':
-      return cancelSession(packet, exchange, service)
+      return cancelSession(exchange, service)
   }
 }

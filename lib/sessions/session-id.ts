@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 
 const GUID = /^\{?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\}?$/i
 
@@ -13,7 +13,7 @@ export const newSessionId = (): string => `{${randomUUID().toUpperCase()}}`
  */
 export function sessionKey(id: string): string | undefined {
   const guid = GUID.exec(id)?.[1]
-  return guid && createHash('sha256').update(guid.toUpperCase()).digest('hex').slice(0, 32)
+  return guid && hash('sha256', guid.toUpperCase()).slice(0, 32)
 }
 
 /** A session id in the form in which it was issued, whatever form the client gave it. */

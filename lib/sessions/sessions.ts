@@ -63,12 +63,11 @@ export class Sessions {
   }
 
   /**
-   * The session a packet names, ended ones included.
+   * The session a packet names by its key, ended ones included.
    *
    * @throws BitsError `session-not-found` also for somebody else's, and for another destination's (D32).
    */
-  async find(id: string, owner: SessionOwner): Promise<SessionRecord> {
-    const key = sessionKey(id)
+  async find(key: string | undefined, owner: SessionOwner): Promise<SessionRecord> {
     const record = key === undefined ? undefined : await this.store.get(key)
     if (!record) throw new BitsError('session-not-found', 'No session has the id that the packet names.')
     if (record.url !== owner.url || record.destination !== owner.destination || record.user !== owner.user) {

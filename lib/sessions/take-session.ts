@@ -1,5 +1,4 @@
 import type { SessionRecord } from '../../types/session.js'
-import { sessionKey } from './session-id.js'
 import type { SessionLease } from './session-lock.js'
 import type { SessionOwner, Sessions } from './sessions.js'
 
@@ -17,13 +16,13 @@ export interface TakenSession {
  * @throws BitsError `session-not-found` (D32).
  */
 export async function takeIdle(
-  id: string,
+  key: string | undefined,
   owner: SessionOwner,
   sessions: Sessions,
 ): Promise<TakenSession | undefined> {
-  const key = sessions.store.lock ? undefined : sessionKey(id)
-  const lease = key === undefined ? undefined : await sessions.locks.tryAcquire(key)
-  return lease && holding(lease, () => sessions.find(id, owner))
+  if (key === undefined || sessions.store.lock) return undefined
+  const lease = await sessions.locks.tryAcquire(key)
+  return lease && holding(lease, () => sessions.find(key, owner))
 }
 
 /**
