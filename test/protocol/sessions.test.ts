@@ -148,6 +148,32 @@ describe('expiry', () => {
     await until(() => running.expired.length > 0)
   })
 
+  test('a fragment writes nothing but its bytes while its activity has been noted within the hour', async () => {
+    const clock = holdTime()
+    const root = await directory()
+    const connection = await connect(await start({ directory: root }))
+    const id = await openSession(connection, PATH)
+    await connection.exchange(fragment(PATH, id, FILE, 0, 499))
+    const staging = join(root, 'BITS-Sessions')
+    const names = (await readdir(staging)).sort()
+    expect(names.map((name) => name.replace(/^[0-9a-f]+/, ''))).toEqual(['.json', '.part'])
+    const record = () => readFile(join(staging, names[0] ?? ''), 'utf8')
+    const noted = await record()
+    for (const [first, last] of [
+      [500, 999],
+      [1000, 1499],
+      [1000, 1499],
+    ] as const) {
+      clock.advance(19 * MINUTE)
+      expect((await connection.exchange(fragment(PATH, id, FILE, first, last))).status).toBe(200)
+      expect(await record()).toBe(noted)
+    }
+    expect((await readdir(staging)).sort()).toEqual(names)
+    clock.advance(3 * MINUTE)
+    await connection.exchange(fragment(PATH, id, FILE, 1500, 1999))
+    expect(await record()).not.toBe(noted)
+  })
+
   test('D24: what is refused does not count, and neither does a Ping', async () => {
     const clock = holdTime()
     const running = await startWatched({ storage: new MemoryStorage(), ...SETTINGS })
