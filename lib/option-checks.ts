@@ -78,6 +78,22 @@ export function checkRequestSettings(settings: unknown): void {
 }
 
 /**
+ * Checks what the option `user` answered: an app in plain JavaScript may answer anything. A session is its user's by
+ * comparison, also after a restart, so it has to be what any store gives back as it was.
+ *
+ * @returns `undefined` for nobody in particular.
+ * @throws TypeError a sentence with the answer's type. The answer itself may be personal, and sentences are logged.
+ */
+export function checkUser(answer: unknown): string | undefined {
+  if (answer === undefined || answer === null) return undefined
+  if (typeof answer === 'string') return answer
+  throw new TypeError(
+    `bitsUpload(): the option user answered a value of type ${typeof answer}: give a string, or undefined or null ` +
+      'for nobody in particular.',
+  )
+}
+
+/**
  * Checks options one by one, and those that exclude each other.
  *
  * @throws TypeError a sentence that names the option, its value and what to give instead.

@@ -1,10 +1,11 @@
+import type { Request } from 'express'
 import type { BitsUploadOptions, Logger } from '../types/options.js'
 import type { SessionStore } from '../types/session.js'
 import type { StorageAdapter } from '../types/storage.js'
 import type { TellApplication } from './delivery/arrival.js'
 import { callOnUpload } from './delivery/call-on-upload.js'
 import { notifyApplication } from './delivery/notify-application.js'
-import { checkOptions } from './option-checks.js'
+import { checkOptions, checkUser } from './option-checks.js'
 import type { Limits } from './packets/limits.js'
 import { FileSessionStore } from './sessions/file-session-store.js'
 import { MemorySessionStore } from './sessions/memory-session-store.js'
@@ -18,7 +19,8 @@ export interface Settings extends Limits {
   readonly cleanupInterval: number
   readonly bandwidth: { readonly perSession: number; readonly total: number }
   readonly authorize: NonNullable<BitsUploadOptions['authorize']>
-  readonly user: NonNullable<BitsUploadOptions['user']>
+  /** Rejects with a TypeError when the option answers what is no user. */
+  readonly user: (req: Request) => Promise<string | undefined>
   readonly trustSessionId: boolean
   readonly logger: Logger
   readonly acceptPost: boolean
@@ -51,7 +53,7 @@ export function readOptions(options: BitsUploadOptions): Settings {
     cleanupInterval: options.cleanupInterval ?? 12 * 60 * 60,
     bandwidth: { perSession: bandwidth.perSession ?? NO_LIMIT, total: bandwidth.total ?? NO_LIMIT },
     authorize: options.authorize?.bind(options) ?? (() => true),
-    user: options.user?.bind(options) ?? (() => undefined),
+    user: async (req: Request) => checkUser(await options.user?.(req)),
     trustSessionId: options.trustSessionId ?? false,
     logger: options.logger ?? QUIET_CONSOLE,
     acceptPost: options.acceptPost ?? false,

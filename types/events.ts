@@ -14,7 +14,7 @@ export interface SessionInfo {
   readonly received: number
   /** Size of the whole file in bytes; `undefined` before the first fragment. */
   readonly total?: number | undefined
-  /** Bytes per second of late; 0 when nothing is on its way. */
+  /** Bytes per second of late; 0 when nothing is on its way, or not for long enough to tell. */
   readonly rate: number
   readonly createdAt: Date
   readonly lastActivity: Date

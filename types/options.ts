@@ -80,9 +80,11 @@ export interface BitsUploadOptions {
    */
   authorize?(req: Request, destination: string): boolean | Promise<boolean>
   /**
-   * Who makes this request? A session answers only to the user that created it. Default: nobody in particular.
+   * Who makes this request? A session answers only to the user that created it. `null` is nobody in particular, as
+   * `undefined` is; anything else but a string is refused with 500 + 0x80004005, as it would not outlive a restart.
+   * Default: nobody in particular.
    */
-  user?(req: Request): string | undefined | Promise<string | undefined>
+  user?(req: Request): string | null | undefined | Promise<string | null | undefined>
   /**
    * Called when the last byte is in, before the file is published and before the last fragment's Ack. Return a reply
    * for the client, or an {@link UploadAnswer}; throw a `BitsError`, or an error with an HTTP `status`, to refuse (its

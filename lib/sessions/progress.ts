@@ -8,12 +8,19 @@ export interface Progress {
 
 interface Sample extends Progress {
   readonly at: number
+  /** Where the next measurement of the rate begins. */
+  readonly mark: { readonly at: number; readonly received: number }
 }
 
 /** A rate older than this many milliseconds says nothing about now. */
 const STALE = 5_000
 /** Milliseconds over which a rate is smoothed. */
 const SMOOTHING = 2_000
+/**
+ * Milliseconds over which a rate is measured at the least: how long it takes to read a small fragment that lies ready
+ * says nothing. Shorter than the time between two notices of a fragment on its way, so that each of them counts.
+ */
+const SHORTEST = 250
 
 /** Progress of the sessions this process has seen, in memory: what pages and logs show, never what an Ack says. */
 export class ProgressBook {
@@ -28,7 +35,8 @@ export class ProgressBook {
   note(key: string, received: number): Progress {
     const at = this.#now()
     const before = this.#samples.get(key)
-    const sample = { received, at, rate: before ? smoothed(before, received, at) : 0 }
+    const mark = { at, received }
+    const sample = before ? next(before, mark) : { ...mark, mark, rate: 0 }
     this.#samples.set(key, sample)
     return sample
   }
@@ -44,10 +52,16 @@ export class ProgressBook {
   }
 }
 
-/** An exponential average: what came in the last moment counts by how long that moment was. */
-function smoothed(before: Sample, received: number, at: number): number {
-  const elapsed = Math.max(at - before.at, 1)
-  const current = (Math.max(received - before.received, 0) * 1000) / elapsed
-  const weight = before.rate === 0 ? 1 : 1 - Math.exp(-elapsed / SMOOTHING)
-  return before.rate + (current - before.rate) * weight
+/**
+ * An exponential average: what came in the last moment counts by how long that moment was. It goes back to the last
+ * measurement, so that the time between two fragments counts as well.
+ */
+function next({ mark, rate }: Sample, now: Sample['mark']): Sample {
+  const elapsed = now.at - mark.at
+  // The clock was set back.
+  if (elapsed < 0) return { ...now, mark: now, rate }
+  if (elapsed < SHORTEST) return { ...now, mark, rate }
+  const current = (Math.max(now.received - mark.received, 0) * 1000) / elapsed
+  const weight = rate === 0 ? 1 : 1 - Math.exp(-elapsed / SMOOTHING)
+  return { ...now, mark: now, rate: rate + (current - rate) * weight }
 }

@@ -2,11 +2,24 @@ import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { type BitsUpload, MemoryStorage, type UploadedFile } from 'express-bits-upload'
+import {
+  type BitsUpload,
+  type BitsUploadOptions,
+  MemoryStorage,
+  type UploadedFile,
+} from 'express-bits-upload'
 import { bytes } from '../support/bytes.js'
-import { expectAck, expectClosing, expectUsable } from '../support/expect-ack.js'
+import { type ExpectedAck, expectAck, expectClosing, expectUsable } from '../support/expect-ack.js'
 import { fixtures } from '../support/fixtures.js'
-import { closeSession, fragment, openSession, packet } from '../support/raw.js'
+import {
+  cancelSession,
+  closeSession,
+  createSession,
+  fragment,
+  openSession,
+  PROTOCOL,
+  packet,
+} from '../support/raw.js'
 import { FailingStorage } from '../support/storages.js'
 
 const { start, connect, directory } = fixtures()
@@ -20,6 +33,64 @@ function uploadsOf(bits: BitsUpload): UploadedFile[] {
   bits.on('uploaded', (file) => files.push(file))
   return files
 }
+
+describe('D5: the session id is in every Ack but a Ping’s, as the packet wrote it', () => {
+  const UNKNOWN = '{a0ff5911-4144-45b3-bf27-27afc8ec8a67}'
+
+  test('through the whole life of a session', async () => {
+    const connection = await connect(await start({ storage: new MemoryStorage() }))
+    const created = await connection.exchange(createSession(PATH))
+    const issued = created.header('BITS-Session-Id') ?? ''
+    expect(issued).toMatch(/^\{[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}\}$/)
+    expectAck(created, { status: 200, session: issued })
+    const session = issued.toLowerCase()
+    const steps: [packet: Buffer, expected: ExpectedAck][] = [
+      [fragment(PATH, session, FILE, 0, 999), { status: 200, offset: 1000 }],
+      [fragment(PATH, session, FILE, 2000), { status: 416, offset: 1000 }],
+      [fragment(PATH, session, bytes(2999)), { status: 400, error: '0x80070057', offset: 1000 }],
+      [fragment(PATH, session, FILE, 1000), { status: 200, offset: 3000 }],
+      [fragment(PATH, session, FILE, 1000), { status: 200, offset: 3000 }],
+      [closeSession(PATH, session), { status: 200 }],
+      [closeSession(PATH, session), { status: 200 }],
+      [cancelSession(PATH, session), { status: 500, error: '0x8020001F' }],
+    ]
+    for (const [sent, expected] of steps) expectAck(await connection.exchange(sent), { session, ...expected })
+  })
+
+  test('also when it is cancelled', async () => {
+    const connection = await connect(await start({ storage: new MemoryStorage() }))
+    const session = (await openSession(connection, PATH)).toLowerCase()
+    for (let n = 0; n < 2; n++) {
+      expectAck(await connection.exchange(cancelSession(PATH, session)), { status: 200, session })
+    }
+  })
+
+  const refusals: [why: string, options: BitsUploadOptions, error: ExpectedAck][] = [
+    ['there is no such session', {}, { status: 500, error: '0x8020001F' }],
+    ['authorize says no', { authorize: () => false }, { status: 403, error: '0x80070005' }],
+    ['uploads are switched off', { enabled: false }, { status: 501, error: '0x80070005' }],
+  ]
+  test.each(refusals)('also when %s', async (_why, options, error) => {
+    const connection = await connect(await start({ storage: new MemoryStorage(), ...options }))
+    const expected = { ...error, session: UNKNOWN }
+    const ack = await connection.exchange(fragment(PATH, UNKNOWN, FILE))
+    expectAck(ack, { ...expected, offset: 0 })
+    expectAck(await connection.exchange(closeSession(PATH, UNKNOWN)), expected)
+    expectAck(await connection.exchange(cancelSession(PATH, UNKNOWN)), expected)
+  })
+
+  test('but not the one that a Ping or a Create-Session names', async () => {
+    const connection = await connect(await start({ storage: new MemoryStorage() }))
+    const named = { 'BITS-Session-Id': UNKNOWN }
+    expectAck(await connection.exchange(packet('Ping', PATH, named)), { status: 200 })
+    const protocol = { ...named, 'BITS-Supported-Protocols': PROTOCOL }
+    const created = await connection.exchange(packet('Create-Session', PATH, protocol))
+    expect(created.status).toBe(200)
+    expect(created.header('BITS-Session-Id')?.toLowerCase()).not.toBe(UNKNOWN)
+    const refused = await connection.exchange(packet('Create-Session', PATH, named))
+    expectAck(refused, { status: 400, error: '0x80070057' })
+  })
+})
 
 describe('D7: the last fragment sent again after a publication that failed', () => {
   test('publishes then, and once', async () => {

@@ -8,6 +8,7 @@ import {
   type SessionInfo,
 } from 'express-bits-upload'
 import { Sessions } from '../../lib/sessions/sessions.js'
+import { gate } from '../delivery/support.js'
 import { bytes } from '../support/bytes.js'
 import { Clock } from '../support/clock.js'
 import { expectAck } from '../support/expect-ack.js'
@@ -148,6 +149,32 @@ describe('expiry', () => {
     await until(() => running.expired.length > 0)
   })
 
+  test('a fragment writes nothing but its bytes while its activity has been noted within the hour', async () => {
+    const clock = holdTime()
+    const root = await directory()
+    const connection = await connect(await start({ directory: root }))
+    const id = await openSession(connection, PATH)
+    await connection.exchange(fragment(PATH, id, FILE, 0, 499))
+    const staging = join(root, 'BITS-Sessions')
+    const names = (await readdir(staging)).sort()
+    expect(names.map((name) => name.replace(/^[0-9a-f]+/, ''))).toEqual(['.json', '.part'])
+    const record = () => readFile(join(staging, names[0] ?? ''), 'utf8')
+    const noted = await record()
+    for (const [first, last] of [
+      [500, 999],
+      [1000, 1499],
+      [1000, 1499],
+    ] as const) {
+      clock.advance(19 * MINUTE)
+      expect((await connection.exchange(fragment(PATH, id, FILE, first, last))).status).toBe(200)
+      expect(await record()).toBe(noted)
+    }
+    expect((await readdir(staging)).sort()).toEqual(names)
+    clock.advance(3 * MINUTE)
+    await connection.exchange(fragment(PATH, id, FILE, 1500, 1999))
+    expect(await record()).not.toBe(noted)
+  })
+
   test('D24: what is refused does not count, and neither does a Ping', async () => {
     const clock = holdTime()
     const running = await startWatched({ storage: new MemoryStorage(), ...SETTINGS })
@@ -176,6 +203,35 @@ describe('expiry', () => {
     const ack = await connection.exchange(whole.subarray(-1000))
     expectAck(ack, { status: 200, session: id, offset: 3000 })
     expect(running.expired).toEqual([])
+  })
+
+  test('leaves a session alone that goes on after the sweep has found it idle', async () => {
+    const clock = holdTime()
+    const found = gate()
+    const goOn = gate()
+    class SlowStore extends MemorySessionStore {
+      override async *expired(before: number) {
+        for await (const record of super.expired(before)) {
+          found.open()
+          await goOn.opened
+          yield record
+        }
+      }
+    }
+    const storage = new MemoryStorage()
+    const running = await startWatched({ storage, sessions: new SlowStore(), ...SETTINGS })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    await connection.exchange(fragment(PATH, id, FILE, 0, 999))
+    clock.advance(64 * MINUTE)
+    await found.opened
+    await connection.exchange(fragment(PATH, id, FILE, 1000, 1999))
+    goOn.open()
+    await severalSweeps()
+    const ack = await connection.exchange(fragment(PATH, id, FILE, 2000))
+    expectAck(ack, { status: 200, session: id, offset: 3000 })
+    expect(running.expired).toEqual([])
+    expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
   test('D10: a closed session is remembered for ten minutes, and its record is gone then', async () => {

@@ -36,6 +36,62 @@ describe('the progress of a session', () => {
     expect(book.get('a')?.rate).toBeCloseTo(2 * MB)
   })
 
+  test('of small fragments is what comes, the time between them included, from the first on', () => {
+    for (let n = 0; n < 10; n++) {
+      const rates = [noteAt(n * 1000, n * 40_000).rate, noteAt(n * 1000 + 1, (n + 1) * 40_000).rate]
+      for (const rate of rates) expect(rate).toBeCloseTo(n === 0 ? 0 : 40_000)
+    }
+  })
+
+  test('of small fragments far apart is what comes, too', () => {
+    for (let n = 0; n < 10; n++) {
+      noteAt(n * 60_000, n * 40_000)
+      expect(noteAt(n * 60_000 + 1, (n + 1) * 40_000).rate).toBeLessThan(700)
+    }
+  })
+
+  test.each([
+    ['10 ms', 10],
+    ['half a millisecond, which no clock shows', 0.5],
+  ])('of a fragment every %s is what comes, and never more', (_name, interval) => {
+    const expected = (40_000 / interval) * 1000
+    const rates: { at: number; rate: number }[] = []
+    for (let n = 0; n * interval < 3000; n++) {
+      const at = Math.floor(n * interval)
+      for (const received of [n * 40_000, (n + 1) * 40_000])
+        rates.push({ at, rate: noteAt(at, received).rate })
+    }
+    expect(Math.max(...rates.map(({ rate }) => rate))).toBeLessThan(expected * 1.05)
+    const later = rates.filter(({ at }) => at > 300)
+    expect(Math.min(...later.map(({ rate }) => rate))).toBeGreaterThan(expected * 0.95)
+  })
+
+  test('of large fragments over a slow line is measured from the first notice within a fragment', () => {
+    const size = 13 * MB
+    const speed = MB / 10
+    let start = 0
+    for (let n = 0; n < 3; n++) {
+      noteAt(start, n * size)
+      const duration = (size / speed) * 1000
+      // The timer is not always on time.
+      for (let after = 500; after < duration; after += 500) {
+        const elapsed = after - (after % 3)
+        const { rate } = noteAt(start + elapsed, n * size + (elapsed / 1000) * speed)
+        expect(rate / speed).toBeCloseTo(1)
+      }
+      start += duration
+      expect(noteAt(start, (n + 1) * size).rate / speed).toBeCloseTo(1)
+    }
+  })
+
+  test('is measured on when the clock is set back', () => {
+    noteAt(3_600_000, 0)
+    noteAt(3_601_000, MB)
+    noteAt(1000, 2 * MB)
+    for (let n = 1; n <= 10; n++) noteAt(1000 + n * 1000, 2 * MB + n * 5 * MB)
+    expect(book.get('a')?.rate).toBeGreaterThan(4.5 * MB)
+  })
+
   test('follows a change of the rate within seconds, and does not jump', () => {
     noteAt(0, 0)
     noteAt(1000, MB)
