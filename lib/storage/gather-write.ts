@@ -6,16 +6,24 @@ export interface WritableFile {
   write(bytes: Buffer, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>
 }
 
-/** Bytes that make a write worth its trip to the thread pool. */
-const ENOUGH = 256 * 1024
-/** Bytes that may wait for the write in flight before the sender has to. */
+/** Bytes that may wait for a write in flight before the sender has to. */
 const PLENTY = 512 * 1024
+/** Bytes that may wait so in all requests of the process: memory that was in use for long is given back late by V8. */
+const PLENTY_IN_ALL = 2 * 1024 * 1024
+/** Bytes that may wait in each request, however many there are: what Node reads at once. */
+const LITTLE = 64 * 1024
 /** Chunks in one write: some systems take no more than 1,024 at once. */
 const MAX_CHUNKS = 512
 
+let running = 0
+
+/** Bytes that may wait in one request: fewer where there are many. Half of them are worth a trip to the thread pool. */
+const plenty = (): number => Math.max(LITTLE, Math.min(PLENTY, PLENTY_IN_ALL / running))
+
 /**
  * Writes a stream to a file from `start` on. One write is in flight at a time; what arrives meanwhile is gathered into
- * the next, so that a large body costs few and large writes, and never more than about 1 MiB of memory.
+ * the next, so that a large body costs few and large writes, and never more than about 1 MiB of memory; less where many
+ * bodies come at once.
  *
  * @returns the position after the last byte, when the stream ends, fails, is destroyed, or `signal` aborts: all that
  * had arrived is in the file. Rejects when a write fails; the stream is left paused then.
@@ -32,12 +40,13 @@ export function gatherWrite(
     let position = start
     let writing = false
     let over = signal.aborted
+    running++
 
     const take = (chunk: Buffer) => {
       waiting.push(chunk)
       waitingBytes += chunk.length
-      if (waitingBytes >= PLENTY) body.pause()
-      if (waitingBytes >= ENOUGH || waiting.length >= MAX_CHUNKS) proceed()
+      if (waitingBytes >= plenty()) body.pause()
+      if (waitingBytes >= plenty() / 2 || waiting.length >= MAX_CHUNKS) proceed()
     }
 
     const proceed = () => {
@@ -58,7 +67,7 @@ export function gatherWrite(
         await writeAll(file, chunks, position)
         position += bytes
         writing = false
-        if (over || waitingBytes >= ENOUGH) proceed()
+        if (over || body.isPaused() || waitingBytes >= plenty() / 2) proceed()
       } catch (error) {
         settle(() => reject(error))
       }
@@ -71,6 +80,7 @@ export function gatherWrite(
     }
 
     const settle = (outcome: () => void) => {
+      running--
       body.off('data', take)
       body.pause()
       signal.removeEventListener('abort', end)

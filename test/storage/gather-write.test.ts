@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { gatherWrite } from '../../lib/storage/gather-write.js'
@@ -88,6 +89,36 @@ test('reads on during every write', async () => {
     write: () => Promise.reject(new Error('No write was short.')),
   }
   expect(await gatherWrite(slow, 0, body, never())).toBe(whole)
+})
+
+test('lets less of each body wait where many come at once', async () => {
+  const size = 4 * 1024 * 1024
+  const bodies = Array.from({ length: 32 }, () => {
+    let sent = 0
+    const body = new Readable({
+      read() {
+        sent += 64 * 1024
+        this.push(sent > size ? null : Buffer.alloc(64 * 1024))
+      },
+    })
+    return { body, sent: () => sent }
+  })
+  let written = 0
+  let ahead = 0
+  const counting = {
+    async writev(chunks: Buffer[]) {
+      ahead = Math.max(ahead, bodies.reduce((sum, { sent }) => sum + sent(), 0) - written)
+      const bytesWritten = chunks.reduce((sum, { length }) => sum + length, 0)
+      await turn()
+      written += bytesWritten
+      return { bytesWritten }
+    },
+    write: () => Promise.reject(new Error('No write was short.')),
+  }
+  await Promise.all(bodies.map(({ body }) => gatherWrite(counting, 0, body, never())))
+  // Of each 64 KiB that are written, as many that wait, and what the stream itself holds.
+  expect(ahead).toBeLessThan(32 * 4 * 64 * 1024)
+  expect(written).toBe(32 * size)
 })
 
 test('reads a body that somebody paused before', async () => {
