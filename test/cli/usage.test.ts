@@ -66,7 +66,50 @@ describe('wrong usage ends with 2 and a sentence', () => {
       'serve a --trust-session-id',
       /^error: --trust-session-id spares clients the password: give --htpasswd, too\.$/,
     ],
-    ['serve a --notify-type by-value', /^error: --notify-type .* give --notify-url, too\.$/],
+    [
+      'serve a --notify-type by-value',
+      /^error: --notify-type says how .* give its URL, too, as --notify-url or BITSServerNotificationURL\.$/,
+    ],
+    [
+      'serve a --notify-timeout 60',
+      /^error: --notify-timeout says how to tell an application: give its URL, too/,
+    ],
+    [
+      'serve a --notify-header A:b',
+      /^error: --notify-header says how to tell an application: give its URL, too/,
+    ],
+    [
+      'serve a --notify-url http://h/a --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://h/b',
+      /^error: --notify-url contradicts the IIS properties: give one of them\.$/,
+    ],
+    [
+      'serve a --notify-type by-value --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://h/',
+      /^error: --notify-type contradicts the IIS properties: give one of them\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header s3cret',
+      /^error: --notify-header: give "Name: value", or @file with such lines\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header Authorization:',
+      /^error: --notify-header Authorization: it has no value; give one\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header A:s3cret --notify-header a:s3cret',
+      /^error: --notify-header a: it is given twice; give it once\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header A:s3cret€',
+      /^error: --notify-header A: there is a character in it that a header cannot have; take ASCII\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header Ä:s3cret',
+      /^error: --notify-header Ä: there is a character in it/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header content-length:3',
+      /^error: --notify-header content-length: each notification has its own; leave it out\.$/,
+    ],
     ['serve a --iis BITSAllowOverwrites', /^error: --iis BITSAllowOverwrites: give a property and its value/],
     [
       'serve a --iis bitsallowoverwrites=1',
@@ -97,6 +140,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
     expect(await run(...words.split(' '))).toBe(2)
     expect(said.trimEnd()).toMatch(sentence)
     expect(said).not.toMatch(/^\s+at /m)
+    expect(said).not.toContain('s3cret')
   })
 
   test.each([
@@ -115,6 +159,13 @@ describe('wrong usage ends with 2 and a sentence', () => {
     expect(said.trimEnd()).toMatch(sentence)
   })
 
+  test('a file of headers that has none', async () => {
+    const file = join(await directory(), 'headers.txt')
+    await writeFile(file, '# Authorization: Bearer ...\n\n')
+    expect(await run('serve', 'a', '--notify-url', 'http://h/', '--notify-header', `@${file}`)).toBe(2)
+    expect(said).toMatch(/^error: --notify-header @.*headers\.txt: there is no header in it\.\n$/)
+  })
+
   test('a certificate with the key of another', async () => {
     const folder = await directory()
     const authority = await Authority.create(folder)
@@ -125,9 +176,10 @@ describe('wrong usage ends with 2 and a sentence', () => {
   })
 
   test('but a file that is not there with 1', async () => {
-    for (const flag of ['--iis-file', '--htpasswd']) {
+    for (const flag of ['--iis-file', '--htpasswd', '--notify-header']) {
       said = ''
-      expect(await run('serve', 'a', flag, '/no/such/file')).toBe(1)
+      const path = flag === '--notify-header' ? '@/no/such/file' : '/no/such/file'
+      expect(await run('serve', 'a', '--notify-url', 'http://h/', flag, path)).toBe(1)
       expect(said).toMatch(new RegExp(`^error: ${flag}.*: ENOENT: .*\n$`))
     }
   })

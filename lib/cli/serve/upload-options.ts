@@ -1,13 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
-import {
-  type BitsUploadOptions,
-  FileStorage,
-  type IisOptions,
-  type NotificationOptions,
-} from 'express-bits-upload'
+import { type BitsUploadOptions, FileStorage, type IisOptions } from 'express-bits-upload'
 import { wrongUsage } from '../exit.js'
 import type { ServeFlags } from './flags.js'
 import { optionsOfIis } from './iis-properties.js'
+import { notificationOf } from './notification.js'
 
 /**
  * The options of `bitsUpload()` that flags and IIS properties stand for.
@@ -28,6 +24,7 @@ export async function uploadOptions(directory: string, flags: ServeFlags): Promi
   return {
     ...iis,
     ...own,
+    ...defined({ notification: await notificationOf(flags, iis.notification) }),
     ...(maxSessionBandwidth !== undefined && {
       maxBandwidth: { perSession: maxSessionBandwidth, ...(typeof total === 'number' && { total }) },
     }),
@@ -41,7 +38,6 @@ const OVERLAP: readonly (readonly [name: keyof IisOptions, flag: string])[] = [
   ['maxUploadSize', '--max-upload-size'],
   ['overwrite', '--overwrite'],
   ['sessionTimeout', '--session-timeout'],
-  ['notification', '--notify-url'],
   ['hostId', '--host-id'],
   ['hostIdFallbackTimeout', '--host-id-fallback-timeout'],
   ['maxSessionsPerUser', '--max-sessions-per-user'],
@@ -61,18 +57,7 @@ function ownOptions(flags: ServeFlags): IisOptions {
     maxSessionsPerUser,
     cleanupInterval,
     maxBandwidth,
-    notification: notification(flags),
   })
-}
-
-function notification({ notifyUrl, notifyType, notifyTimeout }: ServeFlags): NotificationOptions | undefined {
-  if (notifyUrl !== undefined) {
-    return { type: notifyType ?? 'by-reference', url: notifyUrl, ...defined({ timeout: notifyTimeout }) }
-  }
-  if (notifyType === undefined && notifyTimeout === undefined) return undefined
-  throw wrongUsage(
-    '--notify-type and --notify-timeout say how to tell an application: give --notify-url, too.',
-  )
 }
 
 type Defined<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> }
