@@ -1,6 +1,7 @@
 import type { NotificationOptions } from '../types/delivery.js'
 import type { IisProperties } from '../types/iis.js'
 import type { BitsUploadOptions } from '../types/options.js'
+import { CHECKS } from './option-checks.js'
 
 /** The options that follow from IIS properties. */
 export type IisOptions = Pick<
@@ -91,7 +92,11 @@ function notification(properties: IisProperties): NotificationOptions | undefine
   }
   if (url === undefined)
     throw wrong(`${name} is ${number}, and there is no BITSServerNotificationURL: give one`)
-  return { type: number === 1 ? 'by-reference' : 'by-value', url }
+  const options: NotificationOptions = { type: number === 1 ? 'by-reference' : 'by-value', url }
+  if (CHECKS.notification(options) === undefined) return options
+  throw wrong(
+    `BITSServerNotificationURL is ${JSON.stringify(url)}: give an http: or https: URL, or a relative one, of at most 2,200 characters`,
+  )
 }
 
 /** 0 none, 1 by reference, 2 by value; `undefined` when it is not set. */
@@ -114,6 +119,8 @@ function host(properties: IisProperties): Pick<IisOptions, 'hostId' | 'hostIdFal
     if (timeout === undefined || timeout === DEFAULT_FALLBACK) return {}
     throw wrong(`BITSHostIdFallbackTimeout is ${timeout}, and there is no BITSHostId: give one, or neither`)
   }
+  const wanted = CHECKS.hostId(hostId)
+  if (wanted !== undefined) throw wrong(`BITSHostId is ${JSON.stringify(hostId)}: give ${wanted}`)
   return { hostId, ...mapped('hostIdFallbackTimeout', timeout) }
 }
 

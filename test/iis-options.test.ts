@@ -49,6 +49,10 @@ const FORMS: [IisProperties, IisOptions][] = [
     { notification: { type: 'by-reference', url: 'myasp.asp' } },
   ],
   [
+    { BITSServerNotificationType: 2, BITSServerNotificationURL: `http://h/${'x'.repeat(2191)}` },
+    { notification: { type: 'by-value', url: `http://h/${'x'.repeat(2191)}` } },
+  ],
+  [
     { BITSServerNotificationType: 'BY_REFERENCE', BITSServerNotificationURL: URL },
     { notification: { type: 'by-reference', url: URL } },
   ],
@@ -64,6 +68,7 @@ const FORMS: [IisProperties, IisOptions][] = [
   [{ BITSHostId: '' }, {}],
   [{ BITSHostId: 'FRANKCAO8' }, { hostId: 'FRANKCAO8' }],
   [{ BITSHostId: '2001:db8::1' }, { hostId: '2001:db8::1' }],
+  [{ BITSHostId: 'h'.repeat(300) }, { hostId: 'h'.repeat(300) }],
   [
     { BITSHostId: 'FRANKCAO8', BITSHostIdFallbackTimeout: '110' },
     { hostId: 'FRANKCAO8', hostIdFallbackTimeout: 110 },
@@ -144,6 +149,27 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
   [
     { BITSServerNotificationType: 0, BITSServerNotificationURL: URL },
     /BITSServerNotificationURL is set and BITSServerNotificationType is none/,
+  ],
+  [
+    { BITSServerNotificationType: 1, BITSServerNotificationURL: 'ftp://h/x' },
+    /BITSServerNotificationURL is "ftp:\/\/h\/x": give an http: or https: URL, or a relative one, of at most 2,200 characters\./,
+  ],
+  [
+    { BITSServerNotificationType: 2, BITSServerNotificationURL: '//elsewhere/handler' },
+    /BITSServerNotificationURL is "\/\/elsewhere\/handler": give an http: or https: URL/,
+  ],
+  [
+    { BITSServerNotificationType: 2, BITSServerNotificationURL: `http://h/${'x'.repeat(2192)}` },
+    /BITSServerNotificationURL is "http:\/\/h\/x+": give an http: or https: URL/,
+  ],
+  [
+    { BITSHostId: 'a b' },
+    /BITSHostId is "a b": give a host as in a URL, "bits2\.example\.com" or "\[::1\]:8080", at most 300 characters\./,
+  ],
+  [{ BITSHostId: 'http://h/' }, /BITSHostId is "http:\/\/h\/": give a host as in a URL/],
+  [
+    { BITSHostId: 'h'.repeat(301) },
+    /BITSHostId is "h+": give a host as in a URL, .* at most 300 characters\./,
   ],
   [{ BITSHostIdFallbackTimeout: 110 }, /BITSHostIdFallbackTimeout is 110, and there is no BITSHostId/],
   [{ BITSCleanupUseDefault: 0 }, /BITSCleanupUseDefault is 0, and there is no BITSCleanupCount/],

@@ -60,6 +60,27 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ['serve a --max-sessions-per-user few', /Give a whole number, or unlimited/],
     ['serve a --durability always', /Allowed choices are none, publish, fragment/],
     ['serve a --host-id a/b', /^error: --host-id is "a\/b": give a host as in a URL/],
+    [
+      'serve a --host-id-fallback-timeout 1h',
+      /^error: --host-id-fallback-timeout says when clients give up --host-id: give that, too\.$/,
+    ],
+    [
+      'serve a --notify-url ftp://x',
+      /^error: --notify-url is "ftp:\/\/x": give an http: or https: URL of at most 2,200 characters\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-timeout 30d',
+      /^error: --notify-timeout is 2592000: give at most 24 days, in seconds\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-timeout 0',
+      /^error: --notify-timeout is 0: give a number of seconds above 0\.$/,
+    ],
+    [
+      'serve a --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=ftp://x',
+      /^error: IIS properties: BITSServerNotificationURL is "ftp:\/\/x": give an http: or https: URL/,
+    ],
+    ['serve a --iis BITSHostId=a/b', /^error: IIS properties: BITSHostId is "a\/b": give a host as in a URL/],
     ['serve a --log-format json', /Allowed choices are common, combined, bits, none/],
     ['serve a --tls-cert cert.pem', /^error: https needs a certificate and its key/],
     [

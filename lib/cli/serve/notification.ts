@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { NotificationOptions } from 'express-bits-upload'
+import { CHECKS } from '../../option-checks.js'
 import { wrongUsage } from '../exit.js'
 import { type Header, readHeaders } from '../read-headers.js'
 import type { ServeFlags } from './flags.js'
@@ -23,6 +24,14 @@ export async function notificationOf(
     refuseWithoutUrl(flags)
     return undefined
   }
+  // Those of IIS have been checked.
+  if (CHECKS.notification({ type, url }) !== undefined) {
+    throw wrongUsage(
+      `--notify-url is ${JSON.stringify(url)}: give an http: or https: URL of at most 2,200 characters.`,
+    )
+  }
+  const late = timeout === undefined ? undefined : CHECKS.cleanupInterval(timeout)
+  if (late !== undefined) throw wrongUsage(`--notify-timeout is ${timeout}: give ${late}.`)
   const headers = notifyHeader && checked(await readHeaders('--notify-header', notifyHeader))
   return { type, url, ...(timeout !== undefined && { timeout }), ...(headers && { headers }) }
 }

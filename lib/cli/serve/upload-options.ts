@@ -20,6 +20,9 @@ export async function uploadOptions(directory: string, flags: ServeFlags): Promi
       continue
     throw wrongUsage(`${flag} contradicts the IIS properties: give one of them.`)
   }
+  if (own.hostIdFallbackTimeout !== undefined && (own.hostId ?? iis.hostId) === undefined) {
+    throw wrongUsage('--host-id-fallback-timeout says when clients give up --host-id: give that, too.')
+  }
   const total = own.maxBandwidth ?? iis.maxBandwidth
   return {
     ...iis,
