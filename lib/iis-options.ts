@@ -130,14 +130,19 @@ function sessionLimit(properties: IisProperties): number | undefined {
 }
 
 function cleanupInterval(properties: IisProperties): number | undefined {
+  const usesDefault = truth(properties, 'BITSCleanupUseDefault')
+  if (usesDefault) {
+    // Numbers count for nothing then, wrong ones included.
+    refuseOtherThanNumber(properties, 'BITSCleanupUnits')
+    refuseOtherThanNumber(properties, 'BITSCleanupCount')
+    return undefined
+  }
   const units = CLEANUP_UNITS[whole(properties, 'BITSCleanupUnits', 0, 2) ?? 1]
   const count = whole(properties, 'BITSCleanupCount', 1, units?.max)
-  const usesDefault = truth(properties, 'BITSCleanupUseDefault')
   if (usesDefault === false && count === undefined) {
     throw wrong('BITSCleanupUseDefault is 0, and there is no BITSCleanupCount: give one')
   }
-  if (usesDefault || count === undefined || !units) return undefined
-  return Math.min(count * units.seconds, MAX_CLEANUP)
+  return count === undefined || !units ? undefined : Math.min(count * units.seconds, MAX_CLEANUP)
 }
 
 function maxBandwidth(properties: IisProperties): number | undefined {
@@ -190,6 +195,13 @@ function whole(
   if (value === undefined) return undefined
   if (/^\d+$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value)
   throw wrong(`${name} is ${JSON.stringify(properties[name])}: give a whole number from ${min} to ${max}`)
+}
+
+function refuseOtherThanNumber(properties: IisProperties, name: keyof IisProperties): void {
+  const value = text(properties, name)
+  // ADSI shows large numbers as negative ones.
+  if (value === undefined || /^-?\d+$/.test(value)) return
+  throw wrong(`${name} is ${JSON.stringify(properties[name])}: give a whole number`)
 }
 
 const wrong = (message: string): TypeError => new TypeError(`iisOptions(): ${message}.`)

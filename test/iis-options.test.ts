@@ -91,6 +91,9 @@ const FORMS: [IisProperties, IisOptions][] = [
 
   [{ BITSCleanupUseDefault: 1 }, {}],
   [{ BITSCleanupUseDefault: 1, BITSCleanupCount: 5, BITSCleanupUnits: 0 }, {}],
+  [{ BITSCleanupUseDefault: 1, BITSCleanupCount: 0 }, {}],
+  [{ BITSCleanupUseDefault: '1', BITSCleanupCount: '90', BITSCleanupUnits: '' }, {}],
+  [{ BITSCleanupUseDefault: true, BITSCleanupCount: -1, BITSCleanupUnits: 0 }, {}],
   [{ BITSCleanupUseDefault: 0, BITSCleanupCount: 5 }, { cleanupInterval: 5 * 60 * 60 }],
   [{ BITSCleanupCount: 60, BITSCleanupUnits: 0 }, { cleanupInterval: 60 * 60 }],
   [{ BITSCleanupCount: '24', BITSCleanupUnits: '1' }, { cleanupInterval: DAY }],
@@ -133,6 +136,12 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
   [{ BITSCleanupCount: 361, BITSCleanupUnits: 2 }, WHOLE],
   [{ BITSCleanupCount: 0 }, WHOLE],
   [{ BITSCleanupCount: 1, BITSCleanupUnits: 3 }, WHOLE],
+  [{ BITSCleanupUseDefault: 0, BITSCleanupCount: 90 }, WHOLE],
+  [{ BITSCleanupUseDefault: 1, BITSCleanupCount: 'x' }, /BITSCleanupCount is "x": give a whole number\./],
+  [
+    { BITSCleanupUseDefault: 1, BITSCleanupUnits: 'hours' },
+    /BITSCleanupUnits is "hours": give a whole number\./,
+  ],
   [{ MaxBandwidth: 0 }, WHOLE],
   [{ MaxBandwidth: 'much' }, WHOLE],
 
@@ -214,6 +223,14 @@ describe('iisOptions()', () => {
     }
     expect(Reflect.apply(iisOptions, undefined, [{ ...blank, ...nothing }])).toEqual({})
   })
+
+  test.each([5, '7', -2_147_483_648])(
+    'does not look at BITSCleanupUnits %p with BITSCleanupUseDefault',
+    (units) => {
+      const properties = { BITSCleanupUseDefault: 1, BITSCleanupCount: 12, BITSCleanupUnits: units }
+      expect(Reflect.apply(iisOptions, undefined, [properties])).toEqual({})
+    },
+  )
 
   test('gives options that bitsUpload() takes', async () => {
     const { path, remove } = await temporaryDirectory()
