@@ -20,6 +20,7 @@ export async function endSession(
   end: (record: SessionRecord) => Promise<void>,
 ): Promise<Ack> {
   const { sessions } = service
+  // A client that has gone meanwhile meant it all the same, and may never come back.
   const { record, lease } =
     (await takeIdle(sessionId, exchange, sessions)) ??
     (await takeFound((await sessions.find(sessionId, exchange)).key, sessions))
