@@ -100,14 +100,6 @@ describe('wrong usage ends with 2 and a sentence', () => {
       /^error: --notify-header says how to tell an application: give its URL, too/,
     ],
     [
-      'serve a --notify-url http://h/a --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://h/b',
-      /^error: --notify-url contradicts the IIS properties: give one of them\.$/,
-    ],
-    [
-      'serve a --notify-type by-value --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://h/',
-      /^error: --notify-type contradicts the IIS properties: give one of them\.$/,
-    ],
-    [
       'serve a --notify-url http://h/ --notify-header s3cret',
       /^error: --notify-header: give "Name: value", or @file with such lines\.$/,
     ],
@@ -144,11 +136,6 @@ describe('wrong usage ends with 2 and a sentence', () => {
       'serve a --iis MaxBandwidth=1 --iis MaxBandwidth=2',
       /^error: --iis says MaxBandwidth=1 and MaxBandwidth=2/,
     ],
-    ['serve a --overwrite --iis BITSAllowOverwrites=0', /^error: --overwrite contradicts the IIS properties/],
-    [
-      'serve a --max-upload-size 1KB --iis BITSMaximumUploadSize=1000',
-      /^error: --max-upload-size contradicts/,
-    ],
     ['send a', /missing required argument 'url'/],
     ['send a b', /^error: the destination is no http: or https: URL/],
     ['send a http://h --header x', /^error: --header: give "Name: value", or @file with such lines\.$/],
@@ -162,6 +149,28 @@ describe('wrong usage ends with 2 and a sentence', () => {
     expect(said.trimEnd()).toMatch(sentence)
     expect(said).not.toMatch(/^\s+at /m)
     expect(said).not.toContain('s3cret')
+  })
+
+  test.each([
+    ['max-upload-size 1KB', 'BITSMaximumUploadSize=1000'],
+    ['overwrite', 'BITSAllowOverwrites=0'],
+    ['session-timeout 1h', 'BITSSessionTimeout=60'],
+    ['host-id a', 'BITSHostId=b'],
+    ['host-id-fallback-timeout 1h', 'BITSHostId=b --iis BITSHostIdFallbackTimeout=60'],
+    ['max-sessions-per-user 5', 'BITSNumberOfSessionsLimit=6'],
+    ['cleanup-interval 1h', 'BITSCleanupCount=2'],
+    ['max-bandwidth 1KB', 'MaxBandwidth=1000'],
+    ['notify-url http://h/a', 'BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://h/b'],
+    [
+      'notify-type by-value --notify-url http://h/',
+      'BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://h/',
+    ],
+  ])('--%s where IIS properties say %s', async (flag, properties) => {
+    // Were it not refused, the next mistake would keep it from serving.
+    const words = `--${flag} --iis ${properties} --tls-cert cert.pem`.split(' ')
+    expect(await run('serve', 'a', ...words)).toBe(2)
+    const [name] = flag.split(' ')
+    expect(said).toBe(`error: --${name} contradicts the IIS properties: give one of them.\n`)
   })
 
   test.each([
