@@ -1,6 +1,7 @@
 import type { NotificationOptions } from '../types/delivery.js'
 import type { IisProperties } from '../types/iis.js'
 import type { BitsUploadOptions } from '../types/options.js'
+import { CHECKS } from './option-checks.js'
 
 /** The options that follow from IIS properties. */
 export type IisOptions = Pick<
@@ -91,7 +92,11 @@ function notification(properties: IisProperties): NotificationOptions | undefine
   }
   if (url === undefined)
     throw wrong(`${name} is ${number}, and there is no BITSServerNotificationURL: give one`)
-  return { type: number === 1 ? 'by-reference' : 'by-value', url }
+  const options: NotificationOptions = { type: number === 1 ? 'by-reference' : 'by-value', url }
+  if (CHECKS.notification(options) === undefined) return options
+  throw wrong(
+    `BITSServerNotificationURL is ${JSON.stringify(url)}: give an http: or https: URL, or a relative one, of at most 2,200 characters`,
+  )
 }
 
 /** 0 none, 1 by reference, 2 by value; `undefined` when it is not set. */
@@ -114,6 +119,8 @@ function host(properties: IisProperties): Pick<IisOptions, 'hostId' | 'hostIdFal
     if (timeout === undefined || timeout === DEFAULT_FALLBACK) return {}
     throw wrong(`BITSHostIdFallbackTimeout is ${timeout}, and there is no BITSHostId: give one, or neither`)
   }
+  const wanted = CHECKS.hostId(hostId)
+  if (wanted !== undefined) throw wrong(`BITSHostId is ${JSON.stringify(hostId)}: give ${wanted}`)
   return { hostId, ...mapped('hostIdFallbackTimeout', timeout) }
 }
 
@@ -123,14 +130,19 @@ function sessionLimit(properties: IisProperties): number | undefined {
 }
 
 function cleanupInterval(properties: IisProperties): number | undefined {
+  const usesDefault = truth(properties, 'BITSCleanupUseDefault')
+  if (usesDefault) {
+    // Numbers count for nothing then, wrong ones included.
+    refuseOtherThanNumber(properties, 'BITSCleanupUnits')
+    refuseOtherThanNumber(properties, 'BITSCleanupCount')
+    return undefined
+  }
   const units = CLEANUP_UNITS[whole(properties, 'BITSCleanupUnits', 0, 2) ?? 1]
   const count = whole(properties, 'BITSCleanupCount', 1, units?.max)
-  const usesDefault = truth(properties, 'BITSCleanupUseDefault')
   if (usesDefault === false && count === undefined) {
     throw wrong('BITSCleanupUseDefault is 0, and there is no BITSCleanupCount: give one')
   }
-  if (usesDefault || count === undefined || !units) return undefined
-  return Math.min(count * units.seconds, MAX_CLEANUP)
+  return count === undefined || !units ? undefined : Math.min(count * units.seconds, MAX_CLEANUP)
 }
 
 function maxBandwidth(properties: IisProperties): number | undefined {
@@ -183,6 +195,13 @@ function whole(
   if (value === undefined) return undefined
   if (/^\d+$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value)
   throw wrong(`${name} is ${JSON.stringify(properties[name])}: give a whole number from ${min} to ${max}`)
+}
+
+function refuseOtherThanNumber(properties: IisProperties, name: keyof IisProperties): void {
+  const value = text(properties, name)
+  // ADSI shows large numbers as negative ones.
+  if (value === undefined || /^-?\d+$/.test(value)) return
+  throw wrong(`${name} is ${JSON.stringify(properties[name])}: give a whole number`)
 }
 
 const wrong = (message: string): TypeError => new TypeError(`iisOptions(): ${message}.`)

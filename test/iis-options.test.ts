@@ -49,6 +49,10 @@ const FORMS: [IisProperties, IisOptions][] = [
     { notification: { type: 'by-reference', url: 'myasp.asp' } },
   ],
   [
+    { BITSServerNotificationType: 2, BITSServerNotificationURL: `http://h/${'x'.repeat(2191)}` },
+    { notification: { type: 'by-value', url: `http://h/${'x'.repeat(2191)}` } },
+  ],
+  [
     { BITSServerNotificationType: 'BY_REFERENCE', BITSServerNotificationURL: URL },
     { notification: { type: 'by-reference', url: URL } },
   ],
@@ -64,6 +68,7 @@ const FORMS: [IisProperties, IisOptions][] = [
   [{ BITSHostId: '' }, {}],
   [{ BITSHostId: 'FRANKCAO8' }, { hostId: 'FRANKCAO8' }],
   [{ BITSHostId: '2001:db8::1' }, { hostId: '2001:db8::1' }],
+  [{ BITSHostId: 'h'.repeat(300) }, { hostId: 'h'.repeat(300) }],
   [
     { BITSHostId: 'FRANKCAO8', BITSHostIdFallbackTimeout: '110' },
     { hostId: 'FRANKCAO8', hostIdFallbackTimeout: 110 },
@@ -86,6 +91,9 @@ const FORMS: [IisProperties, IisOptions][] = [
 
   [{ BITSCleanupUseDefault: 1 }, {}],
   [{ BITSCleanupUseDefault: 1, BITSCleanupCount: 5, BITSCleanupUnits: 0 }, {}],
+  [{ BITSCleanupUseDefault: 1, BITSCleanupCount: 0 }, {}],
+  [{ BITSCleanupUseDefault: '1', BITSCleanupCount: '90', BITSCleanupUnits: '' }, {}],
+  [{ BITSCleanupUseDefault: true, BITSCleanupCount: -1, BITSCleanupUnits: 0 }, {}],
   [{ BITSCleanupUseDefault: 0, BITSCleanupCount: 5 }, { cleanupInterval: 5 * 60 * 60 }],
   [{ BITSCleanupCount: 60, BITSCleanupUnits: 0 }, { cleanupInterval: 60 * 60 }],
   [{ BITSCleanupCount: '24', BITSCleanupUnits: '1' }, { cleanupInterval: DAY }],
@@ -128,6 +136,12 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
   [{ BITSCleanupCount: 361, BITSCleanupUnits: 2 }, WHOLE],
   [{ BITSCleanupCount: 0 }, WHOLE],
   [{ BITSCleanupCount: 1, BITSCleanupUnits: 3 }, WHOLE],
+  [{ BITSCleanupUseDefault: 0, BITSCleanupCount: 90 }, WHOLE],
+  [{ BITSCleanupUseDefault: 1, BITSCleanupCount: 'x' }, /BITSCleanupCount is "x": give a whole number\./],
+  [
+    { BITSCleanupUseDefault: 1, BITSCleanupUnits: 'hours' },
+    /BITSCleanupUnits is "hours": give a whole number\./,
+  ],
   [{ MaxBandwidth: 0 }, WHOLE],
   [{ MaxBandwidth: 'much' }, WHOLE],
 
@@ -144,6 +158,27 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
   [
     { BITSServerNotificationType: 0, BITSServerNotificationURL: URL },
     /BITSServerNotificationURL is set and BITSServerNotificationType is none/,
+  ],
+  [
+    { BITSServerNotificationType: 1, BITSServerNotificationURL: 'ftp://h/x' },
+    /BITSServerNotificationURL is "ftp:\/\/h\/x": give an http: or https: URL, or a relative one, of at most 2,200 characters\./,
+  ],
+  [
+    { BITSServerNotificationType: 2, BITSServerNotificationURL: '//elsewhere/handler' },
+    /BITSServerNotificationURL is "\/\/elsewhere\/handler": give an http: or https: URL/,
+  ],
+  [
+    { BITSServerNotificationType: 2, BITSServerNotificationURL: `http://h/${'x'.repeat(2192)}` },
+    /BITSServerNotificationURL is "http:\/\/h\/x+": give an http: or https: URL/,
+  ],
+  [
+    { BITSHostId: 'a b' },
+    /BITSHostId is "a b": give a host as in a URL, "bits2\.example\.com" or "\[::1\]:8080", at most 300 characters\./,
+  ],
+  [{ BITSHostId: 'http://h/' }, /BITSHostId is "http:\/\/h\/": give a host as in a URL/],
+  [
+    { BITSHostId: 'h'.repeat(301) },
+    /BITSHostId is "h+": give a host as in a URL, .* at most 300 characters\./,
   ],
   [{ BITSHostIdFallbackTimeout: 110 }, /BITSHostIdFallbackTimeout is 110, and there is no BITSHostId/],
   [{ BITSCleanupUseDefault: 0 }, /BITSCleanupUseDefault is 0, and there is no BITSCleanupCount/],
@@ -188,6 +223,14 @@ describe('iisOptions()', () => {
     }
     expect(Reflect.apply(iisOptions, undefined, [{ ...blank, ...nothing }])).toEqual({})
   })
+
+  test.each([5, '7', -2_147_483_648])(
+    'does not look at BITSCleanupUnits %p with BITSCleanupUseDefault',
+    (units) => {
+      const properties = { BITSCleanupUseDefault: 1, BITSCleanupCount: 12, BITSCleanupUnits: units }
+      expect(Reflect.apply(iisOptions, undefined, [properties])).toEqual({})
+    },
+  )
 
   test('gives options that bitsUpload() takes', async () => {
     const { path, remove } = await temporaryDirectory()

@@ -46,6 +46,12 @@ export interface LockOptions {
   readonly wait: number
   /** Called when another process waits for the lock, or when it was lost: stop, and give it back. */
   readonly onWanted: () => void
+  /**
+   * Aborts when nobody waits for the lock any more: its client has gone, or sent something newer. Reject then, and leave
+   * nothing that would have a holder give way. It has no bearing on a lock that was had. A store may ignore it; requests
+   * then wait in vain, and make others give way to them.
+   */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -85,7 +91,7 @@ export interface SessionStore {
    * Takes a session's lock, for stores that several processes share; optional. Within a process there is a lock already.
    * A lock must not outlive its process for long.
    *
-   * @returns gives the lock back. Rejects when it cannot be had within `options.wait`.
+   * @returns gives the lock back. Rejects when it cannot be had within `options.wait`, or `options.signal` aborts.
    */
   lock?(key: string, options: LockOptions): Promise<() => Promise<void>>
 

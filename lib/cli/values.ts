@@ -54,3 +54,6 @@ export function urlPath(text: string): string {
   }
   return path
 }
+
+/** All values of an option that may be repeated. */
+export const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value]

@@ -19,6 +19,7 @@ export async function endSession(
   end: (record: SessionRecord) => Promise<void>,
 ): Promise<Ack> {
   const { sessions } = service
+  // A client that has gone meanwhile meant it all the same, and may never come back.
   const { record, lease } =
     (await takeIdle(exchange.session, exchange, sessions)) ??
     (await takeFound((await sessions.find(exchange.session, exchange)).key, sessions))

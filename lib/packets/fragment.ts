@@ -10,6 +10,7 @@ import { type TakenSession, takeFound, takeIdle } from '../sessions/take-session
 import type { Exchange, Service } from './exchange.js'
 import { skipBytes } from './skip-bytes.js'
 import { watchProgress } from './watch-progress.js'
+import { whileConnected } from './while-connected.js'
 
 /**
  * Fragment: stages its bytes, and delivers the file when they were the last (MC-BUP 3.2.5.2.6, 3.2.5.1.2).
@@ -30,7 +31,8 @@ export async function fragment(packet: FragmentPacket, exchange: Exchange, servi
     exchange.req.resume()
     return complete(await running)
   }
-  return receive(packet, await takeFound(key, sessions), exchange, service)
+  const take = (connected: AbortSignal) => takeFound(key, sessions, connected)
+  return receive(packet, await whileConnected(exchange.req, take), exchange, service)
 }
 
 async function receive(

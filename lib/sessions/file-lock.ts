@@ -16,16 +16,25 @@ const RETRY = 50
  *
  * @returns gives the lock back.
  * @throws Error when somebody else holds it for longer than `options.wait` milliseconds.
+ * @throws what `options.signal` was aborted with, while it waits.
  */
 export async function lockFile(path: string, options: LockOptions): Promise<() => Promise<void>> {
   const note = `${path}.wanted`
   const deadline = Date.now() + options.wait
-  for (;;) {
-    const unlock = await tryLock(path, options.onWanted)
-    if (unlock) return holding(note, options.onWanted, unlock)
-    if (Date.now() >= deadline) throw new Error(`Another process has held ${path} for ${options.wait} ms.`)
-    await writeFile(note, '')
-    await delay(RETRY)
+  let noted = false
+  try {
+    for (;;) {
+      const unlock = await tryLock(path, options.onWanted)
+      if (unlock) return await holding(note, options.onWanted, unlock)
+      if (Date.now() >= deadline) throw new Error(`Another process has held ${path} for ${options.wait} ms.`)
+      noted = true
+      await writeFile(note, '')
+      await delay(RETRY, undefined, { signal: options.signal })
+    }
+  } catch (error) {
+    // Nobody is to give way to who waits no more. Others that wait leave theirs again at their next try.
+    if (noted) await rm(note, { force: true })
+    throw error
   }
 }
 

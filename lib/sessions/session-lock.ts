@@ -8,7 +8,7 @@ export interface SessionLease {
   release(): Promise<void>
 }
 
-/** A request gave way to a newer one of its session before it could do anything. */
+/** A request gave way to a newer one of its session before it could do anything, or its client went. */
 export class PreemptedError extends Error {
   override readonly name = 'PreemptedError'
   constructor() {
@@ -40,15 +40,16 @@ export class SessionLocks {
   }
 
   /**
-   * @throws PreemptedError when a still newer request came while this one waited.
+   * @param connected aborts when the client is gone, to which another process is not to give way then.
+   * @throws PreemptedError when a still newer request came while this one waited, or the client went.
    * @throws BitsError `session-busy` when another process does not let go of the session.
    */
-  async acquire(key: string): Promise<SessionLease> {
+  async acquire(key: string, connected?: AbortSignal): Promise<SessionLease> {
     const before = this.#last.get(key)
     const turn = this.#enqueue(key, before)
     before?.controller.abort()
     await before?.over
-    return this.#lease(key, turn, PATIENCE)
+    return this.#lease(key, turn, PATIENCE, connected)
   }
 
   /** For housekeeping: a lease when nobody is at work on the session, and `undefined` otherwise. */
@@ -57,11 +58,11 @@ export class SessionLocks {
     return this.#lease(key, this.#enqueue(key, undefined), 0).catch(() => undefined)
   }
 
-  async #lease(key: string, turn: Turn, wait: number): Promise<SessionLease> {
+  async #lease(key: string, turn: Turn, wait: number, connected?: AbortSignal): Promise<SessionLease> {
     const { signal } = turn.controller
     try {
       if (signal.aborted) throw new PreemptedError()
-      const unlock = await this.#lockStore(key, turn, wait)
+      const unlock = await this.#lockStore(key, turn, wait, connected)
       const release = async () => {
         await unlock()
         turn.end()
@@ -75,13 +76,20 @@ export class SessionLocks {
     }
   }
 
-  async #lockStore(key: string, { controller }: Turn, wait: number): Promise<() => Promise<void>> {
+  async #lockStore(
+    key: string,
+    { controller }: Turn,
+    wait: number,
+    connected?: AbortSignal,
+  ): Promise<() => Promise<void>> {
     if (!this.#store.lock) return async () => {}
+    const signal = connected ? AbortSignal.any([controller.signal, connected]) : controller.signal
     try {
-      const unlock = await this.#store.lock(key, { wait, onWanted: () => controller.abort() })
+      const unlock = await this.#store.lock(key, { wait, onWanted: () => controller.abort(), signal })
       // A lock that was lost cannot be given back: the session is free either way.
       return () => unlock().catch(() => {})
     } catch (cause) {
+      if (signal.aborted) throw new PreemptedError()
       throw new BitsError('session-busy', `Session ${key} is being worked on by another process.`, { cause })
     }
   }

@@ -28,10 +28,15 @@ export async function takeIdle(
 /**
  * A session that was found: whoever is at work on it gives way.
  *
+ * @param connected see `SessionLocks.acquire`.
  * @throws PreemptedError, BitsError as `SessionLocks.acquire` and `Sessions.reload`.
  */
-export async function takeFound(key: string, sessions: Sessions): Promise<TakenSession> {
-  return holding(await sessions.locks.acquire(key), () => sessions.reload(key))
+export async function takeFound(
+  key: string,
+  sessions: Sessions,
+  connected?: AbortSignal,
+): Promise<TakenSession> {
+  return holding(await sessions.locks.acquire(key, connected), () => sessions.reload(key))
 }
 
 async function holding(lease: SessionLease, read: () => Promise<SessionRecord>): Promise<TakenSession> {

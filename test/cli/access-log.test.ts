@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
 import { maskUrl } from '../../lib/cli/serve/access-log.js'
+import { reservedPathOf } from '../../lib/http/reply-path.js'
+import { Application, ok } from '../delivery/application.js'
+import { ask, upload } from '../delivery/support.js'
 import { fixtures } from '../support/fixtures.js'
 import { Command, Server } from './command.js'
 
@@ -63,8 +67,59 @@ describe('the access log', () => {
     ['/a?', '/a?***'],
     ['/in/BITS-Sessions/Replies/{9F1B}/responsefile.bin', '/in/BITS-Sessions/Replies/***/responsefile.bin'],
     ['/in/bits-sessions\\replies\\%7b9F1B%7d\\x', '/in/bits-sessions\\replies\\***\\x'],
+    ['/in/BITS-Sessions%5cReplies%5C%7b9F1B%7d%5Cx', '/in/BITS-Sessions%5cReplies%5C***%5Cx'],
+    ['/%42ITS-Sessions%2FReplies//9F1B/x', '/%42ITS-Sessions%2FReplies//***/x'],
+    [
+      '/BITS%252dSessions%255CReplies%255C%257B9F1B%257D%255Cx',
+      '/BITS%252dSessions%255CReplies%255C***%255Cx',
+    ],
+    ['/BITS-Sessions/Replies/9F1B/%zz', '/BITS-Sessions/Replies/***/%zz'],
+    ['/pcs/6B1F1D32-9A0C-4B55-8E0B-0123456789AB.xml', '/pcs/6B1F1D32-9A0C-4B55-8E0B-0123456789AB.xml'],
     ['http://user:password@host/a', 'http://host/a'],
   ])('shows %s as %s', (url, shown) => {
     expect(maskUrl(url)).toBe(shown)
   })
+
+  test('never has the session id of what the server takes for a reply, whichever characters are escaped', () => {
+    const form = fc.constantFrom('raw', 'lower', 'upper')
+    const path = '/in/BITS-Sessions\\Replies/{6B1F1D32-9A0C-4B55-8E0B-0123456789AB}/responsefile.bin'
+    const forms = fc.array(form, { minLength: path.length, maxLength: path.length })
+    fc.assert(
+      fc.property(forms, fc.boolean(), (chosen, isUpper) => {
+        const url = [...(isUpper ? path.toUpperCase() : path)]
+          .map((character, n) => escaped(character, chosen[n] ?? 'raw'))
+          .join('')
+        expect(reservedPathOf(url)?.sessionId).toMatch(/6B1F1D32/)
+        expect(decodeURIComponent(maskUrl(url))).not.toMatch(/6B1F1D32|9A0C|0123456789AB/)
+      }),
+    )
+  })
+
+  test('has no session id when a reply is fetched', async () => {
+    const application = await Application.start(ok({}, 'a reply'))
+    afterwards(() => application.stop())
+    const server = await start(['--notify-url', application.url, '--notify-type', 'by-value'])
+    const connection = await connect(server)
+    const { id } = await upload(connection, '/in/a.bin', Buffer.from('hello'))
+    const guid = id.slice(1, -1)
+    const paths = [
+      `/in/BITS-Sessions/Replies/%7B${guid}%7D/responsefile.bin`,
+      `/in/BITS-Sessions%5CReplies%5C%7B${guid}%7D%5Cresponsefile.bin`,
+      `/in/BITS-Sessions%2FReplies%2F${guid}%2Fresponsefile.bin`,
+      `/%42ITS-Sessions/Replies/${guid}/responsefile.bin`,
+    ]
+    for (const path of paths) {
+      expect([path, (await ask(server, path)).body.toString()]).toEqual([path, 'a reply'])
+    }
+    expect(await server.stop()).toBe(0)
+    expect(server.stdout.match(/"GET .* 200 7$/gm)).toHaveLength(paths.length)
+    expect(server.stdout).not.toContain(guid)
+  })
 })
+
+/** A character percent-encoded, or as it is. */
+function escaped(character: string, form: string): string {
+  if (form === 'raw') return character
+  const code = `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`
+  return form === 'lower' ? code : code.toUpperCase()
+}

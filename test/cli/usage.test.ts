@@ -60,13 +60,69 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ['serve a --max-sessions-per-user few', /Give a whole number, or unlimited/],
     ['serve a --durability always', /Allowed choices are none, publish, fragment/],
     ['serve a --host-id a/b', /^error: --host-id is "a\/b": give a host as in a URL/],
+    [
+      'serve a --host-id-fallback-timeout 1h',
+      /^error: --host-id-fallback-timeout says when clients give up --host-id: give that, too\.$/,
+    ],
+    [
+      'serve a --notify-url ftp://x',
+      /^error: --notify-url is "ftp:\/\/x": give an http: or https: URL of at most 2,200 characters\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-timeout 30d',
+      /^error: --notify-timeout is 2592000: give at most 24 days, in seconds\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-timeout 0',
+      /^error: --notify-timeout is 0: give a number of seconds above 0\.$/,
+    ],
+    [
+      'serve a --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=ftp://x',
+      /^error: IIS properties: BITSServerNotificationURL is "ftp:\/\/x": give an http: or https: URL/,
+    ],
+    ['serve a --iis BITSHostId=a/b', /^error: IIS properties: BITSHostId is "a\/b": give a host as in a URL/],
     ['serve a --log-format json', /Allowed choices are common, combined, bits, none/],
     ['serve a --tls-cert cert.pem', /^error: https needs a certificate and its key/],
     [
       'serve a --trust-session-id',
       /^error: --trust-session-id spares clients the password: give --htpasswd, too\.$/,
     ],
-    ['serve a --notify-type by-value', /^error: --notify-type .* give --notify-url, too\.$/],
+    [
+      'serve a --notify-type by-value',
+      /^error: --notify-type says how .* give its URL, too, as --notify-url or BITSServerNotificationURL\.$/,
+    ],
+    [
+      'serve a --notify-timeout 60',
+      /^error: --notify-timeout says how to tell an application: give its URL, too/,
+    ],
+    [
+      'serve a --notify-header A:b',
+      /^error: --notify-header says how to tell an application: give its URL, too/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header s3cret',
+      /^error: --notify-header: give "Name: value", or @file with such lines\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header Authorization:',
+      /^error: --notify-header Authorization: it has no value; give one\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header A:s3cret --notify-header a:s3cret',
+      /^error: --notify-header a: it is given twice; give it once\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header A:s3cret€',
+      /^error: --notify-header A: there is a character in it that a header cannot have; take ASCII\.$/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header Ä:s3cret',
+      /^error: --notify-header Ä: there is a character in it/,
+    ],
+    [
+      'serve a --notify-url http://h/ --notify-header content-length:3',
+      /^error: --notify-header content-length: each notification has its own; leave it out\.$/,
+    ],
     ['serve a --iis BITSAllowOverwrites', /^error: --iis BITSAllowOverwrites: give a property and its value/],
     [
       'serve a --iis bitsallowoverwrites=1',
@@ -80,11 +136,6 @@ describe('wrong usage ends with 2 and a sentence', () => {
       'serve a --iis MaxBandwidth=1 --iis MaxBandwidth=2',
       /^error: --iis says MaxBandwidth=1 and MaxBandwidth=2/,
     ],
-    ['serve a --overwrite --iis BITSAllowOverwrites=0', /^error: --overwrite contradicts the IIS properties/],
-    [
-      'serve a --max-upload-size 1KB --iis BITSMaximumUploadSize=1000',
-      /^error: --max-upload-size contradicts/,
-    ],
     ['send a', /missing required argument 'url'/],
     ['send a b', /^error: the destination is no http: or https: URL/],
     ['send a http://h --header x', /^error: --header: give "Name: value", or @file with such lines\.$/],
@@ -97,6 +148,29 @@ describe('wrong usage ends with 2 and a sentence', () => {
     expect(await run(...words.split(' '))).toBe(2)
     expect(said.trimEnd()).toMatch(sentence)
     expect(said).not.toMatch(/^\s+at /m)
+    expect(said).not.toContain('s3cret')
+  })
+
+  test.each([
+    ['max-upload-size 1KB', 'BITSMaximumUploadSize=1000'],
+    ['overwrite', 'BITSAllowOverwrites=0'],
+    ['session-timeout 1h', 'BITSSessionTimeout=60'],
+    ['host-id a', 'BITSHostId=b'],
+    ['host-id-fallback-timeout 1h', 'BITSHostId=b --iis BITSHostIdFallbackTimeout=60'],
+    ['max-sessions-per-user 5', 'BITSNumberOfSessionsLimit=6'],
+    ['cleanup-interval 1h', 'BITSCleanupCount=2'],
+    ['max-bandwidth 1KB', 'MaxBandwidth=1000'],
+    ['notify-url http://h/a', 'BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://h/b'],
+    [
+      'notify-type by-value --notify-url http://h/',
+      'BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://h/',
+    ],
+  ])('--%s where IIS properties say %s', async (flag, properties) => {
+    // Were it not refused, the next mistake would keep it from serving.
+    const words = `--${flag} --iis ${properties} --tls-cert cert.pem`.split(' ')
+    expect(await run('serve', 'a', ...words)).toBe(2)
+    const [name] = flag.split(' ')
+    expect(said).toBe(`error: --${name} contradicts the IIS properties: give one of them.\n`)
   })
 
   test.each([
@@ -115,6 +189,13 @@ describe('wrong usage ends with 2 and a sentence', () => {
     expect(said.trimEnd()).toMatch(sentence)
   })
 
+  test('a file of headers that has none', async () => {
+    const file = join(await directory(), 'headers.txt')
+    await writeFile(file, '# Authorization: Bearer ...\n\n')
+    expect(await run('serve', 'a', '--notify-url', 'http://h/', '--notify-header', `@${file}`)).toBe(2)
+    expect(said).toMatch(/^error: --notify-header @.*headers\.txt: there is no header in it\.\n$/)
+  })
+
   test('a certificate with the key of another', async () => {
     const folder = await directory()
     const authority = await Authority.create(folder)
@@ -125,9 +206,10 @@ describe('wrong usage ends with 2 and a sentence', () => {
   })
 
   test('but a file that is not there with 1', async () => {
-    for (const flag of ['--iis-file', '--htpasswd']) {
+    for (const flag of ['--iis-file', '--htpasswd', '--notify-header']) {
       said = ''
-      expect(await run('serve', 'a', flag, '/no/such/file')).toBe(1)
+      const path = flag === '--notify-header' ? '@/no/such/file' : '/no/such/file'
+      expect(await run('serve', 'a', '--notify-url', 'http://h/', flag, path)).toBe(1)
       expect(said).toMatch(new RegExp(`^error: ${flag}.*: ENOENT: .*\n$`))
     }
   })

@@ -1,13 +1,16 @@
+import { once } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { FileSessionStore } from 'express-bits-upload'
+import { FileSessionStore, FileStorage } from 'express-bits-upload'
 import { lockFile } from '../../lib/sessions/file-lock.js'
-import { SessionLocks } from '../../lib/sessions/session-lock.js'
-import { pause } from '../delivery/support.js'
+import { PreemptedError, SessionLocks } from '../../lib/sessions/session-lock.js'
+import { gate, pause } from '../delivery/support.js'
+import { expectAck } from '../support/expect-ack.js'
 import { fixtures } from '../support/fixtures.js'
+import { fragment, openSession } from '../support/raw.js'
 
-const { directory } = fixtures()
+const { directory, start, connect } = fixtures()
 
 const KEY = '0123456789abcdef0123456789abcdef'
 const never = { wait: 0, onWanted: () => {} }
@@ -71,11 +74,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
   })
 
   test('lets housekeeping pass by a session that another process works on', async () => {
-    const root = await directory()
-    const store = () => new FileSessionStore({ directory: root, shared: true })
-    const [one, two] = [store(), store()]
-    await one.open()
-    const [mine, theirs] = [new SessionLocks(one), new SessionLocks(two)]
+    const { mine, theirs } = await twoProcesses()
     const lease = await mine.acquire(KEY)
     expect(await theirs.tryAcquire(KEY)).toBeUndefined()
     await lease.release()
@@ -85,17 +84,101 @@ describe('the lock of a session, on a directory that processes share,', () => {
   })
 
   test('is one that the newest request of a process waits for, and older ones do not', async () => {
+    const { mine, theirs } = await twoProcesses()
+    const lease = await mine.acquire(KEY)
+    const older = theirs.acquire(KEY)
+    await pause(100)
+    const newer = theirs.acquire(KEY)
+    // Not only when the lock is to be had at last.
+    await expect(older).rejects.toThrow('A newer request')
+    await lease.release()
+    await (await newer).release()
+  })
+
+  test('is not given up for somebody who waits no more', async () => {
+    const { root, mine, theirs } = await twoProcesses()
+    const lease = await mine.acquire(KEY)
+    const client = new AbortController()
+    const gone = theirs.acquire(KEY, client.signal)
+    while ((await notes(root)).length === 0) await pause(5)
+    client.abort()
+    await expect(gone).rejects.toBeInstanceOf(PreemptedError)
+    expect(await notes(root)).toEqual([])
+    // The holder has looked meanwhile.
+    await pause(1200)
+    expect(lease.signal.aborted).toBe(false)
+    await lease.release()
+    await (await theirs.acquire(KEY)).release()
+  })
+
+  test('is still given up for others when one of those who wait goes', async () => {
+    const { root, mine, theirs } = await twoProcesses()
+    const lease = await mine.acquire(KEY)
+    const others = new SessionLocks(new FileSessionStore({ directory: root, shared: true }))
+    const waiting = others.acquire(KEY)
+    const client = new AbortController()
+    const gone = theirs.acquire(KEY, client.signal)
+    await pause(100)
+    client.abort()
+    await expect(gone).rejects.toBeInstanceOf(PreemptedError)
+    if (!lease.signal.aborted) await once(lease.signal, 'abort')
+    await lease.release()
+    await (await waiting).release()
+  })
+
+  test('leaves no note when it was waited for in vain', async () => {
+    const root = await directory()
+    const path = join(root, KEY)
+    const unlock = await lockFile(path, never)
+    await expect(lockFile(path, { ...never, wait: 100 })).rejects.toThrow('for 100 ms')
+    expect(await readdir(root)).toEqual([`${KEY}.lock`])
+    await unlock()
+  })
+
+  /** The locks of two processes on one directory. */
+  async function twoProcesses() {
     const root = await directory()
     const store = () => new FileSessionStore({ directory: root, shared: true })
     const [one, two] = [store(), store()]
     await one.open()
-    const [mine, theirs] = [new SessionLocks(one), new SessionLocks(two)]
-    const lease = await mine.acquire(KEY)
-    const older = theirs.acquire(KEY)
-    const newer = theirs.acquire(KEY)
-    await pause(100)
-    await lease.release()
-    await expect(older).rejects.toThrow('A newer request')
-    await (await newer).release()
-  })
+    return { root, mine: new SessionLocks(one), theirs: new SessionLocks(two) }
+  }
+})
+
+/** By which requests tell that they wait. */
+async function notes(directory: string): Promise<string[]> {
+  return (await readdir(join(directory, 'BITS-Sessions'))).filter((name) => name.endsWith('.wanted'))
+}
+
+test('a server no longer waits for a session of another one when the client has gone', async () => {
+  const root = await directory()
+  const delivery = gate()
+  const serve = () =>
+    start({
+      storage: new FileStorage({ directory: root }),
+      sessions: new FileSessionStore({ directory: root, shared: true }),
+      onUpload: async () => {
+        await delivery.opened
+        return 'reply'
+      },
+    })
+  const [one, two, three] = await Promise.all([serve(), serve(), serve()])
+  const file = Buffer.from('hello')
+  const first = await connect(one)
+  const id = await openSession(first, '/uploads/a.bin')
+  first.write(fragment('/uploads/a.bin', id, file))
+  while ((await one.bits.sessions())[0]?.received !== file.length) await pause(5)
+  const impatient = await connect(two)
+  impatient.write(fragment('/uploads/a.bin', id, file))
+  while ((await notes(root)).length === 0) await pause(5)
+  impatient.reset()
+  while ((await notes(root)).length > 0) await pause(5)
+  await pause(200)
+  expect(await notes(root)).toEqual([])
+
+  const patient = (await connect(three)).exchange(fragment('/uploads/a.bin', id, file))
+  while ((await notes(root)).length === 0) await pause(5)
+  delivery.open()
+  expectAck(await patient, { status: 200, session: id, offset: file.length })
+  expectAck(await first.ack(), { status: 200, session: id, offset: file.length })
 })

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
+import type { LockOptions } from 'express-bits-upload'
 import fc from 'fast-check'
 import { PreemptedError, SessionLocks } from '../../lib/sessions/session-lock.js'
 
@@ -184,4 +185,37 @@ test('requests that gave way leave no lock behind', async () => {
   }
   expect(store.holders).toBe(0)
   expect(await locks.tryAcquire('a')).toBeDefined()
+})
+
+test('a request that waits for another process waits no more once a newer one has come, or its client has gone', async () => {
+  const waiting = new Set<AbortSignal>()
+  const lock = (_key: string, { signal }: LockOptions) =>
+    new Promise<never>((_resolve, reject) => {
+      if (!signal) return reject(new Error('There is no signal.'))
+      waiting.add(signal)
+      signal.addEventListener('abort', () => {
+        waiting.delete(signal)
+        reject(signal.reason)
+      })
+    })
+  const locks = new SessionLocks({ lock })
+  const older = locks.acquire('a', new AbortController().signal)
+  await turns()
+  expect(waiting.size).toBe(1)
+  const client = new AbortController()
+  const newer = locks.acquire('a', client.signal)
+  await expect(older).rejects.toBeInstanceOf(PreemptedError)
+  await turns()
+  expect(waiting.size).toBe(1)
+  client.abort()
+  await expect(newer).rejects.toBeInstanceOf(PreemptedError)
+  expect(waiting.size).toBe(0)
+})
+
+test('a client that goes once its request has the session does not end the lease', async () => {
+  const client = new AbortController()
+  const lease = await new SessionLocks(new SharedLock()).acquire('a', client.signal)
+  client.abort()
+  expect(lease.signal.aborted).toBe(false)
+  await lease.release()
 })

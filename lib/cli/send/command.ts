@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { count, size } from '../values.js'
+import { collect, count, size } from '../values.js'
 import type { SendFlags } from './flags.js'
 
 const EXAMPLES = `
@@ -33,7 +33,6 @@ Exit codes: 0 sent, 1 failure on this machine (file unreadable or changed), 2 wr
 
 /** Adds `send` to the program. @param done told the exit code in the end. */
 export function addSendCommand(program: Command, done: (exitCode: number) => void): void {
-  const collect = (value: string, earlier: string[] = []) => [...earlier, value]
   program
     .command('send')
     .description('upload a file as Windows does, over days and broken lines if it must be')

@@ -1,12 +1,13 @@
 import type { TlsOptions, UploadOptions } from 'express-bits-upload/client'
 import { wrongUsage } from '../exit.js'
+import { readHeaders } from '../read-headers.js'
 import { readTextFile } from '../read-text-file.js'
 import type { SendFlags } from './flags.js'
 import { readPassword } from './password.js'
 
 /** Headers and certificates. @throws Failure when they cannot be read, or make no sense. */
 export async function requestOptions(flags: SendFlags, url: URL): Promise<UploadOptions> {
-  const headers = await readHeaders(flags.header ?? [])
+  const headers = Object.fromEntries(await readHeaders('--header', flags.header ?? []))
   const tls = await readTls(flags)
   if (flags.user !== undefined) {
     if (url.username !== '' || url.password !== '') {
@@ -20,25 +21,6 @@ export async function requestOptions(flags: SendFlags, url: URL): Promise<Upload
     throw wrongUsage('--password-file: give the name that goes with it, too, as --user.')
   }
   return { headers, ...(tls && { tls }) }
-}
-
-async function readHeaders(flags: readonly string[]): Promise<Record<string, string>> {
-  const headers: Record<string, string> = {}
-  for (const flag of flags) {
-    const lines = flag.startsWith('@') ? await linesOf(flag.slice(1)) : [flag]
-    for (const line of lines) {
-      const [, name, value = ''] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? []
-      // Not shown: it may be a secret.
-      if (name === undefined) throw wrongUsage('--header: give "Name: value", or @file with such lines.')
-      headers[name] = value.trim()
-    }
-  }
-  return headers
-}
-
-async function linesOf(path: string): Promise<string[]> {
-  const text = await readTextFile('--header', path)
-  return text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'))
 }
 
 async function readTls({ ca, cert, key }: SendFlags): Promise<TlsOptions | undefined> {

@@ -31,15 +31,28 @@ export function accessLog(format: Exclude<LogFormat, 'none'>, stream: Writable):
   })
 }
 
+/** A character of ASCII as a URL may have it, in either case: as it is, escaped, or escaped again by some proxy. */
+function inAnyForm(character: string): string {
+  const [lower, upper] = [character.toLowerCase(), character.toUpperCase()].map((one) =>
+    one.charCodeAt(0).toString(16),
+  )
+  return `(?:\\x${lower}|%(?:25)*(?:${lower}|${upper}))`
+}
+
+const SEPARATOR = `(?:${inAnyForm('/')}|${inAnyForm('\\')})`
+const FOLDERS = ['BITS-Sessions', 'Replies'].map(
+  (name) => `${[...name].map(inAnyForm).join('')}${SEPARATOR}+`,
+)
+/** A session's id where the server takes a path for a reply's (`lib/http/reply-path.ts`), and some more. */
+const REPLY_ID = new RegExp(`(${FOLDERS.join('')})(?:(?!${SEPARATOR}).)+`, 'gi')
+
 /**
  * A URL without what lets its reader in: user and password, the values of its query, and the session id in the URL of
  * a reply.
  */
 export function maskUrl(url: string): string {
   const [location = '', ...query] = url.split('?')
-  const shown = location
-    .replace(/^(https?:\/\/)[^/]*@/i, '$1')
-    .replace(/(BITS-Sessions[/\\]+Replies[/\\]+)[^/\\]+/gi, '$1***')
+  const shown = location.replace(/^(https?:\/\/)[^/]*@/i, '$1').replace(REPLY_ID, '$1***')
   const parameters = query
     .join('?')
     .split('&')

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { EXIT, Failure } from '../exit.js'
-import { count, duration, port, rate, size, urlPath } from '../values.js'
+import { collect, count, duration, port, rate, size, urlPath } from '../values.js'
 import type { ServeFlags } from './flags.js'
 
 const EXAMPLES = `
@@ -19,8 +19,10 @@ Examples:
 
   In place of an IIS virtual directory, with its properties, and its application told of each file:
     $ npx express-bits-upload serve D:\\uploads --iis-file virtual-directory.json \\
-        --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://localhost/app.aspx
-    where the file holds { "BITSAllowOverwrites": 1, "BITSMaximumUploadSize": "10737418240" }
+        --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://localhost/app.aspx \\
+        --notify-timeout 60s --notify-header @secret.txt
+    where virtual-directory.json holds { "BITSAllowOverwrites": 1, "BITSMaximumUploadSize": "10737418240" },
+    and secret.txt a line like "Authorization: Bearer ...", for the application to know us by
 
   Then, from Windows:
     PS> Start-BitsTransfer -TransferType Upload -Source C:\\a.zip -Destination http://server:8080/a.zip
@@ -120,10 +122,14 @@ function addUploadOptions(command: Command): void {
       ).choices(['by-reference', 'by-value']),
     )
     .option('--notify-timeout <time>', 'how long it may take (default: 5m)', duration)
+    .option(
+      '--notify-header <header>',
+      'a header for it, a secret that it asks for example: "Name: value", or @file with one a line; may be repeated',
+      collect,
+    )
 }
 
 function addIisOptions(command: Command): void {
-  const collect = (value: string, earlier: string[] = []) => [...earlier, value]
   command
     .optionsGroup('Settings of IIS:')
     .option('--iis <property=value>', 'a property of an IIS virtual directory; may be repeated', collect)

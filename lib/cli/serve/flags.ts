@@ -33,6 +33,8 @@ export interface ServeFlags {
   readonly notifyUrl?: string
   readonly notifyType?: 'by-reference' | 'by-value'
   readonly notifyTimeout?: number
+  /** `Name: value`, or `@file` with such lines. */
+  readonly notifyHeader?: readonly string[]
   readonly iis?: readonly string[]
   readonly iisFile?: string
   readonly accessLog: string

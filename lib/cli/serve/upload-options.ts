@@ -1,13 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
-import {
-  type BitsUploadOptions,
-  FileStorage,
-  type IisOptions,
-  type NotificationOptions,
-} from 'express-bits-upload'
+import { type BitsUploadOptions, FileStorage, type IisOptions } from 'express-bits-upload'
 import { wrongUsage } from '../exit.js'
 import type { ServeFlags } from './flags.js'
 import { optionsOfIis } from './iis-properties.js'
+import { notificationOf } from './notification.js'
 
 /**
  * The options of `bitsUpload()` that flags and IIS properties stand for.
@@ -24,10 +20,14 @@ export async function uploadOptions(directory: string, flags: ServeFlags): Promi
       continue
     throw wrongUsage(`${flag} contradicts the IIS properties: give one of them.`)
   }
+  if (own.hostIdFallbackTimeout !== undefined && (own.hostId ?? iis.hostId) === undefined) {
+    throw wrongUsage('--host-id-fallback-timeout says when clients give up --host-id: give that, too.')
+  }
   const total = own.maxBandwidth ?? iis.maxBandwidth
   return {
     ...iis,
     ...own,
+    ...defined({ notification: await notificationOf(flags, iis.notification) }),
     ...(maxSessionBandwidth !== undefined && {
       maxBandwidth: { perSession: maxSessionBandwidth, ...(typeof total === 'number' && { total }) },
     }),
@@ -41,7 +41,6 @@ const OVERLAP: readonly (readonly [name: keyof IisOptions, flag: string])[] = [
   ['maxUploadSize', '--max-upload-size'],
   ['overwrite', '--overwrite'],
   ['sessionTimeout', '--session-timeout'],
-  ['notification', '--notify-url'],
   ['hostId', '--host-id'],
   ['hostIdFallbackTimeout', '--host-id-fallback-timeout'],
   ['maxSessionsPerUser', '--max-sessions-per-user'],
@@ -61,18 +60,7 @@ function ownOptions(flags: ServeFlags): IisOptions {
     maxSessionsPerUser,
     cleanupInterval,
     maxBandwidth,
-    notification: notification(flags),
   })
-}
-
-function notification({ notifyUrl, notifyType, notifyTimeout }: ServeFlags): NotificationOptions | undefined {
-  if (notifyUrl !== undefined) {
-    return { type: notifyType ?? 'by-reference', url: notifyUrl, ...defined({ timeout: notifyTimeout }) }
-  }
-  if (notifyType === undefined && notifyTimeout === undefined) return undefined
-  throw wrongUsage(
-    '--notify-type and --notify-timeout say how to tell an application: give --notify-url, too.',
-  )
 }
 
 type Defined<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> }

@@ -1,0 +1,93 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import type { NotificationOptions } from 'express-bits-upload'
+import { CHECKS } from '../../option-checks.js'
+import { wrongUsage } from '../exit.js'
+import { type Header, readHeaders } from '../read-headers.js'
+import type { ServeFlags } from './flags.js'
+
+type NotifyFlags = Pick<ServeFlags, 'notifyUrl' | 'notifyType' | 'notifyTimeout' | 'notifyHeader'>
+
+/**
+ * How an application is told of uploads. Flags and IIS properties name it; IIS has no property for the rest.
+ *
+ * @returns `undefined` when nobody is told.
+ * @throws Failure when flags are wrong, or contradict the IIS properties.
+ */
+export async function notificationOf(
+  flags: NotifyFlags,
+  iis: NotificationOptions | undefined,
+): Promise<NotificationOptions | undefined> {
+  const url = oneOf('--notify-url', flags.notifyUrl, iis?.url)
+  const type = oneOf('--notify-type', flags.notifyType, iis?.type) ?? 'by-reference'
+  const { notifyTimeout: timeout, notifyHeader } = flags
+  if (url === undefined) {
+    refuseWithoutUrl(flags)
+    return undefined
+  }
+  // Those of IIS have been checked.
+  if (CHECKS.notification({ type, url }) !== undefined) {
+    throw wrongUsage(
+      `--notify-url is ${JSON.stringify(url)}: give an http: or https: URL of at most 2,200 characters.`,
+    )
+  }
+  const late = timeout === undefined ? undefined : CHECKS.cleanupInterval(timeout)
+  if (late !== undefined) throw wrongUsage(`--notify-timeout is ${timeout}: give ${late}.`)
+  const headers = notifyHeader && checked(await readHeaders('--notify-header', notifyHeader))
+  return { type, url, ...(timeout !== undefined && { timeout }), ...(headers && { headers }) }
+}
+
+function oneOf<T>(flag: string, own: T | undefined, iis: T | undefined): T | undefined {
+  if (own !== undefined && iis !== undefined && own !== iis)
+    throw wrongUsage(`${flag} contradicts the IIS properties: give one of them.`)
+  return own ?? iis
+}
+
+function refuseWithoutUrl({ notifyType, notifyTimeout, notifyHeader }: NotifyFlags): void {
+  const [flag] = Object.entries({
+    '--notify-type': notifyType,
+    '--notify-timeout': notifyTimeout,
+    '--notify-header': notifyHeader,
+  }).find(([, value]) => value !== undefined) ?? [undefined]
+  if (flag === undefined) return
+  throw wrongUsage(
+    `${flag} says how to tell an application: give its URL, too, as --notify-url or BITSServerNotificationURL.`,
+  )
+}
+
+/** Headers of a notification that are not for anybody to choose. */
+const RESERVED = new Set([
+  'bits-original-request-url',
+  'bits-request-datafile-name',
+  'bits-response-datafile-name',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'transfer-encoding',
+  'user-agent',
+])
+
+/** @throws Failure that shows no value: it may be a secret. */
+function checked(headers: readonly Header[]): Record<string, string> {
+  const names = new Set<string>()
+  for (const [name, value] of headers) {
+    const why = whyWrong(name, value, names)
+    if (why !== undefined) throw wrongUsage(`--notify-header ${name}: ${why}.`)
+    names.add(name.toLowerCase())
+  }
+  return Object.fromEntries(headers)
+}
+
+function whyWrong(name: string, value: string, before: ReadonlySet<string>): string | undefined {
+  if (RESERVED.has(name.toLowerCase())) return 'each notification has its own; leave it out'
+  if (before.has(name.toLowerCase())) return 'it is given twice; give it once'
+  // Most likely a variable that is not set, and then the handler would not be protected.
+  if (value === '') return 'it has no value; give one'
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+    return undefined
+  } catch {
+    return 'there is a character in it that a header cannot have; take ASCII'
+  }
+}
