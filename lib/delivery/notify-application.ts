@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import type { NotificationOptions } from '../../types/delivery.js'
 import { BitsError } from '../errors.js'
 import { uploadOf } from '../sessions/sessions.js'
+import { applicationError } from './application-error.js'
 import type { Arrival, DeliveryPlace, TellApplication, Verdict } from './arrival.js'
 import { keepReply, keptReplyUrl, staticReplyUrl } from './keep-reply.js'
 import { notificationTarget, originalRequestUrl } from './notification-url.js'
@@ -64,7 +65,8 @@ async function verdictOf(
   }
   if (statusCode > 299) {
     response.destroy()
-    throw new BitsError({ status: statusCode, context: 0x7 }, `The application answered ${statusCode}.`)
+    const answered = `The application answered ${statusCode}.`
+    throw applicationError(new BitsError({ status: statusCode, context: 0x7 }, answered))
   }
   // Its presence alone counts (MC-BUP 2.2.13.2).
   const publish = headers['bits-copy-file-to-destination'] !== undefined

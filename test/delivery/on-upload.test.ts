@@ -164,6 +164,28 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
       { status: 422, error: '0x801901A6' },
     ],
     ['an error with a statusCode', new Teapot('no'), { status: 418, error: '0x801901A2' }],
+    ['a status that asks for smaller fragments', { status: 413 }, { status: 400, error: '0x80190190' }],
+    ['a status that says where to go on', { status: 416 }, { status: 400, error: '0x80190190' }],
+    [
+      'a BitsError that asks for smaller fragments',
+      new BitsError('fragment-too-large', 'no'),
+      { status: 400, error: '0x80190190' },
+    ],
+    [
+      'a BitsError that says where to go on',
+      new BitsError('out-of-sync', 'no'),
+      { status: 400, error: '0x80190190' },
+    ],
+    [
+      'a BitsError that does, of its own context',
+      new BitsError({ status: 416, context: 0x7 }, 'no'),
+      { status: 400, error: '0x80190190' },
+    ],
+    [
+      'a BitsError that asks for smaller fragments, with a code of its own',
+      new BitsError({ status: 413, hresult: 0xa0000001 }, 'no'),
+      { status: 400, error: '0xA0000001' },
+    ],
     ['an object with a status', { status: 503 }, { status: 503, error: '0x801901F7' }],
     ['an error without a status', new Error('broken'), { status: 500, error: '0x80004005' }],
     [
@@ -198,6 +220,48 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     const { id, ack } = await upload(await connect(running), PATH, FILE)
     expectAck(ack, { ...expected, context: '0x7', session: id, offset: FILE.length })
     expect(storage.files.size).toBe(0)
+  })
+
+  test('a status that is told as another one is in the log', async () => {
+    const running = await start({
+      storage: new MemoryStorage(),
+      onUpload: () => {
+        throw new BitsError({ status: 413 }, 'Too much for a Friday.')
+      },
+    })
+    await upload(await connect(running), PATH, FILE)
+    expect(running.logger.lines.join()).toContain(
+      "Too much for a Friday. (the application's 413, told as 400)",
+    )
+  })
+
+  test('the refusal of an empty file, when its session is closed, does not steer the client', async () => {
+    const running = await start({
+      storage: new MemoryStorage(),
+      onUpload: () => {
+        throw new BitsError({ status: 416 }, 'no')
+      },
+    })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    const ack = await connection.exchange(closeSession(PATH, id))
+    expectAck(ack, { status: 400, error: '0x80190190', context: '0x7', session: id })
+  })
+
+  test('a 416 carries no error headers, whoever says it (D1)', async () => {
+    let authorized = true
+    const running = await start({
+      storage: new MemoryStorage(),
+      authorize: () => {
+        if (authorized) return true
+        throw new BitsError({ status: 416, hresult: 0xa0000001 }, 'no')
+      },
+    })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    authorized = false
+    const ack = await connection.exchange(fragment(PATH, id, FILE))
+    expectAck(ack, { status: 416, session: id, offset: 0 })
   })
 
   test('the headers of a BitsError go with it', async () => {
