@@ -11,14 +11,21 @@ type OnUpload = NonNullable<BitsUploadOptions['onUpload']>
 export const callOnUpload =
   (onUpload: OnUpload): TellApplication =>
   async (arrival: Arrival, place: DeliveryPlace) => {
-    try {
-      const { reply, publish = true } = asAnswer(await onUpload(arrivedUpload(arrival, place), arrival.req))
-      const replyUrl = reply === undefined ? undefined : await keepReply(reply, arrival, place)
-      return { publish, replyUrl }
-    } catch (error) {
-      throw applicationError(error)
-    }
+    const { reply, publish = true } = await ask(onUpload, arrival, place)
+    const replyUrl =
+      reply === undefined ? undefined : await keepReply(reply, arrival, place, applicationError)
+    return { publish, replyUrl }
   }
+
+/** What `onUpload` throws is its own; what the storage throws before and after is not. */
+async function ask(onUpload: OnUpload, arrival: Arrival, place: DeliveryPlace): Promise<UploadAnswer> {
+  const upload = arrivedUpload(arrival, place)
+  try {
+    return asAnswer(await onUpload(upload, arrival.req))
+  } catch (error) {
+    throw applicationError(error)
+  }
+}
 
 function asAnswer(value: Awaited<ReturnType<OnUpload>>): UploadAnswer {
   if (!value) return {}

@@ -22,9 +22,10 @@ export const notifyApplication =
     const signal = AbortSignal.timeout(notification.timeout * 1000)
     try {
       const response = await post(target, message(notification, original, arrival, place), signal)
-      return await verdictOf(response, notification.type, arrival, place)
+      return await verdictOf(response, notification.type, arrival, place).finally(() => response.destroy())
     } catch (error) {
-      throw signal.aborted ? timedOut(notification, error) : error
+      const isTheirs = error instanceof BitsError && error.context === 0x7
+      throw signal.aborted && isTheirs ? timedOut(notification, error) : error
     }
   }
 
@@ -53,28 +54,22 @@ async function verdictOf(
 ): Promise<Verdict> {
   const { statusCode = 0, httpVersion, headers } = response
   if (httpVersion !== '1.1') {
-    response.destroy()
     throw new BitsError(
       'notification-invalid',
       `The application answered with HTTP/${httpVersion}, not HTTP/1.1.`,
     )
   }
   if (statusCode < 200 || statusCode > 599) {
-    response.destroy()
     throw new BitsError('notification-invalid', `The application answered ${statusCode}, which is no status.`)
   }
   if (statusCode > 299) {
-    response.destroy()
     const answered = `The application answered ${statusCode}.`
     throw applicationError(new BitsError({ status: statusCode, context: 0x7 }, answered))
   }
   // Its presence alone counts (MC-BUP 2.2.13.2).
   const publish = headers['bits-copy-file-to-destination'] !== undefined
   const staticUrl = headers['bits-static-response-url']
-  if (typeof staticUrl === 'string') {
-    response.destroy()
-    return { publish, replyUrl: staticReplyUrl(staticUrl) }
-  }
+  if (typeof staticUrl === 'string') return { publish, replyUrl: staticReplyUrl(staticUrl) }
   return { publish, replyUrl: await replyOf(response, type, arrival, place) }
 }
 
@@ -87,18 +82,13 @@ async function replyOf(
 ): Promise<string | undefined> {
   if (type === 'by-reference') {
     const written = await place.storage.statReply?.(uploadOf(arrival.record))
-    if (written && written.size > 0) {
-      response.destroy()
-      return keptReplyUrl(arrival.sessionId)
-    }
+    if (written && written.size > 0) return keptReplyUrl(arrival.sessionId)
   }
-  try {
-    return await keepReply(response, arrival, place)
-  } catch (error) {
-    if (!response.errored) throw error
-    throw new BitsError('notification-broken', 'The application broke off its answer.', { cause: error })
-  }
+  return keepReply(response, arrival, place, brokenOff)
 }
+
+const brokenOff = (cause: Error): BitsError =>
+  new BitsError('notification-broken', 'The application broke off its answer.', { cause })
 
 const timedOut = ({ timeout }: Notification, cause: unknown): BitsError =>
   new BitsError('notification-timeout', `The application did not answer within ${timeout} s.`, { cause })
