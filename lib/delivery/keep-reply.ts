@@ -1,5 +1,4 @@
-import { Readable } from 'node:stream'
-import type { Reply } from '../../types/delivery.js'
+import type { Readable } from 'node:stream'
 import type { StorageAdapter } from '../../types/storage.js'
 import { BitsError } from '../errors.js'
 import { sessionGuid } from '../sessions/session-id.js'
@@ -20,15 +19,13 @@ const MAX_REPLY_URL = 2200
  * at all; else what the storage threw.
  */
 export async function keepReply(
-  reply: Reply,
+  reply: Readable | URL,
   arrival: Arrival,
   { storage }: DeliveryPlace,
   brokenOff: (cause: Error) => BitsError,
 ): Promise<string | undefined> {
   if (reply instanceof URL) return staticReplyUrl(reply.href)
-  const body = new ReplyBody(
-    reply instanceof Readable ? reply : Readable.from([reply], { objectMode: false }),
-  )
+  const body = new ReplyBody(reply)
   try {
     const size = await store(body.bytes, arrival, storage)
     return size > 0 ? keptReplyUrl(arrival.sessionId) : undefined

@@ -1,5 +1,6 @@
 import { finished, type Readable, Transform } from 'node:stream'
 import { types } from 'node:util'
+import { shown } from './upload-answer.js'
 
 /**
  * A reply on its way from an application to the storage. Each has a stream of its own: one that both shared would end
@@ -18,7 +19,8 @@ export class ReplyBody {
       writableObjectMode: true,
       transform: (chunk: unknown, _encoding, done) => {
         if (isChunk(chunk)) return done(null, chunk)
-        this.failure = new TypeError('A stream of a reply gave something that is neither bytes nor text.')
+        const wanted = 'give strings or Uint8Arrays'
+        this.failure = new TypeError(`onUpload returned a stream that gave ${shown(chunk)}: ${wanted}.`)
         done(this.failure)
       },
     })

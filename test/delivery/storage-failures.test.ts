@@ -132,6 +132,26 @@ describe('a storage that fails otherwise', () => {
     expect((await connection.exchange(fragment(PATH, id, FILE))).status).toBe(200)
   })
 
+  test('ends the stream of the reply, whose own failure to end does no harm', async () => {
+    let ended = false
+    async function* reply() {
+      try {
+        for (;;) yield 'a line\n'
+      } finally {
+        ended = true
+        await Promise.reject(new Error('cannot end'))
+      }
+    }
+    for (const [, failure] of FAILURES.slice(1)) {
+      ended = false
+      const running = await start({ storage: new Unable(failure), onUpload: () => reply() })
+      const { id, ack } = await upload(await connect(running), PATH, FILE)
+      expectAck(ack, { ...FULL, session: id, offset: FILE.length })
+      await pause(20)
+      expect(ended).toBe(true)
+    }
+  })
+
   test('long after an application behind HTTP has answered in time is not the application', async () => {
     const application = await Application.start(ok({}, 'in time'))
     afterwards(() => application.stop())
