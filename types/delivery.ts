@@ -44,7 +44,8 @@ export interface NotificationOptions {
   type: 'by-reference' | 'by-value'
   /**
    * Where to POST: an absolute `http:` or `https:` URL, or one relative to the directory of the upload's URL, which is
-   * asked of this very server. The query of the upload's URL is appended. At most 2,200 characters.
+   * asked of this very server. The query of the upload's URL is appended. At most 2,200 characters. Credentials in it
+   * (`http://user:password@host/`, percent-encoded) are sent as `Authorization: Basic`, unless {@link headers} has one.
    */
   url: string
   /** Seconds in all, until the last byte of the answer. Default: 300. */

@@ -6,7 +6,7 @@ import { uploadOf } from '../sessions/sessions.js'
 import { applicationError } from './application-error.js'
 import type { Arrival, DeliveryPlace, TellApplication, Verdict } from './arrival.js'
 import { keepReply, keptReplyUrl, staticReplyUrl } from './keep-reply.js'
-import { notificationTarget, originalRequestUrl } from './notification-url.js'
+import { type NotificationTarget, notificationTarget, originalRequestUrl } from './notification-url.js'
 import { post } from './post.js'
 
 /** What a directory needs to tell a server application. */
@@ -21,7 +21,7 @@ export const notifyApplication =
     await forgetReply(arrival, place)
     const signal = AbortSignal.timeout(notification.timeout * 1000)
     try {
-      const response = await post(target, message(notification, original, arrival, place), signal)
+      const response = await post(target, message(notification, target, original, arrival, place), signal)
       return await verdictOf(response, notification.type, arrival, place).finally(() => response.destroy())
     } catch (error) {
       const isTheirs = error instanceof BitsError && error.context === 0x7
@@ -30,7 +30,13 @@ export const notifyApplication =
   }
 
 /** The request's headers in the order of the capture (MC-BUP 4.2), and its body. */
-function message(notification: Notification, original: URL, { record }: Arrival, { storage }: DeliveryPlace) {
+function message(
+  notification: Notification,
+  target: NotificationTarget,
+  original: URL,
+  { record }: Arrival,
+  { storage }: DeliveryPlace,
+) {
   const upload = uploadOf(record)
   const byValue = notification.type === 'by-value'
   const references: Record<string, string> = byValue
@@ -40,10 +46,24 @@ function message(notification: Notification, original: URL, { record }: Arrival,
         'BITS-Response-DataFile-Name': asHeader(storage.replyPath?.(upload) ?? ''),
       }
   return {
-    headers: { 'BITS-Original-Request-URL': original.href, ...references, ...notification.headers },
+    headers: {
+      'BITS-Original-Request-URL': original.href,
+      ...references,
+      ...credentials(target, notification),
+      ...notification.headers,
+    },
     length: byValue ? (record.total ?? 0) : 0,
     body: byValue ? storage.read(upload) : undefined,
   }
+}
+
+/** Those of the URL, unless the headers have others. */
+function credentials(
+  { authorization }: NotificationTarget,
+  { headers }: Notification,
+): Record<string, string> {
+  const hasOthers = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
+  return authorization === undefined || hasOthers ? {} : { Authorization: authorization }
 }
 
 async function verdictOf(
