@@ -86,7 +86,7 @@ export type BitsErrorCode = keyof typeof CONDITIONS
 /** An error with an answer of its own, for applications: `status` 400 to 599. */
 export interface CustomCondition {
   status: number
-  /** Default: 0x80190000 + status, the HRESULT of that HTTP status. */
+  /** Default: 0x80190000 + status, the HRESULT of that HTTP status. None goes with a 416 (D1). */
   hresult?: number
   /** Default: 0x5, the BITS server. */
   context?: ErrorContext
@@ -124,7 +124,8 @@ export class BitsError extends Error {
     } else {
       this.code = 'custom'
       this.status = condition.status
-      this.hresult = condition.hresult ?? hresultOfStatus(condition.status)
+      this.hresult =
+        condition.status === 416 ? undefined : (condition.hresult ?? hresultOfStatus(condition.status))
       this.context = condition.context ?? 0x5
       this.headers = condition.headers ?? {}
     }

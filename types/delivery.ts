@@ -14,13 +14,23 @@ export interface ArrivedUpload {
   read(): Readable
 }
 
-/** What the client is to be given in return: the content itself, or the absolute URL of something static. */
-export type Reply = string | Uint8Array | Readable | URL
+/**
+ * What the client is to be given in return: the content itself, or the absolute URL of something static. Streams are
+ * those of Node and those of the web, `(await fetch(url)).body` for example.
+ */
+export type Reply =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | AsyncIterable<string | Uint8Array>
+  | ReadableStream<string | Uint8Array>
+  | URL
 
-/** What an application says of an upload. */
+/** What an application says of an upload. It has these properties and no other. */
 export interface UploadAnswer {
   /** Default: no reply. An empty reply is no reply. */
-  reply?: Reply | undefined
+  reply?: Reply | null | undefined
   /** Put the file at its destination? Default: true. With false its bytes are removed once `onUpload` has answered. */
   publish?: boolean | undefined
 }
@@ -34,7 +44,8 @@ export interface NotificationOptions {
   type: 'by-reference' | 'by-value'
   /**
    * Where to POST: an absolute `http:` or `https:` URL, or one relative to the directory of the upload's URL, which is
-   * asked of this very server. The query of the upload's URL is appended. At most 2,200 characters.
+   * asked of this very server. The query of the upload's URL is appended. At most 2,200 characters. Credentials in it
+   * (`http://user:password@host/`, percent-encoded) are sent as `Authorization: Basic`, unless {@link headers} has one.
    */
   url: string
   /** Seconds in all, until the last byte of the answer. Default: 300. */

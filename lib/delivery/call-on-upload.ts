@@ -1,9 +1,8 @@
-import { Readable } from 'node:stream'
-import type { Reply, UploadAnswer } from '../../types/delivery.js'
 import type { BitsUploadOptions } from '../../types/options.js'
 import { applicationError } from './application-error.js'
 import { type Arrival, arrivedUpload, type DeliveryPlace, type TellApplication } from './arrival.js'
 import { keepReply } from './keep-reply.js'
+import { type ReadAnswer, readAnswer } from './upload-answer.js'
 
 type OnUpload = NonNullable<BitsUploadOptions['onUpload']>
 
@@ -11,22 +10,16 @@ type OnUpload = NonNullable<BitsUploadOptions['onUpload']>
 export const callOnUpload =
   (onUpload: OnUpload): TellApplication =>
   async (arrival: Arrival, place: DeliveryPlace) => {
-    try {
-      const { reply, publish = true } = asAnswer(await onUpload(arrivedUpload(arrival, place), arrival.req))
-      const replyUrl = reply === undefined ? undefined : await keepReply(reply, arrival, place)
-      return { publish, replyUrl }
-    } catch (error) {
-      throw applicationError(error)
-    }
+    const { publish, reply } = await ask(onUpload, arrival, place)
+    return { publish, replyUrl: reply && (await keepReply(reply, arrival, place, applicationError)) }
   }
 
-function asAnswer(value: Awaited<ReturnType<OnUpload>>): UploadAnswer {
-  if (!value) return {}
-  return isReply(value) ? { reply: value } : value
+/** What `onUpload` throws is its own; what the storage throws before and after is not. */
+async function ask(onUpload: OnUpload, arrival: Arrival, place: DeliveryPlace): Promise<ReadAnswer> {
+  const upload = arrivedUpload(arrival, place)
+  try {
+    return readAnswer(await onUpload(upload, arrival.req))
+  } catch (error) {
+    throw applicationError(error)
+  }
 }
-
-const isReply = (value: UploadAnswer | Reply): value is Reply =>
-  typeof value === 'string' ||
-  value instanceof Uint8Array ||
-  value instanceof Readable ||
-  value instanceof URL

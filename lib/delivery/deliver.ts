@@ -60,7 +60,7 @@ async function accept(arrival: Arrival, context: DeliveryContext): Promise<Sessi
     return await sessions.change(record.key, { copyToDestination: publish, replyUrl, total: record.total })
   } catch (error) {
     // The only status after which an application is not asked again (Win32 Handling Server Application Errors).
-    if (error instanceof BitsError && error.status === 403)
+    if (error instanceof BitsError && error.status === 403 && error.context === 0x7)
       await sessions.change(record.key, { refused: true })
     throw error
   }

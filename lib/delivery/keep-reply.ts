@@ -1,9 +1,10 @@
-import { Readable } from 'node:stream'
-import type { Reply } from '../../types/delivery.js'
+import type { Readable } from 'node:stream'
+import type { StorageAdapter } from '../../types/storage.js'
 import { BitsError } from '../errors.js'
 import { sessionGuid } from '../sessions/session-id.js'
 import { uploadOf } from '../sessions/sessions.js'
 import type { Arrival, DeliveryPlace } from './arrival.js'
+import { ReplyBody } from './reply-body.js'
 
 /** Characters that a reply URL may have (MC-BUP 2.2.1.2). */
 const MAX_REPLY_URL = 2200
@@ -11,25 +12,38 @@ const MAX_REPLY_URL = 2200
 /**
  * Keeps a reply with the storage, or takes note of its static URL.
  *
+ * @param brokenOff what the application is blamed for when its stream fails.
  * @returns the URL to tell the client; `undefined` for an empty reply, which is none.
- * @throws BitsError `reply-url-too-long`, `notification-invalid` when a static URL is not absolute.
+ * @throws BitsError of context 0x7 when the application is to blame: `brokenOff`'s, `reply-url-too-long`,
+ * `notification-invalid` when a static URL is not absolute, `application-failed` when the storage cannot keep replies
+ * at all; else what the storage threw.
  */
 export async function keepReply(
-  reply: Reply,
+  reply: Readable | URL,
   arrival: Arrival,
   { storage }: DeliveryPlace,
+  brokenOff: (cause: Error) => BitsError,
 ): Promise<string | undefined> {
   if (reply instanceof URL) return staticReplyUrl(reply.href)
-  const body = reply instanceof Readable ? reply : Readable.from([reply], { objectMode: false })
-  if (!storage.writeReply) {
-    for await (const chunk of body) {
-      if (chunk.length === 0) continue
-      throw new Error('The application gave a reply, and the storage has no writeReply() to keep it.')
-    }
-    return undefined
+  const body = new ReplyBody(reply)
+  try {
+    const size = await store(body.bytes, arrival, storage)
+    return size > 0 ? keptReplyUrl(arrival.sessionId) : undefined
+  } catch (error) {
+    throw body.failure ? brokenOff(body.failure) : error
+  } finally {
+    body.release()
   }
-  const size = await storage.writeReply(uploadOf(arrival.record), body)
-  return size > 0 ? keptReplyUrl(arrival.sessionId) : undefined
+}
+
+/** @returns its size in bytes. */
+async function store(bytes: Readable, { record }: Arrival, storage: StorageAdapter): Promise<number> {
+  if (storage.writeReply) return storage.writeReply(uploadOf(record), bytes)
+  for await (const _chunk of bytes) {
+    const why = 'The application gave a reply, and the storage has no writeReply() to keep it.'
+    throw new BitsError('application-failed', why)
+  }
+  return 0
 }
 
 /**

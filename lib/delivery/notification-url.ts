@@ -3,13 +3,17 @@ import { BitsError } from '../errors.js'
 
 /** Where a notification goes: what it is asked as, and which connection it takes. */
 export interface NotificationTarget {
+  /** Without credentials, so that it may be told in messages. */
   readonly url: URL
+  /** `Authorization` by the credentials that the URL had. */
+  readonly authorization?: string
   /** Set when this server itself is asked: the address and port at which the upload's connection arrived. */
   readonly local?: { readonly address: string; readonly port: number; readonly secure: boolean }
 }
 
 /**
- * The destination as the client addressed it, in full (MC-BUP 2.2.12.2).
+ * The destination as the client addressed it, in full (MC-BUP 2.2.12.2), without credentials: what a client writes into
+ * its request's target is neither for the application, nor may it become ours by a relative notification URL.
  *
  * @throws BitsError `malformed-packet` when the Host header names no host.
  */
@@ -19,7 +23,7 @@ export function originalRequestUrl(req: Request): URL {
   const url = req.originalUrl.startsWith('/')
     ? `${req.protocol}://${host}${req.originalUrl}`
     : req.originalUrl
-  if (URL.canParse(url) && !/[/?#@\\]/.test(host)) return new URL(url)
+  if (URL.canParse(url) && !/[/?#@\\]/.test(host)) return withoutCredentials(new URL(url))
   throw new BitsError('malformed-packet', `The Host header "${host}" names no host.`)
 }
 
@@ -34,8 +38,27 @@ export function notificationTarget(notificationUrl: string, original: URL, req: 
   const url = new URL(notificationUrl, original)
   const query = original.search.slice(1)
   if (query !== '') url.search = url.search === '' ? query : `${url.search}&${query}`
-  if (URL.canParse(notificationUrl)) return { url }
+  const authorization = basicAuthorization(url)
+  withoutCredentials(url)
+  if (URL.canParse(notificationUrl)) return { url, ...(authorization && { authorization }) }
   const { localAddress = '127.0.0.1', localPort = 80 } = req.socket
   const secure = 'encrypted' in req.socket && req.socket.encrypted === true
   return { url, local: { address: localAddress, port: localPort, secure } }
+}
+
+/** The credentials of a URL as RFC 7617 has them: UTF-8, since that is what percent-encoding a URL makes of text. */
+function basicAuthorization({ username, password }: URL): string | undefined {
+  if (username === '' && password === '') return undefined
+  const credentials = Buffer.from(`${percentDecoded(username)}:${percentDecoded(password)}`, 'latin1')
+  return `Basic ${credentials.toString('base64')}`
+}
+
+/** Bytes as Latin-1. No decodeURIComponent(): it throws at what is no UTF-8 and at a `%` that stands for itself. */
+const percentDecoded = (text: string): string =>
+  text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
+
+function withoutCredentials(url: URL): URL {
+  url.username = ''
+  url.password = ''
+  return url
 }

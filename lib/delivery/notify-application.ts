@@ -3,9 +3,10 @@ import { Readable } from 'node:stream'
 import type { NotificationOptions } from '../../types/delivery.js'
 import { BitsError } from '../errors.js'
 import { uploadOf } from '../sessions/sessions.js'
+import { applicationError } from './application-error.js'
 import type { Arrival, DeliveryPlace, TellApplication, Verdict } from './arrival.js'
 import { keepReply, keptReplyUrl, staticReplyUrl } from './keep-reply.js'
-import { notificationTarget, originalRequestUrl } from './notification-url.js'
+import { type NotificationTarget, notificationTarget, originalRequestUrl } from './notification-url.js'
 import { post } from './post.js'
 
 /** What a directory needs to tell a server application. */
@@ -20,15 +21,22 @@ export const notifyApplication =
     await forgetReply(arrival, place)
     const signal = AbortSignal.timeout(notification.timeout * 1000)
     try {
-      const response = await post(target, message(notification, original, arrival, place), signal)
-      return await verdictOf(response, notification.type, arrival, place)
+      const response = await post(target, message(notification, target, original, arrival, place), signal)
+      return await verdictOf(response, notification.type, arrival, place).finally(() => response.destroy())
     } catch (error) {
-      throw signal.aborted ? timedOut(notification, error) : error
+      const isTheirs = error instanceof BitsError && error.context === 0x7
+      throw signal.aborted && isTheirs ? timedOut(notification, error) : error
     }
   }
 
 /** The request's headers in the order of the capture (MC-BUP 4.2), and its body. */
-function message(notification: Notification, original: URL, { record }: Arrival, { storage }: DeliveryPlace) {
+function message(
+  notification: Notification,
+  target: NotificationTarget,
+  original: URL,
+  { record }: Arrival,
+  { storage }: DeliveryPlace,
+) {
   const upload = uploadOf(record)
   const byValue = notification.type === 'by-value'
   const references: Record<string, string> = byValue
@@ -38,10 +46,24 @@ function message(notification: Notification, original: URL, { record }: Arrival,
         'BITS-Response-DataFile-Name': asHeader(storage.replyPath?.(upload) ?? ''),
       }
   return {
-    headers: { 'BITS-Original-Request-URL': original.href, ...references, ...notification.headers },
+    headers: {
+      'BITS-Original-Request-URL': original.href,
+      ...references,
+      ...credentials(target, notification),
+      ...notification.headers,
+    },
     length: byValue ? (record.total ?? 0) : 0,
     body: byValue ? storage.read(upload) : undefined,
   }
+}
+
+/** Those of the URL, unless the headers have others. */
+function credentials(
+  { authorization }: NotificationTarget,
+  { headers }: Notification,
+): Record<string, string> {
+  const hasOthers = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
+  return authorization === undefined || hasOthers ? {} : { Authorization: authorization }
 }
 
 async function verdictOf(
@@ -52,27 +74,22 @@ async function verdictOf(
 ): Promise<Verdict> {
   const { statusCode = 0, httpVersion, headers } = response
   if (httpVersion !== '1.1') {
-    response.destroy()
     throw new BitsError(
       'notification-invalid',
       `The application answered with HTTP/${httpVersion}, not HTTP/1.1.`,
     )
   }
   if (statusCode < 200 || statusCode > 599) {
-    response.destroy()
     throw new BitsError('notification-invalid', `The application answered ${statusCode}, which is no status.`)
   }
   if (statusCode > 299) {
-    response.destroy()
-    throw new BitsError({ status: statusCode, context: 0x7 }, `The application answered ${statusCode}.`)
+    const answered = `The application answered ${statusCode}.`
+    throw applicationError(new BitsError({ status: statusCode, context: 0x7 }, answered))
   }
   // Its presence alone counts (MC-BUP 2.2.13.2).
   const publish = headers['bits-copy-file-to-destination'] !== undefined
   const staticUrl = headers['bits-static-response-url']
-  if (typeof staticUrl === 'string') {
-    response.destroy()
-    return { publish, replyUrl: staticReplyUrl(staticUrl) }
-  }
+  if (typeof staticUrl === 'string') return { publish, replyUrl: staticReplyUrl(staticUrl) }
   return { publish, replyUrl: await replyOf(response, type, arrival, place) }
 }
 
@@ -85,18 +102,13 @@ async function replyOf(
 ): Promise<string | undefined> {
   if (type === 'by-reference') {
     const written = await place.storage.statReply?.(uploadOf(arrival.record))
-    if (written && written.size > 0) {
-      response.destroy()
-      return keptReplyUrl(arrival.sessionId)
-    }
+    if (written && written.size > 0) return keptReplyUrl(arrival.sessionId)
   }
-  try {
-    return await keepReply(response, arrival, place)
-  } catch (error) {
-    if (!response.errored) throw error
-    throw new BitsError('notification-broken', 'The application broke off its answer.', { cause: error })
-  }
+  return keepReply(response, arrival, place, brokenOff)
 }
+
+const brokenOff = (cause: Error): BitsError =>
+  new BitsError('notification-broken', 'The application broke off its answer.', { cause })
 
 const timedOut = ({ timeout }: Notification, cause: unknown): BitsError =>
   new BitsError('notification-timeout', `The application did not answer within ${timeout} s.`, { cause })

@@ -17,7 +17,7 @@ export interface NotificationMessage {
  * answers is for the client to judge.
  *
  * @returns the response, its body yet to be read.
- * @throws BitsError `notification-unreachable`, `notification-broken`.
+ * @throws BitsError `notification-unreachable`, `notification-broken`; what the body failed with, if it did.
  */
 export function post(
   target: NotificationTarget,
@@ -59,6 +59,10 @@ export function post(
     request.once('error', (cause) => reject(failure(url, connected, cause)))
     // An answer that switches protocols is neither a response nor an error to Node, which just closes.
     request.once('close', () => reject(failure(url, connected, new Error('no response came'))))
+    // An exchange that breaks off takes the body with it; a body that fails of itself is no fault of the application.
+    message.body?.once('error', (cause) => {
+      if (!request.destroyed) reject(cause)
+    })
     if (message.body) pipeline(message.body, request, () => {})
     else request.end()
   })

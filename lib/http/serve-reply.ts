@@ -9,8 +9,10 @@ import type { RunningService } from '../service.js'
 import type { Services } from '../services.js'
 import { sessionKey } from '../sessions/session-id.js'
 import { uploadOf } from '../sessions/sessions.js'
+import { pathOf } from '../storage/destination.js'
 import { asError } from '../system-error.js'
 import { Multipart, rangeHeader, selectRanges } from './byte-ranges.js'
+import { maskName } from './mask.js'
 
 const CONTENT_TYPE = 'application/octet-stream'
 
@@ -123,7 +125,7 @@ function refuse(cause: unknown, req: Request, res: Response, service: RunningSer
   }
   const error = toBitsError(cause)
   if (error.code === 'unforeseen') {
-    service.announce('error', asError(cause), { url: req.originalUrl })
+    service.announce('error', asError(cause), { url: pathWithoutId(req) })
   }
   for (const name of ['Content-Disposition', 'Content-Location', 'ETag', 'Last-Modified'])
     res.removeHeader(name)
@@ -131,4 +133,19 @@ function refuse(cause: unknown, req: Request, res: Response, service: RunningSer
     .status(error.status)
     .set({ ...error.headers, 'Content-Length': '0' })
     .end()
+}
+
+const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
+
+/** The request's path as it may be told: who knows the session id in it can go on with the upload. */
+const pathWithoutId = (req: Request): string =>
+  pathOf(req.originalUrl).replace(/[^/\\]+/g, (name) => (mayHoldId(name) ? maskName(name) : name))
+
+/** A client may escape as much of an id as it likes. */
+function mayHoldId(name: string): boolean {
+  try {
+    return GUID.test(decodeURIComponent(name))
+  } catch {
+    return true
+  }
 }

@@ -75,6 +75,10 @@ describe.each(TYPES)('a notification %s that fails', (type) => {
     },
   )
 
+  test.each([413, 416])('with %d, which would steer the client: it is told 400', async (status) => {
+    await refused(response(status), { status: 400, error: '0x80190190' })
+  })
+
   test('with an answer of HTTP/1.0', async () => {
     await refused('HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nno', INVALID)
   })

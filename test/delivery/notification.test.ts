@@ -1,9 +1,10 @@
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import type { Request } from 'express'
-import { FileStorage, MemoryStorage } from 'express-bits-upload'
+import { FileStorage, MemoryStorage, type NotificationOptions } from 'express-bits-upload'
 
 import { expectAck } from '../support/expect-ack.js'
 import { stagedFiles } from '../support/files.js'
@@ -244,8 +245,7 @@ describe('the answer to a notification', () => {
 describe('the URL of a notification', () => {
   /** Posts to this very server, told by its middleware. */
   async function own(url: string, path: string, host = '127.0.0.1', mount = '/uploads') {
-    const posts: { method: string; url: string; host: string | undefined; original: string | undefined }[] =
-      []
+    const posts: Record<'method' | 'url' | 'host' | 'original' | 'authorization', string | undefined>[] = []
     const storage = new MemoryStorage()
     const running = await start(
       { storage, notification: { type: 'by-value', url } },
@@ -259,6 +259,7 @@ describe('the URL of a notification', () => {
               url: req.originalUrl,
               host: req.get('Host'),
               original: req.get('BITS-Original-Request-URL'),
+              authorization: req.get('Authorization'),
             })
             req.resume()
             req.on('end', () => res.set('BITS-Copy-File-To-Destination', '1').end())
@@ -343,6 +344,19 @@ describe('the URL of a notification', () => {
     ])
   })
 
+  test('takes no credentials from a request target in absolute form, and tells none', async () => {
+    const { posts } = await own('handler.asp', `http://eve:guess@front.example.com${PATH}`)
+    expect(posts).toEqual([
+      {
+        method: 'POST',
+        url: '/uploads/dir/handler.asp',
+        host: 'front.example.com',
+        original: `http://front.example.com${PATH}`,
+        authorization: undefined,
+      },
+    ])
+  })
+
   test('with a Host that is none is the client’s mistake', async () => {
     const { ack, id } = await own('handler.asp', PATH, '[::1')
     expectAck(ack, { status: 400, error: '0x80070057', session: id, offset: 5 })
@@ -371,6 +385,77 @@ describe('the URL of a notification', () => {
     const running = await start({ storage: new MemoryStorage(), notification })
     const { ack } = await upload(await connect(running), PATH, FILE)
     expect(ack.header('BITS-Error-Code')).toBe('0x80072EFD')
+  })
+})
+
+describe('credentials in the URL of a notification', () => {
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
+  const SECRETS = ['s3cret', basic('bob:s3cret').slice(6)]
+
+  /** Uploads with a notification to the application, with credentials in its URL. @returns all that was said. */
+  async function withCredentials(
+    credentials: string,
+    answer?: Answer | string,
+    options: Partial<NotificationOptions> = {},
+  ) {
+    const app = await application(answer)
+    const url = app.url.replace('//', `//${credentials}@`)
+    const notification = { type: 'by-value', url, ...options } as const
+    const running = await start({ storage: new MemoryStorage(), notification })
+    const errors: unknown[] = []
+    running.bits.on('error', (error, origin) => errors.push(error, origin))
+    const { ack } = await upload(await connect(running), `${PATH}?a=b`, FILE)
+    return { app, running, ack, said: inspect([errors, running.logger.lines, ack], { depth: 20 }) }
+  }
+
+  test.each([
+    ['bob:s3cret', 'bob:s3cret'],
+    ['bob', 'bob:'],
+    [':s3cret', ':s3cret'],
+    ['d%C3%B6m%5Cb%40b:p%3Aw%2F%E2%82%AC%25%20', 'd\u00f6m\\b@b:p:w/\u20ac% '],
+    ['dömäin:€', 'd\u00f6m\u00e4in:\u20ac'],
+    ['100%:50%zz', '100%:50%zz'],
+  ])('%s are sent as Authorization, percent-decoded, in UTF-8', async (written, meant) => {
+    const { app, ack } = await withCredentials(written)
+    expect(ack.status).toBe(200)
+    const [notification] = app.notifications
+    expect(notification?.requestLine).toBe('POST /app/handler.asp?a=b HTTP/1.1')
+    expect(notification?.headers).toMatchObject({
+      authorization: basic(meant),
+      host: `127.0.0.1:${app.port}`,
+      'bits-original-request-url': `http://127.0.0.1${PATH}?a=b`,
+    })
+  })
+
+  test.each(['Authorization', 'authorization'])('give way to the header %s', async (name) => {
+    const { app } = await withCredentials('bob:s3cret', ok(), { headers: { [name]: 'Bearer token' } })
+    const lines = app.notifications[0]?.lines.filter((line) => /^authorization:/i.test(line))
+    expect(lines).toEqual([`${name}: Bearer token`])
+  })
+
+  test.each<[string, Answer | string, number]>([
+    ['accepts', ok(), 200],
+    ['refuses', response(401), 401],
+    ['gives no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n', 500],
+    ['answers a wrong URL', ok({ 'BITS-Static-Response-URL': 'reply.xml' }), 411],
+    ['breaks off', (_notification, socket) => void socket.resetAndDestroy(), 500],
+    ['does not answer', () => undefined, 408],
+  ])('are told to nobody else, when the application %s', async (_name, answer, status) => {
+    const { ack, said } = await withCredentials('bob:s3cret', answer, { timeout: 0.5 })
+    expect(ack.status).toBe(status)
+    for (const secret of SECRETS) expect(said).not.toContain(secret)
+  })
+
+  test('are told to nobody, when the application cannot be reached', async () => {
+    const running = await start({
+      storage: new MemoryStorage(),
+      notification: { type: 'by-value', url: 'http://bob:s3cret@nobody.invalid/' },
+    })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect(ack.header('BITS-Error-Code')).toBe('0x80072EFD')
+    const said = inspect([running.logger.lines, ack], { depth: 20 })
+    expect(said).toContain('nobody.invalid')
+    for (const secret of SECRETS) expect(said).not.toContain(secret)
   })
 })
 

@@ -2,8 +2,15 @@ import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from '@jest/globals'
-import { type ArrivedUpload, BitsError, MemoryStorage } from 'express-bits-upload'
+import {
+  type ArrivedUpload,
+  BitsError,
+  type BitsUploadOptions,
+  MemoryStorage,
+  type Reply,
+} from 'express-bits-upload'
 
 import { expectAck } from '../support/expect-ack.js'
 import { stagedFiles } from '../support/files.js'
@@ -164,6 +171,28 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
       { status: 422, error: '0x801901A6' },
     ],
     ['an error with a statusCode', new Teapot('no'), { status: 418, error: '0x801901A2' }],
+    ['a status that asks for smaller fragments', { status: 413 }, { status: 400, error: '0x80190190' }],
+    ['a status that says where to go on', { status: 416 }, { status: 400, error: '0x80190190' }],
+    [
+      'a BitsError that asks for smaller fragments',
+      new BitsError('fragment-too-large', 'no'),
+      { status: 400, error: '0x80190190' },
+    ],
+    [
+      'a BitsError that says where to go on',
+      new BitsError('out-of-sync', 'no'),
+      { status: 400, error: '0x80190190' },
+    ],
+    [
+      'a BitsError that does, of its own context',
+      new BitsError({ status: 416, context: 0x7 }, 'no'),
+      { status: 400, error: '0x80190190' },
+    ],
+    [
+      'a BitsError that asks for smaller fragments, with a code of its own',
+      new BitsError({ status: 413, hresult: 0xa0000001 }, 'no'),
+      { status: 400, error: '0xA0000001' },
+    ],
     ['an object with a status', { status: 503 }, { status: 503, error: '0x801901F7' }],
     ['an error without a status', new Error('broken'), { status: 500, error: '0x80004005' }],
     [
@@ -200,6 +229,48 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     expect(storage.files.size).toBe(0)
   })
 
+  test('a status that is told as another one is in the log', async () => {
+    const running = await start({
+      storage: new MemoryStorage(),
+      onUpload: () => {
+        throw new BitsError({ status: 413 }, 'Too much for a Friday.')
+      },
+    })
+    await upload(await connect(running), PATH, FILE)
+    expect(running.logger.lines.join()).toContain(
+      "Too much for a Friday. (the application's 413, told as 400)",
+    )
+  })
+
+  test('the refusal of an empty file, when its session is closed, does not steer the client', async () => {
+    const running = await start({
+      storage: new MemoryStorage(),
+      onUpload: () => {
+        throw new BitsError({ status: 416 }, 'no')
+      },
+    })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    const ack = await connection.exchange(closeSession(PATH, id))
+    expectAck(ack, { status: 400, error: '0x80190190', context: '0x7', session: id })
+  })
+
+  test('a 416 carries no error headers, whoever says it (D1)', async () => {
+    let authorized = true
+    const running = await start({
+      storage: new MemoryStorage(),
+      authorize: () => {
+        if (authorized) return true
+        throw new BitsError({ status: 416, hresult: 0xa0000001 }, 'no')
+      },
+    })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    authorized = false
+    const ack = await connection.exchange(fragment(PATH, id, FILE))
+    expectAck(ack, { status: 416, session: id, offset: 0 })
+  })
+
   test('the headers of a BitsError go with it', async () => {
     const running = await start({
       storage: new MemoryStorage(),
@@ -228,24 +299,53 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
 
 describe('onUpload replies', () => {
   const REPLY = 'all is well: ✓'
-  test.each<[string, () => string | Uint8Array | Readable]>([
+  const replies: [string, () => Exclude<Reply, URL>][] = [
     ['a string', () => REPLY],
     ['a Buffer', () => Buffer.from(REPLY)],
     ['a Uint8Array', () => new Uint8Array(Buffer.from(REPLY))],
+    [
+      'a Uint8Array of another realm',
+      () => runInNewContext('new Uint8Array(bytes)', { bytes: [...Buffer.from(REPLY)] }),
+    ],
+    ['an ArrayBuffer', () => new Uint8Array(Buffer.from(REPLY)).buffer],
+    [
+      'an ArrayBuffer of another realm',
+      () => runInNewContext('new Uint8Array(bytes).buffer', { bytes: [...Buffer.from(REPLY)] }),
+    ],
+    ['a Blob', () => new Blob([REPLY])],
     ['a stream', () => Readable.from([Buffer.from(REPLY)])],
     ['a stream of strings', () => Readable.from([...REPLY])],
-  ])('with %s, kept by either storage', async (_name, reply) => {
+    ['a stream of the web', () => new Response(REPLY).body ?? 'no body'],
+    [
+      'an async generator',
+      async function* () {
+        yield* [...REPLY].slice(0, 5)
+        yield Buffer.from([...REPLY].slice(5).join(''))
+      },
+    ],
+  ]
+  test.each(replies)('with %s, kept by either storage, in an answer or without', async (_name, reply) => {
     for (const place of [{ storage: new MemoryStorage() }, { directory: await directory() }]) {
-      const running = await start({ ...place, onUpload: () => reply() })
-      const { ack } = await upload(await connect(running), PATH, FILE)
-      const { status, body } = await ask(running, replyPath(PATH, ack))
-      expect(status).toBe(200)
-      expect(body.toString()).toBe(REPLY)
+      let calls = 0
+      const onUpload = () => (calls++ === 0 ? reply() : { reply: reply() })
+      const running = await start({ ...place, overwrite: true, onUpload })
+      const connection = await connect(running)
+      for (let n = 0; n < 2; n++) {
+        const { ack } = await upload(connection, PATH, FILE)
+        const { status, body } = await ask(running, replyPath(PATH, ack))
+        expect(status).toBe(200)
+        expect(body.toString()).toBe(REPLY)
+      }
     }
   })
 
-  test('with a reply inside an answer', async () => {
-    const running = await start({ storage: new MemoryStorage(), onUpload: async () => ({ reply: REPLY }) })
+  test('with what it fetches elsewhere', async () => {
+    const elsewhere = await start(
+      { storage: new MemoryStorage() },
+      { after: (app) => app.use((_req, res) => void res.send(REPLY)) },
+    )
+    const onUpload = async () => ({ reply: (await fetch(elsewhere.origin)).body })
+    const running = await start({ storage: new MemoryStorage(), onUpload })
     const { ack } = await upload(await connect(running), PATH, FILE)
     expect((await ask(running, replyPath(PATH, ack))).body.toString()).toBe(REPLY)
   })
@@ -257,11 +357,13 @@ describe('onUpload replies', () => {
     expect(ack.header('BITS-Reply-URL')).toBe(url)
   })
 
-  test.each<[string, string | Buffer | Readable | undefined]>([
+  test.each<[string, Reply | null | undefined]>([
     ['nothing', undefined],
     ['an empty string', ''],
     ['an empty Buffer', Buffer.alloc(0)],
     ['an empty stream', Readable.from([])],
+    ['an empty Blob', new Blob([])],
+    ['null', null],
   ])('with %s: there is no reply URL', async (_name, reply) => {
     const running = await start({ storage: new MemoryStorage(), onUpload: () => ({ reply }) })
     const { id, ack } = await upload(await connect(running), PATH, FILE)
@@ -337,3 +439,121 @@ describe('onUpload says that nothing is to be published', () => {
     expect(uploaded).toEqual([])
   })
 })
+
+describe('onUpload returns what nobody understands: the file is not published', () => {
+  class Verdict {
+    readonly #publish = false
+    get isPublished() {
+      return this.#publish
+    }
+  }
+  const used = new Response('used').body
+  used?.getReader()
+
+  test.each<[string, () => unknown, string]>([
+    ['a number', () => 42, 'onUpload returned 42: return nothing, a reply (a string, bytes'],
+    ['false', () => false, 'onUpload returned false: return nothing'],
+    ['an array', () => ['a'], 'onUpload returned an object of class Array: return nothing'],
+    ['a Map', () => new Map(), 'onUpload returned an object of class Map: return nothing'],
+    ['a response', () => new Response('a'), 'onUpload returned an object of class Response: return nothing'],
+    [
+      'an object of a class',
+      () => new Verdict(),
+      'onUpload returned an object of class Verdict: return nothing',
+    ],
+    ['an error', () => new Error('no'), 'onUpload returned an object of class Error: return nothing'],
+    ['a function', () => async function* rows() {}, 'onUpload returned the function or class rows: return'],
+    ['an iterator', () => [].values(), 'onUpload returned an object'],
+    [
+      'an unknown name',
+      () => ({ policy: 'x' }),
+      'returned an object with "policy": it may have reply and publish.',
+    ],
+    ['one more name', () => ({ publish: false, Reply: 'x' }), 'returned an object with "Reply": it may have'],
+    [
+      'a publish that is a word',
+      () => ({ publish: 'no' }),
+      'returned { publish: "no" }: publish is true or false.',
+    ],
+    [
+      'a publish that is null',
+      () => ({ publish: null }),
+      'onUpload returned { publish: null }: publish is true or',
+    ],
+    [
+      'a reply that is a number',
+      () => ({ reply: 42 }),
+      'onUpload returned { reply: 42 }: a reply is a string, bytes',
+    ],
+    [
+      'a reply that is an object',
+      () => ({ reply: { ok: 1 } }),
+      'onUpload returned { reply: an object }: a reply is',
+    ],
+    [
+      'a reply that is a list',
+      () => ({ reply: ['a'] }),
+      'onUpload returned { reply: an object of class Array }:',
+    ],
+    ['a stream that somebody else reads', () => used, 'locked'],
+    [
+      'a stream of objects',
+      () => Readable.from([{ row: 1 }]),
+      'a stream that gave an object: give strings or',
+    ],
+    [
+      'a stream of numbers',
+      () => ({ reply: Readable.from([1, 2]) }),
+      'onUpload returned a stream that gave 1: give',
+    ],
+    [
+      'a generator of nothing',
+      async function* () {
+        yield undefined
+      },
+      'onUpload returned a stream that gave undefined: give strings or Uint8Arrays.',
+    ],
+  ])('%s', async (_name, returned, sentence) => {
+    for (const place of [{ storage: new MemoryStorage() }, { directory: await directory() }]) {
+      const running = await start(withOnUpload(place, returned))
+      const errors: Error[] = []
+      const uploaded: unknown[] = []
+      running.bits.on('error', (error) => errors.push(error)).on('uploaded', (file) => uploaded.push(file))
+      const { id, ack } = await upload(await connect(running), PATH, FILE)
+      expectAck(ack, { status: 500, error: '0x80004005', context: '0x7', session: id, offset: FILE.length })
+      expect(errors.map(String)).toEqual([expect.stringMatching(/^TypeError/)])
+      expect(String(errors[0])).toContain(sentence)
+      expect(running.logger.lines.join()).toContain(sentence)
+      expect(uploaded).toEqual([])
+    }
+  })
+
+  test('and understands an answer of whatever class and realm', async () => {
+    class Answer {
+      readonly publish = false
+      readonly reply = 'of a class'
+    }
+    const answers: [() => unknown, string | undefined, boolean][] = [
+      [() => new Answer(), 'of a class', false],
+      [() => runInNewContext('({ reply: "of another realm" })'), 'of another realm', true],
+      [() => Object.assign(Object.create(null), { publish: false }), undefined, false],
+      [() => ({}), undefined, true],
+      [() => null, undefined, true],
+      [() => ({ publish: undefined, reply: undefined }), undefined, true],
+    ]
+    for (const [returned, reply, published] of answers) {
+      const storage = new MemoryStorage()
+      const running = await start(withOnUpload({ storage }, returned))
+      const { ack } = await upload(await connect(running), PATH, FILE)
+      expect(ack.status).toBe(200)
+      expect(storage.files.size).toBe(published ? 1 : 0)
+      if (reply === undefined) expect(ack.header('BITS-Reply-URL')).toBeUndefined()
+      else expect((await ask(running, replyPath(PATH, ack))).body.toString()).toBe(reply)
+    }
+  })
+})
+
+/** Options as a program without types gives them. */
+function withOnUpload(options: BitsUploadOptions, onUpload: () => unknown): BitsUploadOptions {
+  return Object.assign({}, options, { onUpload })
+}

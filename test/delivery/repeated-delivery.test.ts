@@ -224,6 +224,14 @@ describe('the client of an application', () => {
     expect(storage.files.size).toBe(0)
   })
 
+  test.each([413, 416])('gives up at %d, which would have had it go on', async (status) => {
+    const { application, storage, outcome } = await withAnswers(status, status, status)
+    const error = await clientError(outcome)
+    expect(error).toMatchObject({ status: 400, context: 'server application', fatal: true })
+    expect(application.notifications).toHaveLength(1)
+    expect(storage.files.size).toBe(0)
+  })
+
   test.each([306, 308, 408, 409, 500, 502, 503, 504])(
     'sends the last fragment again after %d, which is delivered again',
     async (status) => {

@@ -224,6 +224,46 @@ describe.each(storages)('a reply of %s', (_name, place) => {
   })
 })
 
+describe('a reply that cannot be read', () => {
+  class Unreadable extends MemoryStorage {
+    override async statReply(): Promise<never> {
+      throw new Error('the disk is broken')
+    }
+  }
+
+  test('is reported by a path without query and session id: whoever has that can go on with the upload', async () => {
+    const running = await serve({ storage: new Unreadable(), onUpload: () => REPLY })
+    const urls: (string | undefined)[] = []
+    running.bits.on('error', (_error, { url }) => urls.push(url))
+    const connection = await RawConnection.open(running.port)
+    const { ack, id } = await upload(connection, PATH, contentOf(100))
+    connection.end()
+    const guid = id.slice(1, -1)
+    const digits = guid.replace(/[0-9A-F]/g, (digit) => `%${digit.charCodeAt(0).toString(16)}`)
+    const forms = [
+      `${replyPath(PATH, ack)}?key=secret`,
+      `/uploads/sub/BITS-Sessions/Replies/%7b${guid.toLowerCase()}%7d/responsefile.bin`,
+      `/uploads/sub/BITS-Sessions/Replies/{${guid}}/responsefile.bin`,
+      `/uploads/sub/BITS-Sessions\\Replies\\{${guid}}\\responsefile.bin`,
+      `/uploads/sub/BITS-Sessions%5CReplies%5C%7B${guid}%7D%5Cresponsefile.bin`,
+      `/uploads/sub/BITS-Sessions/Replies/${digits}/responsefile.bin`,
+      `http://user:secret@other.example.com${replyPath(PATH, ack)}#secret`,
+    ]
+    for (const form of forms) {
+      const { status, body } = await ask(running, form)
+      expect([form, status, body.length]).toEqual([form, 500, 0])
+    }
+    await running.stop()
+    expect(urls).toHaveLength(forms.length)
+    for (const url of urls) {
+      expect(url).toMatch(/^\/uploads\/sub\//)
+      for (const secret of ['secret', digits, guid, guid.toLowerCase()]) expect(url).not.toContain(secret)
+    }
+    expect(urls[0]).toMatch(/^\/uploads\/sub\/BITS-Sessions\/Replies\/%7bSESSION-\d+%7d\/responsefile\.bin$/i)
+    expect(running.logger.lines.join().toUpperCase()).not.toContain(guid)
+  })
+})
+
 interface Part {
   head: Record<string, string>
   body: Buffer

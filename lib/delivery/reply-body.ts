@@ -1,0 +1,46 @@
+import { finished, type Readable, Transform } from 'node:stream'
+import { types } from 'node:util'
+import { shown } from './upload-answer.js'
+
+/**
+ * A reply on its way from an application to the storage. Each has a stream of its own: one that both shared would end
+ * with an error whoever failed, and nobody could tell who it was.
+ */
+export class ReplyBody {
+  /** The reply, for the storage to read. Whoever destroys it does not fail the application's stream. */
+  readonly bytes: Readable
+  /** What the application's stream failed with, if it did. */
+  failure: Error | undefined
+  readonly #source: Readable
+
+  /** @param source of strings, `Uint8Array`s, or both. */
+  constructor(source: Readable) {
+    const bytes = new Transform({
+      writableObjectMode: true,
+      transform: (chunk: unknown, _encoding, done) => {
+        if (isChunk(chunk)) return done(null, chunk)
+        const wanted = 'give strings or Uint8Arrays'
+        this.failure = new TypeError(`onUpload returned a stream that gave ${shown(chunk)}: ${wanted}.`)
+        done(this.failure)
+      },
+    })
+    // A storage that has to prepare itself does not listen yet: it finds the stream destroyed.
+    bytes.on('error', () => {})
+    finished(source, { writable: false }, (cause) => {
+      if (!cause || bytes.destroyed) return
+      this.failure = cause
+      bytes.destroy(cause)
+    })
+    this.#source = source
+    this.bytes = source.pipe(bytes)
+  }
+
+  /** Ends both streams, whatever became of them. */
+  release(): void {
+    this.bytes.destroy()
+    this.#source.destroy()
+  }
+}
+
+const isChunk = (chunk: unknown): chunk is string | Uint8Array =>
+  typeof chunk === 'string' || types.isUint8Array(chunk)
