@@ -15,6 +15,7 @@ import type { RunningService } from './service.js'
 import { Services } from './services.js'
 import { hasEnded } from './sessions/has-ended.js'
 import { uploadOf } from './sessions/sessions.js'
+import { pathOf } from './storage/destination.js'
 import { asError } from './system-error.js'
 
 type Listener<Name extends keyof BitsUploadEvents> = (...args: BitsUploadEvents[Name]) => void
@@ -105,9 +106,7 @@ async function serve(req: Request, res: Response, services: Services): Promise<v
     const patience = services.closed ? 0 : services.base.maxFragmentSize
     if (ack) await sendAck(req, res, ack, patience)
   } catch (error) {
-    services.base.announce('error', asError(error), {
-      url: req.originalUrl,
-    })
+    services.base.announce('error', asError(error), { url: pathOf(req.originalUrl) })
     res.destroy()
   }
 }

@@ -1,7 +1,9 @@
 import type { NotificationOptions } from '../types/delivery.js'
 import type { IisProperties } from '../types/iis.js'
 import type { BitsUploadOptions } from '../types/options.js'
+import { refuseOtherThanNumber, text, truth, whole, wrong } from './iis-values.js'
 import { CHECKS } from './option-checks.js'
+import { withoutCredentials } from './option-values.js'
 
 /** The options that follow from IIS properties. */
 export type IisOptions = Pick<
@@ -95,7 +97,7 @@ function notification(properties: IisProperties): NotificationOptions | undefine
   const options: NotificationOptions = { type: number === 1 ? 'by-reference' : 'by-value', url }
   if (CHECKS.notification(options) === undefined) return options
   throw wrong(
-    `BITSServerNotificationURL is ${JSON.stringify(url)}: give an http: or https: URL, or a relative one, of at most 2,200 characters`,
+    `BITSServerNotificationURL is ${JSON.stringify(withoutCredentials(url))}: give an http: or https: URL, or a relative one, of at most 2,200 characters`,
   )
 }
 
@@ -170,41 +172,6 @@ function refuseUnknown(properties: IisProperties): void {
     `there is no IIS property ${JSON.stringify(name)}: ${meant ? `did you mean ${meant}?` : `there are ${KNOWN.join(', ')}`}`,
   )
 }
-
-/** A property as text; `undefined` when it is not set, for which tools also write `null`. */
-function text(properties: IisProperties, name: keyof IisProperties): string | undefined {
-  const value = String(properties[name] ?? '').trim()
-  return value === '' ? undefined : value
-}
-
-function truth(properties: IisProperties, name: keyof IisProperties): boolean | undefined {
-  const value = text(properties, name)?.toLowerCase()
-  if (value === undefined) return undefined
-  if (value === '1' || value === 'true') return true
-  if (value === '0' || value === 'false') return false
-  throw wrong(`${name} is ${JSON.stringify(properties[name])}: give 0 or 1, true or false`)
-}
-
-function whole(
-  properties: IisProperties,
-  name: keyof IisProperties,
-  min: number,
-  max = Number.MAX_SAFE_INTEGER,
-) {
-  const value = text(properties, name)
-  if (value === undefined) return undefined
-  if (/^\d+$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value)
-  throw wrong(`${name} is ${JSON.stringify(properties[name])}: give a whole number from ${min} to ${max}`)
-}
-
-function refuseOtherThanNumber(properties: IisProperties, name: keyof IisProperties): void {
-  const value = text(properties, name)
-  // ADSI shows large numbers as negative ones.
-  if (value === undefined || /^-?\d+$/.test(value)) return
-  throw wrong(`${name} is ${JSON.stringify(properties[name])}: give a whole number`)
-}
-
-const wrong = (message: string): TypeError => new TypeError(`iisOptions(): ${message}.`)
 
 /** An option with its value, or nothing where the property is not set. */
 function mapped<Name extends keyof IisOptions>(

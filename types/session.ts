@@ -65,6 +65,7 @@ export interface SessionStore {
   /** Keeps a new session. Rejects when the key is taken. */
   create(record: SessionRecord): Promise<void>
 
+  /** @returns the session as it was given; a field that it did not have is absent or `undefined`, never `null`. */
   get(key: string): Promise<SessionRecord | undefined>
 
   /**

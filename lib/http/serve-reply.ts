@@ -10,7 +10,7 @@ import type { Services } from '../services.js'
 import { sessionKey } from '../sessions/session-id.js'
 import { uploadOf } from '../sessions/sessions.js'
 import { pathOf } from '../storage/destination.js'
-import { asError } from '../system-error.js'
+import { asError, errorCode } from '../system-error.js'
 import { Multipart, rangeHeader, selectRanges } from './byte-ranges.js'
 import { maskName } from './mask.js'
 
@@ -119,13 +119,14 @@ const missing = (): BitsError =>
   new BitsError({ status: 404 }, "There is no such reply, or it is another user's.")
 
 function refuse(cause: unknown, req: Request, res: Response, service: RunningService): void {
+  const error = toBitsError(cause)
+  // A client may go when it likes; what fails on this side is told, also in the middle of a reply.
+  if (error.code === 'unforeseen' && errorCode(cause) !== 'ERR_STREAM_PREMATURE_CLOSE') {
+    service.announce('error', asError(cause), { url: pathWithoutId(req) })
+  }
   if (res.headersSent || req.destroyed) {
     res.destroy()
     return
-  }
-  const error = toBitsError(cause)
-  if (error.code === 'unforeseen') {
-    service.announce('error', asError(cause), { url: pathWithoutId(req) })
   }
   for (const name of ['Content-Disposition', 'Content-Location', 'ETag', 'Last-Modified'])
     res.removeHeader(name)

@@ -1,9 +1,10 @@
+import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type BitsUploadOptions, MemoryStorage } from 'express-bits-upload'
+import { type BitsUploadOptions, type ByteRange, MemoryStorage, type StagedUpload } from 'express-bits-upload'
 import { RawConnection } from '../support/raw.js'
 import { type Running, serve, temporaryDirectory } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
-import { ask, replyPath, upload } from './support.js'
+import { ask, pause, replyPath, upload } from './support.js'
 
 const PATH = '/uploads/sub/file.bin'
 const REPLY = contentOf(10_240)
@@ -222,6 +223,36 @@ describe.each(storages)('a reply of %s', (_name, place) => {
     const absolute = await ask(running, `http://another.example.com${path}`)
     expect(absolute.status).toBe(200)
   })
+})
+
+test('a reply that breaks off on this side is reported, and one that the client breaks off is not', async () => {
+  class Breaking extends MemoryStorage {
+    breaks = true
+    override readReply(upload: StagedUpload, range?: ByteRange): Readable {
+      if (!this.breaks) return super.readReply(upload, range)
+      return Readable.from(
+        (function* () {
+          yield Buffer.alloc(100)
+          throw new Error('the disk is broken')
+        })(),
+      )
+    }
+  }
+  const storage = new Breaking()
+  const running = await serve({ storage, onUpload: () => Buffer.alloc(8 * 1024 * 1024) })
+  const errors: string[] = []
+  running.bits.on('error', ({ message }) => errors.push(message))
+  const connection = await RawConnection.open(running.port)
+  const { ack } = await upload(connection, PATH, contentOf(100))
+  await expect(ask(running, replyPath(PATH, ack))).rejects.toThrow()
+  expect(errors).toEqual(['the disk is broken'])
+  storage.breaks = false
+  connection.write(Buffer.from(`GET ${replyPath(PATH, ack)} HTTP/1.1\r\nHost: h\r\n\r\n`))
+  await pause(50)
+  connection.reset()
+  await pause(100)
+  await running.stop()
+  expect(errors).toHaveLength(1)
 })
 
 describe('a reply that cannot be read', () => {

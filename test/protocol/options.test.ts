@@ -50,6 +50,18 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     [{ maxBandwidth: -1 }, 'the option maxBandwidth is -1', 'give bytes per second'],
     [{ hostId: 'http://host/' }, 'the option hostId is "http://host/"', 'give a host as in a URL'],
     [{ notification: 'http://x/' }, 'the option notification is "http://x/"', "type: 'by-reference'"],
+    [
+      { notification: { type: 'by-value', url: 'http://user:pa#ss@host/' } },
+      'its url is "http://…@host/": an http: or https: URL',
+    ],
+    [
+      { notification: { type: 'by-value', url: '/x', headers: { 'X Y': 'a' } } },
+      'its headers are names with texts as values',
+    ],
+    [
+      { notification: { type: 'by-value', url: '/x', headers: { 'X-Key': 'a\nb' } } },
+      'its headers are names with texts as values',
+    ],
     [{ logger: {} }, 'the option logger is Object', 'give console, or a logger like it', 'it lacks info()'],
     [{ logger: false }, 'the option logger is false', 'give console'],
     [{ acceptPost: null }, 'the option acceptPost is null', 'give true or false.'],
