@@ -7,7 +7,7 @@ import { VerbRewriter } from './verb-rewriter.js'
 interface Connection {
   readonly server: HttpServer | HttpsServer
   readonly rewriter: VerbRewriter
-  /** Is `onData` on the socket? Not while the parser decides what a head is: an upgrade finds the socket untouched. */
+  /** Is `onData` on the socket? Not while the parser decides on a head that may be an upgrade, which finds it untouched. */
   listening: boolean
   onData(chunk: unknown): void
 }

@@ -10,6 +10,10 @@ const VERB = Buffer.from('BITS_POST ')
 const KNOWN = Buffer.from('BIND      ')
 const COMMON = 'BI'.length
 
+/** Without these words a head has no body, or is none at which the parser hands the socket to somebody else. */
+const HAS_BODY = /content-length|transfer-encoding/i
+const UPGRADES = /^CONNECT |upgrade/i
+
 const CR = 0x0d
 const LF = 0x0a
 
@@ -32,6 +36,10 @@ export class VerbRewriter {
   #matched = 0
   #isVerb = false
   #head = new Section(false)
+  /** Where in its buffer the head begins; `undefined` when that was in an earlier one. */
+  #headStart: number | undefined
+  /** The complete head, when it came in one buffer. */
+  #text: string | undefined
   #body: Reader = () => DOUBT
   /** What follows a complete head in its buffer. */
   #rest: Buffer | undefined
@@ -40,6 +48,8 @@ export class VerbRewriter {
 
   /** Sees a buffer before the parser does. Returns whether it wants the next one, else not before `announced`. */
   read(bytes: Buffer): boolean {
+    if (this.#state === 'complete head') this.#state = 'given up'
+    this.#headStart = undefined
     const complete = this.#request?.deref()?.complete ?? true
     if (complete === (this.#state === 'body')) this.#state = 'given up'
     return this.#readOn(bytes)
@@ -54,8 +64,8 @@ export class VerbRewriter {
     this.#isVerb = false
     const rest = this.#rest
     this.#rest = undefined
-    // Without the request line and the empty one.
-    const body = rest && this.#state === 'complete head' ? bodyOf(request, this.#head.lines - 2) : 'doubt'
+    const body = rest && this.#state === 'complete head' ? this.#bodyOf(request) : 'doubt'
+    this.#text = undefined
     if (!rest || body === 'doubt') {
       this.#state = 'given up'
       return false
@@ -67,6 +77,13 @@ export class VerbRewriter {
     return this.#readOn(rest)
   }
 
+  #bodyOf(request: IncomingMessage): Reader | 'none' | 'doubt' {
+    // Without the request line and the empty one.
+    const headerLines = this.#head.lines - 2
+    const isPlain = this.#text !== undefined && !HAS_BODY.test(this.#text)
+    return isPlain && request.rawHeaders.length === 2 * headerLines ? 'none' : bodyOf(request, headerLines)
+  }
+
   #readOn(bytes: Buffer): boolean {
     let at = 0
     while (at < bytes.length && this.#wantsMore()) {
@@ -76,11 +93,16 @@ export class VerbRewriter {
       if (at === DOUBT) this.#state = 'given up'
       if (at < 0) break
     }
-    return this.#wantsMore()
+    return this.#wantsMore() || this.#willBeAnnounced()
   }
 
   #wantsMore(): boolean {
     return this.#state !== 'complete head' && this.#state !== 'given up'
+  }
+
+  /** An upgrade finds the socket untouched: the rewriter wants nothing of it until the parser says that it is none. */
+  #willBeAnnounced(): boolean {
+    return this.#state === 'complete head' && this.#text !== undefined && !UPGRADES.test(this.#text)
   }
 
   #readVerb(bytes: Buffer, from: number): number {
@@ -103,6 +125,7 @@ export class VerbRewriter {
     }
     if (at === bytes.length && !this.#isVerb) return MORE
     this.#head = new Section(false)
+    this.#headStart = before === 0 ? start : undefined
     this.#state = 'head'
     return at
   }
@@ -110,6 +133,8 @@ export class VerbRewriter {
   #readHead(bytes: Buffer, from: number): number {
     const end = this.#head.read(bytes, from)
     if (end < 0) return end
+    const start = this.#headStart
+    this.#text = start === undefined ? undefined : bytes.toString('latin1', start, end)
     this.#rest = bytes.subarray(end)
     this.#state = 'complete head'
     return end

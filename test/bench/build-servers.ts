@@ -13,6 +13,7 @@ export async function buildServers(): Promise<string> {
       middleware: join(HERE, 'servers/middleware.ts'),
       plain: join(HERE, 'servers/plain.ts'),
       hello: join(HERE, 'servers/hello.ts'),
+      acks: join(HERE, 'servers/acks.ts'),
     },
     outDir: BUILT,
     tsconfig: join(HERE, '../../tsconfig.json'),

@@ -58,6 +58,9 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
     await Promise.race([closed, new Promise((done) => setTimeout(done, LAST_WAIT).unref())])
     say('Stopped. Unfinished uploads go on at the next start.')
     return EXIT.done
+  } catch (error) {
+    await bits.close()
+    throw error
   } finally {
     await log.close()
   }
