@@ -19,33 +19,32 @@ export class Bandwidth {
 
   /** A fragment's bytes, no faster than is allowed. A session has one fragment at a time. */
   limit(body: Readable): Readable {
-    const own = isLimited(this.#perSession) ? bucket(this.#perSession, this.#total) : this.#total
-    return own ? pace(body, own) : body
+    const own = isLimited(this.#perSession) ? [bucket(this.#perSession)] : []
+    const buckets = this.#total ? [...own, this.#total] : own
+    return buckets.length > 0 ? pace(body, buckets) : body
   }
 }
 
 /** More than this nobody sends, and no bucket counts. */
 const isLimited = (rate: number): boolean => rate <= Number.MAX_SAFE_INTEGER
 
-function bucket(rate: number, parentBucket?: TokenBucket): TokenBucket {
-  const bucketSize = Math.max(Math.floor(rate / MOMENTS), 1) * ARREARS
-  return new TokenBucket({
-    bucketSize,
-    tokensPerInterval: rate,
-    interval: 'second',
-    ...(parentBucket ? { parentBucket } : {}),
-  })
+function bucket(tokensPerInterval: number): TokenBucket {
+  const bucketSize = Math.max(Math.floor(tokensPerInterval / MOMENTS), 1) * ARREARS
+  return new TokenBucket({ bucketSize, tokensPerInterval, interval: 'second' })
 }
 
-function pace(body: Readable, own: TokenBucket): Readable {
-  const smallest = Math.min(own.bucketSize, own.parentBucket?.bucketSize ?? own.bucketSize)
-  const piece = smallest / ARREARS
+/**
+ * One bucket after the other, and not as parent and child: whoever waits for the common one is in its queue then, and
+ * gets as much as all others. Children of a bucket look at it by turns that may always favour the same one.
+ */
+function pace(body: Readable, buckets: readonly TokenBucket[]): Readable {
+  const piece = Math.min(...buckets.map(({ bucketSize }) => bucketSize)) / ARREARS
   const paced = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       const hand = async () => {
         for (let start = 0; start < chunk.length && !paced.destroyed; start += piece) {
           const next = chunk.subarray(start, start + piece)
-          await own.removeTokens(next.length)
+          for (const bucket of buckets) await bucket.removeTokens(next.length)
           if (!paced.destroyed) paced.push(next)
         }
       }
