@@ -9,10 +9,10 @@ import {
   objectWith,
   orElse,
   seconds,
-  shown,
   trueOrFalse,
   wholeNumber,
 } from './option-values.js'
+import { shown } from './shown.js'
 
 /** The smallest largest fragment: no Windows client sends smaller ones (MC-BUP note 10). */
 const MIN_FRAGMENT_SIZE = 5 * 1024

@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { isIPv6 } from 'node:net'
+import { shown } from './shown.js'
 
 /** Seconds: what fits Node's timers. */
 const MAX_INTERVAL = 2 ** 31 / 1000 - 1
@@ -107,12 +108,4 @@ export function trueOrFalse(value: unknown): string | undefined {
 
 export function aFunction(value: unknown): string | undefined {
   return typeof value === 'function' ? undefined : 'a function'
-}
-
-export function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value === 'function') return `the function or class ${value.name || 'without a name'}`
-  return typeof value === 'object' && value !== null
-    ? (value.constructor?.name ?? 'an object')
-    : String(value)
 }

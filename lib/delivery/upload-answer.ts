@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { types } from 'node:util'
+import { shown } from '../shown.js'
 
 /** What an application in process said: whether to publish, and its reply, or the URL of a static one. */
 export interface ReadAnswer {
@@ -71,13 +72,3 @@ const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
 
 const wrong = (what: string, wanted: string): TypeError =>
   new TypeError(`onUpload returned ${what}: ${wanted}.`)
-
-/** A value for people: itself where it is short, else its class. */
-export function shown(value: unknown): string {
-  if (typeof value === 'string') return value.length > 80 ? 'a long string' : JSON.stringify(value)
-  if (typeof value === 'function') return `the function or class ${value.name || 'without a name'}`
-  if (typeof value !== 'object' || value === null) return String(value)
-  const maker: unknown = Reflect.get(value, 'constructor')
-  const name = typeof maker === 'function' ? maker.name : ''
-  return name === '' || name === 'Object' ? 'an object' : `an object of class ${name}`
-}
