@@ -43,6 +43,8 @@ beforeAll(async () => {
   const { worker, id, path } = await hangingUpload('orphan.bin')
   const { connection } = await connectElsewhere(worker)
   process.kill(Number(worker), 'SIGKILL')
+  // Until the primary learns of it, it hands connections to the dead worker, where nobody ever answers them.
+  while (!happened.some((each) => each.event === 'exit' && each.worker === Number(worker))) await pause(5)
   takenOver = takeOver(connection, id, path)
   takenOver.catch(() => {})
 })
