@@ -1,5 +1,5 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { isIPv6 } from 'node:net'
+import { findWrongHeader } from './notification-headers.js'
 import { shown } from './shown.js'
 
 /** Seconds: what fits Node's timers. */
@@ -50,9 +50,8 @@ export function notification(value: unknown): string | undefined {
   if (!isNotificationUrl(url)) {
     return `${wanted}; its url is ${shown(withoutCredentials(url))}: an http: or https: URL, or a relative one, of at most ${MAX_NOTIFICATION_URL} characters`
   }
-  const headers = field('headers')
-  if (headers !== undefined && !areHeaders(headers))
-    return `${wanted}; its headers are names with texts as values`
+  const header = wrongHeader(field('headers'))
+  if (header !== undefined) return `${wanted}; ${header}`
   const late = field('timeout') === undefined ? undefined : interval(field('timeout'))
   return late === undefined ? undefined : `${wanted}; its timeout is ${shown(field('timeout'))}: ${late}`
 }
@@ -69,19 +68,12 @@ function isNotificationUrl(url: unknown): boolean {
 export const withoutCredentials = <Value>(url: Value): Value | string =>
   typeof url === 'string' ? url.replace(/^([a-z]+:\/\/)?.*@/is, '$1…@') : url
 
-/** Values are not shown: they may be secrets. */
-function areHeaders(headers: unknown): boolean {
-  if (typeof headers !== 'object' || headers === null) return false
-  try {
-    for (const [name, value] of Object.entries(headers)) {
-      validateHeaderName(name)
-      validateHeaderValue(name, value)
-      if (typeof value !== 'string') return false
-    }
-    return true
-  } catch {
-    return false
-  }
+function wrongHeader(headers: unknown): string | undefined {
+  if (headers === undefined) return undefined
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
+    return 'its headers are names with texts as values'
+  const wrong = findWrongHeader(Object.entries(headers))
+  return wrong && `its header ${JSON.stringify(wrong.name)}: ${wrong.why}`
 }
 
 export const orElse = (wanted: string | undefined, other: string): string | undefined =>

@@ -50,6 +50,6 @@ export interface NotificationOptions {
   url: string
   /** Seconds in all, until the last byte of the answer. Default: 300. */
   timeout?: number
-  /** Headers to add, `Authorization` for example. */
+  /** Headers to add, `Authorization` for example. Those of the protocol and of the connection are refused. */
   headers?: Record<string, string>
 }

@@ -460,19 +460,20 @@ describe('credentials in the URL of a notification', () => {
 })
 
 describe('further headers of a notification', () => {
-  test('are sent, and cannot replace those of the protocol', async () => {
+  test('are sent beside those of the protocol', async () => {
     const app = await application()
     const running = await start({
       storage: new FileStorage({ directory: await directory() }),
       notification: {
         type: 'by-value',
         url: app.url,
-        headers: { Authorization: 'Bearer token', 'content-length': '3', 'User-Agent': 'me' },
+        headers: { Authorization: 'Bearer token', 'X-Department': 'accounting' },
       },
     })
     await upload(await connect(running), PATH, FILE)
     expect(app.notifications[0]?.headers).toMatchObject({
       authorization: 'Bearer token',
+      'x-department': 'accounting',
       'content-length': String(FILE.length),
       'user-agent': 'BITSExts 1.5',
     })

@@ -67,14 +67,6 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
       'its url is "http://…@host/": an http: or https: URL',
     ],
     [
-      { notification: { type: 'by-value', url: '/x', headers: { 'X Y': 'a' } } },
-      'its headers are names with texts as values',
-    ],
-    [
-      { notification: { type: 'by-value', url: '/x', headers: { 'X-Key': 'a\nb' } } },
-      'its headers are names with texts as values',
-    ],
-    [
       { logger: {} },
       'the option logger is an object',
       'give console, or a logger like it',
@@ -99,6 +91,23 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     }
     expect(message).toMatch(/^bitsUpload\(\): .+[.?]$/)
     for (const part of parts) expect(message).toContain(part)
+  })
+
+  const TWICE = { 'X-Key': 'secret', 'x-key': 'secret' }
+  test.each<[headers: unknown, sentence: string]>([
+    ['X-Key: secret', 'its headers are names with texts as values'],
+    [new Map(), 'its headers are names with texts as values'],
+    [{ 'X Y': 'secret' }, 'its header "X Y": there is a character in it that a header cannot have'],
+    [{ 'X-Key': 'secret\n' }, 'its header "X-Key": there is a character in it that a header cannot have'],
+    [{ 'X-Key': ['secret'] }, 'its header "X-Key": its value is of type object; give a string'],
+    [{ 'X-Key': '' }, 'its header "X-Key": it has no value; give one'],
+    [TWICE, 'its header "x-key": it is given twice; give it once'],
+    [{ 'bits-original-request-url': 'secret' }, 'each notification has its own; leave it out'],
+    [{ Host: 'secret' }, 'its header "Host": each notification has its own; leave it out'],
+  ])('headers of a notification, whose values it does not show: %j', (headers, sentence) => {
+    const refused = () => unchecked({ notification: { type: 'by-value', url: '/x', headers } })
+    expect(refused).toThrow(sentence)
+    expect(refused).not.toThrow('secret')
   })
 
   test.each([

@@ -1,5 +1,5 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { NotificationOptions } from 'express-bits-upload'
+import { findWrongHeader } from '../../notification-headers.js'
 import { CHECKS } from '../../option-checks.js'
 import { wrongUsage } from '../exit.js'
 import { type Header, readHeaders } from '../read-headers.js'
@@ -54,40 +54,9 @@ function refuseWithoutUrl({ notifyType, notifyTimeout, notifyHeader }: NotifyFla
   )
 }
 
-/** Headers of a notification that are not for anybody to choose. */
-const RESERVED = new Set([
-  'bits-original-request-url',
-  'bits-request-datafile-name',
-  'bits-response-datafile-name',
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'transfer-encoding',
-  'user-agent',
-])
-
 /** @throws Failure that shows no value: it may be a secret. */
 function checked(headers: readonly Header[]): Record<string, string> {
-  const names = new Set<string>()
-  for (const [name, value] of headers) {
-    const why = whyWrong(name, value, names)
-    if (why !== undefined) throw wrongUsage(`--notify-header ${name}: ${why}.`)
-    names.add(name.toLowerCase())
-  }
+  const wrong = findWrongHeader(headers)
+  if (wrong) throw wrongUsage(`--notify-header ${wrong.name}: ${wrong.why}.`)
   return Object.fromEntries(headers)
-}
-
-function whyWrong(name: string, value: string, before: ReadonlySet<string>): string | undefined {
-  if (RESERVED.has(name.toLowerCase())) return 'each notification has its own; leave it out'
-  if (before.has(name.toLowerCase())) return 'it is given twice; give it once'
-  // Most likely a variable that is not set, and then the handler would not be protected.
-  if (value === '') return 'it has no value; give one'
-  try {
-    validateHeaderName(name)
-    validateHeaderValue(name, value)
-    return undefined
-  } catch {
-    return 'there is a character in it that a header cannot have; take ASCII'
-  }
 }
