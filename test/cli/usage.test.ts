@@ -69,6 +69,18 @@ describe('wrong usage ends with 2 and a sentence', () => {
       /^error: --notify-url is "ftp:\/\/x": give an http: or https: URL of at most 2,200 characters\.$/,
     ],
     [
+      'serve a --notify-url /handler',
+      /^error: --notify-url is "\/handler": give an http: or https: URL of at most 2,200 characters\.$/,
+    ],
+    [
+      'serve a --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=/handler',
+      /^error: BITSServerNotificationURL is "\/handler": give an http: or https: URL of at most 2,200 characters\.$/,
+    ],
+    [
+      'serve a --notify-url ftp://user:s3cret@h/',
+      /^error: --notify-url is "ftp:\/\/…@h\/": give an http: or https: URL of at most 2,200 characters\.$/,
+    ],
+    [
       'serve a --notify-url http://h/ --notify-timeout 30d',
       /^error: --notify-timeout is 2592000: give at most 24 days, in seconds\.$/,
     ],

@@ -1,6 +1,7 @@
 import type { NotificationOptions } from 'express-bits-upload'
 import { findWrongHeader } from '../../notification-headers.js'
 import { CHECKS } from '../../option-checks.js'
+import { withoutCredentials } from '../../option-values.js'
 import { wrongUsage } from '../exit.js'
 import { type Header, readHeaders } from '../read-headers.js'
 import type { ServeFlags } from './flags.js'
@@ -24,11 +25,11 @@ export async function notificationOf(
     refuseWithoutUrl(flags)
     return undefined
   }
-  // Those of IIS have been checked.
-  if (CHECKS.notification({ type, url }) !== undefined) {
-    throw wrongUsage(
-      `--notify-url is ${JSON.stringify(url)}: give an http: or https: URL of at most 2,200 characters.`,
-    )
+  // A relative one would be asked of this server, which has no application.
+  if (CHECKS.notification({ type, url }) !== undefined || !URL.canParse(url)) {
+    const source = flags.notifyUrl === undefined ? 'BITSServerNotificationURL' : '--notify-url'
+    const shown = JSON.stringify(withoutCredentials(url))
+    throw wrongUsage(`${source} is ${shown}: give an http: or https: URL of at most 2,200 characters.`)
   }
   const late = timeout === undefined ? undefined : CHECKS.cleanupInterval(timeout)
   if (late !== undefined) throw wrongUsage(`--notify-timeout is ${timeout}: give ${late}.`)
