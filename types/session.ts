@@ -1,7 +1,7 @@
 /**
  * Where a session stands, with the protocol's own names (MC-BUP 3.2.1.4):
- * `receiving` RECEIVE_FRAGMENTS (and NOTIFY, which a restart repeats), `published` WAIT_FOR_CLOSE,
- * `closed` COMPLETE, `cancelled` CANCEL. The last two are remembered for ten minutes, so that a repeated
+ * `receiving` RECEIVE_FRAGMENTS (and NOTIFY, which a restart repeats), `published` WAIT_FOR_CLOSE
+ * (also of a file that the application kept from its destination), `closed` COMPLETE, `cancelled` CANCEL. The last two are remembered for ten minutes, so that a repeated
  * Close-Session or Cancel-Session is answered 200 again.
  */
 export type SessionState = 'receiving' | 'published' | 'closed' | 'cancelled'
