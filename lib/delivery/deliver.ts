@@ -39,10 +39,13 @@ async function deliver(arrival: Arrival, context: DeliveryContext): Promise<Sess
   const record = await accept(arrival, context)
   const upload = uploadOf(record)
   const stored = record.copyToDestination === false ? undefined : await storage.publish(upload, { overwrite })
+  const { total = 0 } = record
+  if (stored && stored.size !== total) {
+    throw new Error(`The storage published ${stored.size} bytes of an upload that has ${total}.`)
+  }
   // The order keeps a crash harmless: until the record says so, publication is repeated, and finds its own work.
-  const total = stored?.size ?? record.total
   const published = await sessions.change(record.key, { state: 'published', total })
-  sessions.progress.note(record.key, total ?? 0)
+  sessions.progress.note(record.key, total)
   if (stored) context.announce('uploaded', { ...stored, session: sessions.info(published, stored.size) })
   await storage.discard(upload, { keepReply: true })
   return published

@@ -75,7 +75,8 @@ function echoedSessionId(req: Request): Record<string, string> {
 
 /** Did the request fail because its connection did? What had arrived is staged; nobody waits for an Ack. */
 function isLostConnection(error: unknown, req: Request): boolean {
-  if (!req.destroyed || req.complete) return false
+  // Node destroys a request that was read to its end, too.
+  if (!req.destroyed || req.readableEnded) return false
   const code = errorCode(error)
   return error === req.errored || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE'
 }

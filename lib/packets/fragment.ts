@@ -1,15 +1,12 @@
-import type { Ack, ContentRange, FragmentPacket } from '../../types/packets.js'
+import type { Ack, FragmentPacket } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../errors.js'
 import { rangeLength } from '../protocol/content-range.js'
 import { HEADER } from '../protocol/headers.js'
 import { hasEnded } from '../sessions/has-ended.js'
-import type { SessionLease } from '../sessions/session-lock.js'
-import { uploadOf } from '../sessions/sessions.js'
 import { type TakenSession, takeFound, takeIdle } from '../sessions/take-session.js'
 import type { Exchange, Service } from './exchange.js'
-import { skipBytes } from './skip-bytes.js'
-import { watchProgress } from './watch-progress.js'
+import { type Intake, type Outcome, takeBytes } from './take-bytes.js'
 import { whileConnected } from './while-connected.js'
 
 /**
@@ -41,27 +38,20 @@ async function receive(
   exchange: Exchange,
   service: Service,
 ): Promise<Ack> {
-  const { total } = packet.range
   try {
-    const record = agreeOnTotal(found, total)
+    const record = agreeOnTotal(found, packet.range.total)
     if (record.state === 'published') {
       await service.sessions.touch(record)
       return complete(record)
     }
-    const take = () => takeBytes(packet, record, lease, exchange, service)
-    const outcome =
-      found.total === undefined
-        ? await noteTotal(record, packet.range, exchange, service, take)
-        : await take()
-    if (typeof outcome === 'object') return complete(outcome)
-    return outcome < packet.range.first ? outOfSync(outcome) : received(outcome)
+    const intake = { packet, record, lease, exchange, service }
+    const outcome = found.total === undefined ? await takeFirst(intake) : await takeBytes(intake)
+    if ('published' in outcome) return complete(outcome.published)
+    return outcome.held < packet.range.first ? outOfSync(outcome.held) : received(outcome.held)
   } finally {
     await lease.release()
   }
 }
-
-/** A session that is published now, or else the offset to go on from. */
-type Outcome = SessionRecord | number
 
 /** The first fragment names the total, all others must name it again (MC-BUP 2.2.1.2). */
 function agreeOnTotal(record: SessionRecord, total: number): SessionRecord & { total: number } {
@@ -73,79 +63,29 @@ function agreeOnTotal(record: SessionRecord, total: number): SessionRecord & { t
 }
 
 /**
- * Notes the total before the bytes are received: no failure may leave a session looking like an empty file's (D16).
- * When the whole file has come in this one fragment already, its delivery notes the total along with its success.
+ * The first fragment: its total is noted before its bytes are received, as no failure may leave a session looking like
+ * an empty file's (D16). When the whole file has come in it already, the delivery notes the total along with its
+ * success, and only a failure has it noted here.
  */
-async function noteTotal(
-  { key }: SessionRecord,
-  range: ContentRange,
-  { req }: Exchange,
-  { sessions }: Service,
-  take: () => Promise<Outcome>,
-): Promise<Outcome> {
-  const { total } = range
-  if (rangeLength(range) < total || !req.complete) {
-    await sessions.change(key, { total })
-    return take()
+async function takeFirst(intake: Intake): Promise<Outcome> {
+  const { packet, record, exchange, service } = intake
+  const { key, total } = record
+  const isWholeFile = rangeLength(packet.range) === total && exchange.req.complete
+  if (!isWholeFile) {
+    await service.sessions.change(key, { total })
+    return takeBytes(intake)
   }
-  let outcome: Outcome | undefined
+  const noteTotal = () => service.sessions.change(key, { total })
+  let outcome: Outcome
   try {
-    outcome = await take()
-    return outcome
-  } finally {
-    if (typeof outcome !== 'object') await sessions.change(key, { total })
+    outcome = await takeBytes(intake)
+  } catch (error) {
+    // What failed first is what the client is told.
+    await noteTotal().catch(() => {})
+    throw error
   }
-}
-
-async function takeBytes(
-  { range, sessionId }: FragmentPacket,
-  record: SessionRecord,
-  lease: SessionLease,
-  exchange: Exchange,
-  service: Service,
-): Promise<Outcome> {
-  const { storage, sessions, deliveries, maxUploadSize } = service
-  const { total } = range
-  if (total > maxUploadSize) {
-    throw new BitsError('upload-too-large', `The file has ${total} bytes; ${maxUploadSize} are allowed.`)
-  }
-  const held = await storage.received(uploadOf(record))
-  if (range.first > held) return held
-  const length = await stage(range, held, record, lease, exchange, service)
-  if (length >= total) return deliveries.deliver({ record, sessionId, req: exchange.req }, service)
-  await sessions.touch(record)
-  return length
-}
-
-/** @returns the staged length afterwards. */
-async function stage(
-  range: ContentRange,
-  held: number,
-  record: SessionRecord,
-  lease: SessionLease,
-  exchange: Exchange,
-  service: Service,
-): Promise<number> {
-  const end = range.last + 1
-  if (end <= held) return held
-  const upload = uploadOf(record)
-  const stopWatching = watchProgress(exchange.req, range, held, record, service)
-  // Destroying the request wakes an adapter that does not watch its signal.
-  const giveWay = () => exchange.req.destroy()
-  lease.signal.addEventListener('abort', giveWay, { once: true })
-  if (lease.signal.aborted) giveWay()
-  try {
-    const body = service.bandwidth.limit(skipBytes(exchange.req, held - range.first))
-    const length = await service.storage.append(upload, held, body, lease.signal)
-    stopWatching(length)
-    if (length !== end && !exchange.req.destroyed) {
-      throw new Error(`The storage holds ${length} bytes after an append that ends at ${end}.`)
-    }
-    return length
-  } finally {
-    lease.signal.removeEventListener('abort', giveWay)
-    stopWatching()
-  }
+  if ('held' in outcome) await noteTotal()
+  return outcome
 }
 
 const received = (offset: number): Ack => ({

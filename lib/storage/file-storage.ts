@@ -13,6 +13,7 @@ import type {
 import { BitsError } from '../errors.js'
 import { close, fsync, link, lstat, open, type Sync, stat, syncDirectory, syncFile } from '../fs.js'
 import { unlessMissing } from '../system-error.js'
+import { ForcedNames } from './forced-names.js'
 import { gatherWrite } from './gather-write.js'
 import { isOneFile, type Link, moveMark, publishNew, publishOver, secondName } from './publish-file.js'
 import { draftOf, readReplyFile, statReplyFile, writeReplyFile } from './reply-file.js'
@@ -44,6 +45,7 @@ export class FileStorage implements StorageAdapter {
   readonly #uploads: UploadDirectory
   readonly #link: Link
   readonly #sync: Sync
+  readonly #forced: ForcedNames
 
   /** @throws TypeError when an option is wrong. */
   constructor(options: FileStorageOptions, internals: { link?: Link; sync?: Sync } = {}) {
@@ -64,6 +66,7 @@ export class FileStorage implements StorageAdapter {
     this.durability = durability
     this.#link = internals.link ?? link
     this.#sync = internals.sync ?? fsync
+    this.#forced = new ForcedNames(this.#sync)
     this.directory = this.#uploads.root
   }
 
@@ -83,7 +86,10 @@ export class FileStorage implements StorageAdapter {
     const file = await openStaged(this.path(upload), offset)
     try {
       const length = await gatherWrite(writable(file), offset, body, signal)
-      if (this.durability === 'fragment') await this.#sync(file)
+      if (this.durability === 'fragment') {
+        await this.#sync(file)
+        if (offset === 0) await this.#syncDirectories([this.#uploads.staging])
+      }
       return length
     } finally {
       await close(file)
@@ -109,18 +115,22 @@ export class FileStorage implements StorageAdapter {
     const staged = this.path(upload)
     const facts = await lstat(staged).catch(unlessMissing)
     const size = upload.total ?? facts?.size ?? 0
-    const { path, touched } = await this.#uploads.locate(upload.destination, true)
+    const target = await this.#uploads.locate(upload.destination, true)
+    const { path } = target
     const file = { destination: upload.destination, size, path }
-    if (!facts) return this.#alreadyMoved(upload, file)
-    if (facts.size !== size) {
-      throw new Error(
-        `Staged data of ${upload.id} holds ${facts.size} bytes of ${size}: it cannot be published.`,
-      )
+    if (facts) {
+      if (facts.size !== size) {
+        throw new Error(
+          `Staged data of ${upload.id} holds ${facts.size} bytes of ${size}: it cannot be published.`,
+        )
+      }
+      if (this.durability !== 'none') await syncFile(staged, this.#sync)
+      const put = options.overwrite ? publishOver : publishNew
+      await put(staged, path, upload.destination, this.#link)
+    } else {
+      await this.#refuseUnlessMoved(upload, file)
     }
-    if (this.durability !== 'none') await syncFile(staged, this.#sync)
-    const put = options.overwrite ? publishOver : publishNew
-    await put(staged, path, upload.destination, this.#link)
-    await this.#syncDirectories(touched)
+    if (this.durability !== 'none') await this.#forced.force(target)
     return file
   }
 
@@ -142,8 +152,10 @@ export class FileStorage implements StorageAdapter {
     }
   }
 
-  writeReply(upload: StagedUpload, body: Readable): Promise<number> {
-    return writeReplyFile(this.replyPath(upload), body, this.durability !== 'none')
+  async writeReply(upload: StagedUpload, body: Readable): Promise<number> {
+    const size = await writeReplyFile(this.replyPath(upload), body, this.durability !== 'none')
+    await this.#syncDirectories([this.#uploads.staging])
+    return size
   }
 
   statReply(upload: StagedUpload): Promise<StoredReply | undefined> {
@@ -171,10 +183,10 @@ export class FileStorage implements StorageAdapter {
     throw new BitsError('total-changed', `"${upload.destination}" is published, with ${size} bytes.`)
   }
 
-  /** The file stands at its destination, published before, though the session does not know yet. */
-  async #alreadyMoved(upload: StagedUpload, file: StoredFile & { path: string }): Promise<StoredFile> {
+  /** A file without staged data stands at its destination: published before, though the session does not know yet. */
+  async #refuseUnlessMoved(upload: StagedUpload, file: StoredFile & { path: string }): Promise<void> {
     const facts = await lstat(file.path).catch(unlessMissing)
-    if (facts?.isFile() && facts.size === file.size && (await this.#wasMoved(upload))) return file
+    if (facts?.isFile() && facts.size === file.size && (await this.#wasMoved(upload))) return
     throw new BitsError('staged-data-missing', `The staged data of "${file.destination}" is gone.`)
   }
 

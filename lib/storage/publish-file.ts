@@ -48,16 +48,27 @@ export async function publishOver(
 ): Promise<void> {
   const second = secondName(staged)
   try {
-    await makeLink(staged, second)
+    await linkAnew(staged, second, makeLink)
   } catch (error) {
     if (isUnsupported(error)) return markAndMove(staged, path, destination)
-    if (errorCode(error) !== 'EEXIST') throw error
+    throw error
   }
   try {
     await moveOver(second, path, destination)
   } finally {
     // Renaming one name of a file to another of its names leaves both; and a failure leaves the first.
     await rm(second, { force: true })
+  }
+}
+
+/** Links, in place of what a crash may have left, which need not be the same file. */
+async function linkAnew(existing: string, path: string, makeLink: Link): Promise<void> {
+  try {
+    await makeLink(existing, path)
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+    await rm(path, { force: true })
+    await makeLink(existing, path)
   }
 }
 

@@ -7,8 +7,10 @@ import { isDirectory, RESERVED_NAME } from './destination.js'
 /** Where a file goes, with no symbolic link left in the way. */
 export interface Target {
   readonly path: string
-  /** Directories whose entries changed when the target's parents were made, innermost first. */
-  readonly touched: readonly string[]
+  /** The directories it lies in, from its parent up to the root. */
+  readonly parents: readonly [string, ...string[]]
+  /** Was one of them made for it? */
+  readonly hasNewParents: boolean
 }
 
 /**
@@ -45,16 +47,17 @@ export class UploadDirectory {
   async locate(destination: string, make: boolean): Promise<Target> {
     const path = join(this.root, destination)
     // Links above the root are whoever's it is: there is nothing to follow.
-    if (dirname(path) === this.root) return { path, touched: [this.root] }
+    if (dirname(path) === this.root) return { path, parents: [this.root], hasNewParents: false }
     const { real, missing } = await nearestReal(dirname(path), this.root)
-    await this.#refuseElsewhere(real, destination)
+    const realRoot = await this.#refuseElsewhere(real, destination)
     const parent = join(real, ...missing)
     if (missing.length > 0 && !this.#createDirectories) {
       throw new BitsError('parent-missing', `The directory of "${destination}" does not exist.`)
     }
     // Where nothing is missing, this finds out whether the parent is a directory.
     if (make) await mkdir(parent, { recursive: true }).catch(refuseBelowFile)
-    return { path: join(parent, basename(path)), touched: directoriesBetween(real, parent) }
+    const parents = directoriesBetween(realRoot, parent)
+    return { path: join(parent, basename(path)), parents, hasNewParents: missing.length > 0 }
   }
 
   /**
@@ -70,9 +73,10 @@ export class UploadDirectory {
     return facts !== undefined
   }
 
-  async #refuseElsewhere(real: string, destination: string): Promise<void> {
+  /** @returns the root, links resolved. */
+  async #refuseElsewhere(real: string, destination: string): Promise<string> {
     const realRoot = await realpath(this.root)
-    if (real === realRoot) return
+    if (real === realRoot) return realRoot
     if (!isWithin(real, realRoot) || isWithin(real, join(realRoot, RESERVED_NAME))) {
       throw new BitsError(
         'destination-refused',
@@ -87,6 +91,7 @@ export class UploadDirectory {
         `"${destination}" lies on another file system than "${this.staging}": mount a bitsUpload() of its own there.`,
       )
     }
+    return realRoot
   }
 }
 
@@ -94,8 +99,8 @@ const isWithin = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(directory + sep)
 
 /** `from`, and all directories from there down to `to`, which lies below it; innermost first. */
-function directoriesBetween(from: string, to: string): string[] {
-  const directories = [to]
+function directoriesBetween(from: string, to: string): [string, ...string[]] {
+  const directories: [string, ...string[]] = [to]
   for (let at = to; at !== from && at !== dirname(at); ) {
     at = dirname(at)
     directories.push(at)

@@ -1,5 +1,5 @@
 import { fstatSync, statSync } from 'node:fs'
-import { link, mkdir } from 'node:fs/promises'
+import { link, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from '@jest/globals'
@@ -40,8 +40,11 @@ const storageOf = (durability: Durability, root = directory) =>
 const UPLOAD = { id: '1'.repeat(32), destination: 'a/b/file', total: 10 }
 const STAGED = `BITS-Sessions/${UPLOAD.id}.part`
 
-async function uploadWith(durability: Durability, overwrite: boolean): Promise<void> {
-  const storage = storageOf(durability)
+async function uploadWith(
+  durability: Durability,
+  overwrite: boolean,
+  storage = storageOf(durability),
+): Promise<void> {
   await storage.open()
   await storage.begin(UPLOAD)
   for (const offset of [0, 5]) {
@@ -59,7 +62,7 @@ describe.each([false, true])('with overwrite %s', (overwrite) => {
 
   test('of durability fragment each fragment is on the disk, too', async () => {
     await uploadWith('fragment', overwrite)
-    const fragments = [`sync ${STAGED}`, `sync ${STAGED}`]
+    const fragments = [`sync ${STAGED}`, 'sync BITS-Sessions', `sync ${STAGED}`]
     expect(done).toEqual([...fragments, `sync ${STAGED}`, 'link', 'sync a/b', 'sync a', 'sync .'])
   })
 
@@ -69,10 +72,60 @@ describe.each([false, true])('with overwrite %s', (overwrite) => {
   })
 })
 
-test('only directories whose entries changed are forced to the disk', async () => {
-  await mkdir(join(directory, 'a'))
-  await uploadWith('publish', false)
-  expect(done.slice(2)).toEqual(['sync a/b', 'sync a'])
+describe('the names of a file’s directories are on the disk before its Ack', () => {
+  test('also of those that were there before: who made them may have died before they were', async () => {
+    await mkdir(join(directory, 'a/b'), { recursive: true })
+    await uploadWith('publish', false)
+    expect(done.slice(2)).toEqual(['sync a/b', 'sync a', 'sync .'])
+  })
+
+  test('and not again with the next file', async () => {
+    const storage = storageOf('publish')
+    await uploadWith('publish', false, storage)
+    await storage.discard(UPLOAD)
+    done = []
+    await uploadWith('publish', true, storage)
+    expect(done).toEqual([`sync ${STAGED}`, 'link', 'sync a/b'])
+  })
+
+  test('but for directories that were removed and made again', async () => {
+    const storage = storageOf('publish')
+    await uploadWith('publish', false, storage)
+    await storage.discard(UPLOAD)
+    await rm(join(directory, 'a'), { recursive: true })
+    done = []
+    await uploadWith('publish', false, storage)
+    expect(done.slice(2)).toEqual(['sync a/b', 'sync a', 'sync .'])
+  })
+
+  test('when the first try made them and failed', async () => {
+    let fails = true
+    const failing = async (existing: string, path: string) => {
+      if (fails) throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+      await noteLink(existing, path)
+    }
+    const storage = new FileStorage({ directory }, { sync, link: failing })
+    await expect(uploadWith('publish', false, storage)).rejects.toThrow('input/output error')
+    fails = false
+    done = []
+    await storage.publish(UPLOAD, { overwrite: false })
+    expect(done).toEqual([`sync ${STAGED}`, 'link', 'sync a/b', 'sync a', 'sync .'])
+  })
+
+  test('when a process died between moving the file, where there are no links, and its Ack', async () => {
+    const unsupported = () => Promise.reject(Object.assign(new Error('no links'), { code: 'ENOTSUP' }))
+    await uploadWith('publish', true, new FileStorage({ directory }, { sync, link: unsupported }))
+    done = []
+    await new FileStorage({ directory }, { sync, link: unsupported }).publish(UPLOAD, { overwrite: true })
+    expect(done).toEqual(['sync a/b', 'sync a', 'sync .'])
+  })
+})
+
+test('the name of a reply is on the disk before its upload counts as delivered', async () => {
+  const storage = storageOf('publish')
+  await storage.open()
+  await storage.writeReply(UPLOAD, Readable.from(['reply']))
+  expect(done).toEqual(['sync BITS-Sessions'])
 })
 
 test('a directory of uploads that is made is on the disk before anything is taken', async () => {

@@ -129,6 +129,15 @@ describe('publication', () => {
     expect(await stagedFiles(directory)).toEqual([])
   })
 
+  test('does not publish what else lies where it prepares the replacement', async () => {
+    const upload = await filled('a.bin', 'new')
+    await writeFile(`${storage.path(upload)}.new`, 'another file')
+    await storage.publish(upload, { overwrite: true })
+    expect(await content('a.bin')).toBe('new')
+    await storage.discard(upload)
+    expect(await stagedFiles(directory)).toEqual([])
+  })
+
   test('never lets a reader see anything but the old or the new file', async () => {
     const path = join(directory, 'a.bin')
     const texts = ['a', 'b'].map((letter) => letter.repeat(300_000))
