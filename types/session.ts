@@ -1,8 +1,8 @@
 /**
  * Where a session stands, with the protocol's own names (MC-BUP 3.2.1.4):
- * `receiving` RECEIVE_FRAGMENTS (and NOTIFY, which a restart repeats), `published` WAIT_FOR_CLOSE
- * (also of a file that the application kept from its destination), `closed` COMPLETE, `cancelled` CANCEL. The last two are remembered for ten minutes, so that a repeated
- * Close-Session or Cancel-Session is answered 200 again.
+ * `receiving` RECEIVE_FRAGMENTS (and NOTIFY, which a restart repeats), `published` WAIT_FOR_CLOSE (also of a file that
+ * the application kept from its destination), `closed` COMPLETE, `cancelled` CANCEL. The last two are remembered for
+ * ten minutes, so that a repeated Close-Session or Cancel-Session is answered 200 again.
  */
 export type SessionState = 'receiving' | 'published' | 'closed' | 'cancelled'
 
@@ -44,7 +44,7 @@ export type SessionChange = Partial<Omit<SessionRecord, 'key' | 'destination' | 
 export interface LockOptions {
   /** Milliseconds; 0 tries once. */
   readonly wait: number
-  /** Called when another process waits for the lock, or when it was lost: stop, and give it back. */
+  /** Called, once or more, when another process waits for the lock, or when it was lost: stop, and give it back. */
   readonly onWanted: () => void
   /**
    * Aborts when nobody waits for the lock any more: its client has gone, or sent something newer. Reject then, and leave
@@ -92,9 +92,10 @@ export interface SessionStore {
    * Takes a session's lock, for stores that several processes share; optional. Within a process there is a lock already.
    * A lock must not outlive its process for long.
    *
-   * @returns gives the lock back. Rejects when it cannot be had within `options.wait`, or `options.signal` aborts.
+   * @returns gives the lock back; `undefined` when it cannot be had within `options.wait`. Rejects when
+   * `options.signal` aborts, and when something is wrong.
    */
-  lock?(key: string, options: LockOptions): Promise<() => Promise<void>>
+  lock?(key: string, options: LockOptions): Promise<(() => Promise<void>) | undefined>
 
   /** Called by `bits.close()`, after the last request. */
   close?(): Promise<void>

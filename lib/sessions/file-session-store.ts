@@ -2,7 +2,7 @@ import cluster from 'node:cluster'
 import { constants } from 'node:fs'
 import { mkdir, opendir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import type { LockOptions, SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
+import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
 import { fsync, readFile, type Sync, stat, syncDirectory, unlink, writeText } from '../fs.js'
 import { unlessMissing } from '../system-error.js'
 import { lockFile } from './file-lock.js'
@@ -51,7 +51,7 @@ interface Known {
 export class FileSessionStore implements SessionStore {
   readonly #folder: string
   /** See {@link FileSessionStoreOptions.shared}. */
-  readonly lock?: (key: string, options: LockOptions) => Promise<() => Promise<void>>
+  readonly lock?: NonNullable<SessionStore['lock']>
   readonly #sync: Sync | undefined
   readonly #turns = new Turns()
   readonly #known = new Map<string, Known>()

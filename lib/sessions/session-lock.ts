@@ -55,7 +55,13 @@ export class SessionLocks {
   /** For housekeeping: a lease when nobody is at work on the session, and `undefined` otherwise. */
   async tryAcquire(key: string): Promise<SessionLease | undefined> {
     if (this.#last.has(key)) return undefined
-    return this.#lease(key, this.#enqueue(key, undefined), 0).catch(() => undefined)
+    try {
+      return await this.#lease(key, this.#enqueue(key, undefined), 0)
+    } catch (error) {
+      const isBusy = error instanceof BitsError && error.code === 'session-busy'
+      if (isBusy || error instanceof PreemptedError) return undefined
+      throw error
+    }
   }
 
   async #lease(key: string, turn: Turn, wait: number, connected?: AbortSignal): Promise<SessionLease> {
@@ -64,7 +70,8 @@ export class SessionLocks {
       if (signal.aborted) throw new PreemptedError()
       const unlock = await this.#lockStore(key, turn, wait, connected)
       const release = async () => {
-        await unlock()
+        // A lock that was lost cannot be given back: the session is free either way.
+        await unlock().catch(() => {})
         turn.end()
       }
       if (!signal.aborted) return { signal, release }
@@ -84,14 +91,14 @@ export class SessionLocks {
   ): Promise<() => Promise<void>> {
     if (!this.#store.lock) return async () => {}
     const signal = connected ? AbortSignal.any([controller.signal, connected]) : controller.signal
-    try {
-      const unlock = await this.#store.lock(key, { wait, onWanted: () => controller.abort(), signal })
-      // A lock that was lost cannot be given back: the session is free either way.
-      return () => unlock().catch(() => {})
-    } catch (cause) {
-      if (signal.aborted) throw new PreemptedError()
-      throw new BitsError('session-busy', `Session ${key} is being worked on by another process.`, { cause })
-    }
+    const unlock = await this.#store
+      .lock(key, { wait, onWanted: () => controller.abort(), signal })
+      .catch((error: unknown) => {
+        throw signal.aborted ? new PreemptedError() : error
+      })
+    // Also of a store in plain JavaScript, whose function may not be an async one.
+    if (unlock) return async () => unlock()
+    throw new BitsError('session-busy', `Session ${key} is being worked on by another process.`)
   }
 
   #enqueue(key: string, before: Turn | undefined): Turn {

@@ -124,12 +124,14 @@ class SharedLock {
   holders = 0
   tries = 0
   wanted: () => void = () => {}
+  isHeldElsewhere = false
   failure: Error | undefined
 
-  lock = async (_key: string, { onWanted }: { onWanted: () => void }): Promise<() => Promise<void>> => {
+  lock = async (_key: string, { onWanted }: { onWanted: () => void }) => {
     this.tries++
     await turn()
     if (this.failure) throw this.failure
+    if (this.isHeldElsewhere) return undefined
     this.holders++
     this.wanted = onWanted
     return async () => {
@@ -160,13 +162,30 @@ test('another process that wants the session makes the request at work give way'
 test('a session that another process keeps is busy, and to be had later', async () => {
   const store = new SharedLock()
   const locks = new SessionLocks(store)
-  store.failure = new Error('held elsewhere')
-  await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'session-busy', cause: store.failure })
+  store.isHeldElsewhere = true
+  await expect(locks.acquire('a')).rejects.toMatchObject({ code: 'session-busy' })
   expect(await locks.tryAcquire('a')).toBeUndefined()
-  store.failure = undefined
+  store.isHeldElsewhere = false
   const lease = await locks.acquire('a')
   await lease.release()
   expect(store.holders).toBe(0)
+})
+
+test('a lock that cannot be taken at all says why, and not that somebody else is at work', async () => {
+  const store = new SharedLock()
+  const locks = new SessionLocks(store)
+  store.failure = new Error('EACCES: permission denied')
+  await expect(locks.acquire('a')).rejects.toBe(store.failure)
+  // Else the sweep would pass by such a session for ever, and nobody would know.
+  await expect(locks.tryAcquire('a')).rejects.toBe(store.failure)
+  store.failure = undefined
+  await (await locks.acquire('a')).release()
+})
+
+test('a lock may be given back by a function that is not an async one', async () => {
+  const locks: SessionLocks = Reflect.construct(SessionLocks, [{ lock: async () => () => {} }])
+  await (await locks.acquire('a')).release()
+  await (await locks.acquire('a')).release()
 })
 
 test('requests that gave way leave no lock behind', async () => {
