@@ -1,12 +1,22 @@
-import type { EventEmitter } from 'node:events'
+import { EventEmitter } from 'node:events'
 import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { Logger } from '../types/options.js'
 import type { Announce } from './packets/exchange.js'
 import { asError } from './system-error.js'
 
-/**
- * Tells listeners and the log what happens. A listener that throws is reported, and does no harm to the upload.
- */
+/** An emitter whose listeners may be async functions: one that rejects is reported, and does not end the process. */
+export function eventsOf(logger: Logger): EventEmitter {
+  const events = new EventEmitter({ captureRejections: true })
+  return Object.assign(events, {
+    [EventEmitter.captureRejectionSymbol]: (error: unknown, name: string) => report(logger, name, error),
+  })
+}
+
+function report(logger: Logger, name: string, error: unknown): void {
+  logger.error(`A listener of "${name}" threw: ${asError(error).stack}`)
+}
+
+/** Tells listeners and the log what happens. A listener that throws is reported, and does no harm to the upload. */
 export function announceTo(events: EventEmitter, logger: Logger): Announce {
   return (name, ...args) => {
     log(logger, name, args)
@@ -15,7 +25,7 @@ export function announceTo(events: EventEmitter, logger: Logger): Announce {
     try {
       events.emit(name, ...args)
     } catch (error) {
-      logger.error(`A listener of "${name}" threw: ${asError(error).stack}`)
+      report(logger, name, error)
     }
   }
 }

@@ -1,8 +1,7 @@
-import { EventEmitter } from 'node:events'
 import type { Request, RequestHandler, Response } from 'express'
 import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { BitsUploadOptions } from '../types/options.js'
-import { announceTo } from './announce.js'
+import { announceTo, eventsOf } from './announce.js'
 import { acceptBitsPostEverywhere } from './http/accept-bits-post.js'
 import { answer } from './http/answer.js'
 import { logPacket } from './http/packet-log.js'
@@ -15,6 +14,7 @@ import type { RunningService } from './service.js'
 import { Services } from './services.js'
 import { hasEnded } from './sessions/has-ended.js'
 import { uploadOf } from './sessions/sessions.js'
+import { settleAll } from './settle-all.js'
 import { pathOf } from './storage/destination.js'
 import { asError } from './system-error.js'
 
@@ -28,11 +28,15 @@ export interface BitsUpload extends RequestHandler {
   once<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>): BitsUpload
   /** No longer calls `listener`. */
   off<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>): BitsUpload
-  /** The sessions that have not ended, those of earlier runs of the server included. */
+  /** The sessions that have not ended, those of earlier runs of the server included. Rejects after {@link close}. */
   sessions(): Promise<SessionInfo[]>
   /**
-   * Ends the timers, waits for the packets that are being handled, and closes storage and session store. Packets that
-   * come later are answered 503. Sessions stay: the next run goes on with them.
+   * Ends the timers, waits for the requests that are being handled, and closes storage and session store, which are
+   * asked nothing from then on. Packets that come later are answered 503, and so are replies. Sessions stay: the next
+   * run goes on with them.
+   *
+   * @throws what a storage or a session store failed with at closing, an `AggregateError` when it were several; all
+   * others are closed.
    */
   close(): Promise<void>
 }
@@ -47,9 +51,9 @@ export interface BitsUpload extends RequestHandler {
 export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   const settings = readOptions(options)
   if (settings.acceptBitsPost) acceptBitsPostEverywhere()
-  const events = new EventEmitter()
+  const events = eventsOf(settings.logger)
   const services = new Services(options, settings, announceTo(events, settings.logger))
-  const running = new Set<Promise<void>>()
+  const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
 
   const handler: RequestHandler = (req, res, next) => {
@@ -59,9 +63,11 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
     if (reserved) track(serveReply(reserved.sessionId, req, res, services))
     else track(serve(req, res, services))
   }
-  const track = (work: Promise<void>): void => {
-    const done = work.finally(() => running.delete(done))
-    running.add(done)
+  const track = <T>(work: Promise<T>): Promise<T> => {
+    running.add(work)
+    const done = () => running.delete(work)
+    work.then(done, done)
+    return work
   }
 
   const bits: BitsUpload = Object.assign(handler, {
@@ -77,7 +83,7 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
       events.off(name, listener)
       return bits
     },
-    sessions: async () => (await Promise.all(services.all().map(listSessions))).flat(),
+    sessions: () => track(listAll(services)),
     close() {
       closing ??= close()
       return closing
@@ -85,8 +91,8 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   })
   const close = async (): Promise<void> => {
     services.closed = true
-    await Promise.all(running)
-    for (const { housekeeping } of services.all()) await housekeeping.close()
+    await Promise.allSettled(running)
+    await settleAll(services.all().map(({ housekeeping }) => housekeeping.close()))
   }
   return bits
 }
@@ -109,6 +115,11 @@ async function serve(req: Request, res: Response, services: Services): Promise<v
     services.base.announce('error', asError(error), { url: pathOf(req.originalUrl) })
     res.destroy()
   }
+}
+
+async function listAll(services: Services): Promise<SessionInfo[]> {
+  if (services.closed) throw new Error('bits.sessions(): bits.close() was called.')
+  return (await Promise.all(services.all().map(listSessions))).flat()
 }
 
 async function listSessions(service: RunningService): Promise<SessionInfo[]> {

@@ -10,6 +10,7 @@ import type { Limits } from './packets/limits.js'
 import { FileSessionStore } from './sessions/file-session-store.js'
 import { MemorySessionStore } from './sessions/memory-session-store.js'
 import { FileStorage } from './storage/file-storage.js'
+import { unfailing } from './unfailing-logger.js'
 
 /** Options with their defaults filled in. Units as in `BitsUploadOptions`. */
 export interface Settings extends Limits {
@@ -55,7 +56,7 @@ export function readOptions(options: BitsUploadOptions): Settings {
     authorize: options.authorize?.bind(options) ?? (() => true),
     user: async (req: Request) => checkUser(await options.user?.(req)),
     trustSessionId: options.trustSessionId ?? false,
-    logger: options.logger ?? QUIET_CONSOLE,
+    logger: unfailing(options.logger ?? QUIET_CONSOLE),
     acceptPost: options.acceptPost ?? false,
     acceptBitsPost: options.acceptBitsPost ?? true,
   }

@@ -1,12 +1,16 @@
 import { resolve } from 'node:path'
 import type { Request } from 'express'
 import type { BitsUploadOptions, RequestSettings } from '../types/options.js'
+import type { StorageAdapter } from '../types/storage.js'
 import { checkOptions, checkRequestSettings } from './option-checks.js'
 import { readLimits, readOptions, refuseUnableStorage, type Settings } from './options.js'
 import { Bandwidth } from './packets/bandwidth.js'
 import type { Announce } from './packets/exchange.js'
 import { createService, type RunningService } from './service.js'
 import { FileStorage } from './storage/file-storage.js'
+
+/** More storages than anybody has tenants, most likely. */
+const MANY = 1000
 
 /**
  * The services of one `bitsUpload()`: one for its own options, and one for each other storage that the option
@@ -19,7 +23,7 @@ export class Services {
   readonly #options: BitsUploadOptions
   readonly #announce: Announce
   readonly #bandwidth: Bandwidth
-  /** By storage, and by the absolute path of its directory if it has one. */
+  /** By the absolute path of the storage's directory, or else by the storage. */
   readonly #homes = new Map<object | string, RunningService>()
 
   constructor(options: BitsUploadOptions, settings: Settings, announce: Announce) {
@@ -44,11 +48,11 @@ export class Services {
   }
 
   all(): RunningService[] {
-    return [...new Set(this.#homes.values())]
+    return [...this.#homes.values()]
   }
 
   #home(own: RequestSettings, options: BitsUploadOptions): RunningService {
-    const place = own.storage ?? (own.directory === undefined ? undefined : resolve(own.directory))
+    const place = placeNamedBy(own)
     if (place === undefined) return this.base
     const known = this.#homes.get(place)
     if (known) return known
@@ -60,10 +64,24 @@ export class Services {
   #create(settings: Settings): RunningService {
     const service = createService(settings, this.#announce, this.#bandwidth)
     const { storage } = settings
-    this.#homes.set(storage, service)
-    if (storage instanceof FileStorage) this.#homes.set(storage.directory, service)
+    this.#homes.set(placeOf(storage), service)
+    if (this.#homes.size === MANY) {
+      settings.logger.warn(
+        `BITS upload: perRequest has named ${MANY} storages. Each is kept, with its timers: keep a tenant's storage ` +
+          'and answer it again, rather than making one for each request, in which no upload could go on.',
+      )
+    }
     return service
   }
+}
+
+/** What tells one storage from another: two objects for one directory are one. */
+const placeOf = (storage: StorageAdapter): object | string =>
+  storage instanceof FileStorage ? storage.directory : storage
+
+function placeNamedBy({ storage, directory }: RequestSettings): object | string | undefined {
+  if (storage) return placeOf(storage)
+  return directory === undefined ? undefined : resolve(directory)
 }
 
 /** A tenant's own storage or directory comes in place of the common one, with sessions of its own. */

@@ -44,10 +44,10 @@ export interface BitsUploadEvents {
    * done belongs into `onUpload`.
    */
   uploaded: [file: UploadedFile]
-  /** A client cancelled, or closed before the last byte: nothing was published by this session from now on. */
+  /** A client cancelled, or closed before the last byte (its state says which): nothing was published. */
   cancelled: [session: SessionInfo]
   /** A session was idle for longer than `sessionTimeout`, and is gone. */
   expired: [session: SessionInfo]
-  /** Something went wrong that nobody foresaw; the client was told to try again later. */
+  /** Something went wrong that nobody foresaw, in `onUpload` too; the client was told to try again later. */
   error: [error: Error, origin: ErrorOrigin]
 }

@@ -60,7 +60,8 @@ async function refuse(
     )
   }
   const { status, headers } = errorAck(error)
-  const offset = await offsetHeader(req, exchange, service)
+  // A storage that is being closed is not asked.
+  const offset = error.code === 'closing' ? {} : await offsetHeader(req, exchange, service)
   return { status, headers: { ...echoedSessionId(req), ...offset, ...headers } }
 }
 

@@ -29,6 +29,7 @@ export async function serveReply(
 ): Promise<void> {
   let service = services.base
   try {
+    if (services.closed) throw new BitsError('closing', 'bits.close() was called.')
     service = await services.of(req)
     await service.housekeeping.ready()
     const record = await findRecord(sessionId, req, service)

@@ -10,10 +10,9 @@ import type { Exchange, Service } from './exchange.js'
 export const cancelSession = (exchange: Exchange, service: Service): Promise<Ack> =>
   endSession('cancelled', exchange, service, (record) => cancel(record, service))
 
-async function cancel(record: SessionRecord, service: Service): Promise<void> {
-  const { storage, sessions, announce } = service
+async function cancel(record: SessionRecord, { storage }: Service): Promise<number | undefined> {
   const upload = uploadOf(record)
   const held = await storage.received(upload)
   await storage.discard(upload)
-  if (record.state !== 'published') announce('cancelled', sessions.info(record, held))
+  return record.state === 'published' ? undefined : held
 }

@@ -18,14 +18,14 @@ export const closeSession = (
     close({ record, sessionId: packet.sessionId, req: exchange.req }, service),
   )
 
-async function close(arrival: Arrival, service: Service): Promise<void> {
+async function close(arrival: Arrival, service: Service): Promise<number | undefined> {
   const { record } = arrival
-  const { storage, sessions, deliveries, announce } = service
+  const { storage, deliveries } = service
   const upload = uploadOf(record)
   if (record.state === 'published') {
     // What was staged went at publication.
     if (mayHaveReply(record)) await storage.discard(upload)
-    return
+    return undefined
   }
   const held = await storage.received(upload)
   // All bytes are in: a delivery that failed is made up for, and an empty file has no fragment to deliver it (D16).
@@ -33,5 +33,5 @@ async function close(arrival: Arrival, service: Service): Promise<void> {
     return close({ ...arrival, record: await deliveries.deliver(arrival, service) }, service)
   }
   await storage.discard(upload)
-  announce('cancelled', sessions.info(record, held))
+  return held
 }

@@ -6,19 +6,20 @@ import { takeFound, takeIdle } from '../sessions/take-session.js'
 import type { Exchange, Service } from './exchange.js'
 
 /**
- * What Close-Session and Cancel-Session share: a repeated end of the same kind is answered 200 again (D10), and a
- * delivery under way comes to its end first.
+ * What Close-Session and Cancel-Session share: a repeated end of the same kind is answered 200 again (D10), a delivery
+ * under way comes to its end first, and listeners are told of an upload that came to nothing.
  *
  * @param state how the session ends.
- * @param end what is to be done with a session that is still going on.
+ * @param end what is to be done with a session that is still going on. Returns how many bytes of an unfinished upload
+ * were dropped; `undefined` when the upload was finished.
  */
 export async function endSession(
   state: 'closed' | 'cancelled',
   exchange: Exchange,
   service: Service,
-  end: (record: SessionRecord) => Promise<void>,
+  end: (record: SessionRecord) => Promise<number | undefined>,
 ): Promise<Ack> {
-  const { sessions } = service
+  const { sessions, announce } = service
   // A client that has gone meanwhile meant it all the same, and may never come back.
   const { record, lease } =
     (await takeIdle(exchange.session, exchange, sessions)) ??
@@ -29,8 +30,9 @@ export async function endSession(
       throw new BitsError('session-not-found', `Session ${key} was ${record.state} before.`)
     }
     if (!hasEnded(record)) {
-      await end(record)
-      await sessions.end(key, state)
+      const dropped = await end(record)
+      const ended = await sessions.end(key, state)
+      if (dropped !== undefined) announce('cancelled', sessions.info(ended, dropped))
     }
     return { status: 200, headers: {} }
   } finally {

@@ -1,5 +1,6 @@
 import type { SessionInfo } from '../../types/events.js'
 import type { StorageAdapter } from '../../types/storage.js'
+import { settleAll } from '../settle-all.js'
 import { asError } from '../system-error.js'
 import type { Sessions } from './sessions.js'
 import { sweep, sweepAll } from './sweep.js'
@@ -23,7 +24,9 @@ export class Housekeeping {
   readonly #options: HousekeepingOptions
   readonly #timers: NodeJS.Timeout[]
   #opening: Promise<void> | undefined
+  #storageIsOpen = false
   #sweeping: Promise<void>
+  #forgetting: Promise<void> = Promise.resolve()
 
   constructor(options: HousekeepingOptions) {
     this.#options = options
@@ -35,7 +38,7 @@ export class Housekeeping {
     this.#sweeping = this.#sweep()
   }
 
-  /** Resolves once storage and store are open. Rejects when they cannot be; the next call tries again. */
+  /** Resolves once storage and store are open. Rejects when they cannot be; the next call tries again what failed. */
   ready(): Promise<void> {
     this.#opening ??= this.#open().catch((error: unknown) => {
       this.#opening = undefined
@@ -46,13 +49,14 @@ export class Housekeeping {
 
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
-    await this.#sweeping
-    await this.#options.storage.close?.()
-    await this.#options.sessions.store.close?.()
+    await Promise.all([this.#sweeping, this.#forgetting])
+    const { storage, sessions } = this.#options
+    await settleAll([closed(storage), closed(sessions.store)])
   }
 
   async #open(): Promise<void> {
-    await this.#options.storage.open?.()
+    if (!this.#storageIsOpen) await this.#options.storage.open?.()
+    this.#storageIsOpen = true
     await this.#options.sessions.store.open?.()
   }
 
@@ -71,10 +75,12 @@ export class Housekeeping {
   }
 
   #forgetEnded(): void {
-    this.#options.sessions.forgetEnded().catch((error: unknown) => this.#report(error))
+    this.#forgetting = this.#options.sessions.forgetEnded().catch((error: unknown) => this.#report(error))
   }
 
   #report(error: unknown): void {
     this.#options.onError(asError(error))
   }
 }
+
+const closed = async (resource: { close?(): Promise<void> }): Promise<void> => resource.close?.()

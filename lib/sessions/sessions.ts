@@ -105,11 +105,12 @@ export class Sessions {
   }
 
   /** Ends a session: no fragment is taken any more, a repeated end is answered 200 for ten minutes (D10). */
-  async end(key: string, state: 'closed' | 'cancelled'): Promise<void> {
-    await this.change(key, { state })
+  async end(key: string, state: 'closed' | 'cancelled'): Promise<SessionRecord> {
+    const ended = await this.change(key, { state })
     this.progress.forget(key)
     this.limit.free(key)
     this.#ended.push({ key, until: this.now() + REMEMBERED })
+    return ended
   }
 
   /** Forgets what ended more than ten minutes ago. */

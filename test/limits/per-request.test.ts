@@ -142,6 +142,31 @@ describe('perRequest', () => {
     }
   })
 
+  test('may make a FileStorage anew for each request: its directory is what counts', async () => {
+    const root = await directory()
+    const running = await start({
+      storage: new MemoryStorage(),
+      perRequest: () => ({ storage: new FileStorage({ directory: root }) }),
+    })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect(ack.status).toBe(200)
+    expect(await readFile(join(root, 'file.bin'))).toEqual(FILE)
+  })
+
+  test('is warned of when it makes storages without end', async () => {
+    const running = await start({
+      storage: new MemoryStorage(),
+      perRequest: () => ({ storage: new MemoryStorage() }),
+    })
+    const connection = await connect(running)
+    for (let n = 0; n < 1001; n++) await connection.exchange(createSession(PATH))
+    const warnings = running.logger.lines.filter((line) =>
+      line.startsWith('warn: BITS upload: perRequest has named'),
+    )
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toContain('1000 storages')
+  })
+
   test('switches uploads off for a request, and removes nothing', async () => {
     const root = await directory()
     let on = true

@@ -1,5 +1,11 @@
-import { describe, expect, test } from '@jest/globals'
-import { type ErrorOrigin, MemoryStorage, type SessionInfo, type UploadedFile } from 'express-bits-upload'
+import { describe, expect, jest, test } from '@jest/globals'
+import {
+  type ErrorOrigin,
+  MemorySessionStore,
+  MemoryStorage,
+  type SessionInfo,
+  type UploadedFile,
+} from 'express-bits-upload'
 import { bytes } from '../support/bytes.js'
 import { expectAck, expectClosing } from '../support/expect-ack.js'
 import { fixtures } from '../support/fixtures.js'
@@ -7,7 +13,7 @@ import { cancelSession, closeSession, createSession, fragment, openSession, pack
 import { type Running, untilHeld } from '../support/serve.js'
 import { FailingStorage, SlowStorage } from '../support/storages.js'
 
-const { start, connect, directory } = fixtures()
+const { start, connect, directory, afterwards } = fixtures()
 
 const PATH = '/uploads/file.bin'
 const FILE = bytes(3000)
@@ -98,7 +104,10 @@ describe('events', () => {
   })
 
   test('cancelled comes once, for a Cancel-Session and for an early Close-Session', async () => {
-    for (const end of [cancelSession, closeSession]) {
+    for (const [end, state] of [
+      [cancelSession, 'cancelled'],
+      [closeSession, 'closed'],
+    ] as const) {
       const running = await start({ storage: new MemoryStorage() })
       const heard = listen(running)
       const connection = await connect(running)
@@ -107,7 +116,7 @@ describe('events', () => {
       await connection.exchange(end(PATH, id))
       await connection.exchange(end(PATH, id))
       expect(counts(heard)).toEqual({ ...NONE, session: 1, progress: 1, cancelled: 1 })
-      expect(heard.cancelled).toMatchObject([{ destination: 'file.bin', received: 10, total: 3000 }])
+      expect(heard.cancelled).toMatchObject([{ destination: 'file.bin', received: 10, total: 3000, state }])
     }
   })
 
@@ -170,6 +179,38 @@ describe('events', () => {
     }
   })
 
+  test('a listener may be an async function, which does no harm either when it rejects', async () => {
+    const running = await start({ storage: new FailingStorage() })
+    const fail = async () => {
+      throw new Error('The listener is broken.')
+    }
+    running.bits.on('session', fail).on('uploaded', fail)
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    expectAck(await connection.exchange(fragment(PATH, id, FILE)), { status: 200, session: id, offset: 3000 })
+    const complaints = running.logger.lines.filter((line) => line.includes('The listener is broken.'))
+    expect(complaints.map((line) => line.split(':')[1])).toEqual([
+      ' A listener of "session" threw',
+      ' A listener of "uploaded" threw',
+    ])
+  })
+
+  test('a logger that throws does no harm, and is told of once', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockReturnValue()
+    afterwards(() => warn.mockRestore())
+    const fail = () => {
+      throw new Error('The log is full.')
+    }
+    const running = await start({
+      storage: new MemoryStorage(),
+      logger: { info: fail, warn: fail, error: fail },
+    })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    expectAck(await connection.exchange(fragment(PATH, id, FILE)), { status: 200, session: id, offset: 3000 })
+    expect(warn.mock.calls).toEqual([['express-bits-upload: the option logger threw: The log is full.']])
+  })
+
   test('once() hears one, off() hears no more', async () => {
     const running = await start({ storage: new MemoryStorage() })
     const heard: string[] = []
@@ -201,6 +242,25 @@ test('bits.sessions() tells those that have not ended, with what the storage hol
     { destination: 'new', state: 'receiving', received: 0, total: undefined },
     { destination: 'published', state: 'published', received: 3000, total: 3000 },
   ])
+})
+
+test('what has been opened is not opened again when something else could not be', async () => {
+  let opened = 0
+  const storage = Object.assign(new MemoryStorage(), {
+    async open() {
+      opened++
+    },
+  })
+  let tries = 0
+  const sessions = Object.assign(new MemorySessionStore(), {
+    async open() {
+      if (++tries < 3) throw new Error('The database is starting.')
+    },
+  })
+  const connection = await connect(await start({ storage, sessions }))
+  expect((await connection.exchange(createSession(PATH))).status).toBe(500)
+  expect((await connection.exchange(createSession(PATH))).status).toBe(200)
+  expect([opened, tries]).toEqual([1, 3])
 })
 
 describe('bits.close()', () => {
@@ -240,6 +300,67 @@ describe('bits.close()', () => {
     expect(ack.status).toBe(503)
     expect(ack.header('BITS-Error-Code')).toBe('0x801901F7')
     await expectClosing(connection, ack)
+  })
+
+  test('asks storage and store nothing any more', async () => {
+    const asked: string[] = []
+    const told = <T extends object>(target: T): T =>
+      new Proxy(target, {
+        get(_, name) {
+          const value = Reflect.get(target, name)
+          if (typeof value !== 'function') return value
+          return (...args: unknown[]) => {
+            asked.push(String(name))
+            return Reflect.apply(value, target, args)
+          }
+        },
+      })
+    const running = await start({
+      storage: told(new MemoryStorage()),
+      sessions: told(new MemorySessionStore()),
+      onUpload: () => 'reply',
+    })
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    const other = await openSession(connection, PATH)
+    await connection.exchange(fragment(PATH, id, FILE))
+    const listing = running.bits.sessions()
+    await running.bits.close()
+    expect(await listing).toHaveLength(2)
+    asked.length = 0
+    expectAck(await connection.exchange(fragment(PATH, other, FILE)), {
+      status: 503,
+      error: '0x801901F7',
+      session: other,
+    })
+    const reply = await fetch(
+      `${running.origin}/uploads/BITS-Sessions/Replies/%7B${id.slice(1, -1)}%7D/responsefile.bin`,
+    )
+    expect(reply.status).toBe(503)
+    await expect(running.bits.sessions()).rejects.toThrow('bits.sessions(): bits.close() was called.')
+    expect(asked).toEqual([])
+  })
+
+  test('closes all that it can, and then says what failed', async () => {
+    const calls: string[] = []
+    const closing = (name: string, failure?: Error) => ({
+      async close() {
+        calls.push(name)
+        if (failure) throw failure
+      },
+    })
+    const failure = new Error('The array is degraded.')
+    const running = await start({
+      storage: Object.assign(new MemoryStorage(), closing('storage', failure)),
+      sessions: Object.assign(new MemorySessionStore(), closing('store')),
+      perRequest: () => ({ storage: tenant }),
+    })
+    const tenant = Object.assign(new MemoryStorage(), closing('tenant'))
+    await openSession(await connect(running), PATH)
+    const stop = running.bits.close()
+    await expect(stop).rejects.toBe(failure)
+    expect(calls.sort()).toEqual(['storage', 'store', 'tenant'])
+    Object.assign(running, { stop: async () => void running.server.close() })
   })
 
   test('closes storage and store after the last packet, once', async () => {

@@ -1,15 +1,21 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
-/** A port of 127.0.0.1 that nobody listens on; for programs that cannot choose one themselves. */
+/**
+ * A port of 127.0.0.1 that nobody listens on; for programs that cannot choose one themselves. Not one of those that the
+ * system gives out: until the program listens, any server on "port 0" could be given it.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
+  const port = 15_000 + Math.floor(Math.random() * 15_000)
+  const server = createServer()
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening')
+  } catch {
+    return freePort()
+  }
   server.close()
   await once(server, 'close')
-  if (typeof address !== 'object' || !address) throw new Error('A TCP server has no port.')
-  return address.port
+  return port
 }
 
 /** Resolves once somebody listens there. Rejects when `hasEnded`, or after twenty seconds. */

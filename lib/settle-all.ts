@@ -1,0 +1,12 @@
+/**
+ * Waits for each of `works`, whatever becomes of the others.
+ *
+ * @throws what one of them failed with; an `AggregateError` when several did.
+ */
+export async function settleAll(works: readonly Promise<unknown>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(works)
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  if (failures.length === 1) throw failures[0]
+  if (failures.length > 1)
+    throw new AggregateError(failures, `${failures.length} failed: ${failures.join('; ')}`)
+}
