@@ -60,8 +60,7 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
     const reserved = reservedPath(req)
     if (!reserved && !isBitsPacket(req, settings.acceptPost)) return next()
     logPacket(req, res)
-    if (reserved) track(serveReply(reserved.sessionId, req, res, services))
-    else track(serve(req, res, services))
+    void track(reserved ? serveReply(reserved.sessionId, req, res, services) : serve(req, res, services))
   }
   const track = <T>(work: Promise<T>): Promise<T> => {
     running.add(work)

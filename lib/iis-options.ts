@@ -3,7 +3,7 @@ import type { IisProperties } from '../types/iis.js'
 import type { BitsUploadOptions } from '../types/options.js'
 import { refuseOtherThanNumber, text, truth, whole, wrong } from './iis-values.js'
 import { CHECKS } from './option-checks.js'
-import { withoutCredentials } from './option-values.js'
+import { maskCredentials } from './option-values.js'
 
 /** The options that follow from IIS properties. */
 export type IisOptions = Pick<
@@ -97,7 +97,7 @@ function notification(properties: IisProperties): NotificationOptions | undefine
   const options: NotificationOptions = { type: number === 1 ? 'by-reference' : 'by-value', url }
   if (CHECKS.notification(options) === undefined) return options
   throw wrong(
-    `BITSServerNotificationURL is ${JSON.stringify(withoutCredentials(url))}: give an http: or https: URL, or a relative one, of at most 2,200 characters`,
+    `BITSServerNotificationURL is ${JSON.stringify(maskCredentials(url))}: give an http: or https: URL, or a relative one, of at most 2,200 characters`,
   )
 }
 

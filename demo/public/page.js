@@ -20,7 +20,7 @@ function listen() {
   events.addEventListener('snapshot', ({ data }) => {
     showConnection('live', 'Live')
     showSnapshot(JSON.parse(data))
-    refreshFiles()
+    void refreshFiles()
   })
   events.addEventListener('session', ({ data }) => showSession(JSON.parse(data)))
   events.addEventListener('answer', ({ data }) => showAnswer(JSON.parse(data)))

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { StorageAdapter } from '../../types/storage.js'
 import { BitsError } from '../errors.js'
+import { RESERVED_NAME } from '../protocol/reserved-name.js'
 import { sessionGuid } from '../sessions/session-id.js'
 import { uploadOf } from '../sessions/sessions.js'
 import type { Arrival, DeliveryPlace } from './arrival.js'
@@ -65,4 +66,4 @@ export function staticReplyUrl(url: string): string {
 
 /** Relative to the directory of the destination, in the form IIS uses (MC-BUP 4.2). */
 export const keptReplyUrl = (sessionId: string): string =>
-  `BITS-Sessions\\Replies\\${sessionGuid(sessionId)}\\responsefile.bin`
+  `${RESERVED_NAME}\\Replies\\${sessionGuid(sessionId)}\\responsefile.bin`

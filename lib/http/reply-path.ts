@@ -1,6 +1,7 @@
-import { pathOf, RESERVED_NAME } from '../storage/destination.js'
+import { RESERVED_NAME } from '../protocol/reserved-name.js'
+import { pathOf } from '../storage/destination.js'
 
-const REPLY = /(?:^|\/)BITS-Sessions\/Replies\/(\{?[0-9a-f-]{36}\}?)\/responsefile\.bin$/i
+const REPLY = new RegExp(`(?:^|/)${RESERVED_NAME}/Replies/(\\{?[0-9a-f-]{36}\\}?)/responsefile\\.bin$`, 'i')
 
 /** What a path below the mount point says of the server's own folder, which no other middleware is to serve. */
 export interface ReservedPath {

@@ -50,8 +50,10 @@ export class VerbRewriter {
   read(bytes: Buffer): boolean {
     if (this.#state === 'complete head') this.#state = 'given up'
     this.#headStart = undefined
-    const complete = this.#request?.deref()?.complete ?? true
-    if (complete === (this.#state === 'body')) this.#state = 'given up'
+    // The parser's opinion on whether a message has ended has to be the rewriter's.
+    const isBetweenMessages = this.#request?.deref()?.complete ?? true
+    const isInBody = this.#state === 'body'
+    if (isInBody ? isBetweenMessages : !isBetweenMessages) this.#state = 'given up'
     return this.#readOn(bytes)
   }
 

@@ -4,7 +4,7 @@ import { BitsError } from '../errors.js'
 import { HEADER } from '../protocol/headers.js'
 import { BITS_UPLOAD_PROTOCOL } from '../protocol/protocol-guids.js'
 import { uploadOf } from '../sessions/sessions.js'
-import { isDirectory, namesDirectory } from '../storage/destination.js'
+import { directoryError, namesDirectory } from '../storage/destination.js'
 import type { Exchange, Service } from './exchange.js'
 
 /**
@@ -20,7 +20,7 @@ export async function createSession(
     throw new BitsError('no-common-protocol', 'The client offers no protocol that is known here.')
   }
   const { destination } = exchange
-  if (namesDirectory(destination)) throw isDirectory(destination)
+  if (namesDirectory(destination)) throw directoryError(destination)
   if ((await service.storage.has(destination)) && !service.overwrite) {
     throw new BitsError('destination-exists', `There is a file at "${destination}", and overwriting is off.`)
   }

@@ -4,6 +4,7 @@ import { mkdir, opendir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
 import { fsync, readFile, type Sync, stat, syncDirectory, unlink, writeText } from '../fs.js'
+import { RESERVED_NAME } from '../protocol/reserved-name.js'
 import { unlessMissing } from '../system-error.js'
 import { lockFile } from './file-lock.js'
 import { changeLine, parseSessionRecord, recordLine } from './session-record.js'
@@ -26,7 +27,6 @@ export interface FileSessionStoreOptions {
   durable?: boolean
 }
 
-const FOLDER = 'BITS-Sessions'
 const RECORD = /^([0-9a-f]{32})\.json$/
 /** What locks are made of. */
 const LEFT_OVER = /^[0-9a-f]{32}\.(?:wanted|lock)$/
@@ -57,7 +57,7 @@ export class FileSessionStore implements SessionStore {
   readonly #known = new Map<string, Known>()
 
   constructor(options: FileSessionStoreOptions, internals: { sync?: Sync } = {}) {
-    this.#folder = join(resolve(options.directory), FOLDER)
+    this.#folder = join(resolve(options.directory), RESERVED_NAME)
     this.#sync = options.durable ? (internals.sync ?? fsync) : undefined
     if (options.shared ?? cluster.isWorker) {
       this.lock = (key, lockOptions) => lockFile(join(this.#folder, key), lockOptions)

@@ -1,7 +1,5 @@
 import { BitsError } from '../errors.js'
-
-/** Staged data and replies live below this name, so no upload may go there. */
-export const RESERVED_NAME = 'BITS-Sessions'
+import { RESERVED_NAME } from '../protocol/reserved-name.js'
 
 const MAX_SEGMENT_BYTES = 255
 /** Names that Windows gives to devices, whatever extension follows; `¹²³` count as digits there. */
@@ -29,7 +27,7 @@ export function destinationOf(url: string): string {
 export const namesDirectory = (destination: string): boolean =>
   destination === '' || destination.endsWith('/')
 
-export const isDirectory = (destination: string): BitsError =>
+export const directoryError = (destination: string): BitsError =>
   new BitsError('destination-is-directory', `"${destination}" is a directory.`)
 
 /** A request target without scheme, authority and query: what a client may vary within one session (D32). */

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { BitsError } from '../errors.js'
 import { link, lstat } from '../fs.js'
 import { errorCode, unlessMissing } from '../system-error.js'
-import { isDirectory } from './destination.js'
+import { directoryError } from './destination.js'
 
 /** Makes a second name for a file; replaced in tests to stand for file systems that cannot. */
 export type Link = (existing: string, path: string) => Promise<void>
@@ -30,7 +30,7 @@ export async function publishNew(
     if (errorCode(error) !== 'EEXIST') throw error
     if (await isOneFile(staged, path)) return
     const facts = await lstat(path).catch(unlessMissing)
-    throw facts?.isDirectory() ? isDirectory(destination) : taken(destination)
+    throw facts?.isDirectory() ? directoryError(destination) : takenError(destination)
   }
 }
 
@@ -91,7 +91,7 @@ async function moveOver(from: string, path: string, destination: string): Promis
     await rename(from, path)
   } catch (error) {
     const facts = await lstat(path).catch(() => undefined)
-    throw facts?.isDirectory() ? isDirectory(destination) : error
+    throw facts?.isDirectory() ? directoryError(destination) : error
   }
 }
 
@@ -103,8 +103,8 @@ function moveIfFree(staged: string, path: string, destination: string): Promise<
   const before = moves.get(directory) ?? Promise.resolve()
   const move = before.then(async () => {
     const facts = await lstat(path).catch(() => undefined)
-    if (facts?.isDirectory()) throw isDirectory(destination)
-    if (facts) throw taken(destination)
+    if (facts?.isDirectory()) throw directoryError(destination)
+    if (facts) throw takenError(destination)
     await markAndMove(staged, path, destination)
   })
   const settled = move.catch(() => {})
@@ -123,7 +123,7 @@ export async function isOneFile(one: string, other: string): Promise<boolean> {
   return mine !== undefined && there !== undefined && mine.ino === there.ino && mine.dev === there.dev
 }
 
-const taken = (destination: string): BitsError =>
+const takenError = (destination: string): BitsError =>
   new BitsError(
     'destination-taken',
     `Something appeared at "${destination}" while the upload was on its way.`,

@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { BitsError } from '../errors.js'
 import { lstat, realpath, stat } from '../fs.js'
-import { isDirectory, RESERVED_NAME } from './destination.js'
+import { RESERVED_NAME } from '../protocol/reserved-name.js'
+import { directoryError } from './destination.js'
 
 /** Where a file goes, with no symbolic link left in the way. */
 export interface Target {
@@ -67,9 +68,9 @@ export class UploadDirectory {
    */
   async has(destination: string): Promise<boolean> {
     const { path } = await this.locate(destination, false)
-    const facts = await lstat(path).catch(unlessMissing)
+    const facts = await lstat(path).catch(unlessMissingParent)
     const led = facts?.isSymbolicLink() ? await stat(path).catch(() => undefined) : facts
-    if (led?.isDirectory()) throw isDirectory(destination)
+    if (led?.isDirectory()) throw directoryError(destination)
     return facts !== undefined
   }
 
@@ -114,10 +115,10 @@ async function nearestReal(
   root: string,
   missing: string[] = [],
 ): Promise<{ real: string; missing: string[] }> {
-  const real = await realpath(path).catch(unlessMissing)
+  const real = await realpath(path).catch(unlessMissingParent)
   if (real !== undefined) return { real, missing }
   if (path === root) throw new Error(`The directory of the uploads, "${root}", is gone.`)
-  const facts = await lstat(path).catch(unlessMissing)
+  const facts = await lstat(path).catch(unlessMissingParent)
   // A link to nowhere is there all the same, and nothing may be made through it.
   if (facts?.isSymbolicLink()) {
     throw new BitsError('destination-refused', `"${basename(path)}" is a symbolic link that leads nowhere.`)
@@ -128,7 +129,7 @@ async function nearestReal(
     : nearestReal(dirname(path), root, [basename(path), ...missing])
 }
 
-function unlessMissing(error: NodeJS.ErrnoException): undefined {
+function unlessMissingParent(error: NodeJS.ErrnoException): undefined {
   if (error.code === 'ENOENT') return undefined
   return refuseBelowFile(error)
 }

@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs'
 import type { Writable } from 'node:stream'
 import type { Request, RequestHandler } from 'express'
 import morgan from 'morgan'
+import { RESERVED_NAME } from '../../protocol/reserved-name.js'
 import { EXIT, Failure } from '../exit.js'
 import { say } from '../say.js'
 import { userOf } from './authenticate.js'
@@ -40,9 +41,7 @@ function inAnyForm(character: string): string {
 }
 
 const SEPARATOR = `(?:${inAnyForm('/')}|${inAnyForm('\\')})`
-const FOLDERS = ['BITS-Sessions', 'Replies'].map(
-  (name) => `${[...name].map(inAnyForm).join('')}${SEPARATOR}+`,
-)
+const FOLDERS = [RESERVED_NAME, 'Replies'].map((name) => `${[...name].map(inAnyForm).join('')}${SEPARATOR}+`)
 /** A session's id where the server takes a path for a reply's (`lib/http/reply-path.ts`), and some more. */
 const REPLY_ID = new RegExp(`(${FOLDERS.join('')})(?:(?!${SEPARATOR}).)+`, 'gi')
 

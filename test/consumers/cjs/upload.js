@@ -26,4 +26,4 @@ async function main() {
   console.log('CJS, Express 4.18.0: uploaded')
 }
 
-main()
+void main()

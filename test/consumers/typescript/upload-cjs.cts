@@ -22,4 +22,4 @@ async function main(): Promise<void> {
   console.log('TypeScript to CJS: uploaded')
 }
 
-main()
+void main()
