@@ -108,6 +108,9 @@ export interface SessionStore {
    */
   lock?(key: string, options: LockOptions): Promise<() => Promise<void>>
 
-  /** Called by `bits.close()`, after the last packet; also when `open` has failed, or was not called as the storage's failed. */
+  /**
+   * Called by `bits.close()`, after the last packet; also when `open` has failed, or was not called as the storage's
+   * failed.
+   */
   close?(): Promise<void>
 }
