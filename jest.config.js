@@ -19,6 +19,7 @@ export default {
   moduleNameMapper: {
     '^express-bits-upload$': '<rootDir>/lib/index.ts',
     '^express-bits-upload/client$': '<rootDir>/lib/client/index.ts',
+    '^express-bits-upload/testing$': '<rootDir>/lib/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   // The command line is tested in processes of its own, into which this cannot see.

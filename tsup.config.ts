@@ -6,10 +6,12 @@ rmSync('dist', { recursive: true, force: true })
 
 export default defineConfig([
   {
-    entry: { index: 'lib/index.ts', client: 'lib/client/index.ts' },
+    entry: { index: 'lib/index.ts', client: 'lib/client/index.ts', testing: 'lib/testing/index.ts' },
     format: ['esm', 'cjs'],
     target: 'node20',
     platform: 'node',
+    // `node:test` has no name without it.
+    removeNodeProtocol: false,
     // tsup sets `baseUrl` itself, which TypeScript 6 takes only with this.
     dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
   },

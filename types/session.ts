@@ -37,7 +37,7 @@ export interface SessionRecord {
   readonly lastActivity: number
 }
 
-/** What may change in a session's life. */
+/** What may change in a session's life. A field that is there and `undefined` is taken away, others stay as they are. */
 export type SessionChange = Partial<Omit<SessionRecord, 'key' | 'destination' | 'url' | 'user' | 'createdAt'>>
 
 /** How long to wait for a session's lock, and what to do when somebody else waits for it. */
@@ -57,9 +57,16 @@ export interface LockOptions {
 /**
  * Where sessions are kept. Implement it and pass an instance as `sessions`; there is nothing to extend.
  * Several processes share uploads when they share both this and the storage.
+ *
+ * Nothing is serialised for a store: any two of its methods may run at the same time, for one session too.
+ *
+ * `express-bits-upload/testing` has the tests that the package's own stores pass.
  */
 export interface SessionStore {
-  /** Called once, before first use. Throw when the store is unusable. */
+  /**
+   * Called before first use, after the storage's. Throw when the store is unusable: it is called again at the next packet
+   * (or sweep), until it has succeeded.
+   */
   open?(): Promise<void>
 
   /** Keeps a new session. Rejects when the key is taken. */
@@ -70,7 +77,9 @@ export interface SessionStore {
 
   /**
    * Reads a session, asks `change` what to alter, and writes it: atomically, so that no concurrent update is lost.
-   * `change` may answer `undefined` to leave the session alone. It may be called again when the store has to retry.
+   * `change` may answer `undefined` to leave the session alone. A field that its answer has as `undefined` is removed from
+   * the session. It may be called again when the store has to retry. What it throws is thrown, and changes nothing.
+   * A session that is deleted meanwhile stays deleted.
    *
    * @returns the session as it now is; `undefined` when there is none, or when `change` left it alone.
    */
@@ -82,10 +91,13 @@ export interface SessionStore {
   /** Forgets a session; nothing happens when there is none. */
   delete(key: string): Promise<void>
 
-  /** All sessions. */
+  /**
+   * All sessions. Others may be created, changed and deleted while this is being iterated, and so may those it has given:
+   * `delete` is called for them before the next one is asked for. Sessions that are there all the time are listed once.
+   */
   list(): AsyncIterable<SessionRecord>
 
-  /** The sessions whose `lastActivity` lies before this time (milliseconds since 1970). */
+  /** The sessions whose `lastActivity` lies before this time (milliseconds since 1970); else as {@link list}. */
   expired(before: number): AsyncIterable<SessionRecord>
 
   /**
@@ -97,6 +109,9 @@ export interface SessionStore {
    */
   lock?(key: string, options: LockOptions): Promise<(() => Promise<void>) | undefined>
 
-  /** Called by `bits.close()`, after the last request. */
+  /**
+   * Called by `bits.close()`, after the last packet; also when `open` has failed, or was not called as the storage's
+   * failed.
+   */
   close?(): Promise<void>
 }

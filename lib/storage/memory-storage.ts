@@ -1,5 +1,4 @@
 import { finished, Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
 import type {
   ByteRange,
   StagedData,
@@ -19,18 +18,43 @@ export interface MemoryStorageOptions {
 interface Staged {
   chunks: Buffer[]
   length: number
+  /** Bytes that count as staged: none once it is published, as they count as the file's then. */
+  counted: number
   lastModified: Date
   /** What became of it at its destination: the same memory, once more named until it is discarded. */
   published?: Buffer
 }
 
+/** Files that know how many bytes they have together. */
+class CountedFiles extends Map<string, Buffer> {
+  bytes = 0
+
+  override set(destination: string, content: Buffer): this {
+    this.bytes += content.length - (this.get(destination)?.length ?? 0)
+    return super.set(destination, content)
+  }
+
+  override delete(destination: string): boolean {
+    this.bytes -= this.get(destination)?.length ?? 0
+    return super.delete(destination)
+  }
+
+  override clear(): void {
+    this.bytes = 0
+    super.clear()
+  }
+}
+
 /** Uploads in memory, for tests and for small files that are consumed at once. */
 export class MemoryStorage implements StorageAdapter {
   /** What has been published: destination to content. Yours to empty. */
-  readonly files: Map<string, Buffer> = new Map()
+  readonly files: Map<string, Buffer>
+  readonly #files = new CountedFiles()
   readonly #staged = new Map<string, Staged>()
   readonly #replies = new Map<string, { content: Buffer; lastModified: Date }>()
   readonly #maxBytes: number
+  /** Bytes staged, and those of replies, the ones on their way included. */
+  #bytes = 0
 
   /** @throws TypeError when an option is wrong. */
   constructor(options: MemoryStorageOptions = {}) {
@@ -41,6 +65,7 @@ export class MemoryStorage implements StorageAdapter {
       )
     }
     this.#maxBytes = maxBytes
+    this.files = this.#files
   }
 
   async has(destination: string): Promise<boolean> {
@@ -71,6 +96,10 @@ export class MemoryStorage implements StorageAdapter {
     const staged = this.#staged.get(upload.id)
     if (!staged)
       throw new BitsError('staged-data-missing', `The staged data of "${upload.destination}" is gone.`)
+    const total = upload.total ?? 0
+    if (staged.length !== total) {
+      throw new Error(`${upload.id} has ${staged.length} bytes of ${total} staged: it cannot be published.`)
+    }
     const there = this.files.get(upload.destination)
     const isOurs = there !== undefined && there === staged.published
     if (there && !isOurs && !options.overwrite) {
@@ -80,19 +109,34 @@ export class MemoryStorage implements StorageAdapter {
     staged.published ??= Buffer.concat(staged.chunks)
     staged.chunks = [staged.published]
     this.files.set(upload.destination, staged.published)
+    this.#bytes -= staged.counted
+    staged.counted = 0
     return { destination: upload.destination, size: staged.length }
   }
 
   async discard(upload: StagedUpload, options: { keepReply?: boolean } = {}): Promise<void> {
-    this.#staged.delete(upload.id)
-    if (!options.keepReply) this.#replies.delete(upload.id)
+    this.#forget(upload)
+    if (!options.keepReply) this.#setReply(upload, undefined)
   }
 
   async writeReply(upload: StagedUpload, body: Readable): Promise<number> {
-    const content = await buffer(body)
-    this.#makeRoom(content.length)
-    this.#replies.set(upload.id, { content, lastModified: new Date() })
-    return content.length
+    const chunks: Buffer[] = []
+    let length = 0
+    try {
+      for await (const chunk of body) {
+        // A copy, as of what is staged.
+        const bytes = Buffer.from(chunk)
+        // The earlier reply goes, so it is not in the way.
+        this.#makeRoom(bytes.length - this.#replyLength(upload))
+        chunks.push(bytes)
+        length += bytes.length
+        this.#bytes += bytes.length
+      }
+    } finally {
+      this.#bytes -= length
+    }
+    this.#setReply(upload, Buffer.concat(chunks))
+    return length
   }
 
   async statReply(upload: StagedUpload): Promise<StoredReply | undefined> {
@@ -101,7 +145,9 @@ export class MemoryStorage implements StorageAdapter {
   }
 
   readReply(upload: StagedUpload, range?: ByteRange): Readable {
-    const content = this.#replies.get(upload.id)?.content ?? Buffer.alloc(0)
+    const content = this.#replies.get(upload.id)?.content
+    // Whoever was promised bytes must not take none for all of them.
+    if (!content) return failing(new BitsError('staged-data-missing', `The reply of ${upload.id} is gone.`))
     return Readable.from([range ? content.subarray(range.start, range.end + 1) : content], {
       objectMode: false,
     })
@@ -113,18 +159,29 @@ export class MemoryStorage implements StorageAdapter {
 
   /** Bytes held: staged, published, and replies. */
   get bytes(): number {
-    const staged = [...this.#staged.values()].reduce(
-      (sum, { length, published }) => sum + (published ? 0 : length),
-      0,
-    )
-    const replies = [...this.#replies.values()].reduce((sum, { content }) => sum + content.length, staged)
-    return [...this.files.values()].reduce((sum, { length }) => sum + length, replies)
+    return this.#bytes + this.#files.bytes
   }
 
   #begin(upload: StagedUpload): Staged {
-    const staged: Staged = { chunks: [], length: 0, lastModified: new Date() }
+    this.#forget(upload)
+    const staged: Staged = { chunks: [], length: 0, counted: 0, lastModified: new Date() }
     this.#staged.set(upload.id, staged)
     return staged
+  }
+
+  #forget({ id }: StagedUpload): void {
+    this.#bytes -= this.#staged.get(id)?.counted ?? 0
+    this.#staged.delete(id)
+  }
+
+  #replyLength({ id }: StagedUpload): number {
+    return this.#replies.get(id)?.content.length ?? 0
+  }
+
+  #setReply(upload: StagedUpload, content: Buffer | undefined): void {
+    this.#bytes += (content?.length ?? 0) - this.#replyLength(upload)
+    if (content) this.#replies.set(upload.id, { content, lastModified: new Date() })
+    else this.#replies.delete(upload.id)
   }
 
   #makeRoom(bytes: number): void {
@@ -137,9 +194,18 @@ export class MemoryStorage implements StorageAdapter {
     // A copy: the chunk is a part of a larger buffer, which it would keep in memory.
     staged.chunks.push(Buffer.from(chunk))
     staged.length += chunk.length
+    staged.counted += chunk.length
+    this.#bytes += chunk.length
     staged.lastModified = new Date()
   }
 }
+
+const failing = (error: Error): Readable =>
+  new Readable({
+    read() {
+      this.destroy(error)
+    },
+  })
 
 /** Hands each chunk to `take` until the stream is over, for whatever reason, or `signal` aborts. */
 function untilOver(body: Readable, signal: AbortSignal, take: (chunk: Buffer) => void): Promise<void> {

@@ -1,18 +1,37 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { describe, test } from '@jest/globals'
 import type { StorageAdapter } from 'express-bits-upload'
-import { describeStorage } from '../storage/storage-contract.js'
+import { storageContract } from 'express-bits-upload/testing'
 import { block } from './blocks.js'
 import { Workshop } from './run-block.js'
 
-describeStorage("the README's own storage", async () => {
-  const workshop = await Workshop.open()
-  const path = await workshop.write(block('ts', { containing: 'class OneFolder ' }))
-  const { OneFolder }: { OneFolder: new (folder: string) => StorageAdapter } = await import(path)
-  return {
-    storage: new OneFolder(workshop.cwd),
-    published: (destination) =>
-      readFile(join(workshop.cwd, 'files', encodeURIComponent(destination))).catch(() => undefined),
-    remove: () => workshop.close(),
-  }
-})
+/** Linux has a file that takes no bytes. */
+const FULL_DISK = '/dev/full'
+
+for (const name of ['OneFolder', 'OneFolderWithReplies']) {
+  storageContract(
+    async () => {
+      const workshop = await Workshop.open()
+      await workshop.write(block('ts', { containing: 'class OneFolder ' }))
+      const path = await workshop.write(block('ts', { containing: `class ${name} ` }))
+      const { [name]: Storage }: Record<string, new (folder: string) => StorageAdapter> = await import(path)
+      if (!Storage) throw new Error(`There is no class ${name}.`)
+      return {
+        storage: new Storage(workshop.cwd),
+        published: (destination) =>
+          readFile(join(workshop.cwd, 'files', encodeURIComponent(destination))).catch(() => undefined),
+        ...(existsSync(FULL_DISK) && {
+          breakAppends: async ({ id }) => {
+            const staged = join(workshop.cwd, 'staged', id)
+            await rm(staged)
+            await symlink(FULL_DISK, staged)
+          },
+        }),
+        remove: () => workshop.close(),
+      }
+    },
+    { runner: { describe, test }, name: `the README's ${name} as a storage` },
+  )
+}

@@ -38,6 +38,7 @@ const TRIED: Readonly<Record<string, string>> = {
   Storage: 'js',
   'Your own storage': 'ts',
   'Your own session store': 'ts ts',
+  'Tests for both': 'ts',
   Events: 'js',
   // farms.test.ts
   'Limits and housekeeping': 'js',
@@ -135,7 +136,7 @@ describe('examples that are servers', () => {
   test('Your own storage and session store: go on after being killed', async () => {
     await bench.workshop.write(block('ts', { containing: 'class OneFolder ' }))
     await bench.workshop.write(block('ts', { containing: 'class OneFile' }))
-    const both = block('ts', { containing: 'new OneFolder' })
+    const both = block('ts', { containing: "storage: new OneFolder('./inbox')" })
     const path = '/uploads/logs/today.zip'
     const first = await bench.workshop.serve(both)
     const before = await RawConnection.open(first.port)
@@ -153,6 +154,16 @@ describe('examples that are servers', () => {
     after.end()
     expect(await bench.arrived('inbox/files/logs%2Ftoday.zip')).toEqual(FILE)
     expect(await readdir(join(bench.workshop.cwd, 'inbox/staged'))).toEqual([])
+  })
+
+  test('Tests for both: the two pass them', async () => {
+    await bench.workshop.write(block('ts', { containing: 'class OneFolder ' }))
+    await bench.workshop.write(block('ts', { containing: 'class OneFile' }))
+    const { code, stdout } = await bench.workshop.run(block('ts', { heading: 'Tests for both' }))
+    expect(stdout).toContain('the contract of a storage')
+    expect(stdout).toContain('the contract of a session store')
+    expect(stdout).toMatch(/ fail 0$/m)
+    expect(code).toBe(0)
   })
 
   test('Events: tells what arrives, lists what is on its way, and ends in order', async () => {
@@ -285,5 +296,5 @@ test('TypeScript blocks pass the compiler', async () => {
     return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
   })
   expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([])
-  expect(paths).toHaveLength(4)
+  expect(paths).toHaveLength(5)
 })

@@ -2,18 +2,24 @@ import { appendFile, mkdir, readdir, rename, stat, utimes, writeFile } from 'nod
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { FileSessionStore, MemorySessionStore, type SessionStore } from 'express-bits-upload'
+import { sessionStoreContract } from 'express-bits-upload/testing'
+import { newRecord } from '../../lib/testing/new-record.js'
 import { temporaryDirectory } from '../support/serve.js'
-import { describeSessionStore, newRecord } from './session-store-contract.js'
 
-describeSessionStore('FileSessionStore', async () => {
-  const directory = await temporaryDirectory()
-  return { store: new FileSessionStore({ directory: directory.path }), remove: directory.remove }
+const runner = { describe, test }
+
+sessionStoreContract(
+  async () => {
+    const directory = await temporaryDirectory()
+    return { store: new FileSessionStore({ directory: directory.path }), remove: directory.remove }
+  },
+  { runner, name: 'FileSessionStore as a session store' },
+)
+
+sessionStoreContract(() => ({ store: new MemorySessionStore() }), {
+  runner,
+  name: 'MemorySessionStore as a session store',
 })
-
-describeSessionStore('MemorySessionStore', async () => ({
-  store: new MemorySessionStore(),
-  remove: async () => {},
-}))
 
 describe('FileSessionStore', () => {
   async function withStore(use: (store: SessionStore, folder: string) => Promise<void>): Promise<void> {

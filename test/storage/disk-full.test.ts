@@ -1,4 +1,5 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type BitsUploadOptions, MemoryStorage } from 'express-bits-upload'
@@ -6,6 +7,7 @@ import { bytes } from '../support/bytes.js'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { closeSession, createSession, fragment, openSession, RawConnection } from '../support/raw.js'
 import { type Running, serve, temporaryDirectory } from '../support/serve.js'
+import { SimpleStorage } from '../support/simple-storage.js'
 import { mayMount, mountTmpfs, unmount } from '../support/tmpfs.js'
 
 const MiB = 1024 * 1024
@@ -165,5 +167,37 @@ whereMountable('a disk without a single byte left', () => {
     connection.write(fragment(PATH, id, FILE, FILE.length - 1))
     expect((await connection.ack()).status).toBe(200)
     expect((await disk.published())?.equals(FILE)).toBe(true)
+  })
+})
+
+/** Linux has a file that takes no bytes. */
+const whereFull = existsSync('/dev/full') ? describe : describe.skip
+
+whereFull('a storage of somebody else, when its disk is full', () => {
+  test('says so each time on the same connection, and goes on when there is room', async () => {
+    const directory = await temporaryDirectory()
+    const running = await serve({ storage: new SimpleStorage(directory.path) })
+    const connection = await RawConnection.open(running.port)
+    try {
+      const id = await openSession(connection, PATH)
+      const [session] = await running.bits.sessions()
+      const part = join(directory.path, `.${session?.id}`)
+      await rm(part)
+      await symlink('/dev/full', part)
+      for (let time = 0; time < 2; time++) {
+        connection.write(fragment(PATH, id, FILE))
+        const ack = await connection.ack()
+        expect([ack.status, ack.header('BITS-Error-Code')]).toEqual([500, FULL])
+        expect(ack.header('BITS-Received-Content-Range')).toBe('0')
+      }
+      await rm(part)
+      connection.write(fragment(PATH, id, FILE))
+      expect((await connection.ack()).status).toBe(200)
+      expect((await readFile(join(directory.path, 'file.bin'))).equals(FILE)).toBe(true)
+    } finally {
+      connection.reset()
+      await running.stop()
+      await directory.remove()
+    }
   })
 })

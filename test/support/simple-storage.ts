@@ -1,8 +1,7 @@
-import { createReadStream, createWriteStream } from 'node:fs'
-import { access, link, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { access, link, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { addAbortSignal, type Readable } from 'node:stream'
 import { BitsError, type StagedUpload, type StorageAdapter, type StoredFile } from 'express-bits-upload'
 
 /** A storage as a user of the package might write one in a quarter of an hour: the required methods, and no more. */
@@ -21,19 +20,20 @@ export class SimpleStorage implements StorageAdapter {
     await writeFile(this.#part(upload), '')
   }
 
-  async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
+  async append(upload: StagedUpload, _offset: number, body: Readable, signal: AbortSignal): Promise<number> {
     const part = this.#part(upload)
     if (!(await exists(part))) await this.begin(upload)
+    const file = await open(part, 'a')
     try {
-      await pipeline(body, createWriteStream(part, { flags: 'r+', start: offset }), { signal })
-    } catch (error) {
-      if (!body.errored && !body.destroyed && !signal.aborted) throw error
+      for await (const chunk of arriving(addAbortSignal(signal, body))) await file.appendFile(chunk)
+    } finally {
+      await file.close()
     }
     return this.received(upload)
   }
 
   async received(upload: StagedUpload): Promise<number> {
-    return (await exists(this.#part(upload))) ? (await stat(this.#part(upload))).size : 0
+    return sizeOf(this.#part(upload))
   }
 
   read(upload: StagedUpload): Readable {
@@ -43,6 +43,8 @@ export class SimpleStorage implements StorageAdapter {
   async publish(upload: StagedUpload, { overwrite }: { overwrite: boolean }): Promise<StoredFile> {
     const part = this.#part(upload)
     const file = this.#file(upload.destination)
+    const size = await sizeOf(part)
+    if (size !== (upload.total ?? 0)) throw new Error(`${part} has ${size} bytes of ${upload.total}.`)
     await mkdir(dirname(file), { recursive: true })
     if (overwrite) {
       await link(part, `${part}2`)
@@ -54,7 +56,7 @@ export class SimpleStorage implements StorageAdapter {
         if (mine.ino !== theirs.ino) throw new BitsError('destination-taken', String(error))
       })
     }
-    return { destination: upload.destination, size: (await stat(file)).size }
+    return { destination: upload.destination, size }
   }
 
   async discard(upload: StagedUpload): Promise<void> {
@@ -69,6 +71,24 @@ export class SimpleStorage implements StorageAdapter {
     return join(this.#directory, destination)
   }
 }
+
+/** What arrives of a body, whatever its end. Its reader may stop at any time, and leave the rest to others. */
+async function* arriving(body: Readable): AsyncGenerator<Buffer> {
+  try {
+    yield* body.iterator({ destroyOnReturn: false })
+  } catch {
+    // The client goes on from what is there.
+  }
+}
+
+const sizeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    ({ size }) => size,
+    (error) => {
+      if (error.code !== 'ENOENT') throw error
+      return 0
+    },
+  )
 
 const exists = (path: string): Promise<boolean> =>
   access(path).then(

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { type PassThrough, Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
+
+/** A signal that never aborts. */
+export const never = (): AbortSignal => new AbortController().signal
+
+/** `content` in chunks of these sizes, over and over; in one without any. */
+export function streamOf(content: Buffer, ...sizes: number[]): Readable {
+  const chunks: Buffer[] = []
+  for (let at = 0, n = 0; at < content.length; n++) {
+    const size = sizes[n % sizes.length] ?? content.length
+    chunks.push(content.subarray(at, at + size))
+    at += size
+  }
+  return Readable.from(chunks, { objectMode: false })
+}
+
+/** `content`, after which the stream fails. */
+export const failingAfter = (content: Buffer, error: Error): Readable =>
+  Readable.from(
+    (async function* () {
+      for (let at = 0; at < content.length; at += 50_000) {
+        yield content.subarray(at, at + 50_000)
+        await setImmediate()
+      }
+      throw error
+    })(),
+    { objectMode: false },
+  )
+
+/** More bytes than any storage keeps in memory before it writes some, though they do end. */
+export function plentyOfBytes(): Readable {
+  const chunk = Buffer.alloc(64 * 1024)
+  let left = 2048
+  return new Readable({
+    read() {
+      this.push(left-- > 0 ? chunk : null)
+    },
+  })
+}
+
+export async function contentOf(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+/** Resolves when the storage has taken all that was written. */
+export async function consumed(body: PassThrough): Promise<void> {
+  while (body.readableLength > 0 || body.writableLength > 0) await setImmediate()
+}
+
+/** Fails unless both are the same bytes, of which it shows none. */
+export function assertBytes(actual: Uint8Array | undefined, expected: Buffer): void {
+  assert.ok(actual, 'There are no bytes.')
+  assert.equal(actual.length, expected.length)
+  assert.ok(expected.equals(actual), `${expected.length} bytes are not those that were expected.`)
+}

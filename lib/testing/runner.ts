@@ -1,0 +1,33 @@
+import { describe, test } from 'node:test'
+
+/** What a test runner has to have; those of `node:test`, Jest, Vitest and (with `it` as `test`) Mocha do. */
+export interface Runner {
+  describe(name: string, body: () => void): unknown
+  test(name: string, body: () => Promise<void>): unknown
+}
+
+/** Options of a contract. */
+export interface ContractOptions {
+  /** What the tests are listed under. */
+  readonly name?: string
+  /** Default: `describe` and `test` of `node:test`. */
+  readonly runner?: Runner
+}
+
+/** Tests by their names. Each gets a fresh subject. */
+export type Checks<Subject> = Readonly<Record<string, (subject: Subject) => Promise<void>>>
+
+/**
+ * Registers tests.
+ *
+ * @param use makes a subject, hands it to a test, and puts it away again.
+ */
+export function register<Subject>(
+  checks: Checks<Subject>,
+  use: (check: (subject: Subject) => Promise<void>) => Promise<void>,
+  { name, runner = { describe, test } }: ContractOptions & { readonly name: string },
+): void {
+  runner.describe(name, () => {
+    for (const [title, check] of Object.entries(checks)) runner.test(title, () => use(check))
+  })
+}

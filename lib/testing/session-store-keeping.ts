@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import type { SessionRecord, SessionStore } from '../../types/session.js'
+import { newRecord } from './new-record.js'
+import type { Checks } from './runner.js'
+
+/** Fails unless both are the same; a field that is `undefined` may as well be absent. */
+export function assertRecord(actual: SessionRecord | undefined, expected: SessionRecord): void {
+  assert.ok(actual, 'There is no such session.')
+  assert.deepEqual(defined(actual), defined(expected))
+}
+
+const defined = (record: SessionRecord): object =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
+
+/** How sessions come, stay and go. */
+export const KEEPING: Checks<SessionStore> = {
+  'gives back what it was given, whatever characters there are in it': async (store) => {
+    const record = newRecord(1, { total: 2 ** 53 - 1, replyUrl: 'BITS-Sessions\\x', refused: true })
+    await store.create(record)
+    assertRecord(await store.get(record.key), record)
+  },
+
+  'keeps a session without a user, a total and a reply': async (store) => {
+    const record = newRecord(1, { user: undefined })
+    await store.create(record)
+    assertRecord(await store.get(record.key), record)
+  },
+
+  'has nothing under a key that nobody created': async (store) => {
+    const { key } = newRecord(1)
+    assert.equal(await store.get(key), undefined)
+    assert.equal(await store.update(key, () => ({ total: 1 })), undefined)
+    assert.equal(await store.get(key), undefined)
+  },
+
+  'refuses a key that is taken, and keeps what is there': async (store) => {
+    await store.create(newRecord(1))
+    await assert.rejects(store.create(newRecord(1, { total: 5 })))
+    assertRecord(await store.get(newRecord(1).key), newRecord(1))
+  },
+
+  'of creations that race for a key one wins': async (store) => {
+    const results = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, n) => store.create(newRecord(1, { total: n }))),
+    )
+    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
+    const winner = results.findIndex(({ status }) => status === 'fulfilled')
+    assert.equal((await store.get(newRecord(1).key))?.total, winner)
+  },
+
+  'forgets a session, and may be told so twice': async (store) => {
+    const { key } = newRecord(1)
+    await store.create(newRecord(1))
+    await store.create(newRecord(2))
+    await store.delete(key)
+    await store.delete(key)
+    assert.equal(await store.get(key), undefined)
+    assert.equal(await store.update(key, () => ({ total: 1 })), undefined)
+    assertRecord(await store.get(newRecord(2).key), newRecord(2))
+  },
+}

@@ -1,0 +1,4 @@
+const { MemorySessionStore } = require('express-bits-upload')
+const { sessionStoreContract } = require('express-bits-upload/testing')
+
+sessionStoreContract(() => ({ store: new MemorySessionStore() }))
