@@ -110,8 +110,8 @@ export interface SessionStore {
   lock?(key: string, options: LockOptions): Promise<(() => Promise<void>) | undefined>
 
   /**
-   * Called by `bits.close()`, after the last packet; also when `open` has failed, or was not called as the storage's
-   * failed.
+   * Called by `bits.close()`, after the last request; nothing is asked of the store from then on. Also called when `open`
+   * has failed, or was not called as the storage's failed.
    */
   close?(): Promise<void>
 }

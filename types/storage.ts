@@ -167,8 +167,8 @@ export interface StorageAdapter {
   replyPath?(upload: StagedUpload): string
 
   /**
-   * Called by `bits.close()`, after the last packet; also when `open` has failed. Who asks for a reply or calls
-   * `bits.sessions()` later still comes here: reject that.
+   * Called by `bits.close()`, after the last request; nothing is asked of the storage from then on. Also called when
+   * `open` has failed.
    */
   close?(): Promise<void>
 }

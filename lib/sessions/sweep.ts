@@ -12,7 +12,7 @@ export async function sweepAll(
   onExpired: (session: SessionInfo) => void,
 ): Promise<void> {
   for await (const record of sessions.store.list()) await remove(record, sessions, storage, onExpired)
-  for await (const { id } of storage.staged?.() ?? []) await storage.discard({ id, destination: '' })
+  for await (const { id } of storage.staged?.() ?? []) await discard(id, sessions, storage)
 }
 
 /**
