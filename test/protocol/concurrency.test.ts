@@ -81,9 +81,20 @@ describe('D31: a newer request of a session pre-empts an older one that hangs', 
 })
 
 describe('D31: while a delivery runs', () => {
+  /** `packets(n)` resolves a moment after the n-th packet of all was admitted: it has found what it has to wait for. */
+  async function startCounting(storage: SlowStorage) {
+    let count = 0
+    const running = await start({ storage, user: () => void count++ })
+    const packets = async (n: number) => {
+      while (count < n) await pause(5)
+      await pause(50)
+    }
+    return { running, packets }
+  }
+
   test('the last fragment sent again shares it', async () => {
     const storage = new SlowStorage()
-    const running = await start({ storage })
+    const { running, packets } = await startCounting(storage)
     const uploaded: unknown[] = []
     running.bits.on('uploaded', (file) => uploaded.push(file))
     const first = await connect(running)
@@ -92,7 +103,7 @@ describe('D31: while a delivery runs', () => {
     await storage.asked()
     const second = await connect(running)
     second.write(fragment(PATH, id, FILE, 2000))
-    await pause(50)
+    await packets(3)
     storage.go()
     expectAck(await second.ack(), { status: 200, session: id, offset: 3000 })
     expectAck(await first.ack(), { status: 200, session: id, offset: 3000 })
@@ -102,7 +113,7 @@ describe('D31: while a delivery runs', () => {
 
   test('the last fragment sent again after the first connection died shares it', async () => {
     const storage = new SlowStorage()
-    const running = await start({ storage })
+    const { running, packets } = await startCounting(storage)
     const first = await connect(running)
     const id = await openSession(first, PATH)
     first.write(fragment(PATH, id, FILE))
@@ -110,7 +121,7 @@ describe('D31: while a delivery runs', () => {
     first.reset()
     const second = await connect(running)
     second.write(fragment(PATH, id, FILE))
-    await pause(50)
+    await packets(3)
     storage.go()
     expectAck(await second.ack(), { status: 200, session: id, offset: 3000 })
     expect(storage.published).toBe(1)
@@ -118,14 +129,14 @@ describe('D31: while a delivery runs', () => {
 
   test('Close-Session waits for it', async () => {
     const storage = new SlowStorage()
-    const running = await start({ storage })
+    const { running, packets } = await startCounting(storage)
     const first = await connect(running)
     const id = await openSession(first, PATH)
     first.write(fragment(PATH, id, FILE))
     await storage.asked()
     const second = await connect(running)
     const closing = second.exchange(closeSession(PATH, id))
-    expect(await Promise.race([closing, pause(50)])).toBeUndefined()
+    expect(await Promise.race([closing, packets(3)])).toBeUndefined()
     storage.go()
     expectAck(await closing, { status: 200, session: id })
     expectAck(await first.ack(), { status: 200, session: id, offset: 3000 })
@@ -135,17 +146,17 @@ describe('D31: while a delivery runs', () => {
 
   test('of those that wait for it the newest is served, and the others go without an Ack', async () => {
     const storage = new SlowStorage()
-    const running = await start({ storage })
+    const { running, packets } = await startCounting(storage)
     const first = await connect(running)
     const id = await openSession(first, PATH)
     first.write(fragment(PATH, id, FILE))
     await storage.asked()
     const second = await connect(running)
     second.write(closeSession(PATH, id))
-    await pause(50)
+    await packets(3)
     const third = await connect(running)
     third.write(cancelSession(PATH, id))
-    await pause(50)
+    await packets(4)
     storage.go()
     expectAck(await third.ack(), { status: 200, session: id })
     await expect(second.ack()).rejects.toThrow('closed')
@@ -154,14 +165,14 @@ describe('D31: while a delivery runs', () => {
 
   test('one that fails is told to all who share it, and is tried again after', async () => {
     const storage = new SlowStorage()
-    const running = await start({ storage })
+    const { running, packets } = await startCounting(storage)
     const first = await connect(running)
     const id = await openSession(first, PATH)
     first.write(fragment(PATH, id, FILE))
     await storage.asked()
     const second = await connect(running)
     second.write(fragment(PATH, id, FILE))
-    await pause(50)
+    await packets(3)
     storage.files.set('file.bin', Buffer.from('mine'))
     storage.go()
     for (const connection of [first, second]) {
