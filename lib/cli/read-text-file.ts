@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { asError } from '../system-error.js'
 import { EXIT, Failure } from './exit.js'
 
 /** Reads a text file that an option names. @throws Failure in a sentence. */
@@ -6,8 +7,6 @@ export async function readTextFile(option: string, path: string): Promise<string
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    throw new Failure(EXIT.failure, `${option}: ${cause instanceof Error ? cause.message : String(cause)}.`, {
-      cause,
-    })
+    throw new Failure(EXIT.failure, `${option}: ${asError(cause).message}.`, { cause })
   }
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { asError } from '../system-error.js'
 import { EXIT, Failure } from './exit.js'
 import { say } from './say.js'
 import { addSendCommand } from './send/command.js'
@@ -57,8 +58,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 
 /** Says what went wrong, in a sentence; with DEBUG in the environment also where. @returns the exit code. */
 export function report(error: unknown): number {
-  const message = error instanceof Error ? error.message : String(error)
+  const { message, stack } = asError(error)
   say(`error: ${message}`)
-  if (process.env.DEBUG && error instanceof Error) say(error.stack ?? '')
+  if (process.env.DEBUG) say(stack ?? '')
   return error instanceof Failure ? error.exitCode : EXIT.failure
 }

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { runCli } from '../../lib/cli/run-cli.js'
+import { report, runCli } from '../../lib/cli/run-cli.js'
 import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
 import { Command } from './command.js'
@@ -161,6 +162,11 @@ describe('wrong usage ends with 2 and a sentence', () => {
     expect(said.trimEnd()).toMatch(sentence)
     expect(said).not.toMatch(/^\s+at /m)
     expect(said).not.toContain('s3cret')
+  })
+
+  test('what another realm threw is said as what this one throws', () => {
+    expect(report(runInNewContext('new RangeError("Out of order.")'))).toBe(1)
+    expect(said).toBe('error: Out of order.\n')
   })
 
   test.each([

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSyn
 import { dirname, join } from 'node:path'
 import envPaths from 'env-paths'
 import type { UploadState } from 'express-bits-upload/client'
+import { asError } from '../../system-error.js'
 
 /** Where an upload stands, in the user's own cache directory: the same file and URL find it again. */
 export class SavedState {
@@ -43,7 +44,7 @@ export class SavedState {
       renameSync(draft, this.#path)
     } catch (error) {
       this.#failed = true
-      const why = error instanceof Error ? error.message : String(error)
+      const why = asError(error).message
       this.#warn(`An interruption will mean to begin anew: ${why}.`)
     }
   }

@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream'
 import type { Request, RequestHandler } from 'express'
 import morgan from 'morgan'
 import { RESERVED_NAME } from '../../protocol/reserved-name.js'
+import { asError } from '../../system-error.js'
 import { EXIT, Failure } from '../exit.js'
 import { say } from '../say.js'
 import { userOf } from './authenticate.js'
@@ -71,11 +72,7 @@ export async function openLog(path: string): Promise<LogStream> {
   try {
     await once(stream, 'open')
   } catch (cause) {
-    throw new Failure(
-      EXIT.failure,
-      `--access-log: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      { cause },
-    )
+    throw new Failure(EXIT.failure, `--access-log: ${asError(cause).message}.`, { cause })
   }
   // A log that cannot be written is no reason to refuse uploads.
   stream.on('error', (error) => say(`error: the access log ends here: ${error.message}`))

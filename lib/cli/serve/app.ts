@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
 import type { BitsUpload } from 'express-bits-upload'
+import { asError } from '../../system-error.js'
 import { type LivePage, livePage } from '../live-page/live-page.js'
 import { say } from '../say.js'
 import { accessLog } from './access-log.js'
@@ -53,7 +54,7 @@ const sendError: ErrorRequestHandler = (error: unknown, _req, res, next) => {
   const status: unknown =
     typeof error === 'object' && error !== null ? Reflect.get(error, 'status') : undefined
   const known = typeof status === 'number' && status >= 400 && status <= 499
-  if (!known) say(`error: ${error instanceof Error ? error.message : String(error)}`)
+  if (!known) say(`error: ${asError(error).message}`)
   if (res.headersSent) return next(error)
   res.sendStatus(known ? status : 500)
 }

@@ -1,6 +1,7 @@
 import basicAuth from 'basic-auth'
 import type { Request, RequestHandler } from 'express'
 import { BitsError } from 'express-bits-upload'
+import { asError } from '../../system-error.js'
 import { say } from '../say.js'
 import type { HtpasswdFile } from './htpasswd.js'
 
@@ -34,7 +35,7 @@ async function isRight(users: HtpasswdFile, { name, pass }: basicAuth.BasicAuthR
   try {
     return await users.isRight(name, pass)
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = asError(error).message
     say(`error: ${message}`)
     throw new BitsError({ status: 503 }, message)
   }

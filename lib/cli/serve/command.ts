@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { asError } from '../../system-error.js'
 import { EXIT, Failure } from '../exit.js'
 import { collect, count, duration, port, rate, size, urlPath } from '../values.js'
 import type { ServeFlags } from './flags.js'
@@ -154,7 +155,7 @@ async function loadServe(): Promise<typeof import('./serve.js')> {
   try {
     return await import('./serve.js')
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = asError(error).message
     if (!message.includes("'express'")) throw error
     throw new Failure(EXIT.failure, 'serve needs the package express: npm install express', { cause: error })
   }

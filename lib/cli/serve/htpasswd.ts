@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
+import { asError } from '../../system-error.js'
 import { EXIT, Failure } from '../exit.js'
 import { isPasswordHash, isPasswordOf } from './password-hash.js'
 
@@ -60,7 +61,7 @@ export class HtpasswdFile {
       this.#mark = mark
     } catch (error) {
       this.#mark = ''
-      const message = error instanceof Error ? error.message : String(error)
+      const message = asError(error).message
       const exitCode = error instanceof Failure ? error.exitCode : EXIT.failure
       throw new Failure(exitCode, `--htpasswd ${this.#path}: ${message}`, { cause: error })
     }

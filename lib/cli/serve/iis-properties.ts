@@ -1,4 +1,5 @@
 import { type IisOptions, type IisProperties, iisOptions } from 'express-bits-upload'
+import { asError } from '../../system-error.js'
 import { wrongUsage } from '../exit.js'
 import { readTextFile } from '../read-text-file.js'
 import type { ServeFlags } from './flags.js'
@@ -27,9 +28,7 @@ export async function optionsOfIis({
   try {
     return isProperties(given) ? iisOptions(given) : {}
   } catch (error) {
-    throw wrongUsage(
-      error instanceof Error ? error.message.replace(/^iisOptions\(\)/, 'IIS properties') : String(error),
-    )
+    throw wrongUsage(asError(error).message.replace(/^iisOptions\(\)/, 'IIS properties'))
   }
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { isIP } from 'node:net'
+import { asError, errorCode } from '../../system-error.js'
 import { EXIT, Failure, wrongUsage } from '../exit.js'
 import { readTextFile } from '../read-text-file.js'
 import type { ServeFlags } from './flags.js'
@@ -22,7 +23,7 @@ export async function createServerFor(flags: ServeFlags): Promise<(app: RequestL
     try {
       return withTimes(createTlsServer({ cert, key }, app), flags)
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
+      const why = asError(cause).message
       throw new Failure(EXIT.usage, `--tls-cert and --tls-key do not make a TLS server: ${why}.`, { cause })
     }
   }
@@ -50,9 +51,9 @@ export async function listen(server: Server, { host, port, tlsCert }: ServeFlags
 }
 
 function reasonOf(error: unknown): string {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined
+  const code = errorCode(error)
   if (code === 'EADDRINUSE') return 'another program has it; choose another --port'
   if (code === 'EACCES') return 'that needs more rights; choose a --port from 1024 on'
   if (code === 'EADDRNOTAVAIL') return 'this machine has no such address; choose another --host'
-  return error instanceof Error ? error.message : String(error)
+  return asError(error).message
 }

@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { BitsUploadOptions } from 'express-bits-upload'
 import { type BitsUpload, bitsUpload } from 'express-bits-upload'
+import { asError } from '../../system-error.js'
 import { EXIT, Failure, wrongUsage } from '../exit.js'
 import { say } from '../say.js'
 import { listenForSignals } from '../signals.js'
@@ -96,7 +97,7 @@ async function prepare(directory: string, { storage }: BitsUploadOptions): Promi
     await storage?.open?.()
     await access(directory, constants.R_OK | constants.W_OK)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = asError(cause).message
     throw new Failure(EXIT.failure, `cannot keep uploads in ${directory}: ${why}.`, { cause })
   }
 }
