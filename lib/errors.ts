@@ -1,3 +1,5 @@
+import { shown } from './shown.js'
+
 /** HRESULTs of the protocol, by their names in the Windows headers. */
 export const HRESULT = {
   E_FAIL: 0x80004005,
@@ -81,15 +83,16 @@ export const CONDITIONS = {
 /** A row of the error table. */
 export type BitsErrorCode = keyof typeof CONDITIONS
 
-/** An error with an answer of its own, for applications: `status` 400 to 599. */
+/** An error with an answer of its own, for applications. */
 export interface CustomCondition {
+  /** HTTP status, from 300 to 599: an Ack with another one would tell the client that all went well, or nothing at all. */
   status: number
   /** Default: 0x80190000 + status, the HRESULT of that HTTP status. None goes with a 416 (D1). */
-  hresult?: number
+  hresult?: number | undefined
   /** Default: 0x5, the BITS server. */
-  context?: ErrorContext
+  context?: ErrorContext | undefined
   /** Further headers of the Ack, `WWW-Authenticate` for example. */
-  headers?: Record<string, string>
+  headers?: Record<string, string> | undefined
 }
 
 /**
@@ -110,6 +113,7 @@ export class BitsError extends Error {
   readonly context: ErrorContext
   readonly headers: Readonly<Record<string, string>>
 
+  /** @throws RangeError for a status that is no failure's. */
   constructor(condition: BitsErrorCode | CustomCondition, message: string, options?: ErrorOptions) {
     super(message, options)
     if (typeof condition === 'string') {
@@ -121,11 +125,16 @@ export class BitsError extends Error {
       this.headers = {}
     } else {
       this.code = 'custom'
-      this.status = condition.status
+      this.status = failureStatus(condition.status)
       this.hresult =
         condition.status === 416 ? undefined : (condition.hresult ?? hresultOfStatus(condition.status))
       this.context = condition.context ?? 0x5
       this.headers = condition.headers ?? {}
     }
   }
+}
+
+function failureStatus(status: unknown): number {
+  if (typeof status === 'number' && Number.isInteger(status) && status >= 300 && status <= 599) return status
+  throw new RangeError(`BitsError: the status is ${shown(status)}: give a whole number from 300 to 599.`)
 }

@@ -201,16 +201,6 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
       { status: 500, error: '0x80004005' },
     ],
     [
-      'a BitsError with a status that is no failure',
-      new BitsError({ status: 200, context: 0x7 }, 'no'),
-      { status: 500, error: '0x80004005' },
-    ],
-    [
-      'a BitsError with a status that is none',
-      new BitsError({ status: 99 }, 'no'),
-      { status: 500, error: '0x80004005' },
-    ],
-    [
       'a system error',
       Object.assign(new Error('no'), { code: 'ENOENT' }),
       { status: 500, error: '0x80004005' },

@@ -2,6 +2,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { BitsError, type BitsUploadOptions, FileStorage, MemoryStorage } from 'express-bits-upload'
+import { shown } from '../../lib/shown.js'
 import { bytes } from '../support/bytes.js'
 import { type ExpectedAck, expectAck, expectClosing, expectUsable } from '../support/expect-ack.js'
 import { fixtures } from '../support/fixtures.js'
@@ -379,3 +380,33 @@ test.each(ROWS)('protocol.md 3.2, row $name', async ({ options, act }) => {
   if (closes) await expectClosing(connection, ack)
   else await expectUsable(connection)
 })
+
+test.each([200, 204, 299, 600, 99, 404.5, Number.NaN, '404', undefined])(
+  'a BitsError with the status %s is none: an Ack with it would tell the client something else',
+  (status) => {
+    expect(() => Reflect.construct(BitsError, [{ status }, 'No.'])).toThrow(
+      new RangeError(`BitsError: the status is ${shown(status)}: give a whole number from 300 to 599.`),
+    )
+  },
+)
+
+test.each([300, 400, 599])('a BitsError may have the status %i', (status) => {
+  expect(new BitsError({ status }, 'No.')).toMatchObject({ status, hresult: 0x80190000 + status })
+})
+
+test.each(['authorize', 'onUpload'] as const)(
+  '%s that refuses with the status 200 does refuse',
+  async (name) => {
+    const refuse = () => {
+      throw new BitsError({ status: 200 }, 'No.')
+    }
+    const storage = new MemoryStorage()
+    const connection = await connect(await start({ storage, [name]: refuse }))
+    const created = await connection.exchange(createSession(PATH))
+    const id = created.header('BITS-Session-Id') ?? ''
+    const ack = name === 'authorize' ? created : await connection.exchange(fragment(PATH, id, FILE))
+    expect(ack.status).toBe(500)
+    expect(ack.header('BITS-Error-Code')).toBe('0x80004005')
+    expect(storage.files.size).toBe(0)
+  },
+)
