@@ -34,27 +34,26 @@ const CLEANUP_UNITS = [
 /** Seconds between two sweeps at the most: what a timer can count. */
 const MAX_CLEANUP = 24 * 24 * 60 * 60
 
-/** Properties that say how IIS keeps its own house, and nothing here. */
-const WITHOUT_MEANING = ['BITSCleanupWorkItemKey', 'BITSUploadMetadataVersion'] as const
-
-const KNOWN: readonly (keyof IisProperties)[] = [
-  'BITSUploadEnabled',
-  'BITSMaximumUploadSize',
-  'BITSAllowOverwrites',
-  'BITSSessionTimeout',
-  'BITSSessionDirectory',
-  'BITSServerNotificationType',
-  'BITSServerNotificationURL',
-  'BITSHostId',
-  'BITSHostIdFallbackTimeout',
-  'BITSSessionLimitEnable',
-  'BITSNumberOfSessionsLimit',
-  'BITSCleanupUseDefault',
-  'BITSCleanupCount',
-  'BITSCleanupUnits',
-  'MaxBandwidth',
-  ...WITHOUT_MEANING,
-]
+const KNOWN: Readonly<Record<keyof IisProperties, true>> = {
+  BITSUploadEnabled: true,
+  BITSMaximumUploadSize: true,
+  BITSAllowOverwrites: true,
+  BITSSessionTimeout: true,
+  BITSSessionDirectory: true,
+  BITSServerNotificationType: true,
+  BITSServerNotificationURL: true,
+  BITSHostId: true,
+  BITSHostIdFallbackTimeout: true,
+  BITSSessionLimitEnable: true,
+  BITSNumberOfSessionsLimit: true,
+  BITSCleanupUseDefault: true,
+  BITSCleanupCount: true,
+  BITSCleanupUnits: true,
+  MaxBandwidth: true,
+  // How IIS keeps its own house: of no meaning here.
+  BITSCleanupWorkItemKey: true,
+  BITSUploadMetadataVersion: true,
+}
 
 /**
  * Turns the BITS properties of an IIS virtual directory into options. Values may be written as IIS writes them: numbers
@@ -164,12 +163,12 @@ function refuseUnknown(properties: IisProperties): void {
   if (typeof properties !== 'object' || properties === null) {
     throw wrong(`the properties are ${String(properties)}: give an object`)
   }
-  const known = new Set<string>(KNOWN)
-  const name = Object.keys(properties).find((property) => !known.has(property))
+  const name = Object.keys(properties).find((property) => !Object.hasOwn(KNOWN, property))
   if (name === undefined) return
-  const meant = KNOWN.find((property) => property.toLowerCase() === name.toLowerCase())
+  const known = Object.keys(KNOWN)
+  const meant = known.find((property) => property.toLowerCase() === name.toLowerCase())
   throw wrong(
-    `there is no IIS property ${JSON.stringify(name)}: ${meant ? `did you mean ${meant}?` : `there are ${KNOWN.join(', ')}`}`,
+    `there is no IIS property ${JSON.stringify(name)}: ${meant ? `did you mean ${meant}?` : `there are ${known.join(', ')}`}`,
   )
 }
 

@@ -48,20 +48,20 @@ export const CHECKS: { readonly [Name in keyof Required<BitsUploadOptions>]: Che
 }
 
 /** What may differ from request to request. */
-const REQUEST_SETTINGS: ReadonlySet<string> = new Set([
-  'storage',
-  'directory',
-  'sessions',
-  'maxUploadSize',
-  'maxFragmentSize',
-  'overwrite',
-  'enabled',
-  'maxSessionsPerUser',
-  'hostId',
-  'hostIdFallbackTimeout',
-  'onUpload',
-  'notification',
-] satisfies (keyof RequestSettings)[])
+const REQUEST_SETTINGS: Readonly<Record<keyof RequestSettings, true>> = {
+  storage: true,
+  directory: true,
+  sessions: true,
+  maxUploadSize: true,
+  maxFragmentSize: true,
+  overwrite: true,
+  enabled: true,
+  maxSessionsPerUser: true,
+  hostId: true,
+  hostIdFallbackTimeout: true,
+  onUpload: true,
+  notification: true,
+}
 
 /**
  * Checks what `perRequest` answered as far as the options of the same names do not.
@@ -72,7 +72,9 @@ export function checkRequestSettings(settings: unknown): void {
   if (typeof settings !== 'object' || settings === null) {
     throw new TypeError(`bitsUpload(): perRequest answered ${shown(settings)}: give settings, or nothing.`)
   }
-  const other = Object.keys(settings).find((name) => name in CHECKS && !REQUEST_SETTINGS.has(name))
+  const other = Object.keys(settings).find(
+    (name) => Object.hasOwn(CHECKS, name) && !Object.hasOwn(REQUEST_SETTINGS, name),
+  )
   if (other !== undefined) {
     throw new TypeError(`bitsUpload(): perRequest answered ${other}, which is the same for all requests.`)
   }

@@ -242,6 +242,7 @@ describe('wrong settings for a request are answered 500, and the log says what i
     ['a limit', { maxUploadSize: 'lots' }, /the option maxUploadSize is "lots": give a whole number/],
     ['a name', { maxuploadsize: 1 }, /no option "maxuploadsize": did you mean maxUploadSize\?/],
     ['an option that is not for requests', { acceptPost: true }, /perRequest .*acceptPost/],
+    ['a name of every object', { constructor: 1 }, /there is no option "constructor"/],
     ['two places', { storage: memory, directory: 'x' }, /give storage or directory, not both/],
     ['sessions without a place', { sessions: new MemorySessionStore() }, /give their storage or directory/],
     ['two deliveries', { onUpload: () => {}, notification: { type: 'by-value', url: 'x' } }, /not both/],
