@@ -8,6 +8,7 @@ import {
   notification,
   objectWith,
   orElse,
+  orInfinity,
   seconds,
   trueOrFalse,
   wholeNumber,
@@ -25,12 +26,11 @@ export const CHECKS: { readonly [Name in keyof Required<BitsUploadOptions>]: Che
   storage: objectWith(STORAGE_METHODS, 'a FileStorage, a MemoryStorage or your own StorageAdapter'),
   directory: (value) => (typeof value === 'string' && value !== '' ? undefined : 'a path'),
   sessions: objectWith(STORE_METHODS, 'a FileSessionStore, a MemorySessionStore or your own SessionStore'),
-  maxUploadSize: (value) => wholeNumber(value, 'bytes', 0),
+  maxUploadSize: (value) => orInfinity(value, wholeNumber(value, 'bytes', 0)),
   maxFragmentSize: (value) => wholeNumber(value, 'bytes', MIN_FRAGMENT_SIZE),
   overwrite: trueOrFalse,
   sessionTimeout: seconds,
-  maxSessionsPerUser: (value) =>
-    value === Number.POSITIVE_INFINITY ? undefined : orElse(wholeNumber(value, 'sessions', 1), 'or Infinity'),
+  maxSessionsPerUser: (value) => orInfinity(value, wholeNumber(value, 'sessions', 1)),
   maxBandwidth: bandwidth,
   enabled: (value) => (typeof value === 'boolean' ? undefined : orElse(aFunction(value), 'or true or false')),
   hostId,
@@ -126,7 +126,7 @@ export function checkOptions(options: BitsUploadOptions): void {
       'bitsUpload(): an upload is delivered in one way: give onUpload or notification, not both.',
     )
   }
-  if (options.hostIdFallbackTimeout && options.hostId === undefined) {
+  if (options.hostIdFallbackTimeout !== undefined && options.hostId === undefined) {
     throw new TypeError('bitsUpload(): hostIdFallbackTimeout says when to give up hostId: give that, too.')
   }
 }

@@ -79,6 +79,10 @@ function wrongHeader(headers: unknown): string | undefined {
 export const orElse = (wanted: string | undefined, other: string): string | undefined =>
   wanted === undefined ? undefined : `${wanted}, ${other}`
 
+/** Where no limit may be said as a number. */
+export const orInfinity = (value: unknown, wanted: string | undefined): string | undefined =>
+  value === Number.POSITIVE_INFINITY ? undefined : orElse(wanted, 'or Infinity')
+
 export function wholeNumber(value: unknown, unit: string, min: number): string | undefined {
   return Number.isSafeInteger(value) && Number(value) >= min
     ? undefined

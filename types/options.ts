@@ -27,7 +27,7 @@ export interface BitsUploadOptions {
   sessions?: SessionStore
   /**
    * Largest file, in bytes; a larger one is refused with 500 + 0x80200020 (BG_E_TOO_LARGE) at its first fragment.
-   * Default and maximum: 2^53 - 1.
+   * A whole number, or Infinity. Default: 2^53 - 1, above which no size can be told.
    */
   maxUploadSize?: number
   /**

@@ -112,8 +112,8 @@ describe('a host id', () => {
     await expect(start({ storage: new MemoryStorage(), hostId })).rejects.toThrow(/the option hostId is/)
   })
 
-  test('cannot have a fall-back time and not be there', async () => {
-    const options = { storage: new MemoryStorage(), hostIdFallbackTimeout: 5 }
+  test.each([5, 0])('cannot have a fall-back time, %d, and not be there', async (hostIdFallbackTimeout) => {
+    const options = { storage: new MemoryStorage(), hostIdFallbackTimeout }
     await expect(start(options)).rejects.toThrow('hostIdFallbackTimeout says when to give up hostId')
   })
 })

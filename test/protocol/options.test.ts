@@ -15,6 +15,7 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
   const storageWanted = 'give a FileStorage, a MemoryStorage or your own StorageAdapter'
   const storeWanted = 'give a FileSessionStore, a MemorySessionStore or your own SessionStore'
   const bytesWanted = (min: number) => `give a whole number of bytes, from ${min} to 2^53 - 1.`
+  const sizeWanted = 'give a whole number of bytes, from 0 to 2^53 - 1, or Infinity.'
   const secondsWanted = 'give a number of seconds above 0.'
   const wrong: [options: Record<string, unknown>, ...parts: string[]][] = [
     [{ storage: null }, 'the option storage is null', `${storageWanted}.`],
@@ -37,12 +38,12 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
       'the option sessions is an object of class Map',
       `${storeWanted}; it lacks create(), update()`,
     ],
-    [{ maxUploadSize: -1 }, 'the option maxUploadSize is -1', bytesWanted(0)],
-    [{ maxUploadSize: 1.5 }, 'the option maxUploadSize is 1.5', bytesWanted(0)],
-    [{ maxUploadSize: '1GB' }, 'the option maxUploadSize is "1GB"', bytesWanted(0)],
-    [{ maxUploadSize: Number.NaN }, 'the option maxUploadSize is NaN', bytesWanted(0)],
-    [{ maxUploadSize: 2 ** 53 }, 'the option maxUploadSize is 9007199254740992', bytesWanted(0)],
-    [{ maxUploadSize: 10n }, 'the option maxUploadSize is 10', bytesWanted(0)],
+    [{ maxUploadSize: -1 }, 'the option maxUploadSize is -1', sizeWanted],
+    [{ maxUploadSize: 1.5 }, 'the option maxUploadSize is 1.5', sizeWanted],
+    [{ maxUploadSize: '1GB' }, 'the option maxUploadSize is "1GB"', sizeWanted],
+    [{ maxUploadSize: Number.NaN }, 'the option maxUploadSize is NaN', sizeWanted],
+    [{ maxUploadSize: 2 ** 53 }, 'the option maxUploadSize is 9007199254740992', sizeWanted],
+    [{ maxUploadSize: 10n }, 'the option maxUploadSize is 10', sizeWanted],
     [{ maxFragmentSize: 5119 }, 'the option maxFragmentSize is 5119', bytesWanted(5120)],
     [{ maxFragmentSize: Number.POSITIVE_INFINITY }, 'maxFragmentSize is Infinity', bytesWanted(5120)],
     [{ overwrite: 'yes' }, 'the option overwrite is "yes"', 'give true or false.'],
@@ -136,6 +137,10 @@ describe('bitsUpload() accepts', () => {
     [
       'each limit at its highest',
       { maxUploadSize: 2 ** 53 - 1, maxFragmentSize: 2 ** 53 - 1, cleanupInterval: 24 * 24 * 60 * 60 },
+    ],
+    [
+      'Infinity for no limit',
+      { maxUploadSize: Infinity, maxSessionsPerUser: Infinity, maxBandwidth: Infinity },
     ],
     ['stores and a logger', { sessions: new MemorySessionStore(), logger: console }],
     ['a store on disk beside memory', { sessions: new FileSessionStore({ directory: '/nowhere' }) }],
