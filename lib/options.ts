@@ -83,7 +83,9 @@ export function readLimits(options: BitsUploadOptions): Limits {
 
 function applicationOf({ onUpload, notification }: BitsUploadOptions): TellApplication | undefined {
   if (onUpload) return callOnUpload(onUpload)
-  return notification && notifyApplication({ timeout: 300, headers: {}, ...notification })
+  if (!notification) return undefined
+  const { type, url, timeout = 300, headers = {} } = notification
+  return notifyApplication({ type, url, timeout, headers })
 }
 
 /** An application that is told paths needs a storage that has some. @throws TypeError */

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Request } from 'express'
 import type { BitsUploadOptions, RequestSettings } from '../types/options.js'
 import type { StorageAdapter } from '../types/storage.js'
+import { defined } from './defined.js'
 import { checkOptions, checkRequestSettings } from './option-checks.js'
 import { readLimits, readOptions, refuseUnableStorage, type Settings } from './options.js'
 import { Bandwidth } from './packets/bandwidth.js'
@@ -90,10 +91,5 @@ function merge(common: BitsUploadOptions, own: RequestSettings): BitsUploadOptio
   const isElsewhere = own.storage !== undefined || own.directory !== undefined
   const place = isElsewhere ? {} : { storage, directory, sessions }
   const delivery = own.onUpload || own.notification ? {} : { onUpload, notification }
-  return { ...rest, ...defined({ ...place, ...delivery }), ...own }
+  return { ...rest, ...place, ...delivery, ...own }
 }
-
-/** Without the properties that are `undefined`. */
-const defined = (
-  options: { [Name in keyof BitsUploadOptions]: BitsUploadOptions[Name] | undefined },
-): BitsUploadOptions => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))

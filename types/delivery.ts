@@ -49,7 +49,7 @@ export interface NotificationOptions {
    */
   url: string
   /** Seconds in all, until the last byte of the answer. Default: 300. */
-  timeout?: number
+  timeout?: number | undefined
   /** Headers to add, `Authorization` for example. Those of the protocol and of the connection are refused. */
-  headers?: Record<string, string>
+  headers?: Record<string, string> | undefined
 }

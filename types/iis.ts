@@ -3,40 +3,42 @@ export type IisBoolean = boolean | 0 | 1 | '0' | '1' | 'true' | 'false' | ''
 /** A number as IIS and its tools write it. */
 export type IisNumber = number | string
 
+type IisNotificationType = 0 | 1 | 2 | '0' | '1' | '2' | 'NONE' | 'BY_REFERENCE' | 'BY_VALUE' | ''
+
 /** The properties of an IIS virtual directory that concern BITS uploads (Win32 "BITS IIS extension properties"). */
 export interface IisProperties {
   /** Becomes `enabled`. IIS takes no uploads without it; here that is the default. */
-  BITSUploadEnabled?: IisBoolean
+  BITSUploadEnabled?: IisBoolean | undefined
   /** Bytes, up to 1,844,674,407,370,955, which an empty string means as well. Becomes `maxUploadSize`. */
-  BITSMaximumUploadSize?: IisNumber
+  BITSMaximumUploadSize?: IisNumber | undefined
   /** Becomes `overwrite`. */
-  BITSAllowOverwrites?: IisBoolean
+  BITSAllowOverwrites?: IisBoolean | undefined
   /** Seconds. Becomes `sessionTimeout`. */
-  BITSSessionTimeout?: IisNumber
+  BITSSessionTimeout?: IisNumber | undefined
   /** Always `BITS-Sessions` here. */
-  BITSSessionDirectory?: string
+  BITSSessionDirectory?: string | undefined
   /** 0 none, 1 by reference, 2 by value. Becomes `notification.type`. */
-  BITSServerNotificationType?: 0 | 1 | 2 | '0' | '1' | '2' | 'NONE' | 'BY_REFERENCE' | 'BY_VALUE' | ''
+  BITSServerNotificationType?: IisNotificationType | undefined
   /** Becomes `notification.url`. */
-  BITSServerNotificationURL?: string
+  BITSServerNotificationURL?: string | undefined
   /** Becomes `hostId`. */
-  BITSHostId?: string
+  BITSHostId?: string | undefined
   /** Seconds. Becomes `hostIdFallbackTimeout`. */
-  BITSHostIdFallbackTimeout?: IisNumber
+  BITSHostIdFallbackTimeout?: IisNumber | undefined
   /** With 0 there is no limit to the sessions of a user. */
-  BITSSessionLimitEnable?: IisBoolean
+  BITSSessionLimitEnable?: IisBoolean | undefined
   /** Becomes `maxSessionsPerUser`. */
-  BITSNumberOfSessionsLimit?: IisNumber
+  BITSNumberOfSessionsLimit?: IisNumber | undefined
   /** With 1 the clean-up runs every 12 hours. */
-  BITSCleanupUseDefault?: IisBoolean
+  BITSCleanupUseDefault?: IisBoolean | undefined
   /** With {@link BITSCleanupUnits} becomes `cleanupInterval`. */
-  BITSCleanupCount?: IisNumber
+  BITSCleanupCount?: IisNumber | undefined
   /** 0 minutes (up to 60), 1 hours (up to 24; the default), 2 days (up to 360; 24 days here). */
-  BITSCleanupUnits?: 0 | 1 | 2 | '0' | '1' | '2' | ''
+  BITSCleanupUnits?: 0 | 1 | 2 | '0' | '1' | '2' | '' | undefined
   /** Of no meaning here: a mark that IIS's clean-up keeps. */
-  BITSCleanupWorkItemKey?: string
+  BITSCleanupWorkItemKey?: string | undefined
   /** Of no meaning here: the version of IIS's own records. */
-  BITSUploadMetadataVersion?: IisNumber
+  BITSUploadMetadataVersion?: IisNumber | undefined
   /** Bytes per second of the site; 4,294,967,295 for no limit. Becomes `maxBandwidth`. */
-  MaxBandwidth?: IisNumber
+  MaxBandwidth?: IisNumber | undefined
 }

@@ -45,65 +45,65 @@ export interface UploadState {
   /** Size of the file in bytes, and time of its last change in milliseconds: another file must not be mixed in. */
   readonly size: number
   readonly modified: number
-  readonly hostId?: string
+  readonly hostId?: string | undefined
   /** Seconds. */
-  readonly hostIdFallbackTimeout?: number
+  readonly hostIdFallbackTimeout?: number | undefined
   /** Where the reply is, once the whole file is acknowledged. */
-  readonly replyUrl?: string
+  readonly replyUrl?: string | undefined
 }
 
-/** Options of `uploadFile()` and `UploadJob`. All are optional. */
+/** Options of `uploadFile()` and `UploadJob`. All are optional; `undefined` stands for what is left out. */
 export interface UploadOptions {
   /**
    * Largest fragment in bytes, 5,120 (5 KB) to 13,631,488 (13 MB). Default: 4,194,304 (4 MiB). The client sends smaller
    * ones after a 413 and, for a while, after a broken connection.
    */
-  fragmentSize?: number
+  fragmentSize?: number | undefined
   /** Sent with every request, `Authorization` for example; to another origin that holds the reply they are not. */
-  headers?: Record<string, string>
+  headers?: Record<string, string> | undefined
   /** Default: `Microsoft BITS/7.8`, as Windows 10 and 11 say. */
-  userAgent?: string
+  userAgent?: string | undefined
   /** Default: an agent of the upload's own, with one kept-alive connection, destroyed at the end. Yours is left alone. */
-  agent?: Agent
+  agent?: Agent | undefined
   /** Certificates and the like for `https:`. Default: Node's. */
-  tls?: TlsOptions
+  tls?: TlsOptions | undefined
   /** Stops the upload, which then rejects with the signal's reason. See {@link cancelOnAbort}. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /**
    * Tell the server to drop the session when {@link signal} aborts, as far as it can be told within a few seconds.
    * Default: true. With false the session stays, and {@link resume} can go on with it.
    */
-  cancelOnAbort?: boolean
+  cancelOnAbort?: boolean | undefined
   /** Go on with an earlier upload of this very file, from a state that {@link onState} told. */
-  resume?: UploadState
+  resume?: UploadState | undefined
   /** Told of every piece handed to the connection and of every Ack. */
-  onProgress?(progress: UploadProgress): void
+  onProgress?: ((progress: UploadProgress) => void) | undefined
   /** Told of each new state worth keeping for {@link resume}: after Create-Session and after every fragment. */
-  onState?(state: UploadState): void
+  onState?: ((state: UploadState) => void) | undefined
   /** Told of every failure before anything is done about it. */
-  onFailure?(failure: UploadFailure): void
+  onFailure?: ((failure: UploadFailure) => void) | undefined
   /** How many failures in a row, without progress between them, to bear with. Default: 10. `Infinity` is allowed. */
-  retries?: number
+  retries?: number | undefined
   /**
    * How many times in a row to start from the beginning because the server does not know the session, without getting
    * further than before. Default: 3.
    */
-  restarts?: number
+  restarts?: number | undefined
   /** Milliseconds before the first retry; each further one doubles it, less a random part of up to half. Default: 1,000. */
-  minRetryDelay?: number
+  minRetryDelay?: number | undefined
   /** Milliseconds; no delay is longer. Default: 60,000. */
-  maxRetryDelay?: number
+  maxRetryDelay?: number | undefined
   /** Milliseconds in which a connection must be made, and then take each piece of a request. Default: 120,000. */
-  sendTimeout?: number
+  sendTimeout?: number | undefined
   /**
    * Milliseconds to wait for an Ack, and for each piece of a reply. Default: 300,000: the Ack of the last fragment waits
    * for the server application.
    */
-  responseTimeout?: number
+  responseTimeout?: number | undefined
   /** Where to write the server application's reply, if there is one. Default: into memory, as `reply` of the result. */
-  replyTo?: string
+  replyTo?: string | undefined
   /** Largest reply in bytes. Default: 1,048,576 (1 MiB), as for Windows' GetReplyData; none with {@link replyTo}. */
-  maxReplySize?: number
+  maxReplySize?: number | undefined
 }
 
 /** A finished upload. */

@@ -1,4 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { defined } from '../defined.js'
 import { HEADER } from '../protocol/headers.js'
 import { MAX_FRAGMENT, MIN_FRAGMENT } from './fragment-size.js'
 import type { UploadOptions } from './options.js'
@@ -54,7 +55,9 @@ export function settingsOf(destination: string | URL, options: UploadOptions): S
       0,
       Infinity,
     ),
-    ...(options.resume && { resume: checkedState(options.resume) }),
+    resume: options.resume && checkedState(options.resume),
+    // Node takes an `undefined` for a value.
+    tls: options.tls && defined(options.tls),
   }
 }
 

@@ -10,7 +10,9 @@ import { type NotificationTarget, notificationTarget, originalRequestUrl } from 
 import { post } from './post.js'
 
 /** What a directory needs to tell a server application. */
-export type Notification = Required<NotificationOptions>
+export type Notification = {
+  readonly [Name in keyof NotificationOptions]-?: NonNullable<NotificationOptions[Name]>
+}
 
 /** Delivery to an application behind HTTP, by the protocol with which IIS does it (MC-BUP 2.2.12, 2.2.13, 3.3.5). */
 export const notifyApplication =

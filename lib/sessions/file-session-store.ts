@@ -19,12 +19,12 @@ export interface FileSessionStoreOptions {
    * processes never work on one upload. Default: true in a worker of `node:cluster`, else false. Set it for processes
    * that share the directory in other ways: PM2, containers, servers with shared storage.
    */
-  shared?: boolean
+  shared?: boolean | undefined
   /**
    * Force each record and each change to the disk before it counts, so that a session survives a power cut, too.
    * Default: false; beside a `FileStorage` of durability `fragment`: true.
    */
-  durable?: boolean
+  durable?: boolean | undefined
 }
 
 const RECORD = /^([0-9a-f]{32})\.json$/

@@ -31,9 +31,9 @@ export interface FileStorageOptions {
    * `publish` (default): a finished file and its name are on the disk before its last fragment is acknowledged.
    * `fragment`: each fragment too. `none`: whenever the system pleases.
    */
-  durability?: Durability
+  durability?: Durability | undefined
   /** Make the parent directories a destination needs. Default: true; with false such uploads are refused with 404. */
-  createDirectories?: boolean
+  createDirectories?: boolean | undefined
 }
 
 const STAGED = /^([0-9a-f]{32})\.(?:part(?:\.new|\.moved)?|reply(?:\.tmp)?)$/

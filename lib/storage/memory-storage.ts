@@ -12,7 +12,7 @@ import { BitsError } from '../errors.js'
 /** Options of a {@link MemoryStorage}. */
 export interface MemoryStorageOptions {
   /** Bytes it may hold, staged and published together; beyond that the disk is "full". Default: 268,435,456 (256 MiB). */
-  maxBytes?: number
+  maxBytes?: number | undefined
 }
 
 interface Staged {

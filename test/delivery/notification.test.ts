@@ -47,6 +47,19 @@ describe('a notification by reference', () => {
     expect(app.notifications).toHaveLength(1)
   })
 
+  test('has the time and the headers of one that does not say', async () => {
+    const app = await application()
+    const notification = {
+      type: 'by-reference',
+      url: app.url,
+      timeout: undefined,
+      headers: undefined,
+    } as const
+    const running = await start({ directory: await directory(), notification })
+    expect((await upload(await connect(running), PATH, FILE)).ack.status).toBe(200)
+    expect(app.notifications).toHaveLength(1)
+  })
+
   test('names a file with all the bytes', async () => {
     let content: Buffer | undefined
     const app = await application(async ({ headers }) => {

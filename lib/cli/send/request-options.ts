@@ -20,7 +20,7 @@ export async function requestOptions(flags: SendFlags, url: URL): Promise<Upload
   } else if (flags.passwordFile !== undefined) {
     throw wrongUsage('--password-file: give the name that goes with it, too, as --user.')
   }
-  return { headers, ...(tls && { tls }) }
+  return { headers, tls }
 }
 
 async function readTls({ ca, cert, key }: SendFlags): Promise<TlsOptions | undefined> {

@@ -60,7 +60,7 @@ async function upload({ file, url, flags, request, signal, progress, note }: Tas
   const job = new UploadJob(file, url, {
     ...request,
     ...howToSend(flags),
-    ...(resume && { resume }),
+    resume,
     signal,
     cancelOnAbort: false,
     onState: (state) => saved.write(state),
@@ -84,13 +84,11 @@ async function upload({ file, url, flags, request, signal, progress, note }: Tas
   }
 }
 
-function howToSend({ fragmentSize, retries, replyTo }: SendFlags): UploadOptions {
-  return {
-    ...(fragmentSize !== undefined && { fragmentSize }),
-    ...(retries !== undefined && { retries }),
-    ...(replyTo !== undefined && { replyTo }),
-  }
-}
+const howToSend = ({ fragmentSize, retries, replyTo }: SendFlags): UploadOptions => ({
+  fragmentSize,
+  retries,
+  replyTo,
+})
 
 function checkOptions(file: string, url: URL, options: UploadOptions): void {
   try {

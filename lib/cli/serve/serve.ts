@@ -35,7 +35,7 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
   const log = await openLog(flags.logFormat === 'none' ? '-' : flags.accessLog)
   const bits = createUploads({
     ...options,
-    ...(authenticate && { user: authenticate }),
+    user: authenticate,
     logger: logger(flags.verbose === true),
   })
   const stop = listenForSignals()

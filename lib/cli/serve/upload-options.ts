@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type BitsUploadOptions, FileStorage, type IisOptions } from 'express-bits-upload'
+import { defined } from '../../defined.js'
 import { wrongUsage } from '../exit.js'
 import type { ServeFlags } from './flags.js'
 import { optionsOfIis } from './iis-properties.js'
@@ -31,8 +32,10 @@ export async function uploadOptions(directory: string, flags: ServeFlags): Promi
     ...(maxSessionBandwidth !== undefined && {
       maxBandwidth: { perSession: maxSessionBandwidth, ...(typeof total === 'number' && { total }) },
     }),
-    ...defined({ maxFragmentSize, trustSessionId, acceptPost }),
-    storage: new FileStorage({ directory, createDirectories, ...defined({ durability }) }),
+    maxFragmentSize,
+    trustSessionId,
+    acceptPost,
+    storage: new FileStorage({ directory, createDirectories, durability }),
   }
 }
 
@@ -62,17 +65,3 @@ function ownOptions(flags: ServeFlags): IisOptions {
     maxBandwidth,
   })
 }
-
-type Defined<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> }
-
-/** Without the properties that are `undefined`. */
-function defined<T extends object>(values: T): Defined<T> {
-  const result: Defined<T> = {}
-  for (const name in values) {
-    const value = values[name]
-    if (isDefined(value)) result[name] = value
-  }
-  return result
-}
-
-const isDefined = <T>(value: T): value is Exclude<T, undefined> => value !== undefined

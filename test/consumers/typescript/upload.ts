@@ -21,6 +21,7 @@ await writeFile('sent.bin', sent)
 const storage: StorageAdapter = new MemoryStorage()
 const options: BitsUploadOptions = {
   directory: 'uploads',
+  hostId: process.env.HOST_ID,
   authorize(req, destination) {
     if (req.get('x-who') !== 'me') throw new BitsError('access-denied', `Not ${destination}.`)
     return true
@@ -46,6 +47,7 @@ const seen: UploadProgress[] = []
 const upload: UploadOptions = {
   fragmentSize: 65_536,
   headers: { 'x-who': 'me' },
+  replyTo: process.env.REPLY_TO,
   onProgress: (progress) => seen.push(progress),
 }
 const { bytes } = await uploadFile('sent.bin', `http://127.0.0.1:${port}/uploads/received.bin`, upload)

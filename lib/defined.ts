@@ -1,0 +1,13 @@
+type Defined<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> }
+
+/** Without the properties that are `undefined`: spread over others, it leaves those as they are. */
+export function defined<T extends object>(values: T): Defined<T> {
+  const result: Defined<T> = {}
+  for (const name in values) {
+    const value = values[name]
+    if (isDefined(value)) result[name] = value
+  }
+  return result
+}
+
+const isDefined = <T>(value: T): value is Exclude<T, undefined> => value !== undefined
