@@ -3,7 +3,7 @@ import type { IisProperties } from '../types/iis.js'
 import type { BitsUploadOptions } from '../types/options.js'
 import { refuseOtherThanNumber, text, truth, whole, wrong } from './iis-values.js'
 import { CHECKS } from './option-checks.js'
-import { maskCredentials } from './option-values.js'
+import { maskCredentials } from './upload-option-values.js'
 
 /** The options that follow from IIS properties. */
 export type IisOptions = Pick<

@@ -1,11 +1,9 @@
 import type { BitsUploadOptions, RequestSettings } from '../types/options.js'
+import { type Checks, checkEach } from './check-options.js'
 import {
   aFunction,
-  bandwidth,
-  type Check,
-  hostId,
+  aPath,
   interval,
-  notification,
   objectWith,
   orElse,
   orInfinity,
@@ -14,6 +12,7 @@ import {
   wholeNumber,
 } from './option-values.js'
 import { shown } from './shown.js'
+import { bandwidth, hostId, notification } from './upload-option-values.js'
 
 /** The smallest largest fragment: no Windows client sends smaller ones (MC-BUP note 10). */
 const MIN_FRAGMENT_SIZE = 5 * 1024
@@ -22,9 +21,9 @@ const STORAGE_METHODS = ['has', 'begin', 'append', 'received', 'read', 'publish'
 const STORE_METHODS = ['create', 'get', 'update', 'delete', 'list', 'expired'] as const
 
 /** One check for each option. */
-export const CHECKS: { readonly [Name in keyof Required<BitsUploadOptions>]: Check } = {
+export const CHECKS: Checks<BitsUploadOptions> = {
   storage: objectWith(STORAGE_METHODS, 'a FileStorage, a MemoryStorage or your own StorageAdapter'),
-  directory: (value) => (typeof value === 'string' && value !== '' ? undefined : 'a path'),
+  directory: aPath,
   sessions: objectWith(STORE_METHODS, 'a FileSessionStore, a MemorySessionStore or your own SessionStore'),
   maxUploadSize: (value) => orInfinity(value, wholeNumber(value, 'bytes', 0)),
   maxFragmentSize: (value) => wholeNumber(value, 'bytes', MIN_FRAGMENT_SIZE),
@@ -106,16 +105,7 @@ export function checkUser(answer: unknown): string | undefined {
  * @throws TypeError a sentence that names the option, its value and what to give instead.
  */
 export function checkOptions(options: BitsUploadOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`bitsUpload(): its options are ${String(options)}: give an object, or nothing.`)
-  }
-  const checks = new Map(Object.entries(CHECKS))
-  for (const [name, value] of Object.entries(options)) {
-    const check = checks.get(name)
-    if (!check) throw unknownOption(name)
-    const wanted = value === undefined ? undefined : check(value)
-    if (wanted) throw new TypeError(`bitsUpload(): the option ${name} is ${shown(value)}: give ${wanted}.`)
-  }
+  checkEach({ name: 'bitsUpload()', checks: CHECKS }, options)
   if (options.storage && options.directory) {
     throw new TypeError(
       'bitsUpload(): directory is short for a FileStorage: give storage or directory, not both.',
@@ -129,11 +119,4 @@ export function checkOptions(options: BitsUploadOptions): void {
   if (options.hostIdFallbackTimeout !== undefined && options.hostId === undefined) {
     throw new TypeError('bitsUpload(): hostIdFallbackTimeout says when to give up hostId: give that, too.')
   }
-}
-
-function unknownOption(name: string): TypeError {
-  const names = Object.keys(CHECKS)
-  const meant = names.find((known) => known.toLowerCase() === name.toLowerCase())
-  const hint = meant ? `did you mean ${meant}?` : `there are ${names.join(', ')}.`
-  return new TypeError(`bitsUpload(): there is no option ${JSON.stringify(name)}: ${hint}`)
 }

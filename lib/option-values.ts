@@ -1,14 +1,7 @@
-import { isIPv6 } from 'node:net'
-import { findWrongHeader } from './notification-headers.js'
-import { shown } from './shown.js'
+import type { Check } from './check-options.js'
 
 /** Seconds: what fits Node's timers. */
 const MAX_INTERVAL = 2 ** 31 / 1000 - 1
-const MAX_HOST_ID = 300
-const MAX_NOTIFICATION_URL = 2200
-
-/** What a value should be instead; `undefined` when it is right. */
-export type Check = (value: unknown) => string | undefined
 
 export function objectWith(methods: readonly string[], wanted: string): Check {
   return (value) => {
@@ -20,62 +13,6 @@ export function objectWith(methods: readonly string[], wanted: string): Check {
   }
 }
 
-export function bandwidth(value: unknown): string | undefined {
-  const wanted = 'bytes per second, a number above 0, or { perSession, total } with such numbers'
-  const right = (rate: unknown) => typeof rate === 'number' && rate > 0
-  if (typeof value !== 'object' || value === null) return right(value) ? undefined : wanted
-  const known = Object.entries(value).every(
-    ([name, rate]) => ['perSession', 'total'].includes(name) && (rate === undefined || right(rate)),
-  )
-  return known ? undefined : wanted
-}
-
-export function hostId(value: unknown): string | undefined {
-  const wanted = `a host as in a URL, "bits2.example.com" or "[::1]:8080", at most ${MAX_HOST_ID} characters`
-  if (typeof value !== 'string' || value === '' || value.length > MAX_HOST_ID) return wanted
-  // The protocol knows addresses of IPv6 without brackets, too (MC-BUP 2.2.3.2).
-  const url = `http://${isIPv6(value) ? `[${value}]` : value}/`
-  return URL.canParse(url) && !/[/?#@\\\s]/.test(value) ? undefined : wanted
-}
-
-export function notification(value: unknown): string | undefined {
-  const wanted = "{ type: 'by-reference' or 'by-value', url, timeout, headers }"
-  if (typeof value !== 'object' || value === null) return wanted
-  const field = (name: string): unknown => Reflect.get(value, name)
-  const unknown = Object.keys(value).find((name) => !['type', 'url', 'timeout', 'headers'].includes(name))
-  if (unknown !== undefined) return `${wanted}; there is no ${unknown}`
-  if (field('type') !== 'by-reference' && field('type') !== 'by-value')
-    return `${wanted}; its type is ${shown(field('type'))}`
-  const url = field('url')
-  if (!isNotificationUrl(url)) {
-    return `${wanted}; its url is ${shown(maskCredentials(url))}: an http: or https: URL, or a relative one, of at most ${MAX_NOTIFICATION_URL} characters`
-  }
-  const header = wrongHeader(field('headers'))
-  if (header !== undefined) return `${wanted}; ${header}`
-  const late = field('timeout') === undefined ? undefined : interval(field('timeout'))
-  return late === undefined ? undefined : `${wanted}; its timeout is ${shown(field('timeout'))}: ${late}`
-}
-
-function isNotificationUrl(url: unknown): boolean {
-  if (typeof url !== 'string' || url === '' || url.length > MAX_NOTIFICATION_URL) return false
-  if (URL.canParse(url)) return /^https?:/i.test(url)
-  // A relative one is asked of this server: "//elsewhere/handler" would not go where it says.
-  const base = 'http://host/directory/file'
-  return URL.canParse(url, base) && new URL(url, base).host === 'host'
-}
-
-/** A password may itself be what makes a URL none. */
-export const maskCredentials = <Value>(url: Value): Value | string =>
-  typeof url === 'string' ? url.replace(/^([a-z]+:\/\/)?.*@/is, '$1…@') : url
-
-function wrongHeader(headers: unknown): string | undefined {
-  if (headers === undefined) return undefined
-  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
-    return 'its headers are names with texts as values'
-  const wrong = findWrongHeader(Object.entries(headers))
-  return wrong && `its header ${JSON.stringify(wrong.name)}: ${wrong.why}`
-}
-
 export const orElse = (wanted: string | undefined, other: string): string | undefined =>
   wanted === undefined ? undefined : `${wanted}, ${other}`
 
@@ -83,10 +20,14 @@ export const orElse = (wanted: string | undefined, other: string): string | unde
 export const orInfinity = (value: unknown, wanted: string | undefined): string | undefined =>
   value === Number.POSITIVE_INFINITY ? undefined : orElse(wanted, 'or Infinity')
 
-export function wholeNumber(value: unknown, unit: string, min: number): string | undefined {
-  return Number.isSafeInteger(value) && Number(value) >= min
-    ? undefined
-    : `a whole number of ${unit}, from ${min} to 2^53 - 1`
+export function wholeNumber(
+  value: unknown,
+  unit: string,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+): string | undefined {
+  if (Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max) return undefined
+  return `a whole number of ${unit}, from ${min} to ${max === Number.MAX_SAFE_INTEGER ? '2^53 - 1' : max}`
 }
 
 export function seconds(value: unknown): string | undefined {
@@ -104,4 +45,15 @@ export function trueOrFalse(value: unknown): string | undefined {
 
 export function aFunction(value: unknown): string | undefined {
   return typeof value === 'function' ? undefined : 'a function'
+}
+
+export function aPath(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? undefined : 'a path'
+}
+
+/** @param words all that a type has, which the compiler sees to. */
+export function oneOf<Word extends string>(words: Readonly<Record<Word, true>>): Check {
+  const quoted = Object.keys(words).map((word) => `'${word}'`)
+  const wanted = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`
+  return (value) => (typeof value === 'string' && Object.hasOwn(words, value) ? undefined : wanted)
 }

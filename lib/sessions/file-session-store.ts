@@ -3,7 +3,9 @@ import { constants } from 'node:fs'
 import { mkdir, opendir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
+import { type Checks, checkEach } from '../check-options.js'
 import { fsync, readFile, type Sync, stat, syncDirectory, unlink, writeText } from '../fs.js'
+import { aPath, trueOrFalse } from '../option-values.js'
 import { RESERVED_NAME } from '../protocol/reserved-name.js'
 import { unlessMissing } from '../system-error.js'
 import { lockFile } from './file-lock.js'
@@ -25,6 +27,12 @@ export interface FileSessionStoreOptions {
    * Default: false; beside a `FileStorage` of durability `fragment`: true.
    */
   durable?: boolean | undefined
+}
+
+const CHECKS: Checks<FileSessionStoreOptions> = {
+  directory: aPath,
+  shared: trueOrFalse,
+  durable: trueOrFalse,
 }
 
 const RECORD = /^([0-9a-f]{32})\.json$/
@@ -56,7 +64,9 @@ export class FileSessionStore implements SessionStore {
   readonly #turns = new Turns()
   readonly #known = new Map<string, Known>()
 
+  /** @throws TypeError when an option is wrong. */
   constructor(options: FileSessionStoreOptions, internals: { sync?: Sync } = {}) {
+    checkEach({ name: 'FileSessionStore', checks: CHECKS, required: ['directory'] }, options)
     this.#folder = join(resolve(options.directory), RESERVED_NAME)
     this.#sync = options.durable ? (internals.sync ?? fsync) : undefined
     if (options.shared ?? cluster.isWorker) {

@@ -10,8 +10,10 @@ import type {
   StoredFile,
   StoredReply,
 } from '../../types/storage.js'
+import { type Checks, checkEach } from '../check-options.js'
 import { BitsError } from '../errors.js'
 import { close, fsync, link, lstat, open, type Sync, stat, syncDirectory, syncFile } from '../fs.js'
+import { aPath, oneOf, trueOrFalse } from '../option-values.js'
 import { unlessMissing } from '../system-error.js'
 import { ForcedNames } from './forced-names.js'
 import { gatherWrite } from './gather-write.js'
@@ -38,6 +40,12 @@ export interface FileStorageOptions {
 
 const STAGED = /^([0-9a-f]{32})\.(?:part(?:\.new|\.moved)?|reply(?:\.tmp)?)$/
 
+const CHECKS: Checks<FileStorageOptions> = {
+  directory: aPath,
+  durability: oneOf<Durability>({ none: true, publish: true, fragment: true }),
+  createDirectories: trueOrFalse,
+}
+
 /** Uploads as files below a directory. Staged data lies in its `BITS-Sessions`, on the same file system. */
 export class FileStorage implements StorageAdapter {
   readonly directory: string
@@ -49,19 +57,8 @@ export class FileStorage implements StorageAdapter {
 
   /** @throws TypeError when an option is wrong. */
   constructor(options: FileStorageOptions, internals: { link?: Link; sync?: Sync } = {}) {
+    checkEach({ name: 'FileStorage', checks: CHECKS, required: ['directory'] }, options)
     const { directory, durability = 'publish', createDirectories = true } = options
-    check(
-      typeof directory === 'string' && directory !== '',
-      `directory is ${String(directory)}: give a path.`,
-    )
-    check(
-      ['none', 'publish', 'fragment'].includes(durability),
-      `durability is ${String(durability)}: give 'none', 'publish' or 'fragment'.`,
-    )
-    check(
-      typeof createDirectories === 'boolean',
-      `createDirectories is ${String(createDirectories)}: give true or false.`,
-    )
     this.#uploads = new UploadDirectory(directory, createDirectories)
     this.durability = durability
     this.#link = internals.link ?? link
@@ -193,8 +190,4 @@ export class FileStorage implements StorageAdapter {
   async #wasMoved(upload: StagedUpload): Promise<boolean> {
     return (await stat(moveMark(this.path(upload))).catch(unlessMissing)) !== undefined
   }
-}
-
-function check(holds: boolean, message: string): void {
-  if (!holds) throw new TypeError(`FileStorage: ${message}`)
 }

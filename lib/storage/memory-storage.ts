@@ -7,13 +7,17 @@ import type {
   StoredFile,
   StoredReply,
 } from '../../types/storage.js'
+import { type Checks, checkEach } from '../check-options.js'
 import { BitsError } from '../errors.js'
+import { wholeNumber } from '../option-values.js'
 
 /** Options of a {@link MemoryStorage}. */
 export interface MemoryStorageOptions {
   /** Bytes it may hold, staged and published together; beyond that the disk is "full". Default: 268,435,456 (256 MiB). */
   maxBytes?: number | undefined
 }
+
+const CHECKS: Checks<MemoryStorageOptions> = { maxBytes: (value) => wholeNumber(value, 'bytes', 1) }
 
 interface Staged {
   chunks: Buffer[]
@@ -58,13 +62,8 @@ export class MemoryStorage implements StorageAdapter {
 
   /** @throws TypeError when an option is wrong. */
   constructor(options: MemoryStorageOptions = {}) {
-    const { maxBytes = 256 * 1024 * 1024 } = options
-    if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
-      throw new TypeError(
-        `MemoryStorage: maxBytes is ${String(maxBytes)}: give a whole number of bytes from 1 up.`,
-      )
-    }
-    this.#maxBytes = maxBytes
+    checkEach({ name: 'MemoryStorage', checks: CHECKS }, options)
+    this.#maxBytes = options.maxBytes ?? 256 * 1024 * 1024
     this.files = this.#files
   }
 

@@ -113,21 +113,60 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
 
   test.each([
     [null, 'null'],
-    ['./uploads', './uploads'],
+    ['./uploads', '"./uploads"'],
     [7, '7'],
+    [() => {}, 'the function or class without a name'],
   ])('%j in place of options', (options, shown) => {
     expect(() => unchecked(options)).toThrow(
       `bitsUpload(): its options are ${shown}: give an object, or nothing.`,
     )
   })
+})
 
-  test('storages and stores name themselves in theirs', () => {
-    const file = (options: unknown) => Reflect.construct(FileStorage, [options])
-    expect(() => file({ directory: '' })).toThrow('FileStorage: directory is : give a path.')
-    expect(() => file({ directory: 'x', durability: 'always' })).toThrow(
-      "FileStorage: durability is always: give 'none', 'publish' or 'fragment'.",
-    )
-    expect(() => Reflect.construct(MemoryStorage, [{ maxBytes: 0 }])).toThrow('MemoryStorage: maxBytes is 0')
+describe('storages and stores refuse theirs in the same way', () => {
+  const TAKERS = { FileStorage, FileSessionStore, MemoryStorage }
+  const fileOptions = 'there are directory, durability, createDirectories.'
+  test.each<[name: keyof typeof TAKERS, options: unknown, sentence: string]>([
+    ['FileStorage', { directory: '' }, 'the option directory is "": give a path.'],
+    ['FileStorage', { durability: 'none' }, 'the option directory is undefined: give a path.'],
+    ['FileStorage', undefined, 'its options are undefined: give an object.'],
+    ['FileStorage', './uploads', 'its options are "./uploads": give an object.'],
+    ['FileStorage', { directory: 'x', durable: true }, `there is no option "durable": ${fileOptions}`],
+    [
+      'FileStorage',
+      { directory: 'x', Durability: 'none' },
+      'there is no option "Durability": did you mean durability?',
+    ],
+    [
+      'FileStorage',
+      { directory: 'x', durability: 'always' },
+      `the option durability is "always": give 'none', 'publish' or 'fragment'.`,
+    ],
+    [
+      'FileStorage',
+      { directory: 'x', createDirectories: 'no' },
+      'the option createDirectories is "no": give true or false.',
+    ],
+    ['FileSessionStore', {}, 'the option directory is undefined: give a path.'],
+    ['FileSessionStore', undefined, 'its options are undefined: give an object.'],
+    [
+      'FileSessionStore',
+      { directory: 'x', sharde: true },
+      'there is no option "sharde": there are directory, shared, durable.',
+    ],
+    ['FileSessionStore', { directory: 'x', shared: 'no' }, 'the option shared is "no": give true or false.'],
+    ['FileSessionStore', { directory: 'x', durable: 1 }, 'the option durable is 1: give true or false.'],
+    ['MemoryStorage', { maxByte: 1 }, 'there is no option "maxByte": there are maxBytes.'],
+    [
+      'MemoryStorage',
+      { maxBytes: 0 },
+      'the option maxBytes is 0: give a whole number of bytes, from 1 to 2^53 - 1.',
+    ],
+    ['MemoryStorage', null, 'its options are null: give an object, or nothing.'],
+  ])('%s %j', (name, options, sentence) => {
+    const make = () => Reflect.construct(TAKERS[name], [options])
+    expect(make).toThrow(TypeError)
+    expect(make).toThrow(`${name}: ${sentence}`)
   })
 })
 

@@ -45,14 +45,14 @@ const content = (name: string) => readFile(join(directory, name), 'utf8')
 
 describe('what FileStorage is told', () => {
   test.each([
-    [{ directory: '' }, 'FileStorage: directory is : give a path.'],
+    [{ directory: '' }, 'FileStorage: the option directory is "": give a path.'],
     [
       { directory: 'x', durability: 'always' },
-      "FileStorage: durability is always: give 'none', 'publish' or 'fragment'.",
+      "FileStorage: the option durability is \"always\": give 'none', 'publish' or 'fragment'.",
     ],
     [
       { directory: 'x', createDirectories: 'no' },
-      'FileStorage: createDirectories is no: give true or false.',
+      'FileStorage: the option createDirectories is "no": give true or false.',
     ],
   ])('%j is refused in a sentence', (options, message) => {
     expect(() => Reflect.construct(FileStorage, [options])).toThrow(new TypeError(message))

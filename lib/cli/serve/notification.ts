@@ -1,7 +1,7 @@
 import type { NotificationOptions } from 'express-bits-upload'
 import { findWrongHeader } from '../../notification-headers.js'
 import { CHECKS } from '../../option-checks.js'
-import { maskCredentials } from '../../option-values.js'
+import { maskCredentials } from '../../upload-option-values.js'
 import { wrongUsage } from '../exit.js'
 import { type Header, readHeaders } from '../read-headers.js'
 import type { ServeFlags } from './flags.js'

@@ -1,0 +1,63 @@
+import { isIPv6 } from 'node:net'
+import { findWrongHeader } from './notification-headers.js'
+import { interval } from './option-values.js'
+import { shown } from './shown.js'
+
+const MAX_HOST_ID = 300
+const MAX_NOTIFICATION_URL = 2200
+
+export function bandwidth(value: unknown): string | undefined {
+  const wanted = 'bytes per second, a number above 0, or { perSession, total } with such numbers'
+  const right = (rate: unknown) => typeof rate === 'number' && rate > 0
+  if (typeof value !== 'object' || value === null) return right(value) ? undefined : wanted
+  const known = Object.entries(value).every(
+    ([name, rate]) => ['perSession', 'total'].includes(name) && (rate === undefined || right(rate)),
+  )
+  return known ? undefined : wanted
+}
+
+export function hostId(value: unknown): string | undefined {
+  const wanted = `a host as in a URL, "bits2.example.com" or "[::1]:8080", at most ${MAX_HOST_ID} characters`
+  if (typeof value !== 'string' || value === '' || value.length > MAX_HOST_ID) return wanted
+  // The protocol knows addresses of IPv6 without brackets, too (MC-BUP 2.2.3.2).
+  const url = `http://${isIPv6(value) ? `[${value}]` : value}/`
+  return URL.canParse(url) && !/[/?#@\\\s]/.test(value) ? undefined : wanted
+}
+
+export function notification(value: unknown): string | undefined {
+  const wanted = "{ type: 'by-reference' or 'by-value', url, timeout, headers }"
+  if (typeof value !== 'object' || value === null) return wanted
+  const field = (name: string): unknown => Reflect.get(value, name)
+  const unknown = Object.keys(value).find((name) => !['type', 'url', 'timeout', 'headers'].includes(name))
+  if (unknown !== undefined) return `${wanted}; there is no ${unknown}`
+  if (field('type') !== 'by-reference' && field('type') !== 'by-value')
+    return `${wanted}; its type is ${shown(field('type'))}`
+  const url = field('url')
+  if (!isNotificationUrl(url)) {
+    return `${wanted}; its url is ${shown(maskCredentials(url))}: an http: or https: URL, or a relative one, of at most ${MAX_NOTIFICATION_URL} characters`
+  }
+  const header = wrongHeader(field('headers'))
+  if (header !== undefined) return `${wanted}; ${header}`
+  const late = field('timeout') === undefined ? undefined : interval(field('timeout'))
+  return late === undefined ? undefined : `${wanted}; its timeout is ${shown(field('timeout'))}: ${late}`
+}
+
+function isNotificationUrl(url: unknown): boolean {
+  if (typeof url !== 'string' || url === '' || url.length > MAX_NOTIFICATION_URL) return false
+  if (URL.canParse(url)) return /^https?:/i.test(url)
+  // A relative one is asked of this server: "//elsewhere/handler" would not go where it says.
+  const base = 'http://host/directory/file'
+  return URL.canParse(url, base) && new URL(url, base).host === 'host'
+}
+
+/** A password may itself be what makes a URL none. */
+export const maskCredentials = <Value>(url: Value): Value | string =>
+  typeof url === 'string' ? url.replace(/^([a-z]+:\/\/)?.*@/is, '$1…@') : url
+
+function wrongHeader(headers: unknown): string | undefined {
+  if (headers === undefined) return undefined
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
+    return 'its headers are names with texts as values'
+  const wrong = findWrongHeader(Object.entries(headers))
+  return wrong && `its header ${JSON.stringify(wrong.name)}: ${wrong.why}`
+}
