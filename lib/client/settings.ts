@@ -1,7 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { defined } from '../defined.js'
 import { HEADER } from '../protocol/headers.js'
-import { MAX_FRAGMENT, MIN_FRAGMENT } from './fragment-size.js'
+import { checkOptions } from './option-checks.js'
 import type { UploadOptions } from './options.js'
 import type { CommonHeaders } from './packet-headers.js'
 
@@ -21,10 +21,9 @@ export interface Settings extends Readonly<UploadOptions> {
   readonly common: CommonHeaders
 }
 
-const MAX_TIMER = 2 ** 31 - 1
-
-/** Checks options and fills in the defaults. @throws TypeError or RangeError with a sentence that names the option. */
+/** Checks options and fills in the defaults. @throws TypeError a sentence that names what is wrong. */
 export function settingsOf(destination: string | URL, options: UploadOptions): Settings {
+  checkOptions(options)
   const url = parseUrl(destination)
   const authorization = basicAuthorization(url)
   url.username = ''
@@ -34,6 +33,7 @@ export function settingsOf(destination: string | URL, options: UploadOptions): S
   const given = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
   const userAgent = options.userAgent ?? 'Microsoft BITS/7.8'
   validateHeaderValue('User-Agent', userAgent)
+  if (options.resume) validateHeaderValue(HEADER.sessionId, options.resume.sessionId)
   return {
     ...options,
     url,
@@ -42,20 +42,14 @@ export function settingsOf(destination: string | URL, options: UploadOptions): S
       custom: authorization && !given ? { ...headers, Authorization: authorization } : headers,
     },
     cancelOnAbort: options.cancelOnAbort ?? true,
-    fragmentSize: within('fragmentSize', options.fragmentSize ?? 4 * 1024 * 1024, MIN_FRAGMENT, MAX_FRAGMENT),
-    retries: within('retries', options.retries ?? 10, 0, Infinity),
-    restarts: within('restarts', options.restarts ?? 3, 0, Infinity),
-    minRetryDelay: within('minRetryDelay', options.minRetryDelay ?? 1000, 0, MAX_TIMER),
-    maxRetryDelay: within('maxRetryDelay', options.maxRetryDelay ?? 60_000, 0, MAX_TIMER),
-    sendTimeout: within('sendTimeout', options.sendTimeout ?? 120_000, 1, MAX_TIMER),
-    responseTimeout: within('responseTimeout', options.responseTimeout ?? 300_000, 1, MAX_TIMER),
-    maxReplySize: within(
-      'maxReplySize',
-      options.maxReplySize ?? (options.replyTo === undefined ? 1024 * 1024 : Infinity),
-      0,
-      Infinity,
-    ),
-    resume: options.resume && checkedState(options.resume),
+    fragmentSize: options.fragmentSize ?? 4 * 1024 * 1024,
+    retries: options.retries ?? 10,
+    restarts: options.restarts ?? 3,
+    minRetryDelay: options.minRetryDelay ?? 1000,
+    maxRetryDelay: options.maxRetryDelay ?? 60_000,
+    sendTimeout: options.sendTimeout ?? 120_000,
+    responseTimeout: options.responseTimeout ?? 300_000,
+    maxReplySize: options.maxReplySize ?? (options.replyTo === undefined ? 1024 * 1024 : Infinity),
     // Node takes an `undefined` for a value.
     tls: options.tls && defined(options.tls),
   }
@@ -107,29 +101,4 @@ function checkedHeaders(headers: Record<string, string>): Record<string, string>
     }
   }
   return headers
-}
-
-function checkedState(state: NonNullable<UploadOptions['resume']>): NonNullable<UploadOptions['resume']> {
-  if (typeof state.sessionId !== 'string' || state.sessionId === '') {
-    throw new TypeError('resume has no sessionId; give a state that onState told.')
-  }
-  validateHeaderValue(HEADER.sessionId, state.sessionId)
-  within('resume.size', state.size, 0, Number.MAX_SAFE_INTEGER)
-  within('resume.offset', state.offset, 0, state.size)
-  return state
-}
-
-function within(name: string, value: number, min: number, max: number): number {
-  if (
-    typeof value === 'number' &&
-    value >= min &&
-    value <= max &&
-    (Number.isInteger(value) || value === max)
-  ) {
-    return value
-  }
-  const most = max === Infinity ? 'or more' : `to ${max.toLocaleString('en')}`
-  throw new RangeError(
-    `${name} is ${String(value)}; give a whole number of ${min.toLocaleString('en')} ${most}.`,
-  )
 }

@@ -6,7 +6,7 @@ import { UploadJob } from './upload-job.js'
  *
  * @param path local file.
  * @param url destination: the file's URL on the server. A user name and password in it become Basic credentials.
- * @throws TypeError or RangeError for options that make no sense; BitsClientError when the upload fails; the reason of
+ * @throws TypeError for options that make no sense; BitsClientError when the upload fails; the reason of
  * `signal` when that aborts.
  * @example await uploadFile('logs.zip', 'https://example.org/uploads/logs.zip', { retries: 3 })
  */

@@ -31,7 +31,7 @@ export class UploadJob {
   /**
    * @param path local file.
    * @param url destination: the file's URL on the server. A user name and password in it become Basic credentials.
-   * @throws TypeError or RangeError for options that make no sense.
+   * @throws TypeError for options that make no sense.
    */
   constructor(path: string, url: string | URL, options: UploadOptions = {}) {
     this.#path = path

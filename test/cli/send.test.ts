@@ -194,7 +194,11 @@ describe('send', () => {
       [1, [join(folder, 'missing'), origin], /^error: .*ENOENT.*\n$/],
       [1, [folder, origin], /^error: ".*" is not a file\.\n$/],
       [2, [file, 'ftp://user:secret@host/a'], /^error: the destination is no http: or https: URL, .*\n$/],
-      [2, [file, origin, '--fragment-size', '1KB'], /^error: fragmentSize is 1024; .*\n$/],
+      [
+        2,
+        [file, origin, '--fragment-size', '1KB'],
+        /^error: --fragment-size is 1024: give a whole number of bytes, from .*\n$/,
+      ],
       [3, [file, `${origin}/uploads/a.bin`], /^error: .*BG_E_TOO_LARGE.*\n$/],
       [3, [file, `${origin}/uploads/con.txt`], /^error: .*403.*\n$/],
       [

@@ -4,34 +4,70 @@ import { UploadJob, type UploadOptions, uploadFile } from 'express-bits-upload/c
 const make = (options: UploadOptions, url = 'http://127.0.0.1/x') => new UploadJob('x', url, options)
 const state = { sessionId: 'a', offset: 0, size: 10, modified: 1 }
 
+/** Hands options on as JavaScript would, where no compiler looks. */
+const unchecked = (options: unknown) => Reflect.construct(UploadJob, ['x', 'http://127.0.0.1/x', options])
+
 describe('options that make no sense are refused at once, by name', () => {
-  test.each<[UploadOptions, string]>([
-    [{ fragmentSize: 5119 }, 'fragmentSize is 5119; give a whole number of 5,120 to 13,631,488.'],
-    [{ fragmentSize: 13_631_489 }, 'fragmentSize is 13631489; give a whole number of 5,120 to 13,631,488.'],
-    [{ retries: -1 }, 'retries is -1; give a whole number of 0 or more.'],
-    [{ retries: Number.NaN }, 'retries is NaN; give a whole number of 0 or more.'],
-    [{ restarts: 0.5 }, 'restarts is 0.5; give a whole number of 0 or more.'],
-    [{ minRetryDelay: -1 }, 'minRetryDelay is -1; give a whole number of 0 to 2,147,483,647.'],
-    [{ maxRetryDelay: Infinity }, 'maxRetryDelay is Infinity; give a whole number of 0 to 2,147,483,647.'],
-    [{ sendTimeout: 0 }, 'sendTimeout is 0; give a whole number of 1 to 2,147,483,647.'],
-    [{ responseTimeout: 0 }, 'responseTimeout is 0; give a whole number of 1 to 2,147,483,647.'],
-    [{ maxReplySize: -1 }, 'maxReplySize is -1; give a whole number of 0 or more.'],
-    [{ resume: { ...state, sessionId: '' } }, 'resume has no sessionId; give a state that onState told.'],
-    [{ resume: { ...state, offset: 11 } }, 'resume.offset is 11; give a whole number of 0 to 10.'],
+  const bytesWanted = 'give a whole number of bytes, from 5120 to 13631488.'
+  const timeWanted = (min: number) => `give a whole number of milliseconds, from ${min} to 2147483647.`
+  const stateWanted = 'the option resume is an object: give a state that onState told'
+  test.each<[options: unknown, sentence: string]>([
+    [{ fragmentSize: 5119 }, `the option fragmentSize is 5119: ${bytesWanted}`],
+    [{ fragmentSize: 13_631_489 }, `the option fragmentSize is 13631489: ${bytesWanted}`],
+    [{ fragmentSize: '4MB' }, `the option fragmentSize is "4MB": ${bytesWanted}`],
+    [{ headers: 'X: y' }, 'the option headers is "X: y": give an object of names with texts as values.'],
+    [{ headers: new Map() }, 'the option headers is an object of class Map: give an object of names'],
+    [{ userAgent: 7 }, 'the option userAgent is 7: give a text.'],
+    [{ agent: false }, 'the option agent is false: give an Agent of node:http or node:https.'],
+    [{ tls: 'ca.pem' }, 'the option tls is "ca.pem": give an object, { ca } for example.'],
     [
-      { headers: { 'bits-session-id': 'x' } },
-      'headers has "bits-session-id", which the protocol itself uses; leave it out.',
+      { signal: new AbortController() },
+      'the option signal is an object of class AbortController: give an AbortSignal; it lacks addEventListener()',
+    ],
+    [{ cancelOnAbort: 'no' }, 'the option cancelOnAbort is "no": give true or false.'],
+    [{ onProgress: true }, 'the option onProgress is true: give a function.'],
+    [{ onState: {} }, 'the option onState is an object: give a function.'],
+    [{ onFailure: null }, 'the option onFailure is null: give a function.'],
+    [
+      { retries: -1 },
+      'the option retries is -1: give a whole number of failures, from 0 to 2^53 - 1, or Infinity.',
+    ],
+    [{ retries: Number.NaN }, 'the option retries is NaN: give a whole number of failures'],
+    [{ restarts: 0.5 }, 'the option restarts is 0.5: give a whole number of restarts, from 0'],
+    [{ minRetryDelay: -1 }, `the option minRetryDelay is -1: ${timeWanted(0)}`],
+    [{ maxRetryDelay: Infinity }, `the option maxRetryDelay is Infinity: ${timeWanted(0)}`],
+    [{ sendTimeout: 0 }, `the option sendTimeout is 0: ${timeWanted(1)}`],
+    [{ responseTimeout: 0 }, `the option responseTimeout is 0: ${timeWanted(1)}`],
+    [{ replyTo: '' }, 'the option replyTo is "": give a path.'],
+    [{ maxReplySize: -1 }, 'the option maxReplySize is -1: give a whole number of bytes, from 0'],
+    [{ resume: 'a' }, 'the option resume is "a": give a state that onState told.'],
+    [{ resume: { ...state, sessionId: '' } }, `${stateWanted}; it has no sessionId.`],
+    [
+      { resume: { ...state, size: '10' } },
+      `${stateWanted}; its size is "10": a whole number of bytes, from 0`,
     ],
     [
-      { headers: { 'Content-Length': '7' } },
-      'headers has "Content-Length", which the protocol itself uses; leave it out.',
+      { resume: { ...state, offset: 11 } },
+      `${stateWanted}; its offset is 11: a whole number of bytes, from 0 to 10.`,
     ],
-  ])('%j', (options, message) => {
-    expect(() => make(options)).toThrow(message)
+    [{ resume: { ...state, modified: undefined } }, `${stateWanted}; its modified is undefined: a time in`],
+    [{ retry: 3 }, 'there is no option "retry": there are fragmentSize, headers, '],
+    [{ useragent: 'x' }, 'there is no option "useragent": did you mean userAgent?'],
+    [null, 'its options are null: give an object, or nothing.'],
+  ])('%j', (options, sentence) => {
+    const construct = () => unchecked(options)
+    expect(construct).toThrow(TypeError)
+    expect(construct).toThrow(`express-bits-upload/client: ${sentence}`)
+  })
+
+  test.each(['bits-session-id', 'Content-Length'])('the header %s', (name) => {
+    expect(() => make({ headers: { [name]: '7' } })).toThrow(
+      `headers has "${name}", which the protocol itself uses; leave it out.`,
+    )
   })
 
   test('uploadFile() rejects rather than throws', async () => {
-    await expect(uploadFile('x', 'http://h/', { retries: -1 })).rejects.toThrow(RangeError)
+    await expect(uploadFile('x', 'http://h/', { retries: -1 })).rejects.toThrow(TypeError)
   })
 
   test('header values that HTTP cannot carry', () => {

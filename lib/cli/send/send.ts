@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { BitsClientError, UploadJob, type UploadOptions } from 'express-bits-upload/client'
 import { EXIT, exitCodeOf, wrongUsage } from '../exit.js'
+import { nameFlags } from '../name-flags.js'
 import { listenForSignals } from '../signals.js'
 import { destinationOf, isLocal } from './destination.js'
 import type { SendFlags } from './flags.js'
@@ -94,7 +95,7 @@ function checkOptions(file: string, url: URL, options: UploadOptions): void {
   try {
     new UploadJob(file, url, options)
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw wrongUsage(error.message)
+    if (error instanceof TypeError) throw wrongUsage(nameFlags(error.message))
     throw error
   }
 }

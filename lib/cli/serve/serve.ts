@@ -4,6 +4,7 @@ import type { BitsUploadOptions } from 'express-bits-upload'
 import { type BitsUpload, bitsUpload } from 'express-bits-upload'
 import { asError } from '../../system-error.js'
 import { EXIT, Failure, wrongUsage } from '../exit.js'
+import { nameFlags } from '../name-flags.js'
 import { say } from '../say.js'
 import { listenForSignals } from '../signals.js'
 import { openLog } from './access-log.js'
@@ -78,16 +79,12 @@ async function authenticator({
   return undefined
 }
 
-/** Refusals of the middleware, with the name of the flag in place of the option's. */
 function createUploads(options: BitsUploadOptions): BitsUpload {
   try {
     return bitsUpload(options)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    const flag = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-    throw wrongUsage(
-      error.message.replace(/^bitsUpload\(\): the option (\w+)/, (_, name: string) => flag(name)),
-    )
+    throw wrongUsage(nameFlags(error.message))
   }
 }
 

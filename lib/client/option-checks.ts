@@ -1,0 +1,64 @@
+import { type Check, type Checks, checkEach } from '../check-options.js'
+import { aFunction, aPath, objectWith, orInfinity, trueOrFalse, wholeNumber } from '../option-values.js'
+import { shown } from '../shown.js'
+import { MAX_FRAGMENT, MIN_FRAGMENT } from './fragment-size.js'
+import type { UploadOptions } from './options.js'
+
+/** Milliseconds: what fits Node's timers. */
+const MAX_TIMER = 2 ** 31 - 1
+
+const atMost =
+  (unit: string, min: number, max: number): Check =>
+  (value) =>
+    wholeNumber(value, unit, min, max)
+
+const unlimited =
+  (unit: string): Check =>
+  (value) =>
+    orInfinity(value, wholeNumber(value, unit, 0))
+
+/** One check for each option. */
+const CHECKS: Checks<UploadOptions> = {
+  fragmentSize: atMost('bytes', MIN_FRAGMENT, MAX_FRAGMENT),
+  headers: (value) =>
+    typeof value === 'object' && value !== null && !(Symbol.iterator in value)
+      ? undefined
+      : 'an object of names with texts as values',
+  userAgent: (value) => (typeof value === 'string' ? undefined : 'a text'),
+  agent: objectWith(['addRequest'], 'an Agent of node:http or node:https'),
+  tls: (value) => (typeof value === 'object' && value !== null ? undefined : 'an object, { ca } for example'),
+  signal: objectWith(['addEventListener', 'throwIfAborted'], 'an AbortSignal'),
+  cancelOnAbort: trueOrFalse,
+  resume: state,
+  onProgress: aFunction,
+  onState: aFunction,
+  onFailure: aFunction,
+  retries: unlimited('failures'),
+  restarts: unlimited('restarts'),
+  minRetryDelay: atMost('milliseconds', 0, MAX_TIMER),
+  maxRetryDelay: atMost('milliseconds', 0, MAX_TIMER),
+  sendTimeout: atMost('milliseconds', 1, MAX_TIMER),
+  responseTimeout: atMost('milliseconds', 1, MAX_TIMER),
+  replyTo: aPath,
+  maxReplySize: unlimited('bytes'),
+}
+
+/** @throws TypeError a sentence that names the option, its value and what to give instead. */
+export function checkOptions(options: UploadOptions): void {
+  checkEach({ name: 'express-bits-upload/client', checks: CHECKS }, options)
+}
+
+function state(value: unknown): string | undefined {
+  const wanted = 'a state that onState told'
+  if (typeof value !== 'object' || value === null) return wanted
+  const field = (name: string): unknown => Reflect.get(value, name)
+  // The id of a session is as good as a password, so it is not shown.
+  if (typeof field('sessionId') !== 'string' || field('sessionId') === '')
+    return `${wanted}; it has no sessionId`
+  const size = wholeNumber(field('size'), 'bytes', 0)
+  if (size !== undefined) return `${wanted}; its size is ${shown(field('size'))}: ${size}`
+  const offset = wholeNumber(field('offset'), 'bytes', 0, Number(field('size')))
+  if (offset !== undefined) return `${wanted}; its offset is ${shown(field('offset'))}: ${offset}`
+  if (typeof field('modified') === 'number') return undefined
+  return `${wanted}; its modified is ${shown(field('modified'))}: a time in milliseconds`
+}
