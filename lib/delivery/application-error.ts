@@ -17,9 +17,7 @@ const REFUSAL = 400
  */
 export function applicationError(error: unknown): BitsError {
   const { code, status: chosen, hresult, headers, message } = toBitsError(error)
-  // A status that is none, or no failure's, would tell the client what is not so.
-  const isFailure = chosen >= 300 && chosen <= 599
-  const wasChosen = isFailure && (error instanceof BitsError || code === 'custom')
+  const wasChosen = error instanceof BitsError || code === 'custom'
   if (!wasChosen) return new BitsError('application-failed', message, { cause: error })
   const isSteering = STEERING.has(chosen)
   if (error instanceof BitsError && error.context === 0x7 && !isSteering) return error
