@@ -3,6 +3,9 @@
 # docker run -p 8080:8080 -v bits-uploads:/uploads express-bits-upload --list --live --max-upload-size 10GB
 # docker run -p 443:8080 -v bits-uploads:/uploads -v /etc/bits:/etc/bits:ro express-bits-upload \
 #   --htpasswd /etc/bits/htpasswd --tls-cert /etc/bits/cert.pem --tls-key /etc/bits/key.pem
+#
+# The files in /etc/bits have to be readable for user 1000, as whom it runs. Stop it with "docker stop --time 45": running
+# fragments may take 30 seconds to finish (--grace).
 
 FROM node:22-alpine AS build
 WORKDIR /app
@@ -22,7 +25,8 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 RUN install -d -o node -g node /uploads
-USER node
+# The user node, by its number: Kubernetes believes only that not to be root (runAsNonRoot).
+USER 1000
 VOLUME /uploads
 EXPOSE 8080
 ENTRYPOINT ["node", "/app/dist/cli.js", "serve", "/uploads", "--host", "0.0.0.0"]

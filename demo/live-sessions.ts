@@ -44,14 +44,19 @@ type Send = (message: string) => void
 export function liveSessions(bits: BitsUpload): LiveSessions {
   const pages = new Map<Response, Send>()
   const answers = new Map<string, AnswerView>()
+  /** Ids of sessions whose file was refused, until they end. */
+  const refusals = new Set<string>()
   const broadcast = (message: string) => {
     for (const send of pages.values()) send(message)
   }
-  const show = (session: SessionInfo, state: SessionView['state']) =>
+  const show = (session: SessionInfo, state: SessionView['state']) => {
+    if (state === 'refused') refusals.add(session.id)
+    else refusals.delete(session.id)
     broadcast(event('session', view(session, state)))
+  }
   const stateOf = ({ id, state }: SessionInfo) => {
     if (state === 'published') return 'published'
-    return answers.get(id)?.state === 'refused' ? 'refused' : 'receiving'
+    return refusals.has(id) ? 'refused' : 'receiving'
   }
 
   bits.on('session', (session) => show(session, 'receiving'))

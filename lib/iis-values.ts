@@ -35,4 +35,5 @@ export function refuseOtherThanNumber(properties: IisProperties, name: keyof Iis
   throw wrong(`${name} is ${JSON.stringify(properties[name])}: give a whole number`)
 }
 
-export const wrong = (message: string): TypeError => new TypeError(`iisOptions(): ${message}.`)
+export const wrong = (message: string): TypeError =>
+  new TypeError(`iisOptions(): ${message}${message.endsWith('?') ? '' : '.'}`)

@@ -203,7 +203,7 @@ describe('iisOptions()', () => {
     const call = () => Reflect.apply(iisOptions, undefined, [properties])
     expect(call).toThrow(TypeError)
     expect(call).toThrow(sentence)
-    expect(call).toThrow(/^iisOptions\(\): .*\.$/)
+    expect(call).toThrow(/^iisOptions\(\): .*[.?]$/)
   })
 
   test.each([undefined, null, 'x'])('refuses %p, which is no object', (properties) => {

@@ -2,7 +2,7 @@ import { exitCodeOf } from './exit.js'
 
 type Signal = 'SIGINT' | 'SIGTERM'
 
-/** Milliseconds: one Ctrl+C may come twice, from the terminal and from the `npx` that it reached as well. */
+/** Milliseconds: one signal may come twice, from its sender and from the `npx` that it reached as well. */
 const ECHO = 500
 
 /** Listens for the signals that end a process: the first aborts `signal`, a later one ends the process at once. */
@@ -15,7 +15,7 @@ export function listenForSignals(): {
   let at = 0
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
-      if (first && Date.now() - at < ECHO) return
+      if (name === first && Date.now() - at < ECHO) return
       if (first) process.exit(exitCodeOf(name))
       first = name
       at = Date.now()

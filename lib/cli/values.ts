@@ -57,3 +57,6 @@ export function urlPath(text: string): string {
 
 /** All values of an option that may be repeated. */
 export const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value]
+
+/** An address as it stands in a URL or by itself: that of IPv6 may have its brackets. */
+export const address = (text: string): string => text.replace(/^\[(.+)\]$/, '$1')

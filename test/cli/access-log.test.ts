@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
@@ -7,6 +7,7 @@ import { reservedPathOf } from '../../lib/http/reply-path.js'
 import { Application, ok } from '../delivery/application.js'
 import { ask, upload } from '../delivery/support.js'
 import { fixtures } from '../support/fixtures.js'
+import { fragment, openSession } from '../support/raw.js'
 import { Command, Server } from './command.js'
 
 const { directory, connect, afterwards } = fixtures()
@@ -47,6 +48,30 @@ describe('the access log', () => {
     await fetch(next.origin)
     expect(await next.stop()).toBe(0)
     expect((await readFile(path, 'utf8')).startsWith(line)).toBe(true)
+  })
+
+  test('has a number for a request whose client went before its answer, as programs that read it expect', async () => {
+    const server = await start([])
+    const connection = await connect(server)
+    const id = await openSession(connection, '/a.bin')
+    connection.write(fragment('/a.bin', id, Buffer.alloc(1000)).subarray(0, -500))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    connection.reset()
+    await server.until('stdout', /\n.*\n/)
+    expect(server.stdout.split('\n')[1]).toMatch(/"BITS_POST \/a\.bin HTTP\/1\.1" 499 -$/)
+  })
+
+  test('is opened anew at SIGHUP, when somebody has moved it away', async () => {
+    const path = join(await directory(), 'access.log')
+    const server = await start(['--access-log', path])
+    await fetch(`${server.origin}/one`)
+    await rename(path, `${path}.1`)
+    process.kill(server.pid, 'SIGHUP')
+    while (!(await readFile(path, 'utf8').catch(() => '')).includes('/two')) {
+      await fetch(`${server.origin}/two`)
+    }
+    expect(await server.stop()).toBe(0)
+    expect(await readFile(`${path}.1`, 'utf8')).toContain('/one')
   })
 
   test('can be done without', async () => {

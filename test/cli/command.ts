@@ -95,7 +95,7 @@ export class Server extends Command {
     const server = new Server(['serve', directory, '--port', '0', ...flags], options)
     const [, origin = '', port] = await server.until(
       'stderr',
-      /^Uploads to (https?:\/\/127\.0\.0\.1:(\d+))\//m,
+      /^Uploads to (https?:\/\/(?:127\.0\.0\.1|\[::1\]):(\d+))\//m,
     )
     server.origin = origin
     server.port = Number(port)

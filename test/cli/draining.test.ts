@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from '@jest/globals'
 import express, { type Response } from 'express'
 import { Draining } from '../../lib/cli/serve/draining.js'
+import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
 
-const { connect, afterwards } = fixtures()
+const { connect, directory, afterwards } = fixtures()
 
 /** A server that keeps connections for ever, and hands each response to the test. */
 async function serving(draining: Draining): Promise<{ server: Server; port: number; answers: Response[] }> {
@@ -37,4 +39,18 @@ test('a connection whose answer had begun already ends with that answer, and sto
   expect(answer.header('Connection')).not.toBe('close')
   await connection.closed()
   expect(await stopped).toBe(0)
+})
+
+test('a connection to a TLS server that never says anything does not keep it from stopping', async () => {
+  const { cert, key } = await (await Authority.create(await directory())).issue('server')
+  const server = createTlsServer({ cert, key })
+  const draining = new Draining()
+  draining.watch(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const accepted = once(server, 'connection')
+  const connection = await connect({ port: (server.address() as AddressInfo).port })
+  await accepted
+  expect(await draining.stop(server, 3600)).toBe(0)
+  await connection.closed()
 })

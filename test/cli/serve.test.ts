@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import { uploadFile } from 'express-bits-upload/client'
 import { Authority } from '../support/certificates.js'
@@ -98,7 +100,7 @@ describe('serve', () => {
   })
 
   test('shows uploads while they happen with --live', async () => {
-    const server = await start(await directory(), ['--live', '/watch'])
+    const server = await start(await directory(), ['--live-path', '/watch'])
     expect(server.stderr).toContain('/watch/')
     const page = await (await fetch(`${server.origin}/watch`)).text()
     const assets = [...page.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map(([, name]) => name)
@@ -162,6 +164,46 @@ describe('serve', () => {
     expect(await readFile(join(folder, 'old.txt'), 'utf8')).toBe('new')
     const error = await clientError(upload(server, '/big.txt', 'x'.repeat(1001)))
     expect(error.hresultName).toBe('BG_E_TOO_LARGE')
+  })
+
+  test('gives no named pipe to read: four readers of one would keep all others from their files', async () => {
+    const folder = await directory()
+    await promisify(execFile)('mkfifo', [join(folder, 'pipe')])
+    await writeFile(join(folder, 'a.txt'), 'hello')
+    const server = await start(folder, ['--list'])
+    const answers = Array.from({ length: 6 }, () => fetch(`${server.origin}/pipe`))
+    for (const answer of answers) expect((await answer).status).toBe(404)
+    expect(await (await fetch(`${server.origin}/a.txt`)).text()).toBe('hello')
+    expect(await server.stop()).toBe(0)
+  })
+
+  test('listens on an address of IPv6 with or without its brackets', async () => {
+    for (const host of ['::1', '[::1]']) {
+      const server = await start(await directory(), ['--host', host])
+      expect(new URL(server.origin).hostname).toBe('[::1]')
+      expect((await fetch(server.origin)).status).toBe(404)
+    }
+  })
+
+  test('refuses a directory without a name', async () => {
+    const command = new Command(['serve', '', '--port', '0'])
+    expect(await command.exit).toBe(2)
+    expect(command.stderr).toContain('error: the directory has no name')
+  })
+
+  test('refuses a certificate that is none, and warns of one that is over', async () => {
+    const folder = await directory()
+    const authority = await Authority.create(folder)
+    const { keyFile } = await authority.issue('server')
+    const empty = join(folder, 'empty.pem')
+    await writeFile(empty, '')
+    const flags = ['serve', folder, '--port', '0', '--tls-key', keyFile, '--tls-cert']
+    const command = new Command([...flags, empty])
+    expect(await command.exit).toBe(2)
+    expect(command.stderr).toMatch(/^error: --tls-cert and --tls-key do not make a TLS server: .+\.\n$/)
+    const over = await authority.issue('over', 0)
+    const server = await start(folder, ['--tls-cert', over.certFile, '--tls-key', over.keyFile])
+    expect(server.stderr).toMatch(/^warning: the certificate of --tls-cert expired at .+ GMT\.$/m)
   })
 
   test('says in a sentence why it cannot start, and ends with 1', async () => {

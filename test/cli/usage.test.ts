@@ -69,6 +69,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
       'serve a --notify-url ftp://x',
       /^error: --notify-url is "ftp:\/\/x": give an http: or https: URL of at most 2,200 characters\.$/,
     ],
+    ['serve a --live b', /^error: too many arguments for 'serve'\. Expected 1 argument but got 2\b.*$/],
     [
       'serve a --notify-url /handler',
       /^error: --notify-url is "\/handler": give an http: or https: URL of at most 2,200 characters\.$/,

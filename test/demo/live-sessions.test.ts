@@ -105,11 +105,13 @@ test('a page sees what the server application says, and one that opens later see
   for (const stream of [events, later]) await stream.return(undefined)
 })
 
-test('of many answers the last ten are kept', async () => {
+test('of many answers the last ten are kept, and what was refused stays refused', async () => {
+  const bad = uploadFile(await demo.write('bad', '<a>'), `${demo.origin}/uploads/old.xml`, { retries: 0 })
+  await expect(bad).rejects.toMatchObject({ status: 400 })
   const source = await demo.write('source', 'a,b\n')
   for (let n = 0; n < 12; n += 1) await uploadFile(source, `${demo.origin}/uploads/${n}.csv`)
   const events = listen()
-  await next(events)
+  expect((await next(events)).data).toEqual([expect.objectContaining({ name: 'old.xml', state: 'refused' })])
   const names: unknown[] = []
   while (names.length < 10) names.push((await next(events)).data)
   expect(names).toEqual(

@@ -41,8 +41,8 @@ export class Authority {
     return new Authority(directory, await read(files))
   }
 
-  /** A certificate for a server at 127.0.0.1, or for a client of this name. */
-  async issue(name: string): Promise<Certificate> {
+  /** A certificate for a server at 127.0.0.1, or for a client of this name, which is over after so many days. */
+  async issue(name: string, days = 2): Promise<Certificate> {
     const files = filesOf(this.#directory, name)
     const request = join(this.#directory, `${name}.csr`)
     const extensions = join(this.#directory, `${name}.ext`)
@@ -68,7 +68,7 @@ export class Authority {
       '-extfile',
       extensions,
       '-days',
-      '2',
+      String(days),
     ]
     await run('openssl', ['x509', '-req', '-in', request, ...signer, '-out', files.certFile])
     return read(files)

@@ -1,19 +1,14 @@
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
-import type { Writable } from 'node:stream'
-import type { Request, RequestHandler } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import morgan from 'morgan'
 import { RESERVED_NAME } from '../../protocol/reserved-name.js'
-import { asError } from '../../system-error.js'
-import { EXIT, Failure } from '../exit.js'
-import { say } from '../say.js'
 import { userOf } from './authenticate.js'
+import type { Log } from './log-file.js'
 
 export type LogFormat = 'common' | 'combined' | 'bits' | 'none'
 
 /** Common and Combined Log Format of Apache, with our own tokens for what might be secret. */
 const COMMON =
-  ':remote-addr - :user [:date[clf]] ":method :masked-url HTTP/:http-version" :status :res[content-length]'
+  ':remote-addr - :user [:date[clf]] ":method :masked-url HTTP/:http-version" :answered :res[content-length]'
 const FORMATS: Readonly<Record<Exclude<LogFormat, 'none'>, string>> = {
   common: COMMON,
   combined: `${COMMON} ":masked-referrer" ":user-agent"`,
@@ -21,16 +16,16 @@ const FORMATS: Readonly<Record<Exclude<LogFormat, 'none'>, string>> = {
 }
 
 /** Logs each request once it is answered. */
-export function accessLog(format: Exclude<LogFormat, 'none'>, stream: Writable): RequestHandler {
+export function accessLog(format: Exclude<LogFormat, 'none'>, log: Pick<Log, 'write'>): RequestHandler {
   // Not morgan's `remote-user`, which believes whatever name is claimed.
   morgan.token('user', (req) => userOf(req)?.replaceAll(' ', '%20'))
   morgan.token<Request>('masked-url', (req) => maskUrl(req.originalUrl))
   morgan.token('masked-referrer', ({ headers: { referer } }) => referer && maskUrl(referer))
+  // As nginx has it: the client was gone before there was an answer. Programs that read logs expect a number.
+  morgan.token('answered', (_req, res) => (res.headersSent ? String(res.statusCode) : '499'))
   morgan.token<Request>('packet', (req) => req.bits?.packet)
   morgan.token<Request>('upload', (req) => req.bits?.session)
-  return morgan(FORMATS[format], {
-    stream: { write: (line) => void (stream.writable && stream.write(line)) },
-  })
+  return morgan<Request, Response>(FORMATS[format], { stream: log })
 }
 
 /** A character of ASCII as a URL may have it, in either case: as it is, escaped, or escaped again by some proxy. */
@@ -58,29 +53,4 @@ export function maskUrl(url: string): string {
     .split('&')
     .map((one) => (one.includes('=') ? one.replace(/=.*/s, '=***') : '***'))
   return query.length === 0 ? shown : `${shown}?${parameters.join('&')}`
-}
-
-export interface LogStream {
-  readonly stream: Writable
-  close(): Promise<void>
-}
-
-/** The standard output for `-`, else a file that is appended to. @throws Failure when it cannot be opened. */
-export async function openLog(path: string): Promise<LogStream> {
-  if (path === '-') return { stream: process.stdout, close: async () => {} }
-  const stream = createWriteStream(path, { flags: 'a', mode: 0o640 })
-  try {
-    await once(stream, 'open')
-  } catch (cause) {
-    throw new Failure(EXIT.failure, `--access-log: ${asError(cause).message}.`, { cause })
-  }
-  // A log that cannot be written is no reason to refuse uploads.
-  stream.on('error', (error) => say(`error: the access log ends here: ${error.message}`))
-  return {
-    stream,
-    async close() {
-      stream.end()
-      if (!stream.closed) await once(stream, 'close')
-    },
-  }
 }

@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream'
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
 import type { BitsUpload } from 'express-bits-upload'
 import { asError } from '../../system-error.js'
@@ -7,6 +6,7 @@ import { say } from '../say.js'
 import { accessLog } from './access-log.js'
 import { type Authenticate, requireUser } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
+import type { Log } from './log-file.js'
 import { publishedFiles } from './published-files.js'
 
 export interface AppParts {
@@ -14,7 +14,7 @@ export interface AppParts {
   readonly directory: string
   /** Absent when everybody may do everything. */
   readonly authenticate: Authenticate | undefined
-  readonly log: Writable
+  readonly log: Pick<Log, 'write'>
   /** Comes before everything else. */
   readonly first: RequestHandler
 }
@@ -27,8 +27,8 @@ export interface ServeApp {
 /** Where the live page is when its flag says no more. */
 const LIVE_PATH = '/live'
 
-export const livePathOf = ({ live }: Pick<ServeFlags, 'live'>): string | undefined =>
-  live === true ? LIVE_PATH : live
+export const livePathOf = ({ live, livePath }: Pick<ServeFlags, 'live' | 'livePath'>): string | undefined =>
+  livePath ?? (live && LIVE_PATH)
 
 /** The app of `serve`: uploads, then the live page, then the files. */
 export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {

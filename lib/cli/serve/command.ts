@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { asError } from '../../system-error.js'
 import { EXIT, Failure } from '../exit.js'
-import { collect, count, duration, port, rate, size, urlPath } from '../values.js'
+import { address, collect, count, duration, port, rate, size, urlPath } from '../values.js'
 import type { ServeFlags } from './flags.js'
 
 const EXAMPLES = `
@@ -32,7 +32,8 @@ Examples:
     C:\\> bitsadmin /transfer job /upload /priority foreground http://server:8080/a.zip C:\\a.zip
 
 Stopping: at SIGTERM or Ctrl+C no new connections are taken, running requests may finish (--grace), sessions
-stay, and the next start goes on with them. A second signal ends at once.
+stay, and the next start goes on with them. A second signal, half a second later or more, ends at once.
+At SIGHUP the file of --access-log is opened anew, for logrotate.
 
 Exit codes: 0 stopped as told, 1 failure (port taken, file unreadable), 2 wrong usage or settings,
 130 and 143 ended at once by a second Ctrl+C or SIGTERM.`
@@ -59,7 +60,12 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
 function addServerOptions(command: Command): void {
   command
     .optionsGroup('Server:')
-    .option('-H, --host <address>', 'address to listen on; 0.0.0.0 or :: lets other machines in', '127.0.0.1')
+    .option(
+      '-H, --host <address>',
+      'address to listen on; 0.0.0.0 or :: lets other machines in',
+      address,
+      '127.0.0.1',
+    )
     .option('-p, --port <number>', 'port to listen on, 0 for any free one', port, 8080)
     .option('--tls-cert <file>', 'certificate (chain) in PEM; with --tls-key the server speaks https')
     .option('--tls-key <file>', 'private key in PEM')
@@ -82,7 +88,8 @@ function addAccessOptions(command: Command): void {
     )
     .option('--read', 'files that arrived can be read (GET, HEAD)')
     .option('--list', 'directories can be listed, and files read')
-    .option('--live [path]', 'show uploads as they happen on a page (default path: /live)', urlPath)
+    .option('--live', 'show uploads as they happen on a page, at /live/')
+    .option('--live-path <path>', 'URL path of that page, instead', urlPath)
 }
 
 function addUploadOptions(command: Command): void {
@@ -140,7 +147,11 @@ function addIisOptions(command: Command): void {
 function addLogOptions(command: Command): void {
   command
     .optionsGroup('Log:')
-    .option('--access-log <file>', 'where a line for each request goes, - for the standard output', '-')
+    .option(
+      '--access-log <file>',
+      'where a line for each request goes that HTTP understands, - for the standard output',
+      '-',
+    )
     .addOption(
       new Option('--log-format <format>', 'bits is common with packet, upload id and milliseconds added')
         .choices(['common', 'combined', 'bits', 'none'])

@@ -8,6 +8,8 @@ import type { RequestHandler, Response } from 'express'
 export class Draining {
   readonly #running = new Set<Response>()
   readonly #sockets = new Set<Socket>()
+  /** Connections of a TLS server that have not said who they are yet, by the address of their other end. */
+  readonly #handshakes = new Map<string, Socket>()
   #stopping = false
 
   /** Has to come first in the app. */
@@ -24,9 +26,20 @@ export class Draining {
 
   /** Has to be called before the server listens. */
   watch(server: Server): void {
-    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    const isTls = server instanceof TlsServer
+    if (isTls) server.on('connection', (socket: Socket) => this.#watchHandshake(socket))
+    server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#handshakes.delete(otherEnd(socket))
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))
+    })
+  }
+
+  #watchHandshake(socket: Socket): void {
+    const key = otherEnd(socket)
+    this.#handshakes.set(key, socket)
+    socket.on('close', () => {
+      if (this.#handshakes.get(key) === socket) this.#handshakes.delete(key)
     })
   }
 
@@ -52,14 +65,17 @@ export class Draining {
     return cut
   }
 
-  /** Also connections that never made a request, which Node itself does not count among the idle. */
+  /** Also connections that never made a request, or a handshake, which Node itself does not count among the idle. */
   #endIdle(): void {
+    for (const socket of this.#handshakes.values()) socket.destroy()
     const busy = new Set([...this.#running].map(({ req }) => req.socket))
     for (const socket of this.#sockets) {
       if (!busy.has(socket)) socket.destroySoon()
     }
   }
 }
+
+const otherEnd = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
 
 function endConnectionWith(res: Response): void {
   if (!res.headersSent) res.set('Connection', 'close')

@@ -14,8 +14,8 @@ export interface ServeFlags {
   readonly trustSessionId?: true
   readonly read?: true
   readonly list?: true
-  /** A path when one was given. */
-  readonly live?: true | string
+  readonly live?: true
+  readonly livePath?: string
   readonly overwrite?: true
   readonly maxUploadSize?: number
   readonly maxFragmentSize?: number

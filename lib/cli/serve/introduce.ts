@@ -4,7 +4,7 @@ import { say } from '../say.js'
 import { livePathOf } from './app.js'
 import type { ServeFlags } from './flags.js'
 
-type Facts = Pick<ServeFlags, 'host' | 'path' | 'live' | 'htpasswd' | 'tlsCert'>
+type Facts = Pick<ServeFlags, 'host' | 'path' | 'live' | 'livePath' | 'htpasswd' | 'tlsCert'>
 
 /** Stands for a name that others have to know. */
 const UNKNOWN = 'SERVER'

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -5,6 +6,7 @@ import { isIP } from 'node:net'
 import { asError, errorCode } from '../../system-error.js'
 import { EXIT, Failure, wrongUsage } from '../exit.js'
 import { readTextFile } from '../read-text-file.js'
+import { say } from '../say.js'
 import type { ServeFlags } from './flags.js'
 
 /** Milliseconds in which nothing moves on a connection before it is ended; an application may be told meanwhile. */
@@ -21,6 +23,10 @@ export async function createServerFor(flags: ServeFlags): Promise<(app: RequestL
   const key = await readTextFile('--tls-key', tlsKey)
   return (app) => {
     try {
+      // A TLS server is content with no certificate at all.
+      const { validTo } = new X509Certificate(cert)
+      if (Date.parse(validTo) < Date.now())
+        say(`warning: the certificate of --tls-cert expired at ${validTo}.`)
       return withTimes(createTlsServer({ cert, key }, app), flags)
     } catch (cause) {
       const why = asError(cause).message

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import express, { type Request, type RequestHandler, type Response, Router } from 'express'
 import { isHidden } from './hidden.js'
@@ -35,13 +35,15 @@ const onlyReading: RequestHandler = (req, _res, next) =>
   next(req.method === 'GET' || req.method === 'HEAD' ? undefined : 'router')
 
 /**
- * Answers 404 for what is hidden, under any of its names: the file system is asked for the real one, as it may know
+ * Answers 404 for what is neither a file nor a directory, or is hidden, under any of its names: the file system is asked for the real one, as it may know
  * `BITS-Sessions` also as `bits-sessions` or `BITS-S~1`, and a link may lead there, or out of the directory.
  */
 function hide(directory: string): RequestHandler {
   return (req, res, next) => {
     realName(directory, req)
-      .then((name) => (name === undefined || isHidden(name) ? res.sendStatus(404) : next()))
+      .then((name) => (name === undefined || isHidden(name) ? undefined : stat(join(directory, name))))
+      // Whoever opens a named pipe waits for somebody to write into it, and the thread waits along.
+      .then((facts) => (facts?.isFile() || facts?.isDirectory() ? next() : res.sendStatus(404)))
       .catch(next)
   }
 }

@@ -7,7 +7,6 @@ import { EXIT, Failure, wrongUsage } from '../exit.js'
 import { nameFlags } from '../name-flags.js'
 import { say } from '../say.js'
 import { listenForSignals } from '../signals.js'
-import { openLog } from './access-log.js'
 import { createApp } from './app.js'
 import { type Authenticate, authenticateBy } from './authenticate.js'
 import { Draining } from './draining.js'
@@ -15,6 +14,7 @@ import type { ServeFlags } from './flags.js'
 import { HtpasswdFile } from './htpasswd.js'
 import { introduce } from './introduce.js'
 import { createServerFor, listen } from './listen.js'
+import { openLog } from './log-file.js'
 import { logger } from './logger.js'
 import { uploadOptions } from './upload-options.js'
 
@@ -28,6 +28,8 @@ const LAST_WAIT = 2000
  * @throws Failure when it cannot start.
  */
 export async function serve(directory: string, flags: ServeFlags): Promise<number> {
+  if (directory === '')
+    throw wrongUsage('the directory has no name (a variable that is not set?): give one, or . for this one.')
   const root = resolve(directory)
   const options = await uploadOptions(root, flags)
   const createServer = await createServerFor(flags)
@@ -43,7 +45,7 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
   try {
     const draining = new Draining()
     const { app, live } = createApp(
-      { bits, directory: root, authenticate, log: log.stream, first: draining.middleware },
+      { bits, directory: root, authenticate, log, first: draining.middleware },
       flags,
     )
     const server = createServer(app)

@@ -1,0 +1,76 @@
+import { once } from 'node:events'
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { asError } from '../../system-error.js'
+import { EXIT, Failure } from '../exit.js'
+import { say } from '../say.js'
+
+/** Milliseconds after a failure until the log is tried again. */
+const PAUSE = 10_000
+
+/** Where the lines of the access log go. */
+export interface Log {
+  write(line: string): void
+  close(): Promise<void>
+}
+
+/** The standard output for `-`, else a file that is appended to. @throws Failure when it cannot be opened. */
+export async function openLog(path: string): Promise<Log> {
+  if (path === '-') {
+    const { stdout } = process
+    return { write: (line) => void (stdout.writable && stdout.write(line)), close: async () => {} }
+  }
+  const log = new LogFile(path)
+  await log.open()
+  return log
+}
+
+/**
+ * A file of lines. A log that cannot be written is no reason to refuse uploads: that is said, and some seconds later the
+ * file is tried again. SIGHUP opens the file anew, for who has moved it away (logrotate).
+ */
+class LogFile implements Log {
+  readonly #path: string
+  #stream: WriteStream
+  #failedAt = 0
+  #hasStarted = false
+  readonly #reopen = () => {
+    this.#stream.end()
+    this.#stream = this.#start()
+  }
+
+  constructor(path: string) {
+    this.#path = path
+    this.#stream = this.#start()
+  }
+
+  /** @throws Failure */
+  async open(): Promise<void> {
+    try {
+      await once(this.#stream, 'open')
+    } catch (cause) {
+      throw new Failure(EXIT.failure, `--access-log: ${asError(cause).message}.`, { cause })
+    }
+    this.#hasStarted = true
+    process.on('SIGHUP', this.#reopen)
+  }
+
+  write(line: string): void {
+    if (!this.#stream.writable && Date.now() - this.#failedAt >= PAUSE) this.#stream = this.#start()
+    if (this.#stream.writable) this.#stream.write(line)
+  }
+
+  async close(): Promise<void> {
+    process.off('SIGHUP', this.#reopen)
+    this.#stream.end()
+    if (!this.#stream.closed) await once(this.#stream, 'close')
+  }
+
+  #start(): WriteStream {
+    const stream = createWriteStream(this.#path, { flags: 'a', mode: 0o640 })
+    stream.on('error', (error) => {
+      this.#failedAt = Date.now()
+      if (this.#hasStarted) say(`error: the access log is not written: ${error.message}`)
+    })
+    return stream
+  }
+}
