@@ -3,6 +3,7 @@ import type { IisProperties } from '../types/iis.js'
 import type { BitsUploadOptions } from '../types/options.js'
 import { refuseOtherThanNumber, text, truth, whole, wrong } from './iis-values.js'
 import { CHECKS } from './option-checks.js'
+import { shown } from './shown.js'
 import { maskCredentials } from './upload-option-values.js'
 
 /** The options that follow from IIS properties. */
@@ -79,7 +80,7 @@ export function iisOptions(properties: IisProperties): IisOptions {
 }
 
 function maxUploadSize(properties: IisProperties): number | undefined {
-  if (properties.BITSMaximumUploadSize === '') return MAX_UPLOAD_SIZE
+  if (String(properties.BITSMaximumUploadSize ?? 'none').trim() === '') return MAX_UPLOAD_SIZE
   return whole(properties, 'BITSMaximumUploadSize', 0, MAX_UPLOAD_SIZE)
 }
 
@@ -126,8 +127,11 @@ function host(properties: IisProperties): Pick<IisOptions, 'hostId' | 'hostIdFal
 }
 
 function sessionLimit(properties: IisProperties): number | undefined {
-  const limit = whole(properties, 'BITSNumberOfSessionsLimit', 1)
-  return truth(properties, 'BITSSessionLimitEnable') === false ? Number.POSITIVE_INFINITY : limit
+  if (truth(properties, 'BITSSessionLimitEnable') === false) {
+    refuseOtherThanNumber(properties, 'BITSNumberOfSessionsLimit')
+    return Number.POSITIVE_INFINITY
+  }
+  return whole(properties, 'BITSNumberOfSessionsLimit', 1)
 }
 
 function cleanupInterval(properties: IisProperties): number | undefined {
@@ -160,8 +164,8 @@ function refuseOtherSessionDirectory(properties: IisProperties): void {
 }
 
 function refuseUnknown(properties: IisProperties): void {
-  if (typeof properties !== 'object' || properties === null) {
-    throw wrong(`the properties are ${String(properties)}: give an object`)
+  if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) {
+    throw wrong(`the properties are ${shown(properties)}: give an object`)
   }
   const name = Object.keys(properties).find((property) => !Object.hasOwn(KNOWN, property))
   if (name === undefined) return

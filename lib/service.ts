@@ -11,8 +11,17 @@ export interface RunningService extends Service {
   readonly housekeeping: Housekeeping
 }
 
-/** Puts the parts together, opens the storage, and starts the housekeeping. */
-export function createService(settings: Settings, announce: Announce, bandwidth: Bandwidth): RunningService {
+/**
+ * Puts the parts together, opens the storage, and starts the housekeeping.
+ *
+ * @param clear uploads are switched off for everybody: no session of an earlier run is to stay.
+ */
+export function createService(
+  settings: Settings,
+  announce: Announce,
+  bandwidth: Bandwidth,
+  clear: boolean,
+): RunningService {
   const { storage } = settings
   const timeout = settings.sessionTimeout * 1000
   const sessions = new Sessions({ store: settings.sessions, timeout, now: Date.now })
@@ -20,7 +29,7 @@ export function createService(settings: Settings, announce: Announce, bandwidth:
     sessions,
     storage,
     interval: settings.cleanupInterval * 1000,
-    clear: settings.enabled === false,
+    clear,
     onExpired: (session) => announce('expired', session),
     onError: (error) => announce('error', error, {}),
   })

@@ -31,7 +31,8 @@ export class Services {
     this.#options = options
     this.#announce = announce
     this.#bandwidth = new Bandwidth(settings.bandwidth)
-    this.base = this.#create(settings)
+    // With `perRequest`, uploads that are off may be on for some.
+    this.base = this.#create(settings, settings.enabled === false && !options.perRequest)
   }
 
   /** The service for a request. @throws TypeError when `perRequest` answers with wrong settings. */
@@ -57,13 +58,11 @@ export class Services {
     if (place === undefined) return this.base
     const known = this.#homes.get(place)
     if (known) return known
-    // A request that is refused must not cost the tenant its sessions: only the common option clears.
-    const enabled = own.enabled === undefined ? (this.#options.enabled ?? true) : true
-    return this.#create(readOptions({ ...options, enabled }))
+    return this.#create(readOptions(options), false)
   }
 
-  #create(settings: Settings): RunningService {
-    const service = createService(settings, this.#announce, this.#bandwidth)
+  #create(settings: Settings, clear: boolean): RunningService {
+    const service = createService(settings, this.#announce, this.#bandwidth, clear)
     const { storage } = settings
     this.#homes.set(placeOf(storage), service)
     if (this.#homes.size === MANY) {

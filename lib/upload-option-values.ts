@@ -21,7 +21,10 @@ export function hostId(value: unknown): string | undefined {
   if (typeof value !== 'string' || value === '' || value.length > MAX_HOST_ID) return wanted
   // The protocol knows addresses of IPv6 without brackets, too (MC-BUP 2.2.3.2).
   const url = `http://${isIPv6(value) ? `[${value}]` : value}/`
-  return URL.canParse(url) && !/[/?#@\\\s]/.test(value) ? undefined : wanted
+  // It goes into a header: names in other letters have a form in ASCII (RFC 3492).
+  const isPlain = /^[!-~]+$/.test(value) && !/[/?#@\\]/.test(value)
+  const hasNoPort = !isIPv6(value) && /:0*$/.test(value)
+  return isPlain && !hasNoPort && URL.canParse(url) ? undefined : wanted
 }
 
 export function notification(value: unknown): string | undefined {

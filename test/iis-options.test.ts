@@ -85,6 +85,10 @@ const FORMS: [IisProperties, IisOptions][] = [
   [{ BITSSessionLimitEnable: 'true' }, {}],
   [{ BITSSessionLimitEnable: 0 }, { maxSessionsPerUser: Number.POSITIVE_INFINITY }],
   [
+    { BITSSessionLimitEnable: 0, BITSNumberOfSessionsLimit: 0 },
+    { maxSessionsPerUser: Number.POSITIVE_INFINITY },
+  ],
+  [
     { BITSSessionLimitEnable: 0, BITSNumberOfSessionsLimit: 50 },
     { maxSessionsPerUser: Number.POSITIVE_INFINITY },
   ],
@@ -206,7 +210,7 @@ describe('iisOptions()', () => {
     expect(call).toThrow(/^iisOptions\(\): .*[.?]$/)
   })
 
-  test.each([undefined, null, 'x'])('refuses %p, which is no object', (properties) => {
+  test.each([undefined, null, 'x', [[]]])('refuses %p, which is no object', (properties) => {
     expect(() => Reflect.apply(iisOptions, undefined, [properties])).toThrow(
       /^iisOptions\(\): .*give an object\.$/,
     )

@@ -13,7 +13,7 @@ interface HousekeepingOptions {
   readonly storage: StorageAdapter
   /** Milliseconds between two sweeps. */
   readonly interval: number
-  /** Uploads are switched off: no session is to stay. */
+  /** Remove all sessions at the start: uploads are switched off. */
   readonly clear: boolean
   readonly onExpired: (session: SessionInfo) => void
   readonly onError: (error: Error) => void
@@ -35,7 +35,7 @@ export class Housekeeping {
       setInterval(() => this.#sweepAgain(), options.interval).unref(),
       setInterval(() => this.#forgetEnded(), FORGET_INTERVAL).unref(),
     ]
-    this.#sweeping = this.#sweep()
+    this.#sweeping = this.#sweep(options.clear ? sweepAll : sweep)
   }
 
   /** Resolves once storage and store are open. Rejects when they cannot be; the next call tries again what failed. */
@@ -61,14 +61,14 @@ export class Housekeeping {
   }
 
   #sweepAgain(): void {
-    this.#sweeping = this.#sweeping.then(() => this.#sweep())
+    this.#sweeping = this.#sweeping.then(() => this.#sweep(sweep))
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(kind: typeof sweep): Promise<void> {
     const { sessions, storage, onExpired } = this.#options
     try {
       await this.ready()
-      await (this.#options.clear ? sweepAll : sweep)(sessions, storage, onExpired)
+      await kind(sessions, storage, { onExpired, onError: (error) => this.#report(error) })
     } catch (error) {
       this.#report(error)
     }

@@ -5,75 +5,89 @@ import { hasEnded } from './has-ended.js'
 import { mayHaveReply } from './may-have-reply.js'
 import { REMEMBERED, type Sessions, uploadOf } from './sessions.js'
 
+/** Who is told of what a sweep does. */
+export interface SweepListener {
+  /** A session is gone that did not end by itself. */
+  readonly onExpired: (session: SessionInfo) => void
+  /** Something could not be removed; the sweep goes on, and the next one tries again. */
+  readonly onError: (error: unknown) => void
+}
+
 /** Removes all sessions with all that is staged: uploads were switched off (MC-BUP 3.2.4.2). */
 export async function sweepAll(
   sessions: Sessions,
   storage: StorageAdapter,
-  onExpired: (session: SessionInfo) => void,
+  listener: SweepListener,
 ): Promise<void> {
-  for await (const record of sessions.store.list()) await remove(record, sessions, storage, onExpired)
-  for await (const { id } of storage.staged?.() ?? []) await discard(id, sessions, storage)
+  for await (const record of sessions.store.list()) await remove(record, sessions, storage, listener)
+  for await (const { id } of storage.staged?.() ?? []) await discard(id, sessions, storage, listener)
 }
 
 /**
  * Removes sessions that were idle for longer than their timeout, with their staged data and replies (MC-BUP 3.2.6.1),
  * and staged data that no session owns, or needs any more: a process that dies right after a publication leaves some.
  * Published files are not looked at.
- *
- * @param onExpired told of each session that did not end by itself.
  */
 export async function sweep(
   sessions: Sessions,
   storage: StorageAdapter,
-  onExpired: (session: SessionInfo) => void,
+  listener: SweepListener,
 ): Promise<void> {
   const now = sessions.now()
   const idle = now - sessions.timeout - sessions.slack
   for await (const record of sessions.store.expired(Math.max(idle, now - REMEMBERED))) {
     if (record.lastActivity < (hasEnded(record) ? now - REMEMBERED : idle)) {
-      await remove(record, sessions, storage, onExpired)
+      await remove(record, sessions, storage, listener)
     }
   }
   for await (const { id, lastModified } of storage.staged?.() ?? []) {
     const session = await sessions.store.get(id)
-    if (session ? isDone(session) : lastModified.getTime() < idle) await discard(id, sessions, storage)
+    if (session ? isDone(session) : lastModified.getTime() < idle) {
+      await discard(id, sessions, storage, listener)
+    }
   }
 }
 
 const isDone = (record: SessionRecord): boolean =>
   hasEnded(record) || (record.state === 'published' && !mayHaveReply(record))
 
-/** Not what somebody is at work on. */
-async function discard(id: string, sessions: Sessions, storage: StorageAdapter): Promise<void> {
-  const lease = await sessions.locks.tryAcquire(id)
-  if (!lease) return
-  try {
-    await storage.discard({ id, destination: '' })
-  } finally {
-    await lease.release()
-  }
-}
+const discard = (
+  id: string,
+  sessions: Sessions,
+  storage: StorageAdapter,
+  { onError }: SweepListener,
+): Promise<void> => withLease(id, sessions, onError, () => storage.discard({ id, destination: '' }))
 
-async function remove(
+const remove = (
   found: SessionRecord,
   sessions: Sessions,
   storage: StorageAdapter,
-  onExpired: (session: SessionInfo) => void,
-): Promise<void> {
-  const lease = await sessions.locks.tryAcquire(found.key)
-  if (!lease) return
-  try {
+  { onExpired, onError }: SweepListener,
+): Promise<void> =>
+  withLease(found.key, sessions, onError, async () => {
     const record = await sessions.store.get(found.key)
     if (!record || record.lastActivity !== found.lastActivity) return
     const received = await heldBytes(record, storage)
     // The record goes first: no packet can find the session while its data goes.
     await sessions.store.delete(record.key)
-    await storage.discard(uploadOf(record))
+    await storage.discard(uploadOf(record)).catch(onError)
     if (!hasEnded(record)) onExpired(sessions.info(record, received))
     sessions.progress.forget(record.key)
     sessions.limit.free(record.key)
-  } finally {
-    await lease.release()
+  })
+
+/** Does something to what nobody is at work on. What cannot be done is told, and is no reason not to go on. */
+async function withLease(
+  key: string,
+  sessions: Sessions,
+  onError: (error: unknown) => void,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    const lease = await sessions.locks.tryAcquire(key)
+    if (lease) await work().finally(() => lease.release())
+  } catch (error) {
+    onError(error)
   }
 }
 

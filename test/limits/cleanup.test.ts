@@ -1,4 +1,4 @@
-import { readdir, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { type BitsUploadOptions, MemoryStorage, type SessionInfo } from 'express-bits-upload'
@@ -39,6 +39,38 @@ describe('the clean-up', () => {
     ])
     expect(storage.bytes).toBe(0)
     expectAck(await connection.exchange(fragment(PATH, id, FILE, 500)), { ...GONE, session: id })
+  })
+
+  test('goes on when something cannot be removed, tells of it, and of what has expired all the same', async () => {
+    const root = await directory()
+    const staging = join(root, 'BITS-Sessions')
+    const long = new Date(Date.now() - 24 * 60 * 60 * 1000)
+    const ids = Array.from({ length: 12 }, (_, n) => n.toString(16).padStart(32, '0'))
+    for (const [n, id] of ids.entries()) {
+      const path = join(staging, `${id}.part`)
+      // What nobody can remove as one removes a file.
+      await (n === 5
+        ? mkdir(path, { recursive: true })
+        : mkdir(staging, { recursive: true }).then(() => writeFile(path, 'x')))
+      await utimes(path, long, long)
+    }
+    const errors: Error[] = []
+    const { running } = await startSweeping({ directory: root, cleanupInterval: 1000 })
+    running.bits.on('error', (error) => void errors.push(error))
+    while ((await readdir(staging)).length > 1) await pause(10)
+    expect(await readdir(staging)).toEqual([`${ids[5]}.part`])
+
+    const storage = new MemoryStorage()
+    const { running: other, expired } = await startSweeping({ storage, logger: running.logger })
+    const connection = await connect(other)
+    for (let n = 0; n < 5; n++) await openSession(connection, `/uploads/${n}`)
+    let discards = 0
+    storage.discard = async () => {
+      if (++discards === 2) throw new Error('The array is degraded.')
+    }
+    while (expired.length < 5) await pause(10)
+    expect(await other.bits.sessions()).toEqual([])
+    expect(running.logger.lines.filter((line) => line.includes('The array is degraded.'))).toHaveLength(1)
   })
 
   test('leaves a session alone that goes on, however slowly', async () => {

@@ -190,6 +190,27 @@ describe('perRequest', () => {
     expectAck(ack, { status: 200, session: id, offset: 1000 })
   })
 
+  test('switches uploads on for some where they are off, whose sessions stay', async () => {
+    const root = await directory()
+    const options: BitsUploadOptions = {
+      directory: root,
+      enabled: false,
+      cleanupInterval: 0.05,
+      perRequest: (req) => (tenant(req) === 'important' ? { enabled: true } : undefined),
+    }
+    const first = await start(options)
+    const id = await openSession(await connect(first), pathOf('important'))
+    await (await connect(first)).exchange(fragment(pathOf('important'), id, FILE, 0, 499))
+    await pause(150)
+    await first.stop()
+    const second = await start(options)
+    await pause(150)
+    const connection = await connect(second)
+    expect((await connection.exchange(packet('Ping', pathOf('other')))).status).toBe(501)
+    const ack = await connection.exchange(fragment(pathOf('important'), id, FILE, 500))
+    expectAck(ack, { status: 200, session: id, offset: 1000 })
+  })
+
   test('switches uploads on for a tenant where they are off, and removes nothing of it', async () => {
     const root = await directory()
     const first = await start({ directory: root })

@@ -62,6 +62,9 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     [{ maxSessionsPerUser: 0 }, 'the option maxSessionsPerUser is 0', 'from 1 to 2^53 - 1'],
     [{ maxBandwidth: -1 }, 'the option maxBandwidth is -1', 'give bytes per second'],
     [{ hostId: 'http://host/' }, 'the option hostId is "http://host/"', 'give a host as in a URL'],
+    [{ hostId: 'bücher.example' }, 'the option hostId is "bücher.example"', 'give a host as in a URL'],
+    [{ hostId: 'host:' }, 'the option hostId is "host:"', 'give a host as in a URL'],
+    [{ hostId: 'host:0' }, 'the option hostId is "host:0"', 'give a host as in a URL'],
     [{ notification: 'http://x/' }, 'the option notification is "http://x/"', "type: 'by-reference'"],
     [
       { notification: { type: 'by-value', url: 'http://user:pa#ss@host/' } },
