@@ -152,6 +152,34 @@ describe('send', () => {
     expect(kept.stderr).toContain(`The reply is in ${replyTo}.`)
   })
 
+  test('takes - for the standard output, as without --reply-to', async () => {
+    const { folder, file, send } = await workplace()
+    const { origin } = await start({ directory: await directory(), onUpload: () => 'Thank you\n' })
+    const printed = send([file, `${origin}/uploads/a.bin`, '--reply-to', '-'])
+    expect(await printed.exit).toBe(0)
+    expect(printed.stdout).toBe('Thank you\n')
+    expect(printed.stderr).toContain('Sent a file.bin')
+    expect(await readdir(folder)).toEqual(['a file.bin'])
+  })
+
+  test('refuses before it sends anything where a reply cannot be written', async () => {
+    const { folder, file, send, states } = await workplace()
+    let packets = 0
+    const { origin } = await start({ directory: await directory(), authorize: () => ++packets > 0 })
+    const expected: [number, string, RegExp][] = [
+      [2, file, /^error: --reply-to is ".*a file\.bin": give another file; it is the one to upload\.\n$/],
+      [2, folder, /^error: --reply-to is ".*": give a file; it is a directory\.\n$/],
+      [1, join(folder, 'missing', 'reply'), /^error: --reply-to: ENOENT: .*\n$/],
+    ]
+    for (const [code, replyTo, says] of expected) {
+      const command = send([file, `${origin}/uploads/a.bin`, '--reply-to', replyTo])
+      expect([replyTo, await command.exit]).toEqual([replyTo, code])
+      expect(command.stderr).toMatch(says)
+    }
+    expect((await readFile(file)).equals(FILE)).toBe(true)
+    expect([await readdir(folder), await states(), packets]).toEqual([['a file.bin'], [], 0])
+  })
+
   test('shows who sends it, without a secret on its command line', async () => {
     const { folder, file, send } = await workplace()
     const seen: string[] = []

@@ -1,11 +1,12 @@
 import { BitsClientError, type UploadResult } from 'express-bits-upload/client'
 import { EXIT, Failure } from '../exit.js'
 import type { SendFlags } from './flags.js'
+import { replyFile } from './reply-to.js'
 
 /** Gives the reply of the server's application to whoever wants it. @returns what to say of it. */
-export function giveReply({ reply, replyUrl }: UploadResult, { replyTo }: SendFlags): string | undefined {
-  if (replyTo !== undefined)
-    return replyUrl === undefined ? 'There was no reply.' : `The reply is in ${replyTo}.`
+export function giveReply({ reply, replyUrl }: UploadResult, flags: SendFlags): string | undefined {
+  const path = replyFile(flags)
+  if (path !== undefined) return replyUrl === undefined ? 'There was no reply.' : `The reply is in ${path}.`
   if (reply === undefined) return undefined
   // A server is not to control a terminal.
   if (process.stdout.isTTY) process.stdout.write(`${reply.toString().replace(/[^\P{C}\n\t]/gu, '?')}\n`)
