@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
@@ -218,9 +219,13 @@ describe('send', () => {
     const { folder, file, send } = await workplace()
     const { origin } = await start({ directory: await directory(), maxUploadSize: 1000 })
     const closed = await freePort()
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
     const expected: [number, string[], RegExp][] = [
       [1, [join(folder, 'missing'), origin], /^error: .*ENOENT.*\n$/],
       [1, [folder, origin], /^error: ".*" is not a file\.\n$/],
+      // Not opened: that would wait for somebody to write into it.
+      [1, [pipe, origin], /^error: ".*" is not a file\.\n$/],
       [2, [file, 'ftp://user:secret@host/a'], /^error: the destination is no http: or https: URL, .*\n$/],
       [
         2,
