@@ -217,7 +217,9 @@ describe('send', () => {
 
   test('tells by its exit code what went wrong', async () => {
     const { folder, file, send } = await workplace()
-    const { origin } = await start({ directory: await directory(), maxUploadSize: 1000 })
+    const into = await directory()
+    await writeFile(join(into, 'there.bin'), 'older')
+    const { origin } = await start({ directory: into, maxUploadSize: 1000 })
     const closed = await freePort()
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
@@ -233,6 +235,7 @@ describe('send', () => {
         /^error: --fragment-size is 1024: give a whole number of bytes, from .*\n$/,
       ],
       [3, [file, `${origin}/uploads/a.bin`], /^error: .*BG_E_TOO_LARGE.*\n$/],
+      [3, [file, `${origin}/uploads/there.bin`], /^error: .*409.* A file of this name is there, .*\n$/],
       [3, [file, `${origin}/uploads/con.txt`], /^error: .*403.*\n$/],
       [
         4,
