@@ -1,8 +1,12 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { BitsError } from 'express-bits-upload'
+import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
 import { freePort } from '../support/ports.js'
 import { contentOf, KB } from '../support/upload-fixture.js'
@@ -163,6 +167,31 @@ describe('send', () => {
     expect(await readdir(folder)).toEqual(['a file.bin'])
   })
 
+  test('names its flags where the package names options', async () => {
+    const { folder, file, send } = await workplace()
+    const onUpload = () => Buffer.alloc(1024 * KB + 1)
+    const { origin } = await start({ directory: await directory(), onUpload })
+    const large = send([file, `${origin}/uploads/a.bin`, '--quiet'])
+    expect(await large.exit).toBe(3)
+    expect(large.stderr).toBe('error: The reply has over 1048576 bytes: --reply-to writes it to a file.\n')
+    const reserved = send([file, `${origin}/uploads/b.bin`, '--header', 'Range: bytes=0-1'])
+    expect(await reserved.exit).toBe(2)
+    expect(reserved.stderr).toBe(
+      'error: --header has "Range", which the protocol itself uses; leave it out.\n',
+    )
+
+    const authority = await Authority.create(folder)
+    const { key, cert } = await authority.issue('server')
+    const server = createServer({ key, cert, ca: authority.own.cert, requestCert: true })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    afterwards(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const unknown = send([file, `https://127.0.0.1:${port}/a`, '--ca', authority.own.certFile])
+    expect(await unknown.exit).toBe(3)
+    expect(unknown.stderr).toMatch(/certificate that it trusts: give --cert and --key\.\n$/)
+  })
+
   test('refuses before it sends anything where a reply cannot be written', async () => {
     const { folder, file, send, states } = await workplace()
     let packets = 0
@@ -211,7 +240,9 @@ describe('send', () => {
     expect(seen).toContain(`Basic ${btoa('alice:secret')} of flag`)
     expect(seen).toContain(`Basic ${btoa('alice:secret')} of file`)
     const [, , , , refused, nobody] = commands
-    expect(refused?.stderr).toMatch(/^error: .*401.*\n$/)
+    expect(refused?.stderr).toMatch(
+      /^error: .*401.* It wants other credentials: give --user or --header\.\n$/,
+    )
     expect(nobody?.stderr).toMatch(/^error: --user: there is nobody to ask for the password.*\n$/)
   })
 

@@ -97,7 +97,9 @@ function checkOptions(file: string, url: URL, options: UploadOptions): void {
   try {
     new UploadJob(file, url, options)
   } catch (error) {
-    if (error instanceof TypeError) throw wrongUsage(nameFlags(error.message))
+    if (error instanceof TypeError) {
+      throw wrongUsage(nameFlags(error.message).replace(/^headers has/, '--header has'))
+    }
     throw error
   }
 }
