@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs'
 import { access, constants, lstat, readlink, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join } from 'node:path'
+import { basename, dirname, isAbsolute, join, sep } from 'node:path'
 import { shown } from '../shown.js'
 import { unlessMissing } from '../system-error.js'
 import { Draft } from './draft.js'
@@ -28,7 +28,8 @@ export interface StreamTarget {
  */
 export async function replyTarget(replyTo: string, source: string): Promise<FileTarget | StreamTarget> {
   const found = await stat(replyTo, { bigint: true }).catch(unlessMissing)
-  if (found ? found.isDirectory() : replyTo.endsWith('/')) throw unfit(replyTo, 'a file; it is a directory')
+  const meansDirectory = replyTo.endsWith('/') || replyTo.endsWith(sep)
+  if (found ? found.isDirectory() : meansDirectory) throw unfit(replyTo, 'a file; it is a directory')
   if (!found) return await writable({ kind: 'file', path: await followed(replyTo), mode: undefined })
   if (await isFile(source, found)) throw unfit(replyTo, 'another file; it is the one to upload')
   await access(replyTo, constants.W_OK)
