@@ -3,8 +3,9 @@ import type { PacketType } from '../../types/packets.js'
 import { HRESULT, hresultOfStatus } from '../errors.js'
 import { HEADER } from '../protocol/headers.js'
 import { BITS_UPLOAD_PROTOCOL, parseProtocols } from '../protocol/protocol-guids.js'
+import { ADVICE } from './advice.js'
 import { BitsClientError, describeHresult, type RemoteContext, type RequestKind } from './client-error.js'
-import { isFatal } from './retry.js'
+import { isFatal, isTaken } from './retry.js'
 
 /** What an Ack of success says, a 416 to a fragment included. */
 export interface AckFields {
@@ -71,14 +72,18 @@ export function refusal(packet: RequestKind, response: IncomingMessage): BitsCli
   const hresult = told ?? hresultOfStatus(status)
   const context = told === undefined ? undefined : contextOf(header(HEADER.errorContext))
   const who = context === 'server application' ? 'server application' : 'server'
-  const hint =
-    status === 401 || status === 407
-      ? ' It wants other credentials: give them in `headers` or in the URL.'
-      : ''
+  const hint = hintOn(packet, status, told)
   return new BitsClientError(
     `The ${who} answered ${packet} with ${status}, ${describeHresult(hresult)}.${hint}`,
     { packet, status, hresult, context, fatal: isFatal(packet, status, told) },
   )
+}
+
+function hintOn(packet: RequestKind, status: number, hresult: number | undefined): string {
+  if (status === 401 || status === 407) return ` It wants other credentials: ${ADVICE.credentials}.`
+  return isTaken(packet, hresult)
+    ? ' A file of this name is there, and the server does not overwrite it.'
+    : ''
 }
 
 /** Hexadecimal with or without `0x`, as servers write it (protocol notes on MC-BUP 2.2.1.2). */

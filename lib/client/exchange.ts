@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import { types } from 'node:util'
 import { BitsClientError, type RequestKind } from './client-error.js'
 import type { TlsOptions } from './options.js'
+import { tlsFault } from './tls-fault.js'
 
 /** How requests reach a server. */
 export interface Line {
@@ -139,13 +140,17 @@ class Watch {
   }
 }
 
-/** A certificate does not get better by asking again. */
-const CERTIFICATE = /^(?:ERR_TLS_CERT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
-
 function noAnswer(packet: RequestKind, url: URL, cause: unknown): BitsClientError {
   const code = types.isNativeError(cause) && 'code' in cause ? String(cause.code) : ''
+  const message = types.isNativeError(cause) ? cause.message : String(cause)
+  const fault = tlsFault(code, message)
+  if (fault) {
+    const sentence = `No answer to ${packet} from ${url.host}: ${fault.why}.${fault.hint}`
+    return new BitsClientError(sentence, { packet, cause, fatal: true })
+  }
   // An AggregateError, of several addresses tried, has no message of its own.
-  const why = (types.isNativeError(cause) && cause.message) || code || String(cause)
-  const fatal = CERTIFICATE.test(code)
-  return new BitsClientError(`No answer to ${packet} from ${url.host}: ${why}.`, { packet, cause, fatal })
+  return new BitsClientError(`No answer to ${packet} from ${url.host}: ${message || code}.`, {
+    packet,
+    cause,
+  })
 }

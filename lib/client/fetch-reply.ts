@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
 import { refusal } from './ack.js'
+import { ADVICE } from './advice.js'
 import { BitsClientError } from './client-error.js'
 import { exchange, type Line, type ReadAnswer } from './exchange.js'
 import { type CommonHeaders, replyHeaders } from './packet-headers.js'
@@ -92,10 +93,8 @@ export class ReplyDownload {
 
   #refuseLarge(bytes: number): void {
     if (bytes <= this.#maxSize) return
-    throw new BitsClientError(
-      `The reply has over ${this.#maxSize} bytes: raise maxReplySize, or give replyTo to write it to a file.`,
-      { packet: 'GET', fatal: true },
-    )
+    const message = `The reply has over ${this.#maxSize} bytes: ${ADVICE.largeReply}.`
+    throw new BitsClientError(message, { packet: 'GET', fatal: true })
   }
 }
 

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { BitsClientError } from './client-error.js'
 
 /** Read at once; what a connection has not taken yet stays in memory, so this bounds it. */
@@ -20,13 +20,16 @@ export class LocalFile {
   }
 
   static async open(path: string): Promise<LocalFile> {
-    const handle = await open(path).catch((cause: Error) => {
+    const cannot = (cause: Error): never => {
       throw new BitsClientError(`The file cannot be opened: ${cause.message}.`, { fatal: true, cause })
-    })
+    }
+    // First: to open a pipe is to wait for its other end, which no signal could stop.
+    const facts = await stat(path).catch(cannot)
+    if (!facts.isFile()) throw new BitsClientError(`"${path}" is not a file.`, { fatal: true })
+    const handle = await open(path).catch(cannot)
     try {
-      const stat = await handle.stat()
-      if (!stat.isFile()) throw new BitsClientError(`"${path}" is not a file.`, { fatal: true })
-      return new LocalFile(path, handle, stat.size, stat.mtimeMs)
+      const { size, mtimeMs } = await handle.stat()
+      return new LocalFile(path, handle, size, mtimeMs)
     } catch (error) {
       await handle.close()
       throw error

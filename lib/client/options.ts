@@ -100,7 +100,11 @@ export interface UploadOptions {
    * for the server application.
    */
   responseTimeout?: number | undefined
-  /** Where to write the server application's reply, if there is one. Default: into memory, as `reply` of the result. */
+  /**
+   * Path where to write the server application's reply, if there is one. A file appears when the reply is whole, in
+   * place of one that is there; a pipe or a device gets the reply as it comes. That it can be written is made sure of
+   * before anything is sent. Default: into memory, as `reply` of the result.
+   */
   replyTo?: string | undefined
   /** Largest reply in bytes. Default: 1,048,576 (1 MiB), as for Windows' GetReplyData; none with {@link replyTo}. */
   maxReplySize?: number | undefined

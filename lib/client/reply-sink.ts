@@ -1,4 +1,8 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { asError } from '../system-error.js'
+import { BitsClientError } from './client-error.js'
+import { Draft } from './draft.js'
+import { type FileTarget, replyTarget } from './reply-target.js'
+import { openStreamSink } from './stream-sink.js'
 
 /** Where a reply goes. */
 export interface ReplySink {
@@ -25,41 +29,63 @@ export function memorySink(): ReplySink {
   }
 }
 
-/** A file that appears under its name only when it is whole. */
-export function fileSink(path: string): ReplySink {
-  const part = `${path}.part`
-  let handle: FileHandle | undefined
-  const opened = async (): Promise<FileHandle> => {
-    handle ??= await open(part, 'w')
-    return handle
+/**
+ * Makes sure that a reply can be written there.
+ *
+ * @param source the file that is uploaded.
+ * @throws TypeError when `replyTo` is a directory, or the source. BitsClientError, here as from the sink: fatal, and
+ * without a packet, for it is no fault of the server.
+ */
+export async function openSink(
+  replyTo: string,
+  source: string,
+  signal: AbortSignal | undefined,
+): Promise<ReplySink> {
+  try {
+    const target = await replyTarget(replyTo, source)
+    return local(target.kind === 'file' ? fileSink(target) : await openStreamSink(target.path, signal))
+  } catch (error) {
+    throw error instanceof TypeError ? error : localFault(error)
   }
-  const closeHandle = async (): Promise<void> => {
-    const closing = handle
-    handle = undefined
-    await closing?.close()
+}
+
+/** A file that appears under its name only when it is whole. */
+function fileSink(target: FileTarget): ReplySink {
+  let draft: Draft | undefined
+  const drafted = async (): Promise<Draft> => {
+    draft ??= await Draft.create(target)
+    return draft
   }
   return {
-    write: async (chunk, position) => {
-      const file = await opened()
-      let written = 0
-      while (written < chunk.length) {
-        const rest = chunk.length - written
-        written += (await file.write(chunk, written, rest, position + written)).bytesWritten
-      }
-    },
-    clear: async () => {
-      await (await opened()).truncate(0)
-    },
+    write: async (chunk, position) => (await drafted()).write(chunk, position),
+    clear: async () => draft?.clear(),
     finish: async () => {
-      await (await opened()).sync()
-      await closeHandle()
-      await rename(part, path)
+      await (await drafted()).publish()
+      draft = undefined
       return undefined
     },
     close: async () => {
-      if (!handle) return
-      await closeHandle()
-      await rm(part, { force: true })
+      const left = draft
+      draft = undefined
+      await left?.discard()
     },
   }
 }
+
+function local(sink: ReplySink): ReplySink {
+  return {
+    write: (chunk, position) => sink.write(chunk, position).catch(rethrow),
+    clear: () => sink.clear().catch(rethrow),
+    finish: () => sink.finish().catch(rethrow),
+    close: () => sink.close().catch(rethrow),
+  }
+}
+
+const rethrow = (error: unknown): never => {
+  throw localFault(error)
+}
+
+const localFault = (cause: unknown): BitsClientError =>
+  cause instanceof BitsClientError
+    ? cause
+    : new BitsClientError(`The reply cannot be written: ${asError(cause).message}.`, { fatal: true, cause })

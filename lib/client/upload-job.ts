@@ -14,6 +14,7 @@ import { type Settings, settingsOf } from './settings.js'
 import { UploadHost } from './upload-host.js'
 import { UploadReply } from './upload-reply.js'
 import { UploadSession } from './upload-session.js'
+import type { Tools } from './upload-tools.js'
 
 /**
  * One upload of one file, with its state at hand: what `uploadFile()` is made of.
@@ -47,7 +48,7 @@ export class UploadJob {
   /**
    * Uploads the file; after a failure it may be called again, and goes on from {@link state}.
    *
-   * @throws BitsClientError, or the reason of `signal`.
+   * @throws BitsClientError, or the reason of `signal`; TypeError when `replyTo` is a directory or the file itself.
    */
   async run(): Promise<UploadResult> {
     const { signal, cancelOnAbort } = this.#settings
@@ -78,31 +79,33 @@ export class UploadJob {
   async #upload(line: Line): Promise<UploadResult> {
     line.signal?.throwIfAborted()
     const state = this.#state
-    const settings: Settings = state ? { ...this.#settings, resume: state } : this.#settings
+    const settings: Settings = { ...this.#settings, resume: state }
     const file = await LocalFile.open(this.#path)
-    const reply = new UploadReply(settings)
     try {
       if (state) await file.assertUnchanged(state.size, state.modified)
-      const tools = {
-        settings,
-        file,
-        line,
-        reply,
-        host: new UploadHost(settings.url, state),
-        patience: new Patience(settings, state?.offset ?? 0),
-        reporter: new Reporter({ ...settings, onState: (news) => this.#keep(news) }),
-        contentName: contentNameOf(basename(this.#path)),
-      }
-      const session = new UploadSession(tools)
-      await runSteps(session, tools).finally(() => {
-        this.#state = session.state
-      })
-      this.#state = undefined
-      return session.result()
+      const reply = await UploadReply.open(settings, this.#path)
+      return await this.#transfer({ settings, file, line, reply }).finally(() => reply.close())
     } finally {
-      await reply.close()
       await file.close()
     }
+  }
+
+  async #transfer(given: Pick<Tools, 'settings' | 'file' | 'line' | 'reply'>): Promise<UploadResult> {
+    const { settings } = given
+    const state = settings.resume
+    const tools: Tools = {
+      ...given,
+      host: new UploadHost(settings.url, state),
+      patience: new Patience(settings, state?.offset ?? 0),
+      reporter: new Reporter({ ...settings, onState: (news) => this.#keep(news) }),
+      contentName: contentNameOf(basename(this.#path)),
+    }
+    const session = new UploadSession(tools)
+    await runSteps(session, tools).finally(() => {
+      this.#state = session.state
+    })
+    this.#state = undefined
+    return session.result()
   }
 
   #keep(state: UploadState): void {

@@ -1,8 +1,6 @@
-import { types } from 'node:util'
-import { BitsClientError } from './client-error.js'
 import type { Line } from './exchange.js'
 import { ReplyDownload, resolveReplyUrl } from './fetch-reply.js'
-import { fileSink, memorySink, type ReplySink } from './reply-sink.js'
+import { memorySink, openSink, type ReplySink } from './reply-sink.js'
 import type { Settings } from './settings.js'
 
 /** The reply of one upload, fetched before its session is closed: with the session it goes (Win32 close-session). */
@@ -13,9 +11,19 @@ export class UploadReply {
   #content: Buffer | undefined
   #fetched = false
 
-  constructor(settings: Settings) {
+  private constructor(settings: Settings, sink: ReplySink) {
     this.#settings = settings
-    this.#sink = settings.replyTo === undefined ? memorySink() : fileSink(settings.replyTo)
+    this.#sink = sink
+  }
+
+  /**
+   * @param source the file that is uploaded.
+   * @throws TypeError and BitsClientError when a reply cannot be written to `replyTo`.
+   */
+  static async open(settings: Settings, source: string): Promise<UploadReply> {
+    const { replyTo, signal } = settings
+    const sink = replyTo === undefined ? memorySink() : await openSink(replyTo, source, signal)
+    return new UploadReply(settings, sink)
   }
 
   get url(): URL | undefined {
@@ -40,12 +48,7 @@ export class UploadReply {
       this.#download = new ReplyDownload(target, headers, this.#sink, maxReplySize)
     }
     const sameScheme = this.#download.url.protocol === url.protocol
-    try {
-      this.#content = await this.#download.fetch(sameScheme ? line : { ...line, agent: false })
-    } catch (error) {
-      if (error instanceof BitsClientError || !types.isNativeError(error)) throw error
-      throw new BitsClientError(`The reply cannot be kept: ${error.message}.`, { fatal: true, cause: error })
-    }
+    this.#content = await this.#download.fetch(sameScheme ? line : { ...line, agent: false })
     this.#fetched = true
   }
 

@@ -1,7 +1,12 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { BitsError } from 'express-bits-upload'
+import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
 import { freePort } from '../support/ports.js'
 import { contentOf, KB } from '../support/upload-fixture.js'
@@ -152,6 +157,59 @@ describe('send', () => {
     expect(kept.stderr).toContain(`The reply is in ${replyTo}.`)
   })
 
+  test('takes - for the standard output, as without --reply-to', async () => {
+    const { folder, file, send } = await workplace()
+    const { origin } = await start({ directory: await directory(), onUpload: () => 'Thank you\n' })
+    const printed = send([file, `${origin}/uploads/a.bin`, '--reply-to', '-'])
+    expect(await printed.exit).toBe(0)
+    expect(printed.stdout).toBe('Thank you\n')
+    expect(printed.stderr).toContain('Sent a file.bin')
+    expect(await readdir(folder)).toEqual(['a file.bin'])
+  })
+
+  test('names its flags where the package names options', async () => {
+    const { folder, file, send } = await workplace()
+    const onUpload = () => Buffer.alloc(1024 * KB + 1)
+    const { origin } = await start({ directory: await directory(), onUpload })
+    const large = send([file, `${origin}/uploads/a.bin`, '--quiet'])
+    expect(await large.exit).toBe(3)
+    expect(large.stderr).toBe('error: The reply has over 1048576 bytes: --reply-to writes it to a file.\n')
+    const reserved = send([file, `${origin}/uploads/b.bin`, '--header', 'Range: bytes=0-1'])
+    expect(await reserved.exit).toBe(2)
+    expect(reserved.stderr).toBe(
+      'error: --header has "Range", which the protocol itself uses; leave it out.\n',
+    )
+
+    const authority = await Authority.create(folder)
+    const { key, cert } = await authority.issue('server')
+    const server = createServer({ key, cert, ca: authority.own.cert, requestCert: true })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    afterwards(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const unknown = send([file, `https://127.0.0.1:${port}/a`, '--ca', authority.own.certFile])
+    expect(await unknown.exit).toBe(3)
+    expect(unknown.stderr).toMatch(/certificate that it trusts: give --cert and --key\.\n$/)
+  })
+
+  test('refuses before it sends anything where a reply cannot be written', async () => {
+    const { folder, file, send, states } = await workplace()
+    let packets = 0
+    const { origin } = await start({ directory: await directory(), authorize: () => ++packets > 0 })
+    const expected: [number, string, RegExp][] = [
+      [2, file, /^error: --reply-to is ".*a file\.bin": give another file; it is the one to upload\.\n$/],
+      [2, folder, /^error: --reply-to is ".*": give a file; it is a directory\.\n$/],
+      [1, join(folder, 'missing', 'reply'), /^error: --reply-to: ENOENT: .*\n$/],
+    ]
+    for (const [code, replyTo, says] of expected) {
+      const command = send([file, `${origin}/uploads/a.bin`, '--reply-to', replyTo])
+      expect([replyTo, await command.exit]).toEqual([replyTo, code])
+      expect(command.stderr).toMatch(says)
+    }
+    expect((await readFile(file)).equals(FILE)).toBe(true)
+    expect([await readdir(folder), await states(), packets]).toEqual([['a file.bin'], [], 0])
+  })
+
   test('shows who sends it, without a secret on its command line', async () => {
     const { folder, file, send } = await workplace()
     const seen: string[] = []
@@ -182,17 +240,25 @@ describe('send', () => {
     expect(seen).toContain(`Basic ${btoa('alice:secret')} of flag`)
     expect(seen).toContain(`Basic ${btoa('alice:secret')} of file`)
     const [, , , , refused, nobody] = commands
-    expect(refused?.stderr).toMatch(/^error: .*401.*\n$/)
+    expect(refused?.stderr).toMatch(
+      /^error: .*401.* It wants other credentials: give --user or --header\.\n$/,
+    )
     expect(nobody?.stderr).toMatch(/^error: --user: there is nobody to ask for the password.*\n$/)
   })
 
   test('tells by its exit code what went wrong', async () => {
     const { folder, file, send } = await workplace()
-    const { origin } = await start({ directory: await directory(), maxUploadSize: 1000 })
+    const into = await directory()
+    await writeFile(join(into, 'there.bin'), 'older')
+    const { origin } = await start({ directory: into, maxUploadSize: 1000 })
     const closed = await freePort()
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
     const expected: [number, string[], RegExp][] = [
       [1, [join(folder, 'missing'), origin], /^error: .*ENOENT.*\n$/],
       [1, [folder, origin], /^error: ".*" is not a file\.\n$/],
+      // Not opened: that would wait for somebody to write into it.
+      [1, [pipe, origin], /^error: ".*" is not a file\.\n$/],
       [2, [file, 'ftp://user:secret@host/a'], /^error: the destination is no http: or https: URL, .*\n$/],
       [
         2,
@@ -200,6 +266,7 @@ describe('send', () => {
         /^error: --fragment-size is 1024: give a whole number of bytes, from .*\n$/,
       ],
       [3, [file, `${origin}/uploads/a.bin`], /^error: .*BG_E_TOO_LARGE.*\n$/],
+      [3, [file, `${origin}/uploads/there.bin`], /^error: .*409.* A file of this name is there, .*\n$/],
       [3, [file, `${origin}/uploads/con.txt`], /^error: .*403.*\n$/],
       [
         4,

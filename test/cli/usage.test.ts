@@ -153,7 +153,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ['send a', /missing required argument 'url'/],
     ['send a b', /^error: the destination is no http: or https: URL/],
     ['send a http://h --header x', /^error: --header: give "Name: value", or @file with such lines\.$/],
-    ['send a http://h --header BITS-Packet-Type:Ping', /^error: headers has "BITS-Packet-Type"/],
+    ['send a http://h --header BITS-Packet-Type:Ping', /^error: --header has "BITS-Packet-Type"/],
     ['send a http://u:p@h --user alice', /^error: there is a name in the URL and a --user/],
     ['send a http://127.0.0.1 --user a:b', /^error: --user: a name for HTTP Basic has no colon in it\.$/],
     ['send a http://h --password-file p', /^error: --password-file: give the name that goes with it/],

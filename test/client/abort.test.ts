@@ -168,6 +168,24 @@ describe('an UploadJob', () => {
     )
   })
 
+  test('that was cancelled starts anew, also when it was resumed', async () => {
+    await withFile(10, ({ path }) =>
+      withServer(wellBehaved, async (server) => {
+        const { mtimeMs } = await stat(path)
+        const resume = { sessionId: 'a', offset: 5, size: 10, modified: mtimeMs }
+        const job = new UploadJob(path, server.url(), { ...OPTIONS, resume })
+        await job.cancel()
+        await job.run()
+        expect(server.asked).toEqual([
+          'Cancel-Session',
+          'Create-Session',
+          'Fragment bytes 0-9/10',
+          'Close-Session',
+        ])
+      }),
+    )
+  })
+
   test('runs once at a time', async () => {
     await withFile(10, ({ path }) =>
       withServer(wellBehaved, async (server) => {

@@ -164,11 +164,14 @@ describe('the client and the middleware', () => {
     })
     await withFile(10, async ({ path }) => {
       await uploadFile(path, known)
-      expect(await clientError(uploadFile(path, known, { retries: 0 }))).toMatchObject({
+      expect(await clientError(uploadFile(path, known))).toMatchObject({
         status: 409,
         hresultName: 'ERROR_FILE_EXISTS',
         packet: 'Create-Session',
-        fatal: false,
+        fatal: true,
+        message: expect.stringMatching(
+          /\(ERROR_FILE_EXISTS\)\. A file of this name is there, and the server does not overwrite it\.$/,
+        ),
       })
       expect(await clientError(uploadFile(path, known.replace('a.bin', '..%2fa.bin')))).toMatchObject({
         status: 403,

@@ -45,6 +45,12 @@ describe('after a transient failure', () => {
     expect(asked).toEqual(['Create-Session', 'Create-Session', 'Create-Session', FRAGMENT, 'Close-Session'])
   })
 
+  test('of Create-Session that is sent again, be it a 409 for another reason than a file that exists', async () => {
+    for (const reply of [refuse(409), refuse(409, '0x80070020')]) {
+      expect((await upload('Create-Session', [reply])).error).toBeUndefined()
+    }
+  })
+
   test('of Close-Session that is sent again, with any 5xx', async () => {
     for (const status of [500, 501, 505]) {
       const { asked, error } = await upload('Close-Session', [refuse(status, '0x80070057')])
@@ -130,6 +136,7 @@ describe('the client gives up', () => {
     ['505', 'Fragment', refuse(505)],
     ['302', 'Create-Session', { status: 302, headers: { Location: '/' } }],
     ['413 to another packet', 'Create-Session', refuse(413)],
+    ['409 + ERROR_FILE_EXISTS', 'Create-Session', refuse(409, '0x80070050')],
     ['404 to Close-Session', 'Close-Session', refuse(404)],
     ['408 to Close-Session', 'Close-Session', refuse(408)],
   ])('at once after %s', async (_, type, reply) => {

@@ -27,7 +27,7 @@ Examples:
   From Windows no Node is needed:
     PS> Start-BitsTransfer -TransferType Upload -Source C:\\backup.zip -Destination http://server:8080/backup.zip
 
-Exit codes: 0 sent, 1 failure on this machine (file unreadable or changed), 2 wrong usage,
+Exit codes: 0 sent, 1 failure on this machine (file unreadable or changed, reply not to be written), 2 wrong usage,
 3 refused by the server, or not to be trusted: something has to be changed first,
 4 gave up after --retries: a later try may succeed, 130 stopped by Ctrl+C, 143 by SIGTERM.`
 
@@ -56,7 +56,10 @@ export function addSendCommand(program: Command, done: (exitCode: number) => voi
     .option('--fragment-size <size>', 'bytes sent at a time, 5KB to 13MB (default: 4MB)', size)
     .option('--retries <n>', 'failures in a row to bear with, or unlimited (default: 10)', count)
     .option('--restart', 'begin anew, whatever an earlier try has sent')
-    .option('--reply-to <file>', 'where to write the reply of the server application, if there is one')
+    .option(
+      '--reply-to <file>',
+      'where to write the reply of the server application, if there is one; - for the standard output (default: -)',
+    )
     .option('-q, --quiet', 'say nothing but what went wrong')
     .optionsGroup('Help:')
     .helpOption('-h, --help', 'print this help')

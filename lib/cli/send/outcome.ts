@@ -1,11 +1,13 @@
 import { BitsClientError, type UploadResult } from 'express-bits-upload/client'
+import { ADVICE } from '../../client/advice.js'
 import { EXIT, Failure } from '../exit.js'
 import type { SendFlags } from './flags.js'
+import { replyFile } from './reply-to.js'
 
 /** Gives the reply of the server's application to whoever wants it. @returns what to say of it. */
-export function giveReply({ reply, replyUrl }: UploadResult, { replyTo }: SendFlags): string | undefined {
-  if (replyTo !== undefined)
-    return replyUrl === undefined ? 'There was no reply.' : `The reply is in ${replyTo}.`
+export function giveReply({ reply, replyUrl }: UploadResult, flags: SendFlags): string | undefined {
+  const path = replyFile(flags)
+  if (path !== undefined) return replyUrl === undefined ? 'There was no reply.' : `The reply is in ${path}.`
   if (reply === undefined) return undefined
   // A server is not to control a terminal.
   if (process.stdout.isTTY) process.stdout.write(`${reply.toString().replace(/[^\P{C}\n\t]/gu, '?')}\n`)
@@ -13,14 +15,28 @@ export function giveReply({ reply, replyUrl }: UploadResult, { replyTo }: SendFl
   return undefined
 }
 
+/** The package's advice, and what it means here. */
+const FLAGS: Readonly<Record<keyof typeof ADVICE, string>> = {
+  credentials: 'give --user or --header',
+  certificate: 'give --cert and --key',
+  largeReply: '--reply-to writes it to a file',
+}
+
+function nameFlagsIn(message: string): string {
+  const replace = (text: string, [topic, flags]: [string, string]): string =>
+    text.replace(String(Reflect.get(ADVICE, topic)), flags)
+  return Object.entries(FLAGS).reduce(replace, message)
+}
+
 /** The failure of an upload, with its exit code and what can be done. */
 export function failureOf(error: unknown, resumed: boolean): unknown {
   if (!(error instanceof BitsClientError)) return error
+  const said = nameFlagsIn(error.message)
   if (!error.fatal) {
-    const message = `${error.message} Gave up; the same command goes on from here.`
+    const message = `${said} Gave up; the same command goes on from here.`
     return new Failure(EXIT.gaveUp, message, { cause: error })
   }
   const exitCode = error.packet === undefined ? EXIT.failure : EXIT.refused
   const hint = resumed ? ' With --restart it would begin anew.' : ''
-  return new Failure(exitCode, `${error.message}${hint}`, { cause: error })
+  return new Failure(exitCode, `${said}${hint}`, { cause: error })
 }

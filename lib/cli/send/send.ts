@@ -7,6 +7,7 @@ import { destinationOf, isLocal } from './destination.js'
 import type { SendFlags } from './flags.js'
 import { failureOf, giveReply } from './outcome.js'
 import { averageRate, type Progress, readable, startProgress } from './progress.js'
+import { checkReplyTo, replyFile } from './reply-to.js'
 import { requestOptions } from './request-options.js'
 import { stateToResume } from './resume.js'
 import { SavedState } from './saved-state.js'
@@ -25,6 +26,7 @@ export async function send(file: string, destination: string, flags: SendFlags):
   }
   const request = await requestOptions(flags, url)
   checkOptions(file, url, { ...request, ...howToSend(flags) })
+  await checkReplyTo(file, flags)
   if (url.protocol === 'http:' && (flags.user !== undefined || url.password !== '') && !isLocal(url)) {
     note('warning: the password goes unencrypted; see https.')
   }
@@ -85,17 +87,19 @@ async function upload({ file, url, flags, request, signal, progress, note }: Tas
   }
 }
 
-const howToSend = ({ fragmentSize, retries, replyTo }: SendFlags): UploadOptions => ({
-  fragmentSize,
-  retries,
-  replyTo,
+const howToSend = (flags: SendFlags): UploadOptions => ({
+  fragmentSize: flags.fragmentSize,
+  retries: flags.retries,
+  replyTo: replyFile(flags),
 })
 
 function checkOptions(file: string, url: URL, options: UploadOptions): void {
   try {
     new UploadJob(file, url, options)
   } catch (error) {
-    if (error instanceof TypeError) throw wrongUsage(nameFlags(error.message))
+    if (error instanceof TypeError) {
+      throw wrongUsage(nameFlags(error.message).replace(/^headers has/, '--header has'))
+    }
     throw error
   }
 }

@@ -1,0 +1,21 @@
+import { replyTarget } from '../../client/reply-target.js'
+import { asError } from '../../system-error.js'
+import { EXIT, Failure, wrongUsage } from '../exit.js'
+import { nameFlags } from '../name-flags.js'
+import type { SendFlags } from './flags.js'
+
+/** The path that `--reply-to` names; undefined for the standard output. */
+export const replyFile = ({ replyTo }: SendFlags): string | undefined =>
+  replyTo === '-' ? undefined : replyTo
+
+/** @param file the file to send. @throws Failure when a reply cannot be written where it should. */
+export async function checkReplyTo(file: string, flags: SendFlags): Promise<void> {
+  const path = replyFile(flags)
+  if (path === undefined) return
+  try {
+    await replyTarget(path, file)
+  } catch (cause) {
+    if (cause instanceof TypeError) throw wrongUsage(nameFlags(cause.message))
+    throw new Failure(EXIT.failure, `--reply-to: ${asError(cause).message}.`, { cause })
+  }
+}
