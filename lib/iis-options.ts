@@ -4,7 +4,7 @@ import type { BitsUploadOptions } from '../types/options.js'
 import { refuseOtherThanNumber, text, truth, whole, wrong } from './iis-values.js'
 import { CHECKS } from './option-checks.js'
 import { shown } from './shown.js'
-import { maskCredentials } from './upload-option-values.js'
+import { maskUserInfo } from './upload-option-values.js'
 
 /** The options that follow from IIS properties. */
 export type IisOptions = Pick<
@@ -97,7 +97,7 @@ function notification(properties: IisProperties): NotificationOptions | undefine
   const options: NotificationOptions = { type: number === 1 ? 'by-reference' : 'by-value', url }
   if (CHECKS.notification(options) === undefined) return options
   throw wrong(
-    `BITSServerNotificationURL is ${JSON.stringify(maskCredentials(url))}: give an http: or https: URL, or a relative one, of at most 2,200 characters`,
+    `BITSServerNotificationURL is ${JSON.stringify(maskUserInfo(url))}: give an http: or https: URL, or a relative one, of at most 2,200 characters`,
   )
 }
 

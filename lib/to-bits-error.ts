@@ -25,7 +25,7 @@ export function toBitsError(error: unknown, context: ErrorContext = 0x5): BitsEr
 
 function httpStatusOf(error: unknown): number | undefined {
   const status = property(error, 'status') ?? property(error, 'statusCode')
-  return typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599
+  return typeof status === 'number' && Number.isInteger(status) && status >= 300 && status <= 599
     ? status
     : undefined
 }

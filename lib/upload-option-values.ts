@@ -37,7 +37,7 @@ export function notification(value: unknown): string | undefined {
     return `${wanted}; its type is ${shown(field('type'))}`
   const url = field('url')
   if (!isNotificationUrl(url)) {
-    return `${wanted}; its url is ${shown(maskCredentials(url))}: an http: or https: URL, or a relative one, of at most ${MAX_NOTIFICATION_URL} characters`
+    return `${wanted}; its url is ${shown(maskUserInfo(url))}: an http: or https: URL, or a relative one, of at most ${MAX_NOTIFICATION_URL} characters`
   }
   const header = wrongHeader(field('headers'))
   if (header !== undefined) return `${wanted}; ${header}`
@@ -54,7 +54,7 @@ function isNotificationUrl(url: unknown): boolean {
 }
 
 /** A password may itself be what makes a URL none. */
-export const maskCredentials = <Value>(url: Value): Value | string =>
+export const maskUserInfo = <Value>(url: Value): Value | string =>
   typeof url === 'string' ? url.replace(/^([a-z]+:\/\/)?.*@/is, '$1…@') : url
 
 function wrongHeader(headers: unknown): string | undefined {

@@ -1,8 +1,10 @@
+import type { Readable } from 'node:stream'
 import type { Request } from 'express'
 import type { ArrivedUpload } from '../../types/delivery.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import { type Sessions, uploadOf } from '../sessions/sessions.js'
+import type { Entrance } from './entrance.js'
 
 /** The request that brought an upload's last byte, or closed an empty one. */
 export interface Arrival {
@@ -10,6 +12,7 @@ export interface Arrival {
   /** As the client sent it. */
   readonly sessionId: string
   readonly req: Request
+  readonly entrance: Entrance
 }
 
 /** What an application said: whether to publish, and its reply, kept already or a static URL. */
@@ -28,8 +31,16 @@ export interface DeliveryPlace {
   readonly sessions: Sessions
 }
 
-/** An upload as an application sees it. */
-export function arrivedUpload({ record }: Arrival, { storage, sessions }: DeliveryPlace): ArrivedUpload {
+/**
+ * An upload as an application sees it.
+ *
+ * @param streams is given each stream that the application takes: one that it does not read to its end keeps a file open.
+ */
+export function arrivedUpload(
+  { record }: Arrival,
+  { storage, sessions }: DeliveryPlace,
+  streams: Set<Readable>,
+): ArrivedUpload {
   const upload = uploadOf(record)
   const size = record.total ?? 0
   const path = storage.path?.(upload)
@@ -38,6 +49,10 @@ export function arrivedUpload({ record }: Arrival, { storage, sessions }: Delive
     destination: record.destination,
     size,
     ...(path === undefined ? {} : { path }),
-    read: () => storage.read(upload),
+    read: () => {
+      const stream = storage.read(upload)
+      streams.add(stream)
+      return stream
+    },
   }
 }

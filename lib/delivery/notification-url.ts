@@ -1,5 +1,5 @@
-import type { Request } from 'express'
 import { BitsError } from '../errors.js'
+import type { Entrance } from './entrance.js'
 
 /** Where a notification goes: what it is asked as, and which connection it takes. */
 export interface NotificationTarget {
@@ -8,21 +8,19 @@ export interface NotificationTarget {
   /** `Authorization` by the credentials that the URL had. */
   readonly authorization?: string
   /** Set when this server itself is asked: the address and port at which the upload's connection arrived. */
-  readonly local?: { readonly address: string; readonly port: number; readonly secure: boolean }
+  readonly local?: NonNullable<Entrance['local']>
 }
 
 /**
  * The destination as the client addressed it, in full (MC-BUP 2.2.12.2), without credentials: what a client writes into
  * its request's target is neither for the application, nor may it become ours by a relative notification URL.
  *
+ * @param requestTarget as the client sent it: a path, or a URL in full.
  * @throws BitsError `malformed-packet` when the Host header names no host.
  */
-export function originalRequestUrl(req: Request): URL {
-  const host = req.get('host') ?? ''
+export function originalRequestUrl(requestTarget: string, { protocol, host }: Entrance): URL {
   // Joined, not resolved: a path that begins with two slashes would resolve to another host.
-  const url = req.originalUrl.startsWith('/')
-    ? `${req.protocol}://${host}${req.originalUrl}`
-    : req.originalUrl
+  const url = requestTarget.startsWith('/') ? `${protocol}://${host}${requestTarget}` : requestTarget
   if (URL.canParse(url) && !/[/?#@\\]/.test(host)) return withoutCredentials(new URL(url))
   throw new BitsError('malformed-packet', `The Host header "${host}" names no host.`)
 }
@@ -33,17 +31,26 @@ export function originalRequestUrl(req: Request): URL {
  *
  * A relative URL is asked of this server by the address at which the upload came in. The name in it is what the client
  * said, and a client must not be able to send a notification to a host of its choice.
+ *
+ * @throws BitsError `notification-unreachable` for a relative URL, when the upload came in by no address.
  */
-export function notificationTarget(notificationUrl: string, original: URL, req: Request): NotificationTarget {
+export function notificationTarget(
+  notificationUrl: string,
+  original: URL,
+  { local }: Entrance,
+): NotificationTarget {
   const url = new URL(notificationUrl, original)
   const query = original.search.slice(1)
   if (query !== '') url.search = url.search === '' ? query : `${url.search}&${query}`
   const authorization = basicAuthorization(url)
   withoutCredentials(url)
   if (URL.canParse(notificationUrl)) return { url, ...(authorization && { authorization }) }
-  const { localAddress = '127.0.0.1', localPort = 80 } = req.socket
-  const secure = 'encrypted' in req.socket && req.socket.encrypted === true
-  return { url, local: { address: localAddress, port: localPort, secure } }
+  if (local) return { url, local }
+  throw new BitsError(
+    'notification-unreachable',
+    `The notification URL "${notificationUrl}" is relative, and there is no address to ask it at: ` +
+      'the connection of the upload was gone at once, or is none of TCP, for which only an absolute URL will do.',
+  )
 }
 
 /** The credentials of a URL as RFC 7617 has them: UTF-8, since that is what percent-encoding a URL makes of text. */

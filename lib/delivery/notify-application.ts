@@ -18,10 +18,10 @@ export type Notification = {
 export const notifyApplication =
   (notification: Notification): TellApplication =>
   async (arrival, place) => {
-    const original = originalRequestUrl(arrival.req)
-    const target = notificationTarget(notification.url, original, arrival.req)
+    const original = originalRequestUrl(arrival.req.originalUrl, arrival.entrance)
+    const target = notificationTarget(notification.url, original, arrival.entrance)
     await forgetReply(arrival, place)
-    const signal = AbortSignal.timeout(notification.timeout * 1000)
+    const signal = AbortSignal.timeout(Math.ceil(notification.timeout * 1000))
     try {
       const response = await post(target, message(notification, target, original, arrival, place), signal)
       return await verdictOf(response, notification.type, arrival, place).finally(() => response.destroy())
@@ -75,12 +75,6 @@ async function verdictOf(
   place: DeliveryPlace,
 ): Promise<Verdict> {
   const { statusCode = 0, httpVersion, headers } = response
-  if (httpVersion !== '1.1') {
-    throw new BitsError(
-      'notification-invalid',
-      `The application answered with HTTP/${httpVersion}, not HTTP/1.1.`,
-    )
-  }
   if (statusCode < 200 || statusCode > 599) {
     throw new BitsError('notification-invalid', `The application answered ${statusCode}, which is no status.`)
   }
@@ -88,10 +82,22 @@ async function verdictOf(
     const answered = `The application answered ${statusCode}.`
     throw applicationError(new BitsError({ status: statusCode, context: 0x7 }, answered))
   }
+  // What it refuses it refuses in any version: a 403 is not to be posted again.
+  if (httpVersion !== '1.1') {
+    throw new BitsError(
+      'notification-invalid',
+      `The application answered with HTTP/${httpVersion}, not HTTP/1.1.`,
+    )
+  }
   // Its presence alone counts (MC-BUP 2.2.13.2).
   const publish = headers['bits-copy-file-to-destination'] !== undefined
   const staticUrl = headers['bits-static-response-url']
-  if (typeof staticUrl === 'string') return { publish, replyUrl: staticReplyUrl(staticUrl) }
+  if (typeof staticUrl === 'string') {
+    const replyUrl = staticReplyUrl(staticUrl)
+    // There is one reply, and this is not it.
+    await forgetReply(arrival, place)
+    return { publish, replyUrl }
+  }
   return { publish, replyUrl: await replyOf(response, type, arrival, place) }
 }
 

@@ -56,6 +56,8 @@ function readReply(value: unknown): Readable | URL | undefined {
 
 /** @returns `undefined` for what is no reply. */
 function asReply(value: unknown): Readable | URL | undefined {
+  if (value instanceof Readable && value.readableEnded)
+    throw wrong('a stream that was read to its end', 'return it unread, or what was read from it')
   if (value instanceof URL || value instanceof Readable) return value
   // Not asked by `instanceof`: bytes often come from another realm, from a `vm` context or from under Jest.
   if (typeof value === 'string' || types.isUint8Array(value)) return Readable.from([value])

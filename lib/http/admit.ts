@@ -2,7 +2,7 @@ import type { Request } from 'express'
 import type { PacketType } from '../../types/packets.js'
 import { BitsError } from '../errors.js'
 import type { Settings } from '../options.js'
-import type { Exchange } from '../packets/exchange.js'
+import type { Admission } from '../packets/exchange.js'
 import { HEADER } from '../protocol/headers.js'
 import type { RunningService } from '../service.js'
 import { sessionKey } from '../sessions/session-id.js'
@@ -13,7 +13,7 @@ import { destinationOf } from '../storage/destination.js'
  *
  * @throws BitsError `destination-refused`, `uploads-disabled`, `access-denied`, or whatever `authorize` and `user` throw.
  */
-export async function admit(req: Request, packet: PacketType, service: RunningService): Promise<Exchange> {
+export async function admit(req: Request, packet: PacketType, service: RunningService): Promise<Admission> {
   const { settings } = service
   const destination = destinationOf(req.url)
   const session = sessionKey(req.get(HEADER.sessionId) ?? '')

@@ -1,5 +1,6 @@
 import type { Request } from 'express'
 import type { Ack } from '../../types/packets.js'
+import { entranceOf } from '../delivery/entrance.js'
 import { BitsError, HRESULT } from '../errors.js'
 import type { Exchange } from '../packets/exchange.js'
 import { handlePacket } from '../packets/handle-packet.js'
@@ -22,6 +23,7 @@ import { errorAck } from './send-ack.js'
  * @returns the Ack; `undefined` when nobody waits for one any more.
  */
 export async function answer(req: Request, services: Services): Promise<Ack | undefined> {
+  const entrance = entranceOf(req)
   let service = services.base
   let exchange: Exchange | undefined
   try {
@@ -29,7 +31,7 @@ export async function answer(req: Request, services: Services): Promise<Ack | un
     service = await services.of(req)
     await service.housekeeping.ready()
     const packet = readPacket(req)
-    exchange = await admit(req, packet.type, service)
+    exchange = { ...(await admit(req, packet.type, service)), entrance }
     requireLength(req)
     const eaten = packet.type === 'Fragment' ? findEatenBody(req) : undefined
     if (eaten) throw new Error(eaten)

@@ -1,5 +1,5 @@
 import type { Request } from 'express'
-import type { Exchange } from '../packets/exchange.js'
+import type { Admission } from '../packets/exchange.js'
 import { HEADER } from '../protocol/headers.js'
 import type { RunningService } from '../service.js'
 import { hasEnded } from '../sessions/has-ended.js'
@@ -13,7 +13,7 @@ import { packetTypeOf } from './read-packet.js'
  */
 export async function offsetHeader(
   req: Request,
-  exchange: Exchange | undefined,
+  exchange: Admission | undefined,
   service: RunningService,
 ): Promise<Record<string, string>> {
   if (packetTypeOf(req) !== 'Fragment') return {}
@@ -27,7 +27,7 @@ export async function offsetHeader(
 
 async function heldBytes(
   req: Request,
-  known: Exchange | undefined,
+  known: Admission | undefined,
   service: RunningService,
 ): Promise<number> {
   const exchange = known ?? (await admitted(req, service))
@@ -37,7 +37,7 @@ async function heldBytes(
 }
 
 /** A packet that breaks the message rules fails before its sender is admitted: that is made up for here. */
-async function admitted(req: Request, service: RunningService): Promise<Exchange | undefined> {
+async function admitted(req: Request, service: RunningService): Promise<Admission | undefined> {
   const wasRefused = req.bits !== undefined
   return wasRefused ? undefined : admit(req, 'Fragment', service).catch(() => undefined)
 }

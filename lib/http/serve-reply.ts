@@ -1,10 +1,13 @@
+import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Request, Response } from 'express'
 import fresh from 'fresh'
 import type { SessionRecord } from '../../types/session.js'
 import type { StoredReply } from '../../types/storage.js'
+import { hostOf } from '../delivery/entrance.js'
 import { BitsError } from '../errors.js'
+import { RESERVED_NAME } from '../protocol/reserved-name.js'
 import type { RunningService } from '../service.js'
 import type { Services } from '../services.js'
 import { sessionKey } from '../sessions/session-id.js'
@@ -14,6 +17,7 @@ import { asError, errorCode } from '../system-error.js'
 import { toBitsError } from '../to-bits-error.js'
 import { Multipart, rangeHeader, selectRanges } from './byte-ranges.js'
 import { maskName } from './mask.js'
+import { isCurrent, meetsPreconditions } from './preconditions.js'
 
 const CONTENT_TYPE = 'application/octet-stream'
 
@@ -49,7 +53,9 @@ async function findRecord(
 ): Promise<SessionRecord> {
   const key = sessionKey(id ?? '')
   const record = key === undefined ? undefined : await service.sessions.store.get(key)
-  if (!record?.replyUrl || !record.url.startsWith(`${req.baseUrl ?? ''}/`)) throw missing()
+  // A static one is the application's to serve.
+  if (!record?.replyUrl?.startsWith(RESERVED_NAME) || !record.url.startsWith(`${req.baseUrl ?? ''}/`))
+    throw missing()
   const { authorize, user, trustSessionId } = service.settings
   if (trustSessionId) return record
   if (!(await authorize(req, record.destination)))
@@ -76,17 +82,20 @@ async function send(
     'Accept-Ranges': 'bytes',
     'Cache-Control': 'private, no-cache',
     'Content-Disposition': 'attachment',
-    'Content-Location': `${req.protocol}://${req.get('host') ?? ''}${req.originalUrl}`,
+    'Content-Location': `${req.protocol}://${hostOf(req)}${req.originalUrl}`,
     'Last-Modified': lastModified.toUTCString(),
     'X-Content-Type-Options': 'nosniff',
     ETag: etag,
   })
+  if (!meetsPreconditions(req, { etag, lastModified })) {
+    res.status(412).set('Content-Length', '0').end()
+    return
+  }
   if (fresh(req.headers, { etag, 'last-modified': lastModified.toUTCString() })) {
     res.status(304).end()
     return
   }
-  const asked =
-    req.method === 'GET' && isCurrent(req.get('If-Range'), etag, lastModified) ? req.get('Range') : undefined
+  const asked = req.method === 'GET' && isCurrent(req, { etag, lastModified }) ? req.get('Range') : undefined
   const selection = selectRanges(asked, size)
   if (selection === 'none') {
     res
@@ -105,23 +114,21 @@ async function send(
   }
   res.set({ 'Content-Type': CONTENT_TYPE, 'Content-Length': String(only.end - only.start + 1) })
   if (selection !== 'all') res.status(206).set('Content-Range', rangeHeader(only, size))
-  if (req.method === 'HEAD') res.end()
-  else await pipeline(read(only), res)
-}
-
-/** A range of something that has changed meanwhile is of no use (RFC 9110 13.1.5). */
-function isCurrent(ifRange: string | undefined, etag: string, lastModified: Date): boolean {
-  if (ifRange === undefined) return true
-  return ifRange.startsWith('"')
-    ? ifRange === etag
-    : Date.parse(ifRange) >= Math.floor(lastModified.getTime() / 1000) * 1000
+  if (req.method === 'HEAD') {
+    res.end()
+    return
+  }
+  const body = read(only)
+  // The session may end just now: what fails before the first byte can still be answered.
+  await once(body, 'readable')
+  await pipeline(body, res)
 }
 
 const missing = (): BitsError =>
   new BitsError({ status: 404 }, "There is no such reply, or it is another user's.")
 
 function refuse(cause: unknown, req: Request, res: Response, service: RunningService): void {
-  const error = toBitsError(cause)
+  const error = toBitsError(errorCode(cause) === 'ENOENT' ? missing() : cause)
   // A client may go when it likes; what fails on this side is told, also in the middle of a reply.
   if (error.code === 'unforeseen' && errorCode(cause) !== 'ERR_STREAM_PREMATURE_CLOSE') {
     service.announce('error', asError(cause), { url: pathWithoutId(req) })

@@ -15,7 +15,7 @@ export const closeSession = (
   service: Service,
 ): Promise<Ack> =>
   endSession('closed', exchange, service, (record) =>
-    close({ record, sessionId: packet.sessionId, req: exchange.req }, service),
+    close({ record, sessionId: packet.sessionId, req: exchange.req, entrance: exchange.entrance }, service),
   )
 
 async function close(arrival: Arrival, service: Service): Promise<number | undefined> {

@@ -2,15 +2,20 @@ import type { Request } from 'express'
 import type { BitsUploadEvents } from '../../types/events.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import type { Deliveries } from '../delivery/deliver.js'
+import type { Entrance } from '../delivery/entrance.js'
 import type { SessionOwner, Sessions } from '../sessions/sessions.js'
 import type { Bandwidth } from './bandwidth.js'
 import type { Limits } from './limits.js'
 
-/** One packet's request: who sent it, whither, and its body. */
-export interface Exchange extends SessionOwner {
+/** One packet's request, admitted: who sent it, whither, and its body. */
+export interface Admission extends SessionOwner {
   readonly req: Request
   /** Key of the session that the packet names; `undefined` when it names none, or its id is none of ours. */
   readonly session: string | undefined
+}
+
+export interface Exchange extends Admission {
+  readonly entrance: Entrance
 }
 
 /** Tells the application's listeners. */

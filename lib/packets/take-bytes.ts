@@ -40,7 +40,8 @@ export async function takeBytes(intake: Intake): Promise<Outcome> {
   if (range.first > before) return { held: before }
   const held = range.last < before ? before : await stage(intake, before)
   if (held >= range.total) {
-    return { published: await deliveries.deliver({ record, sessionId, req: exchange.req }, service) }
+    const { req, entrance } = exchange
+    return { published: await deliveries.deliver({ record, sessionId, req, entrance }, service) }
   }
   await sessions.touch(record)
   return { held }

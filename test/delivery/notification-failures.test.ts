@@ -79,6 +79,17 @@ describe.each(TYPES)('a notification %s that fails', (type) => {
     await refused(response(status), { status: 400, error: '0x80190190' })
   })
 
+  test('with a 403 of HTTP/1.0, after which it is not asked again', async () => {
+    const app = await application('HTTP/1.0 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
+    const running = await start({ directory: await directory(), notification: { type, url: app.url } })
+    const connection = await connect(running)
+    const { id, ack } = await upload(connection, PATH, FILE)
+    const refusal = { status: 403, error: '0x80190193', context: '0x7', session: id, offset: FILE.length }
+    expectAck(ack, refusal)
+    expectAck(await connection.exchange(fragment(PATH, id, FILE, 1000)), refusal)
+    expect(app.notifications).toHaveLength(1)
+  })
+
   test('with an answer of HTTP/1.0', async () => {
     await refused('HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nno', INVALID)
   })

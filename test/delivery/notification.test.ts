@@ -233,6 +233,26 @@ describe('the answer to a notification', () => {
     expect(ack.header('BITS-Reply-URL')).toBe(url)
   })
 
+  test('with BITS-Static-Response-URL, and a reply written to the file: the client gets that one alone', async () => {
+    const app = await application(async ({ headers }) => {
+      await writeFile(headers['bits-response-datafile-name'] ?? '', 'not me')
+      return ok({ 'BITS-Static-Response-URL': 'https://replies.example.com/static.xml' })
+    })
+    const root = await directory()
+    const running = await start({ directory: root, notification: { type: 'by-reference', url: app.url } })
+    const { id, ack } = await upload(await connect(running), PATH, FILE)
+    expect(ack.header('BITS-Reply-URL')).toBe('https://replies.example.com/static.xml')
+    const kept = `/uploads/dir/BITS-Sessions/Replies/%7B${id.slice(1, -1)}%7D/responsefile.bin`
+    expect((await ask(running, kept)).status).toBe(404)
+  })
+
+  test('may come within a time that is no whole number of milliseconds', async () => {
+    const app = await application()
+    const notification = { type: 'by-value', url: app.url, timeout: 2.0100004 } as const
+    const running = await start({ storage: new MemoryStorage(), notification })
+    expect((await upload(await connect(running), PATH, FILE)).ack.status).toBe(200)
+  })
+
   test.each([201, 202, 204])('of %d counts as success', async (status) => {
     const app = await application(
       `HTTP/1.1 ${status} Fine\r\nBITS-Copy-File-To-Destination: 1\r\nContent-Length: 0\r\n\r\n`,

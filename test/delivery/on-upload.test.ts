@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -13,7 +14,7 @@ import {
 } from 'express-bits-upload'
 
 import { expectAck } from '../support/expect-ack.js'
-import { stagedFiles } from '../support/files.js'
+import { openFiles, stagedFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { closeSession, fragment, openSession } from '../support/raw.js'
 import { contentOf } from '../support/upload-fixture.js'
@@ -74,6 +75,23 @@ describe('onUpload', () => {
     await upload(await connect(running), PATH, FILE)
     expect(contents).toHaveLength(3)
     for (const content of contents) expect(content.equals(FILE)).toBe(true)
+  })
+
+  test('leaves no file open that it does not read to its end', async () => {
+    const root = await directory()
+    const running = await start({
+      directory: root,
+      async onUpload({ read }) {
+        read()
+        const begun = read()
+        await once(begun, 'readable')
+        begun.read(4)
+        return read()
+      },
+    })
+    const { ack } = await upload(await connect(running), PATH, FILE)
+    expect((await ask(running, replyPath(PATH, ack))).body.equals(FILE)).toBe(true)
+    while ((await openFiles(root)).length > 0) await pause(10)
   })
 
   test('reads the staged bytes of a storage that has no paths', async () => {
@@ -194,6 +212,7 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
       { status: 400, error: '0xA0000001' },
     ],
     ['an object with a status', { status: 503 }, { status: 503, error: '0x801901F7' }],
+    ['a status that leads elsewhere', { status: 302 }, { status: 302, error: '0x8019012E' }],
     ['an error without a status', new Error('broken'), { status: 500, error: '0x80004005' }],
     [
       'an error with a status that is no failure',
@@ -452,6 +471,15 @@ describe('onUpload returns what nobody understands: the file is not published', 
       'onUpload returned an object of class Verdict: return nothing',
     ],
     ['an error', () => new Error('no'), 'onUpload returned an object of class Error: return nothing'],
+    [
+      'a stream that has nothing more',
+      async () => {
+        const read = Readable.from(['a'])
+        await buffer(read)
+        return read
+      },
+      'onUpload returned a stream that was read to its end: return it unread',
+    ],
     ['a function', () => async function* rows() {}, 'onUpload returned the function or class rows: return'],
     ['an iterator', () => [].values(), 'onUpload returned an object'],
     [

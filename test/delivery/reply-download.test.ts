@@ -180,16 +180,39 @@ describe.each(storages)('a reply of %s', (_name, place) => {
     const { headers } = await ask(running, path)
     const { etag = '', 'last-modified': lastModified = '' } = headers
     const earlier = new Date(Date.parse(lastModified) - 5000).toUTCString()
+    const later = new Date(Date.parse(lastModified) + 5000).toUTCString()
     const statuses: [string, number][] = [
       [etag, 206],
       [lastModified, 206],
       ['"another"', 200],
       [`W/${etag}`, 200],
       [earlier, 200],
+      [later, 200],
       ['nonsense', 200],
     ]
     for (const [ifRange, status] of statuses) {
       expect([ifRange, (await range('bytes=0-9', { 'If-Range': ifRange })).status]).toEqual([ifRange, status])
+    }
+  })
+
+  test('is sent to who means this very one, and to nobody who means another', async () => {
+    const { headers } = await ask(running, path)
+    const { etag = '', 'last-modified': lastModified = '' } = headers
+    const shifted = (by: number) => new Date(Date.parse(lastModified) + by).toUTCString()
+    const statuses: [Record<string, string>, number][] = [
+      [{ 'If-Match': etag }, 200],
+      [{ 'If-Match': `"other", ${etag}` }, 200],
+      [{ 'If-Match': '*' }, 200],
+      [{ 'If-Match': '"other"' }, 412],
+      [{ 'If-Unmodified-Since': lastModified }, 200],
+      [{ 'If-Unmodified-Since': shifted(5000) }, 200],
+      [{ 'If-Unmodified-Since': shifted(-5000) }, 412],
+      [{ 'If-Unmodified-Since': 'nonsense' }, 200],
+      // The tag is the better witness (RFC 9110 13.1.4).
+      [{ 'If-Match': etag, 'If-Unmodified-Since': shifted(-5000) }, 200],
+    ]
+    for (const [conditions, status] of statuses) {
+      expect([conditions, (await ask(running, path, conditions)).status]).toEqual([conditions, status])
     }
   })
 

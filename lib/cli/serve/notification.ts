@@ -1,7 +1,7 @@
 import type { NotificationOptions } from 'express-bits-upload'
 import { findWrongHeader } from '../../notification-headers.js'
 import { CHECKS } from '../../option-checks.js'
-import { maskCredentials } from '../../upload-option-values.js'
+import { maskUserInfo } from '../../upload-option-values.js'
 import { wrongUsage } from '../exit.js'
 import { type Header, readHeaders } from '../read-headers.js'
 import type { ServeFlags } from './flags.js'
@@ -28,7 +28,7 @@ export async function notificationOf(
   // A relative one would be asked of this server, which has no application.
   if (CHECKS.notification({ type, url }) !== undefined || !URL.canParse(url)) {
     const source = flags.notifyUrl === undefined ? 'BITSServerNotificationURL' : '--notify-url'
-    const shown = JSON.stringify(maskCredentials(url))
+    const shown = JSON.stringify(maskUserInfo(url))
     throw wrongUsage(`${source} is ${shown}: give an http: or https: URL of at most 2,200 characters.`)
   }
   const late = timeout === undefined ? undefined : CHECKS.cleanupInterval(timeout)

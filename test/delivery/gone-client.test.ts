@@ -1,0 +1,69 @@
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { expect, test } from '@jest/globals'
+import type { Express } from 'express'
+import { MemoryStorage, type StagedUpload } from 'express-bits-upload'
+import { fixtures } from '../support/fixtures.js'
+import { fragment, openSession } from '../support/raw.js'
+import { contentOf } from '../support/upload-fixture.js'
+
+const { start, connect } = fixtures()
+
+const PATH = '/uploads/dir/file.bin'
+const FILE = contentOf(1000)
+
+/** A storage that has all bytes, and does not say so before the client has gone. */
+class LeavingStorage extends MemoryStorage {
+  readonly #gone: () => Promise<unknown>
+
+  constructor(gone: () => Promise<unknown>) {
+    super()
+    this.#gone = gone
+  }
+
+  override async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal) {
+    const length = await super.append(upload, offset, body, signal)
+    await this.#gone()
+    return length
+  }
+}
+
+test('an application is told of a file whose client went after its last byte, where and how it came in', async () => {
+  const posts: unknown[] = []
+  let client: { reset(): void } | undefined
+  const sockets: Socket[] = []
+  const leave = () =>
+    new Promise((resolve) => {
+      sockets[0]?.once('close', resolve)
+      client?.reset()
+    })
+  const told = new Promise<void>((resolve) => {
+    const handler = (app: Express) => {
+      app.set('trust proxy', 'loopback')
+      app.post('/handler', (req, res) => {
+        posts.push([req.headers.authorization, req.headers['bits-original-request-url']])
+        req.resume()
+        res.end()
+        resolve()
+      })
+    }
+    void start(
+      {
+        storage: new LeavingStorage(leave),
+        notification: { type: 'by-value', url: '/handler', headers: { Authorization: 'Bearer secret' } },
+      },
+      { before: handler },
+    ).then(async (running) => {
+      running.server.on('connection', (socket) => sockets.push(socket))
+      const connection = await connect(running)
+      client = connection
+      const id = await openSession(connection, PATH)
+      const head = fragment(PATH, id, FILE)
+        .toString('latin1')
+        .replace('\r\n', '\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: files.example.com\r\n')
+      connection.write(Buffer.from(head, 'latin1'))
+    })
+  })
+  await told
+  expect(posts).toEqual([['Bearer secret', `https://files.example.com${PATH}`]])
+})
