@@ -9,7 +9,8 @@ const MAX_NOTIFICATION_URL = 2200
 export function bandwidth(value: unknown): string | undefined {
   const wanted = 'bytes per second, a number above 0, or { perSession, total } with such numbers'
   const right = (rate: unknown) => typeof rate === 'number' && rate > 0
-  if (typeof value !== 'object' || value === null) return right(value) ? undefined : wanted
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return right(value) ? undefined : wanted
   const known = Object.entries(value).every(
     ([name, rate]) => ['perSession', 'total'].includes(name) && (rate === undefined || right(rate)),
   )

@@ -59,7 +59,7 @@ async function stage(
   lease.signal.addEventListener('abort', giveWay, { once: true })
   if (lease.signal.aborted) giveWay()
   try {
-    const body = service.bandwidth.limit(skipBytes(req, held - range.first))
+    const body = skipBytes(service.bandwidth.limit(req), held - range.first)
     const length = await service.storage.append(uploadOf(record), held, body, lease.signal)
     stopWatching(length)
     // Node destroys a request that was read to its end, too.

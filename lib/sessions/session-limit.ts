@@ -2,8 +2,10 @@ import type { SessionStore } from '../../types/session.js'
 import { BitsError } from '../errors.js'
 import { hasEnded } from './has-ended.js'
 
-/** Milliseconds for which a list of the store's sessions serves, though other processes create and end some. */
+/** Milliseconds for which a list of the store's sessions serves at the most. */
 const FRESH = 10_000
+/** Where other processes create and end sessions too, a list serves only so many times as long as it took to make. */
+const SHARED_FACTOR = 20
 /** Milliseconds for which a list serves to refuse a session by. */
 const FRESH_ENOUGH_TO_REFUSE = 1_000
 
@@ -16,6 +18,8 @@ export class SessionLimit {
   /** Sessions that this process created since, or too shortly before for the list to have them. */
   readonly #claimed = new Map<string, { user: string | undefined; at: number }>()
   #listedAt = Number.NEGATIVE_INFINITY
+  /** Milliseconds. */
+  #listingTook = 0
   #listing: Promise<void> | undefined
   /** Sessions that ended while the store was being listed, which may have seen them before. */
   readonly #freed = new Set<string>()
@@ -33,7 +37,8 @@ export class SessionLimit {
    */
   async claim(key: string, user: string | undefined, max: number): Promise<void> {
     if (max === Number.POSITIVE_INFINITY) return
-    await this.#refresh(FRESH)
+    const isShared = this.#store.lock !== undefined
+    await this.#refresh(isShared ? Math.min(FRESH, this.#listingTook * SHARED_FACTOR) : FRESH)
     if (this.#count(user) >= max) await this.#refresh(FRESH_ENOUGH_TO_REFUSE)
     // From here to the claim nothing waits, so that two claims cannot share the last room.
     const count = this.#count(user)
@@ -78,6 +83,7 @@ export class SessionLimit {
     for (const key of this.#freed) listed.delete(key)
     this.#listed = listed
     this.#listedAt = start
+    this.#listingTook = this.#now() - start
     // What the store knows it knows better than this process, which may not hear of a session's end.
     for (const [key, { at }] of this.#claimed) {
       if (seen.has(key) || at < start - FRESH) this.#claimed.delete(key)

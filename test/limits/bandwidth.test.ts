@@ -227,6 +227,18 @@ describe('an upload at a limited rate', () => {
     expect(Date.now() - stopped).toBeLessThan(1000)
   })
 
+  test('whose first bytes are held already takes its time for those, too', async () => {
+    const running = await start({ storage: new MemoryStorage(), maxBandwidth: 200 * KB })
+    const connection = await connect(running)
+    const id = await openSession(connection, '/uploads/a')
+    const file = contentOf(100 * KB + 1)
+    await connection.exchange(fragment('/uploads/a', id, file, 0, 100 * KB - 1))
+    const begin = performance.now()
+    const ack = await connection.exchange(fragment('/uploads/a', id, file))
+    expectAck(ack, { status: 200, session: id, offset: file.length })
+    expect(performance.now() - begin).toBeGreaterThan(300)
+  })
+
   test('that is pre-empted makes way at once', async () => {
     const running = await start({ storage: new MemoryStorage(), maxBandwidth: 100 * KB })
     const [first, second] = [await connect(running), await connect(running)]

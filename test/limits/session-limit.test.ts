@@ -182,6 +182,17 @@ describe('the sessions of a user', () => {
     await expect(limit.claim('d', 'ann', 2)).rejects.toThrow('3 sessions')
   })
 
+  test('that another process created are counted at once where the store is shared, and listed in no time', async () => {
+    const store = Object.assign(new MemorySessionStore(), { lock: async () => async () => {} })
+    let now = 0
+    const limit = new SessionLimit(store, () => now)
+    await limit.claim('a', 'ann', 2)
+    await store.create(record('a'))
+    for (const key of ['b', 'c']) await store.create(record(key))
+    now += 1
+    await expect(limit.claim('d', 'ann', 2)).rejects.toThrow('3 sessions')
+  })
+
   test('that end while the store is being listed are not counted any more', async () => {
     const store = new MemorySessionStore()
     let now = 0
