@@ -15,6 +15,7 @@ import {
   type NotificationOptions,
 } from 'express-bits-upload'
 import { UploadJob, type UploadOptions } from 'express-bits-upload/client'
+import { type ContractOptions, sessionStoreContract, storageContract } from 'express-bits-upload/testing'
 import { readOptions } from '../lib/options.js'
 
 /** All that may be left out, as `undefined`. That it fits, under `exactOptionalPropertyTypes`, the compiler says. */
@@ -130,6 +131,15 @@ test('a notification and an error have their defaults', () => {
     ...({ hresult: undefined, context: undefined, headers: undefined } satisfies Nothing<CustomCondition>),
   }
   expect(new BitsError(condition, 'No.')).toMatchObject({ hresult: 0x80190194, context: 0x5, headers: {} })
+})
+
+test('a contract has its name, and takes the runner of Node', () => {
+  const listed: string[] = []
+  const runner = { describe: (name: string) => listed.push(name), test: () => {} }
+  const nothing: ContractOptions = { name: undefined, runner: undefined } satisfies Nothing<ContractOptions>
+  storageContract(() => Promise.reject(new Error('not run')), { ...nothing, runner })
+  sessionStoreContract(() => Promise.reject(new Error('not run')), { ...nothing, runner })
+  expect(listed).toEqual(['the contract of a storage', 'the contract of a session store'])
 })
 
 test('functions may take the requests of an app, as they could without being left out', () => {

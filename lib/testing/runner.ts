@@ -9,9 +9,9 @@ export interface Runner {
 /** Options of a contract. */
 export interface ContractOptions {
   /** What the tests are listed under. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Default: `describe` and `test` of `node:test`. */
-  readonly runner?: Runner
+  readonly runner?: Runner | undefined
 }
 
 /** Tests by their names. Each gets a fresh subject. */
@@ -20,12 +20,14 @@ export type Checks<Subject> = Readonly<Record<string, (subject: Subject) => Prom
 /**
  * Registers tests.
  *
+ * @param contract what they are listed under by default.
  * @param use makes a subject, hands it to a test, and puts it away again.
  */
 export function register<Subject>(
+  contract: string,
   checks: Checks<Subject>,
   use: (check: (subject: Subject) => Promise<void>) => Promise<void>,
-  { name, runner = { describe, test } }: ContractOptions & { readonly name: string },
+  { name = contract, runner = { describe, test } }: ContractOptions,
 ): void {
   runner.describe(name, () => {
     for (const [title, check] of Object.entries(checks)) runner.test(title, () => use(check))

@@ -34,5 +34,5 @@ export function sessionStoreContract(
     }
   }
   const checks = { ...KEEPING, ...CHANGING, ...LISTING }
-  register(checks, use, { name: 'the contract of a session store', ...options })
+  register('the contract of a session store', checks, use, options)
 }

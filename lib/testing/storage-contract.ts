@@ -43,7 +43,7 @@ export function storageContract(
     }
   }
   const checks = { ...STAGING, ...PUBLISHING, ...DISCARDING, ...REPLIES }
-  register(checks, use, { name: 'the contract of a storage', ...options })
+  register('the contract of a storage', checks, use, options)
 }
 
 /** What a test of a storage works with. */
