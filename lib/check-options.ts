@@ -30,7 +30,7 @@ export function checkEach<Options>(
   }
   const known = new Map<string, Check>(Object.entries(checks))
   const needed = new Set<string>(required)
-  const unknown = Object.keys(options).find((name) => !known.has(name))
+  const unknown = otherName(options, checks)
   if (unknown !== undefined) throw new TypeError(`${taker}: ${unknownOption(unknown, [...known.keys()])}`)
   for (const [name, check] of known) {
     const value: unknown = Reflect.get(options, name)
@@ -38,6 +38,10 @@ export function checkEach<Options>(
     if (wanted) throw new TypeError(`${taker}: the option ${name} is ${shown(value)}: give ${wanted}.`)
   }
 }
+
+/** The first of a value's names that is none of these. */
+export const otherName = (value: object, names: object): string | undefined =>
+  Object.keys(value).find((name) => !Object.hasOwn(names, name))
 
 function unknownOption(name: string, known: readonly string[]): string {
   const meant = known.find((other) => other.toLowerCase() === name.toLowerCase())

@@ -1,8 +1,10 @@
 import type { NotificationOptions } from '../types/delivery.js'
 import type { IisProperties } from '../types/iis.js'
 import type { BitsUploadOptions } from '../types/options.js'
+import { otherName } from './check-options.js'
 import { refuseOtherThanNumber, text, truth, whole, wrong } from './iis-values.js'
 import { CHECKS } from './option-checks.js'
+import type { Names } from './option-values.js'
 import { shown } from './shown.js'
 import { maskUserInfo } from './upload-option-values.js'
 
@@ -35,7 +37,7 @@ const CLEANUP_UNITS = [
 /** Seconds between two sweeps at the most: what a timer can count. */
 const MAX_CLEANUP = 24 * 24 * 60 * 60
 
-const KNOWN: Readonly<Record<keyof IisProperties, true>> = {
+const KNOWN: Names<IisProperties> = {
   BITSUploadEnabled: true,
   BITSMaximumUploadSize: true,
   BITSAllowOverwrites: true,
@@ -167,7 +169,7 @@ function refuseUnknown(properties: IisProperties): void {
   if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) {
     throw wrong(`the properties are ${shown(properties)}: give an object`)
   }
-  const name = Object.keys(properties).find((property) => !Object.hasOwn(KNOWN, property))
+  const name = otherName(properties, KNOWN)
   if (name === undefined) return
   const known = Object.keys(KNOWN)
   const meant = known.find((property) => property.toLowerCase() === name.toLowerCase())

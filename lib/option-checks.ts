@@ -1,9 +1,13 @@
-import type { BitsUploadOptions, RequestSettings } from '../types/options.js'
+import type { BitsUploadOptions, Logger, RequestSettings } from '../types/options.js'
+import type { SessionStore } from '../types/session.js'
+import type { StorageAdapter } from '../types/storage.js'
 import { type Checks, checkEach } from './check-options.js'
 import {
   aFunction,
   aPath,
   interval,
+  type Names,
+  type Needed,
   objectWith,
   orElse,
   orInfinity,
@@ -17,8 +21,26 @@ import { bandwidth, hostId, notification } from './upload-option-values.js'
 /** The smallest largest fragment: no Windows client sends smaller ones (MC-BUP note 10). */
 const MIN_FRAGMENT_SIZE = 5 * 1024
 
-const STORAGE_METHODS = ['has', 'begin', 'append', 'received', 'read', 'publish', 'discard'] as const
-const STORE_METHODS = ['create', 'get', 'update', 'delete', 'list', 'expired'] as const
+const STORAGE_METHODS: Needed<StorageAdapter> = {
+  has: true,
+  begin: true,
+  append: true,
+  received: true,
+  read: true,
+  publish: true,
+  discard: true,
+}
+
+const STORE_METHODS: Needed<SessionStore> = {
+  create: true,
+  get: true,
+  update: true,
+  delete: true,
+  list: true,
+  expired: true,
+}
+
+const LOGGER_METHODS: Needed<Logger> = { info: true, warn: true, error: true }
 
 /** One check for each option. */
 export const CHECKS: Checks<BitsUploadOptions> = {
@@ -41,13 +63,13 @@ export const CHECKS: Checks<BitsUploadOptions> = {
   notification,
   trustSessionId: trueOrFalse,
   perRequest: aFunction,
-  logger: objectWith(['info', 'warn', 'error'], 'console, or a logger like it'),
+  logger: objectWith(LOGGER_METHODS, 'console, or a logger like it'),
   acceptPost: trueOrFalse,
   acceptBitsPost: trueOrFalse,
 }
 
 /** What may differ from request to request. */
-const REQUEST_SETTINGS: Readonly<Record<keyof RequestSettings, true>> = {
+const REQUEST_SETTINGS: Names<RequestSettings> = {
   storage: true,
   directory: true,
   sessions: true,

@@ -3,10 +3,18 @@ import type { Check } from './check-options.js'
 /** Seconds: what fits Node's timers. */
 const MAX_INTERVAL = 2 ** 31 / 1000 - 1
 
-export function objectWith(methods: readonly string[], wanted: string): Check {
+/** All names of a type: a list without one of them does not compile. */
+export type Names<Type> = Readonly<Record<keyof Type, true>>
+
+/** {@link Names} but those that may be left out. */
+export type Needed<Type> = {
+  readonly [Name in keyof Type as undefined extends Type[Name] ? never : Name]: true
+}
+
+export function objectWith(methods: Readonly<Record<string, true>>, wanted: string): Check {
   return (value) => {
     if (typeof value !== 'object' || value === null) return wanted
-    const missing = methods.filter((name) => typeof Reflect.get(value, name) !== 'function')
+    const missing = Object.keys(methods).filter((name) => typeof Reflect.get(value, name) !== 'function')
     return missing.length === 0
       ? undefined
       : `${wanted}; it lacks ${missing.map((name) => `${name}()`).join(', ')}`

@@ -1,20 +1,25 @@
 import { isIPv6 } from 'node:net'
+import type { NotificationOptions } from '../types/delivery.js'
+import type { BitsUploadOptions } from '../types/options.js'
+import { otherName } from './check-options.js'
 import { findWrongHeader } from './notification-headers.js'
-import { interval } from './option-values.js'
+import { interval, type Names } from './option-values.js'
 import { shown } from './shown.js'
 
 const MAX_HOST_ID = 300
 const MAX_NOTIFICATION_URL = 2200
+
+const RATES: Names<Extract<BitsUploadOptions['maxBandwidth'], object>> = { perSession: true, total: true }
+const NOTIFICATION: Names<NotificationOptions> = { type: true, url: true, timeout: true, headers: true }
 
 export function bandwidth(value: unknown): string | undefined {
   const wanted = 'bytes per second, a number above 0, or { perSession, total } with such numbers'
   const right = (rate: unknown) => typeof rate === 'number' && rate > 0
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return right(value) ? undefined : wanted
-  const known = Object.entries(value).every(
-    ([name, rate]) => ['perSession', 'total'].includes(name) && (rate === undefined || right(rate)),
-  )
-  return known ? undefined : wanted
+  const other = otherName(value, RATES)
+  if (other !== undefined) return `${wanted}; there is no ${other}`
+  return Object.values(value).every((rate) => rate === undefined || right(rate)) ? undefined : wanted
 }
 
 export function hostId(value: unknown): string | undefined {
@@ -32,8 +37,8 @@ export function notification(value: unknown): string | undefined {
   const wanted = "{ type: 'by-reference' or 'by-value', url, timeout, headers }"
   if (typeof value !== 'object' || value === null) return wanted
   const field = (name: string): unknown => Reflect.get(value, name)
-  const unknown = Object.keys(value).find((name) => !['type', 'url', 'timeout', 'headers'].includes(name))
-  if (unknown !== undefined) return `${wanted}; there is no ${unknown}`
+  const other = otherName(value, NOTIFICATION)
+  if (other !== undefined) return `${wanted}; there is no ${other}`
   if (field('type') !== 'by-reference' && field('type') !== 'by-value')
     return `${wanted}; its type is ${shown(field('type'))}`
   const url = field('url')

@@ -25,9 +25,9 @@ const CHECKS: Checks<UploadOptions> = {
       ? undefined
       : 'an object of names with texts as values',
   userAgent: (value) => (typeof value === 'string' ? undefined : 'a text'),
-  agent: objectWith(['addRequest'], 'an Agent of node:http or node:https'),
+  agent: objectWith({ addRequest: true }, 'an Agent of node:http or node:https'),
   tls: (value) => (typeof value === 'object' && value !== null ? undefined : 'an object, { ca } for example'),
-  signal: objectWith(['addEventListener', 'throwIfAborted'], 'an AbortSignal'),
+  signal: objectWith({ addEventListener: true, throwIfAborted: true }, 'an AbortSignal'),
   cancelOnAbort: trueOrFalse,
   resume: state,
   onProgress: aFunction,

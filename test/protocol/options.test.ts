@@ -61,6 +61,7 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     [{ trustSessionId: 'no' }, 'the option trustSessionId is "no"', 'give true or false.'],
     [{ maxSessionsPerUser: 0 }, 'the option maxSessionsPerUser is 0', 'from 1 to 2^53 - 1'],
     [{ maxBandwidth: -1 }, 'the option maxBandwidth is -1', 'give bytes per second'],
+    [{ maxBandwidth: { persession: 1 } }, '{ perSession, total } with such numbers; there is no persession.'],
     [{ hostId: 'http://host/' }, 'the option hostId is "http://host/"', 'give a host as in a URL'],
     [{ hostId: 'bücher.example' }, 'the option hostId is "bücher.example"', 'give a host as in a URL'],
     [{ hostId: 'host:' }, 'the option hostId is "host:"', 'give a host as in a URL'],
