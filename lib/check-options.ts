@@ -13,6 +13,8 @@ export interface Taker<Options> {
   readonly checks: Checks<Options>
   /** Those without a default. */
   readonly required?: readonly (keyof Options & string)[]
+  /** Those that hold secrets: of a text in their place nothing is shown, as sentences are logged. */
+  readonly secret?: readonly (keyof Options & string)[]
 }
 
 /**
@@ -21,7 +23,7 @@ export interface Taker<Options> {
  * @throws TypeError a sentence that names the option, its value and what to give instead.
  */
 export function checkEach<Options>(
-  { name: taker, checks, required = [] }: Taker<Options>,
+  { name: taker, checks, required = [], secret = [] }: Taker<Options>,
   options: unknown,
 ): void {
   if (typeof options !== 'object' || options === null) {
@@ -30,12 +32,15 @@ export function checkEach<Options>(
   }
   const known = new Map<string, Check>(Object.entries(checks))
   const needed = new Set<string>(required)
+  const secrets = new Set<string>(secret)
   const unknown = otherName(options, checks)
   if (unknown !== undefined) throw new TypeError(`${taker}: ${unknownOption(unknown, [...known.keys()])}`)
   for (const [name, check] of known) {
     const value: unknown = Reflect.get(options, name)
     const wanted = value === undefined && !needed.has(name) ? undefined : check(value)
-    if (wanted) throw new TypeError(`${taker}: the option ${name} is ${shown(value)}: give ${wanted}.`)
+    if (!wanted) continue
+    const what = secrets.has(name) && typeof value === 'string' ? 'a text' : shown(value)
+    throw new TypeError(`${taker}: the option ${name} is ${what}: give ${wanted}.`)
   }
 }
 

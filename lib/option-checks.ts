@@ -127,7 +127,7 @@ export function checkUser(answer: unknown): string | undefined {
  * @throws TypeError a sentence that names the option, its value and what to give instead.
  */
 export function checkOptions(options: BitsUploadOptions): void {
-  checkEach({ name: 'bitsUpload()', checks: CHECKS }, options)
+  checkEach({ name: 'bitsUpload()', checks: CHECKS, secret: ['notification'] }, options)
   if (options.storage && options.directory) {
     throw new TypeError(
       'bitsUpload(): directory is short for a FileStorage: give storage or directory, not both.',

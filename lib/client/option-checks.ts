@@ -45,7 +45,8 @@ const CHECKS: Checks<UploadOptions> = {
 
 /** @throws TypeError a sentence that names the option, its value and what to give instead. */
 export function checkOptions(options: UploadOptions): void {
-  checkEach({ name: 'express-bits-upload/client', checks: CHECKS }, options)
+  const secret = ['headers', 'agent', 'tls', 'resume'] as const
+  checkEach({ name: 'express-bits-upload/client', checks: CHECKS, secret }, options)
 }
 
 function state(value: unknown): string | undefined {
