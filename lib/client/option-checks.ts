@@ -1,8 +1,16 @@
-import { type Check, type Checks, checkEach } from '../check-options.js'
-import { aFunction, aPath, objectWith, orInfinity, trueOrFalse, wholeNumber } from '../option-values.js'
+import { type Check, type Checks, checkEach, otherName } from '../check-options.js'
+import {
+  aFunction,
+  aPath,
+  type Names,
+  objectWith,
+  orInfinity,
+  trueOrFalse,
+  wholeNumber,
+} from '../option-values.js'
 import { shown } from '../shown.js'
 import { MAX_FRAGMENT, MIN_FRAGMENT } from './fragment-size.js'
-import type { UploadOptions } from './options.js'
+import type { TlsOptions, UploadOptions } from './options.js'
 
 /** Milliseconds: what fits Node's timers. */
 const MAX_TIMER = 2 ** 31 - 1
@@ -17,6 +25,23 @@ const unlimited =
   (value) =>
     orInfinity(value, wholeNumber(value, unit, 0))
 
+const TLS: Names<TlsOptions> = {
+  ca: true,
+  cert: true,
+  key: true,
+  passphrase: true,
+  pfx: true,
+  ciphers: true,
+  minVersion: true,
+  maxVersion: true,
+  rejectUnauthorized: true,
+  checkServerIdentity: true,
+  servername: true,
+}
+
+/** What a state has where the server told it: types, without which it fails later, with an error of Node's. */
+const TOLD = { hostId: 'string', hostIdFallbackTimeout: 'number', replyUrl: 'string' } as const
+
 /** One check for each option. */
 const CHECKS: Checks<UploadOptions> = {
   fragmentSize: atMost('bytes', MIN_FRAGMENT, MAX_FRAGMENT),
@@ -26,7 +51,7 @@ const CHECKS: Checks<UploadOptions> = {
       : 'an object of names with texts as values',
   userAgent: (value) => (typeof value === 'string' ? undefined : 'a text'),
   agent: objectWith({ addRequest: true }, 'an Agent of node:http or node:https'),
-  tls: (value) => (typeof value === 'object' && value !== null ? undefined : 'an object, { ca } for example'),
+  tls,
   signal: objectWith({ addEventListener: true, throwIfAborted: true }, 'an AbortSignal'),
   cancelOnAbort: trueOrFalse,
   resume: state,
@@ -49,6 +74,14 @@ export function checkOptions(options: UploadOptions): void {
   checkEach({ name: 'express-bits-upload/client', checks: CHECKS, secret }, options)
 }
 
+function tls(value: unknown): string | undefined {
+  const wanted = 'an object, { ca } for example'
+  if (typeof value !== 'object' || value === null) return wanted
+  const other = otherName(value, TLS)
+  if (other === undefined) return undefined
+  return `${wanted}; there is no ${other}, there are ${Object.keys(TLS).join(', ')}`
+}
+
 function state(value: unknown): string | undefined {
   const wanted = 'a state that onState told'
   if (typeof value !== 'object' || value === null) return wanted
@@ -60,6 +93,12 @@ function state(value: unknown): string | undefined {
   if (size !== undefined) return `${wanted}; its size is ${shown(field('size'))}: ${size}`
   const offset = wholeNumber(field('offset'), 'bytes', 0, Number(field('size')))
   if (offset !== undefined) return `${wanted}; its offset is ${shown(field('offset'))}: ${offset}`
-  if (typeof field('modified') === 'number') return undefined
-  return `${wanted}; its modified is ${shown(field('modified'))}: a time in milliseconds`
+  if (typeof field('modified') !== 'number')
+    return `${wanted}; its modified is ${shown(field('modified'))}: a time in milliseconds`
+  const wrong = Object.entries(TOLD).find(([name, type]) => !['undefined', type].includes(typeof field(name)))
+  if (wrong === undefined) return undefined
+  const [name, type] = wrong
+  // The URL of a reply may hold the id, too.
+  const what = field(name) === null ? 'null' : `of type ${typeof field(name)}`
+  return `${wanted}; its ${name} is ${what}: a ${type}, or undefined`
 }

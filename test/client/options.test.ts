@@ -25,6 +25,10 @@ describe('options that make no sense are refused at once, by name', () => {
       { signal: new AbortController() },
       'the option signal is an object of class AbortController: give an AbortSignal; it lacks addEventListener()',
     ],
+    [
+      { tls: { rejectUnauthorised: false } },
+      'the option tls is an object: give an object, { ca } for example; there is no rejectUnauthorised, there are ca, ',
+    ],
     [{ cancelOnAbort: 'no' }, 'the option cancelOnAbort is "no": give true or false.'],
     [{ onProgress: true }, 'the option onProgress is true: give a function.'],
     [{ onState: {} }, 'the option onState is an object: give a function.'],
@@ -52,6 +56,12 @@ describe('options that make no sense are refused at once, by name', () => {
       `${stateWanted}; its offset is 11: a whole number of bytes, from 0 to 10.`,
     ],
     [{ resume: { ...state, modified: undefined } }, `${stateWanted}; its modified is undefined: a time in`],
+    [{ resume: { ...state, hostId: null } }, `${stateWanted}; its hostId is null: a string, or undefined.`],
+    [
+      { resume: { ...state, hostIdFallbackTimeout: '60' } },
+      `${stateWanted}; its hostIdFallbackTimeout is of type string: a number, or undefined.`,
+    ],
+    [{ resume: { ...state, replyUrl: {} } }, `${stateWanted}; its replyUrl is of type object: a string`],
     [{ retry: 3 }, 'there is no option "retry": there are fragmentSize, headers, '],
     [{ useragent: 'x' }, 'there is no option "useragent": did you mean userAgent?'],
     [null, 'its options are null: give an object, or nothing.'],
@@ -81,6 +91,7 @@ describe('options that make no sense are refused at once, by name', () => {
   test('the limits themselves are allowed', () => {
     make({ fragmentSize: 5120, retries: 0, restarts: Infinity, minRetryDelay: 0, maxReplySize: 0 })
     make({ fragmentSize: 13_631_488, retries: Infinity, resume: { ...state, offset: 10 } })
+    make({ resume: { ...state, hostId: undefined, hostIdFallbackTimeout: 60, replyUrl: '/x' } })
   })
 })
 

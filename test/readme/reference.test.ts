@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { UploadJob } from 'express-bits-upload/client'
 import { CONDITIONS } from '../../lib/errors.js'
 import { readOptions } from '../../lib/options.js'
 import { README } from './blocks.js'
@@ -61,6 +62,14 @@ describe('the tables of the README', () => {
         ])
       }
     }
+  })
+
+  test('the names within `tls` are those that the client takes', () => {
+    const named = table('Option of the client').find(([name]) => name === 'tls')?.[3] ?? ''
+    const options = { tls: { none: true } }
+    expect(() => Reflect.construct(UploadJob, ['x', 'http://127.0.0.1/', options])).toThrow(
+      `there are ${named.split(', as in')[0]?.replace(' and ', ', ').replaceAll('`', '')}.`,
+    )
   })
 
   test('answers are those of the error table', () => {
