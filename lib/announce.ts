@@ -39,7 +39,7 @@ function log(
   if (!('destination' in subject)) logger.error(`BITS upload: ${asError(subject).stack}`)
   else if (name === 'uploaded') logger.info(`BITS upload: "${subject.destination}" is published.`)
   else if (name === 'progress') logger.debug?.(`BITS upload: ${described(subject)}`)
-  else logger.info(`BITS upload: session ${name}: ${described(subject)}`)
+  else logger.info(`BITS upload: session ${name === 'session' ? 'begun' : name}: ${described(subject)}`)
 }
 
 function described(subject: { destination: string } & Partial<SessionInfo>): string {

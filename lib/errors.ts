@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { shown } from './shown.js'
 
 /** HRESULTs of the protocol, by their names in the Windows headers. */
@@ -113,7 +114,7 @@ export class BitsError extends Error {
   readonly context: ErrorContext
   readonly headers: Readonly<Record<string, string>>
 
-  /** @throws RangeError for a status that is no failure's. */
+  /** @throws RangeError for a status that is no failure's; TypeError for a header that cannot be sent. */
   constructor(condition: BitsErrorCode | CustomCondition, message: string, options?: ErrorOptions) {
     super(message, options)
     if (typeof condition === 'string') {
@@ -129,8 +130,29 @@ export class BitsError extends Error {
       this.hresult =
         condition.status === 416 ? undefined : (condition.hresult ?? hresultOfStatus(condition.status))
       this.context = condition.context ?? 0x5
-      this.headers = condition.headers ?? {}
+      this.headers = sendable(condition.headers ?? {})
     }
+  }
+}
+
+function sendable(headers: Record<string, string>): Record<string, string> {
+  const wrong = Object.entries(headers).find(([name, value]) => !isSendable(name, value))
+  if (wrong) {
+    throw new TypeError(
+      `BitsError: the header ${JSON.stringify(wrong[0])} has a character that no header can have: take ASCII.`,
+    )
+  }
+  return headers
+}
+
+/** Can Node send a header? */
+export function isSendable(name: string, value: string): boolean {
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+    return true
+  } catch {
+    return false
   }
 }
 

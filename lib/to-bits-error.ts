@@ -1,4 +1,4 @@
-import { BitsError, type ErrorContext } from './errors.js'
+import { BitsError, type ErrorContext, isSendable } from './errors.js'
 import { asError, errorCode } from './system-error.js'
 
 const FULL = new Set(['ENOSPC', 'EDQUOT'])
@@ -40,7 +40,7 @@ function headersOf(error: unknown): Record<string, string> {
   if (typeof headers !== 'object' || headers === null) return told
   for (const [name, value] of Object.entries(headers)) {
     const known = TOLD.find((header) => header.toLowerCase() === name.toLowerCase())
-    if (known && typeof value === 'string') told[known] = value
+    if (known && typeof value === 'string' && isSendable(known, value)) told[known] = value
   }
   return told
 }

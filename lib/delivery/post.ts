@@ -1,7 +1,12 @@
-import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  request as requestHttp,
+} from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
-import { pipeline, type Readable } from 'node:stream'
+import { finished, type Readable } from 'node:stream'
 import { BitsError } from '../errors.js'
 import type { NotificationTarget } from './notification-url.js'
 
@@ -59,13 +64,25 @@ export function post(
     request.once('error', (cause) => reject(failure(url, connected, cause)))
     // An answer that switches protocols is neither a response nor an error to Node, which just closes.
     request.once('close', () => reject(failure(url, connected, new Error('no response came'))))
-    // An exchange that breaks off takes the body with it; a body that fails of itself is no fault of the application.
-    message.body?.once('error', (cause) => {
-      if (!request.destroyed) reject(cause)
-    })
-    if (message.body) pipeline(message.body, request, () => {})
+    if (message.body) send(message.body, request, reject)
     else request.end()
   })
+}
+
+/**
+ * Not by pipeline(): when the connection fails that destroys the request, and with it what has come of an answer.
+ *
+ * @param onFailure told when the body fails of itself, which is no fault of the application.
+ */
+function send(body: Readable, request: ClientRequest, onFailure: (cause: Error) => void): void {
+  finished(body, (cause) => {
+    if (!cause || request.destroyed) return
+    onFailure(cause)
+    request.destroy()
+  })
+  // An exchange that breaks off takes the body with it.
+  request.once('close', () => body.destroy())
+  body.pipe(request)
 }
 
 const failure = (url: URL, connected: boolean, cause: Error): BitsError =>

@@ -10,15 +10,31 @@ export type Selection = 'all' | 'none' | readonly ByteRange[]
 
 /** @param size of the content in bytes. */
 export function selectRanges(header: string | undefined, size: number): Selection {
-  const ranges = header === undefined ? -2 : parseRange(size, withinSize(header, size))
+  const ranges = header === undefined ? -2 : parseRange(size, asParserLikesIt(header, size))
   if (ranges === -1) return 'none'
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MAX_RANGES) return 'all'
   return ranges.map(({ start, end }) => ({ start, end }))
 }
 
-/** "The last 500 bytes" of 100 are all 100 (RFC 9110 14.1.2), which the parser takes for none. */
-const withinSize = (header: string, size: number): string =>
-  header.replace(/([=,]\s*-)(\d+)/g, (_, before, count) => `${before}${Math.min(Number(count), size)}`)
+/**
+ * What RFC 9110 14.1 allows and the parser does not: a unit in any case (Win32 writes "Bytes"), empty elements of the
+ * list, and "the last 500 bytes" of 100, which are all 100. A range that ends before it begins makes the header void.
+ */
+function asParserLikesIt(header: string, size: number): string {
+  const [, unit = '', list = ''] = /^\s*([^=]*?)\s*=(.*)$/s.exec(header) ?? []
+  const ranges = list.split(',').map((range) => range.trim())
+  const isBackwards = (range: string) => {
+    const [, first, last] = /^(\d+)\s*-\s*(\d+)$/.exec(range) ?? []
+    return first !== undefined && Number(last) < Number(first)
+  }
+  if (ranges.some(isBackwards)) return ''
+  const within = (range: string) =>
+    range.replace(/^-(\d+)$/, (_, count) => `-${Math.min(Number(count), size)}`)
+  return `${unit.toLowerCase()}=${ranges
+    .filter((range) => range !== '')
+    .map(within)
+    .join(',')}`
+}
 
 export const rangeHeader = ({ start, end }: ByteRange, size: number): string =>
   `bytes ${start}-${end}/${size}`

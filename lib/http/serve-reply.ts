@@ -82,7 +82,7 @@ async function send(
     'Accept-Ranges': 'bytes',
     'Cache-Control': 'private, no-cache',
     'Content-Disposition': 'attachment',
-    'Content-Location': `${req.protocol}://${hostOf(req)}${req.originalUrl}`,
+    'Content-Location': contentLocation(req),
     'Last-Modified': lastModified.toUTCString(),
     'X-Content-Type-Options': 'nosniff',
     ETag: etag,
@@ -123,6 +123,10 @@ async function send(
   await once(body, 'readable')
   await pipeline(body, res)
 }
+
+/** As the client asked for it, in full. */
+const contentLocation = (req: Request): string =>
+  req.originalUrl.startsWith('/') ? `${req.protocol}://${hostOf(req)}${req.originalUrl}` : req.originalUrl
 
 const missing = (): BitsError =>
   new BitsError({ status: 404 }, "There is no such reply, or it is another user's.")

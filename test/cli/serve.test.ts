@@ -201,6 +201,9 @@ describe('serve', () => {
     const command = new Command([...flags, empty])
     expect(await command.exit).toBe(2)
     expect(command.stderr).toMatch(/^error: --tls-cert and --tls-key do not make a TLS server: .+\.\n$/)
+    const { certFile } = authority.own
+    const noKey = new Command(['serve', folder, '--port', '0', '--tls-cert', certFile, '--tls-key', empty])
+    expect(await noKey.exit).toBe(2)
     const over = await authority.issue('over', 0)
     const server = await start(folder, ['--tls-cert', over.certFile, '--tls-key', over.keyFile])
     expect(server.stderr).toMatch(/^warning: the certificate of --tls-cert expired at .+ GMT\.$/m)

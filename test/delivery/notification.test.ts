@@ -246,6 +246,19 @@ describe('the answer to a notification', () => {
     expect((await ask(running, kept)).status).toBe(404)
   })
 
+  test.each(['by-reference', 'by-value'] as const)(
+    'of %s with bytes behind its end, which break the connection: what it said is kept',
+    async (type) => {
+      const app = await application('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabcdef')
+      const running = await start({ directory: await directory(), notification: { type, url: app.url } })
+      for (let n = 0; n < 10; n++) {
+        const { ack } = await upload(await connect(running), `/uploads/dir/${n}`, FILE)
+        expect(ack.status).toBe(200)
+        expect((await ask(running, replyPath(PATH, ack))).body.toString()).toBe('ab')
+      }
+    },
+  )
+
   test('may come within a time that is no whole number of milliseconds', async () => {
     const app = await application()
     const notification = { type: 'by-value', url: app.url, timeout: 2.0100004 } as const

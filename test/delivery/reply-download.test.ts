@@ -56,6 +56,11 @@ describe.each(storages)('a reply of %s', (_name, place) => {
     expect(Math.abs(Date.parse(headers['last-modified'] ?? '') - Date.now())).toBeLessThan(60_000)
   })
 
+  test('is told where it is also to who asked for it in absolute form', async () => {
+    const url = `http://127.0.0.1:${running.port}${path}`
+    expect((await ask(running, url)).headers['content-location']).toBe(url)
+  })
+
   test('is described to HEAD', async () => {
     const got = await ask(running, path)
     const { status, headers, body } = await ask(running, path, {}, 'HEAD')
@@ -73,6 +78,8 @@ describe.each(storages)('a reply of %s', (_name, place) => {
   test.each([
     ['bytes=0-9976', 0, 9976],
     ['bytes=0-0', 0, 0],
+    ['Bytes=0-9', 0, 9],
+    ['bytes=0-9, ,', 0, 9],
     ['bytes=10239-10239', 10239, 10239],
     ['bytes=9977-10239', 9977, 10239],
     ['bytes=9977-99999', 9977, 10239],
@@ -161,7 +168,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
     },
   )
 
-  test.each(['bytes', 'bytes=', 'bytes=x-y', 'lines=1-2'])(
+  test.each(['bytes', 'bytes=', 'bytes=x-y', 'lines=1-2', 'bytes=5-2', 'bytes=0-1,5-2'])(
     'is sent whole for "%s", which is no range of bytes',
     async (value) => {
       const { status, body } = await range(value)

@@ -390,6 +390,19 @@ test.each([200, 204, 299, 600, 99, 404.5, Number.NaN, '404', undefined])(
   },
 )
 
+test('a BitsError with a header that cannot be sent is none: the client would get no answer at all', async () => {
+  const headers = { 'WWW-Authenticate': 'Basic realm="10 €"' }
+  expect(() => new BitsError({ status: 401, headers }, 'No.')).toThrow(
+    'BitsError: the header "WWW-Authenticate" has a character that no header can have: take ASCII.',
+  )
+  // Of somebody else's error it is left out.
+  const authorize = () => Promise.reject(Object.assign(new Error('No.'), { status: 401, headers }))
+  const connection = await connect(await start({ storage: new MemoryStorage(), authorize }))
+  const ack = await connection.exchange(createSession('/uploads/a'))
+  expectAck(ack, { status: 401, error: '0x80190191' })
+  expect(ack.header('WWW-Authenticate')).toBeUndefined()
+})
+
 test.each([300, 400, 599])('a BitsError may have the status %i', (status) => {
   expect(new BitsError({ status }, 'No.')).toMatchObject({ status, hresult: 0x80190000 + status })
 })

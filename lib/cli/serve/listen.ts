@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -23,7 +23,8 @@ export async function createServerFor(flags: ServeFlags): Promise<(app: RequestL
   const key = await readTextFile('--tls-key', tlsKey)
   return (app) => {
     try {
-      // A TLS server is content with no certificate at all.
+      // A TLS server is content with no certificate and no key at all.
+      createPrivateKey(key)
       const { validTo } = new X509Certificate(cert)
       if (Date.parse(validTo) < Date.now())
         say(`warning: the certificate of --tls-cert expired at ${validTo}.`)
