@@ -30,9 +30,13 @@ export function packetHeaders(
     [HEADER.supportedProtocols]: packet.type === 'Create-Session' ? `{${BITS_UPLOAD_PROTOCOL}}` : undefined,
     [HEADER.sessionId]: packet.sessionId,
     [HEADER.contentName]: packet.contentName,
-    [HEADER.contentRange]: range && `bytes ${range.first}-${range.last}/${range.total}`,
+    [HEADER.contentRange]: range && contentRangeOf(range),
   })
 }
+
+/** An empty file has no first and no last byte (D16). */
+const contentRangeOf = ({ first, last, total }: ContentRange): string =>
+  total === 0 ? 'bytes */0' : `bytes ${first}-${last}/${total}`
 
 /** Headers of the request for a piece of a reply, `last` included. */
 export function replyHeaders(

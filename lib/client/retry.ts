@@ -23,6 +23,15 @@ const FATAL_HRESULTS = new Set<number>([HRESULT.BG_E_TOO_LARGE, HRESULT.E_INVALI
 export const isTaken = (packet: RequestKind, hresult: number | undefined): boolean =>
   packet === 'Create-Session' && hresult === HRESULT.ERROR_FILE_EXISTS
 
+/**
+ * Does the server not know what to make of the range of a fragment (MC-BUP 2.2.1.2)? A server application that refuses
+ * the file is another matter, whatever its status.
+ */
+export const isRangeRefused = ({ packet, status, hresult, context }: BitsClientError): boolean =>
+  packet === 'Fragment' &&
+  context !== 'server application' &&
+  (status === 400 || status === 416 || hresult === HRESULT.E_INVALIDARG)
+
 /** Is it of no use to send this again? (Win32 handling-server-application-errors, ack-for-close-session) */
 export function isFatal(packet: RequestKind, status: number, hresult: number | undefined): boolean {
   if (hresult === HRESULT.BG_E_SESSION_NOT_FOUND) return false

@@ -3,7 +3,7 @@ import { BitsClientError } from './client-error.js'
 import { FragmentSize } from './fragment-size.js'
 import type { UploadResult, UploadState } from './options.js'
 import type { OutgoingPacket } from './packet-headers.js'
-import { reactionTo } from './retry.js'
+import { isRangeRefused, reactionTo } from './retry.js'
 import { sendFragment } from './send-fragment.js'
 import { sendPacket } from './send-packet.js'
 import { sleep } from './sleep.js'
@@ -21,6 +21,10 @@ export class UploadSession {
   #replyUrl: string | undefined
   /** A Close-Session went out and nobody knows whether it arrived. */
   #closeUnanswered = false
+  /** The server knows that the file is empty: it may have named a reply. */
+  #emptyAcknowledged = false
+  /** The server takes no empty fragment; it will not in its next session either, so {@link forget} leaves this. */
+  #emptyRefused = false
 
   constructor(tools: Tools) {
     const { resume, fragmentSize } = tools.settings
@@ -30,6 +34,7 @@ export class UploadSession {
     this.#id = resume.sessionId
     this.#offset = resume.offset
     this.#replyUrl = resume.replyUrl
+    this.#emptyAcknowledged = resume.replyUrl !== undefined
   }
 
   /** Undefined before Create-Session. */
@@ -74,12 +79,15 @@ export class UploadSession {
     this.#offset = 0
     this.#replyUrl = undefined
     this.#closeUnanswered = false
+    this.#emptyAcknowledged = false
     await this.#tools.reply.forget()
   }
 
   #next(): Step {
     if (this.#id === undefined) return 'create'
-    if (this.#offset < this.#tools.file.size) return 'fragment'
+    const { size } = this.#tools.file
+    const emptyUntold = size === 0 && !this.#emptyAcknowledged && !this.#emptyRefused
+    if (this.#offset < size || emptyUntold) return 'fragment'
     return this.#replyUrl !== undefined && !this.#tools.reply.fetched ? 'reply' : 'close'
   }
 
@@ -103,9 +111,29 @@ export class UploadSession {
   }
 
   async #fragment(): Promise<Step> {
+    if (this.#tools.file.size === 0) return this.#emptyFragment()
     const ack = await sendFragment(this.#tools, this.#size, this.#id, this.#offset)
     this.#tools.host.reached()
     return this.#adopt(ack)
+  }
+
+  /**
+   * Has an empty file delivered while there is a session to keep its reply (D16): the Ack of Close-Session names none.
+   * MC-BUP does not know such a range; a server that does not either publishes the file at Close-Session.
+   */
+  async #emptyFragment(): Promise<Step> {
+    const { file, host } = this.#tools
+    await file.assertUnchanged()
+    try {
+      const ack = await sendFragment(this.#tools, this.#size, this.#id, 0)
+      host.reached()
+      this.#emptyAcknowledged = true
+      return await this.#adopt(ack)
+    } catch (error) {
+      if (!(error instanceof BitsClientError && isRangeRefused(error))) throw error
+      this.#emptyRefused = true
+      return this.#next()
+    }
   }
 
   /** Whatever number the server names, lower or higher, with 200 or with 416, is the next byte (MC-BUP 3.1.5.1.4). */
@@ -115,7 +143,8 @@ export class UploadSession {
       const message = `The server claims ${offset} bytes of a file of ${file.size}.`
       throw new BitsClientError(message, { packet: 'Fragment', fatal: true })
     }
-    const delay = patience.moved(this.#offset, offset)
+    // An empty file stands at its end, where there is no further to get.
+    const delay = file.size === 0 ? 0 : patience.moved(this.#offset, offset)
     this.#offset = offset
     if (offset === file.size) this.#replyUrl = replyUrl
     this.#report()
@@ -131,8 +160,8 @@ export class UploadSession {
 
   async #close(): Promise<'done'> {
     const { file } = this.#tools
-    // Fragments have shown it already, unless there was none (D16).
-    if (file.size === 0) await file.assertUnchanged()
+    // Fragments have shown it already, unless none was taken (D16).
+    if (this.#emptyRefused) await file.assertUnchanged()
     try {
       await this.#send({ type: 'Close-Session', sessionId: this.#id, length: 0 })
     } catch (error) {

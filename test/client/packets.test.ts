@@ -95,11 +95,12 @@ describe('packets on the wire', () => {
     )
   })
 
-  test('an empty file needs no fragment', async () => {
+  test('an empty file is one empty fragment', async () => {
     await withFile(0, ({ path }) =>
       withServer(wellBehaved, async (server) => {
         expect(await uploadFile(path, server.url())).toEqual({ sessionId: SESSION_ID, bytes: 0 })
-        expect(server.asked).toEqual(['Create-Session', 'Close-Session'])
+        expect(server.asked).toEqual(['Create-Session', 'Fragment bytes */0', 'Close-Session'])
+        expect(server.requests[1]?.headers['content-length']).toBe('0')
       }),
     )
   })

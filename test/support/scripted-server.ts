@@ -164,8 +164,9 @@ export const received = (
   status = 200,
 ): Answer => ack({ 'BITS-Received-Content-Range': offset, ...headers }, status)
 
-/** `bytes first-last/total` of a request. */
+/** `bytes first-last/total` of a request, or that of an empty file. */
 export function rangeOf(request: RecordedRequest): { first: number; last: number; total: number } {
+  if (request.headers['content-range'] === 'bytes */0') return { first: 0, last: -1, total: 0 }
   const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(request.headers['content-range'] ?? '')
   if (!match) throw new Error(`No Content-Range in ${request.head}`)
   const [first = 0, last = 0, total = 0] = match.slice(1).map(Number)
