@@ -1,4 +1,4 @@
-import { finished, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type {
   ByteRange,
   StagedData,
@@ -10,6 +10,8 @@ import type {
 import { type Checks, checkEach } from '../check-options.js'
 import { BitsError } from '../errors.js'
 import { wholeNumber } from '../option-values.js'
+import { CountedFiles } from './counted-files.js'
+import { untilOver } from './until-over.js'
 
 /** Options of a {@link MemoryStorage}. */
 export interface MemoryStorageOptions {
@@ -27,26 +29,6 @@ interface Staged {
   lastModified: Date
   /** What became of it at its destination: the same memory, once more named until it is discarded. */
   published?: Buffer
-}
-
-/** Files that know how many bytes they have together. */
-class CountedFiles extends Map<string, Buffer> {
-  bytes = 0
-
-  override set(destination: string, content: Buffer): this {
-    this.bytes += content.length - (this.get(destination)?.length ?? 0)
-    return super.set(destination, content)
-  }
-
-  override delete(destination: string): boolean {
-    this.bytes -= this.get(destination)?.length ?? 0
-    return super.delete(destination)
-  }
-
-  override clear(): void {
-    this.bytes = 0
-    super.clear()
-  }
 }
 
 /** Uploads in memory, for tests and for small files that are consumed at once. */
@@ -205,27 +187,3 @@ const failing = (error: Error): Readable =>
       this.destroy(error)
     },
   })
-
-/** Hands each chunk to `take` until the stream is over, for whatever reason, or `signal` aborts. */
-function untilOver(body: Readable, signal: AbortSignal, take: (chunk: Buffer) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onData = (chunk: Buffer) => {
-      try {
-        take(chunk)
-      } catch (error) {
-        settle(() => reject(error))
-      }
-    }
-    const onOver = () => settle(resolve)
-    const settle = (outcome: () => void) => {
-      body.off('data', onData).pause()
-      signal.removeEventListener('abort', onOver)
-      stopWatching()
-      outcome()
-    }
-    const stopWatching = finished(body, { writable: false }, onOver)
-    signal.addEventListener('abort', onOver, { once: true })
-    if (signal.aborted) onOver()
-    else body.on('data', onData)
-  })
-}

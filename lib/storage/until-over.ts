@@ -1,0 +1,25 @@
+import { finished, type Readable } from 'node:stream'
+
+/** Hands each chunk to `take` until the stream is over, for whatever reason, or `signal` aborts. */
+export function untilOver(body: Readable, signal: AbortSignal, take: (chunk: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onData = (chunk: Buffer) => {
+      try {
+        take(chunk)
+      } catch (error) {
+        settle(() => reject(error))
+      }
+    }
+    const onOver = () => settle(resolve)
+    const settle = (outcome: () => void) => {
+      body.off('data', onData).pause()
+      signal.removeEventListener('abort', onOver)
+      stopWatching()
+      outcome()
+    }
+    const stopWatching = finished(body, { writable: false }, onOver)
+    signal.addEventListener('abort', onOver, { once: true })
+    if (signal.aborted) onOver()
+    else body.on('data', onData)
+  })
+}
