@@ -1,18 +1,12 @@
-import { once } from 'node:events'
-import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import type { SecureVersion } from 'node:tls'
 import { describe, expect, test } from '@jest/globals'
-import express from 'express'
-import { bitsUpload } from 'express-bits-upload'
 import { uploadFile } from 'express-bits-upload/client'
 import { tlsFault } from '../../lib/client/tls-fault.js'
 import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
-import { RecordingLogger } from '../support/serve.js'
 import { clientError, withFile } from '../support/upload-fixture.js'
 
-const { directory, afterwards } = fixtures()
+const { startTls, directory } = fixtures()
 
 describe('a server that wants a certificate', () => {
   test.each<[SecureVersion, RegExp]>([
@@ -23,16 +17,8 @@ describe('a server that wants a certificate', () => {
     const own = await authority.issue('server')
     const mine = await authority.issue('alice')
     const ca = authority.own.cert
-    const bits = bitsUpload({ directory: await directory(), logger: new RecordingLogger() })
     const tls = { key: own.key, cert: own.cert, ca, requestCert: true, maxVersion }
-    const server = createServer(tls, express().use('/uploads', bits)).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    afterwards(async () => {
-      server.close()
-      server.closeAllConnections()
-      await bits.close()
-    })
-    const { port } = server.address() as AddressInfo
+    const port = await startTls(tls, await directory())
     await withFile(10, async ({ path }) => {
       const url = `https://127.0.0.1:${port}/uploads/a.bin`
       const error = await clientError(uploadFile(path, url, { tls: { ca } }))

@@ -1,21 +1,16 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
-import express from 'express'
-import { BitsError, bitsUpload } from 'express-bits-upload'
+import { BitsError } from 'express-bits-upload'
 import { UploadJob, uploadFile } from 'express-bits-upload/client'
 import { CuttingProxy } from '../support/cutting-proxy.js'
 import { stagedFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
-import { RecordingLogger } from '../support/serve.js'
 import { clientError, contentOf, FAST, KB, withFile } from '../support/upload-fixture.js'
 
-const { start, directory, afterwards } = fixtures()
+const { start, startTls, directory, afterwards } = fixtures()
 
 describe('the client and the middleware', () => {
   test.each([0, 1, 5120, 5121, 300 * KB])('carry a file of %d bytes', async (size) => {
@@ -189,16 +184,7 @@ describe('the client and the middleware', () => {
     await promisify(execFile)('openssl', ['req', '-x509', ...curve, ...names, '-keyout', key, '-out', cert])
     const ca = await readFile(cert)
 
-    const bits = bitsUpload({ directory: join(folder, 'in'), logger: new RecordingLogger() })
-    const server = createServer({ key: await readFile(key), cert: ca }, express().use('/uploads', bits))
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    afterwards(async () => {
-      server.close()
-      server.closeAllConnections()
-      await bits.close()
-    })
-    const { port } = server.address() as AddressInfo
+    const port = await startTls({ key: await readFile(key), cert: ca }, join(folder, 'in'))
     await withFile(100 * KB, async ({ path, content }) => {
       const url = `https://127.0.0.1:${port}/uploads/a.bin`
       const error = await clientError(uploadFile(path, url))

@@ -1,10 +1,16 @@
+import { once } from 'node:events'
+import { createServer, type ServerOptions } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { afterEach } from '@jest/globals'
-import type { BitsUploadOptions } from 'express-bits-upload'
+import express from 'express'
+import { type BitsUploadOptions, bitsUpload } from 'express-bits-upload'
 import { RawConnection } from './raw.js'
-import { type Running, type ServeOptions, serve, temporaryDirectory } from './serve.js'
+import { RecordingLogger, type Running, type ServeOptions, serve, temporaryDirectory } from './serve.js'
 
 export interface Fixtures {
   start(options: BitsUploadOptions, setup?: ServeOptions): Promise<Running>
+  /** An https server with `bitsUpload({ directory })` at `/uploads`. Returns its port. */
+  startTls(tls: ServerOptions, directory: string): Promise<number>
   connect(to: { port: number }): Promise<RawConnection>
   /** Path of a new directory. */
   directory(): Promise<string>
@@ -25,6 +31,17 @@ export function fixtures(): Fixtures {
       const running = await serve(options, setup)
       afterwards(() => running.stop())
       return running
+    },
+    async startTls(tls, directory) {
+      const bits = bitsUpload({ directory, logger: new RecordingLogger() })
+      const server = createServer(tls, express().use('/uploads', bits)).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      afterwards(async () => {
+        server.close()
+        server.closeAllConnections()
+        await bits.close()
+      })
+      return (server.address() as AddressInfo).port
     },
     async connect({ port }) {
       const connection = await RawConnection.open(port)
