@@ -23,7 +23,7 @@ export default defineConfig([
     // The command line uses the package as everybody does, by its name.
     external: ['express-bits-upload', 'express-bits-upload/client'],
     async onSuccess() {
-      cpSync('lib/cli/live-page/public', 'dist/public', { recursive: true })
+      cpSync('lib/dashboard/public', 'dist/public', { recursive: true })
       cpSync('lib/cli/express-bits-upload.service', 'dist/express-bits-upload.service')
     },
   },

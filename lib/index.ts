@@ -25,16 +25,16 @@ export type {
   StoredReply,
 } from '../types/storage.js'
 export { type BitsUpload, bitsUpload } from './bits-upload.js'
+export { type IisOptions, iisOptions } from './options/iis-options.js'
 export {
   BitsError,
   type BitsErrorCode,
   type CustomCondition,
   type ErrorContext,
   HRESULT,
-} from './errors.js'
-export { acceptBitsPost } from './http/accept-bits-post.js'
-export { type IisOptions, iisOptions } from './iis-options.js'
-export { FileSessionStore, type FileSessionStoreOptions } from './sessions/file-session-store.js'
-export { MemorySessionStore } from './sessions/memory-session-store.js'
-export { type Durability, FileStorage, type FileStorageOptions } from './storage/file-storage.js'
-export { MemoryStorage, type MemoryStorageOptions } from './storage/memory-storage.js'
+} from './protocol/bits-error.js'
+export { FileSessionStore, type FileSessionStoreOptions } from './session-stores/file-session-store.js'
+export { MemorySessionStore } from './session-stores/memory-session-store.js'
+export { type Durability, FileStorage, type FileStorageOptions } from './storage/file/file-storage.js'
+export { MemoryStorage, type MemoryStorageOptions } from './storage/memory/memory-storage.js'
+export { acceptBitsPost } from './verb/accept-bits-post.js'

@@ -1,10 +1,10 @@
 import { isIPv6 } from 'node:net'
 import type { NotificationOptions } from '../types/delivery.js'
 import type { BitsUploadOptions } from '../types/options.js'
-import { otherName } from './check-options.js'
-import { findWrongHeader } from './notification-headers.js'
-import { interval, type Names } from './option-values.js'
-import { shown } from './shown.js'
+import { findWrongHeader } from './options/notification.js'
+import { otherName } from './validation/check-options.js'
+import { shown } from './validation/describe-value.js'
+import { interval, type Names } from './validation/value-checks.js'
 
 const MAX_HOST_ID = 300
 const MAX_NOTIFICATION_URL = 2200

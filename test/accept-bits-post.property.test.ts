@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { acceptBitsPost } from '../lib/http/accept-bits-post.js'
+import { acceptBitsPost } from '../lib/verb/accept-bits-post.js'
 import { cut, everyByte, exchange, recordingServer, type Server } from './support/piecewise-socket.js'
 
 const SEED = process.env.FC_SEED ? { seed: Number(process.env.FC_SEED) } : {}

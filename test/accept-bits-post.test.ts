@@ -12,7 +12,7 @@ import { afterEach, describe, expect, it } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { acceptBitsPost, acceptBitsPostEverywhere, assertBindIsKnown } from '../lib/http/accept-bits-post.js'
+import { acceptBitsPost, acceptBitsPostEverywhere, assertBindIsKnown } from '../lib/verb/accept-bits-post.js'
 import { everyByte, exchange, readBody, recordingServer, turns } from './support/piecewise-socket.js'
 import { RawConnection } from './support/raw.js'
 

@@ -16,7 +16,7 @@ import {
 } from 'express-bits-upload'
 import { UploadJob, type UploadOptions } from 'express-bits-upload/client'
 import { type ContractOptions, sessionStoreContract, storageContract } from 'express-bits-upload/testing'
-import { readOptions } from '../lib/options.js'
+import { readOptions } from '../lib/options/settings.js'
 
 /** All that may be left out, as `undefined`. That it fits, under `exactOptionalPropertyTypes`, the compiler says. */
 type Nothing<Options> = {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { asError } from '../system-error.js'
-import { EXIT, Failure } from './exit.js'
+import { asError } from '../util/errors.js'
+import { EXIT, Failure } from './output.js'
 
 /** Reads a text file that an option names. @throws Failure in a sentence. */
 export async function readTextFile(option: string, path: string): Promise<string> {

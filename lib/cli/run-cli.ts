@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
-import { asError } from '../system-error.js'
-import { EXIT, Failure } from './exit.js'
+import { asError } from '../util/errors.js'
+import { EXIT, Failure } from './output.js'
 import { say } from './say.js'
 import { addSendCommand } from './send/command.js'
 import { addServeCommand } from './serve/command.js'

@@ -1,4 +1,4 @@
-import { exitCodeOf } from './exit.js'
+import { exitCodeOf } from './output.js'
 
 type Signal = 'SIGINT' | 'SIGTERM'
 

@@ -1,9 +1,9 @@
-import { BitsClientError } from './client-error.js'
-import type { Line } from './exchange.js'
-import type { CommonHeaders } from './packet-headers.js'
-import { reactionTo } from './retry.js'
-import { sendPacket } from './send-packet.js'
+import { reactionTo } from './retry-policy.js'
 import { sleep } from './sleep.js'
+import { BitsClientError } from './transport/client-error.js'
+import type { CommonHeaders } from './transport/packet-headers.js'
+import { sendPacket } from './transport/send-packet.js'
+import type { Line } from './transport/send-request.js'
 
 const ATTEMPTS = 3
 /** Milliseconds: who cancels does not want to wait. */

@@ -1,4 +1,3 @@
-export { BitsClientError, type RemoteContext, type RequestKind } from './client-error.js'
 export type {
   TlsOptions,
   UploadFailure,
@@ -7,5 +6,6 @@ export type {
   UploadResult,
   UploadState,
 } from './options.js'
+export { BitsClientError, type RemoteContext, type RequestKind } from './transport/client-error.js'
 export { uploadFile } from './upload-file.js'
 export { UploadJob } from './upload-job.js'

@@ -1,5 +1,5 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
-import { BitsClientError } from './client-error.js'
+import { BitsClientError } from './transport/client-error.js'
 
 /** Read at once; what a connection has not taken yet stays in memory, so this bounds it. */
 const CHUNK = 128 * 1024

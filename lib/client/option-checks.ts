@@ -1,4 +1,5 @@
-import { type Check, type Checks, checkEach, otherName } from '../check-options.js'
+import { type Check, type Checks, checkEach, otherName } from '../validation/check-options.js'
+import { shown } from '../validation/describe-value.js'
 import {
   aFunction,
   aPath,
@@ -7,8 +8,7 @@ import {
   orInfinity,
   trueOrFalse,
   wholeNumber,
-} from '../option-values.js'
-import { shown } from '../shown.js'
+} from '../validation/value-checks.js'
 import { MAX_FRAGMENT, MIN_FRAGMENT } from './fragment-size.js'
 import type { TlsOptions, UploadOptions } from './options.js'
 

@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
-import type { BitsClientError } from './client-error.js'
+import type { BitsClientError } from './transport/client-error.js'
 
 /** How the client meets a TLS server: `node:tls` options. */
 export type TlsOptions = Pick<

@@ -1,5 +1,5 @@
-import { BitsClientError } from './client-error.js'
 import type { UploadFailure, UploadOptions, UploadProgress, UploadState } from './options.js'
+import { BitsClientError } from './transport/client-error.js'
 
 type Listeners = Pick<UploadOptions, 'onProgress' | 'onState' | 'onFailure'>
 

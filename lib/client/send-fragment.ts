@@ -1,9 +1,9 @@
-import type { AckFields } from './ack.js'
-import { BitsClientError } from './client-error.js'
 import type { FragmentSize } from './fragment-size.js'
-import { reactionTo } from './retry.js'
-import { type PacketBody, sendPacket } from './send-packet.js'
-import type { Tools } from './upload-tools.js'
+import { reactionTo } from './retry-policy.js'
+import type { AckFields } from './transport/ack.js'
+import { BitsClientError } from './transport/client-error.js'
+import { type PacketBody, sendPacket } from './transport/send-packet.js'
+import type { Tools } from './upload-context.js'
 
 /** Sends the bytes from `offset` on, as many as `size` says, and learns from the outcome how many to send next. */
 export async function sendFragment(

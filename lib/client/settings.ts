@@ -1,9 +1,9 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { defined } from '../defined.js'
 import { HEADER } from '../protocol/headers.js'
+import { defined } from '../util/objects.js'
 import { checkOptions } from './option-checks.js'
 import type { UploadOptions } from './options.js'
-import type { CommonHeaders } from './packet-headers.js'
+import type { CommonHeaders } from './transport/packet-headers.js'
 
 /** Options with their defaults. */
 export interface Settings extends Readonly<UploadOptions> {

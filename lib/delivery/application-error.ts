@@ -1,5 +1,5 @@
-import { BitsError, hresultOfStatus } from '../errors.js'
-import { toBitsError } from '../to-bits-error.js'
+import { BitsError, hresultOfStatus } from '../protocol/bits-error.js'
+import { toBitsError } from '../protocol/to-bits-error.js'
 
 /**
  * Statuses that steer an upload, and never reach its user: after 413 a client sends the last fragment again at once, in

@@ -4,7 +4,7 @@ import type { ArrivedUpload } from '../../types/delivery.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import { type Sessions, uploadOf } from '../sessions/sessions.js'
-import type { Entrance } from './entrance.js'
+import type { Entrance } from '../util/request-origin.js'
 
 /** The request that brought an upload's last byte, or closed an empty one. */
 export interface Arrival {

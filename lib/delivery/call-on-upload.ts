@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream'
 import type { BitsUploadOptions } from '../../types/options.js'
 import { applicationError } from './application-error.js'
 import { type Arrival, arrivedUpload, type DeliveryPlace, type TellApplication } from './arrival.js'
-import { keepReply } from './keep-reply.js'
-import { type ReadAnswer, readAnswer } from './upload-answer.js'
+import { type ReadAnswer, readAnswer } from './read-answer.js'
+import { keepReply } from './store-reply.js'
 
 type OnUpload = NonNullable<BitsUploadOptions['onUpload']>
 

@@ -1,6 +1,6 @@
 import type { UploadedFile } from '../../types/events.js'
 import type { SessionRecord } from '../../types/session.js'
-import { BitsError } from '../errors.js'
+import { BitsError } from '../protocol/bits-error.js'
 import { uploadOf } from '../sessions/sessions.js'
 import type { Arrival, DeliveryPlace, TellApplication } from './arrival.js'
 

@@ -1,5 +1,5 @@
-import { BitsError } from '../errors.js'
-import type { Entrance } from './entrance.js'
+import { BitsError } from '../protocol/bits-error.js'
+import type { Entrance } from '../util/request-origin.js'
 
 /** Where a notification goes: what it is asked as, and which connection it takes. */
 export interface NotificationTarget {

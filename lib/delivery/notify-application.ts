@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { NotificationOptions } from '../../types/delivery.js'
-import { BitsError } from '../errors.js'
+import { BitsError } from '../protocol/bits-error.js'
 import { uploadOf } from '../sessions/sessions.js'
 import { applicationError } from './application-error.js'
 import type { Arrival, DeliveryPlace, TellApplication, Verdict } from './arrival.js'
-import { keepReply, keptReplyUrl, staticReplyUrl } from './keep-reply.js'
 import { type NotificationTarget, notificationTarget, originalRequestUrl } from './notification-url.js'
 import { post } from './post.js'
+import { keepReply, keptReplyUrl, staticReplyUrl } from './store-reply.js'
 
 /** What a directory needs to tell a server application. */
 export type Notification = {

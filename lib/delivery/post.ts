@@ -7,7 +7,7 @@ import {
 import { request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
 import { finished, type Readable } from 'node:stream'
-import { BitsError } from '../errors.js'
+import { BitsError } from '../protocol/bits-error.js'
 import type { NotificationTarget } from './notification-url.js'
 
 /** What is posted: headers beside those every notification has, and the body with its length in bytes. */

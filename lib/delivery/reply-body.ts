@@ -1,6 +1,6 @@
 import { finished, type Readable, Transform } from 'node:stream'
 import { types } from 'node:util'
-import { shown } from '../shown.js'
+import { shown } from '../validation/describe-value.js'
 
 /**
  * A reply on its way from an application to the storage. Each has a stream of its own: one that both shared would end

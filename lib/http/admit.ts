@@ -1,12 +1,12 @@
 import type { Request } from 'express'
 import type { PacketType } from '../../types/packets.js'
-import { BitsError } from '../errors.js'
-import type { Settings } from '../options.js'
-import type { Admission } from '../packets/exchange.js'
+import type { RunningService } from '../create-service.js'
+import type { Settings } from '../options/settings.js'
+import type { Admission } from '../packets/context.js'
+import { BitsError } from '../protocol/bits-error.js'
+import { destinationOf } from '../protocol/destination.js'
 import { HEADER } from '../protocol/headers.js'
-import type { RunningService } from '../service.js'
-import { sessionKey } from '../sessions/session-id.js'
-import { destinationOf } from '../storage/destination.js'
+import { sessionKey } from '../protocol/session-id.js'
 
 /**
  * Who sent a packet, whither, and may they? (MC-BUP 3.2.5.2.3)

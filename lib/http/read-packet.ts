@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { FragmentPacket, Packet, PacketType } from '../../types/packets.js'
-import { BitsError } from '../errors.js'
+import { BitsError } from '../protocol/bits-error.js'
 import { parseContentRange, rangeLength } from '../protocol/content-range.js'
+import { parseProtocols } from '../protocol/guids.js'
 import { HEADER, MAX_HEADER_LENGTH } from '../protocol/headers.js'
-import { parseProtocols } from '../protocol/protocol-guids.js'
 
 const TYPES: readonly PacketType[] = ['Ping', 'Create-Session', 'Fragment', 'Close-Session', 'Cancel-Session']
 /** Any string of this length may be a session id (Win32 Ack for Create-Session). */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Ack } from '../../types/packets.js'
-import type { BitsError } from '../errors.js'
+import type { BitsError } from '../protocol/bits-error.js'
 import { formatHresult, HEADER } from '../protocol/headers.js'
 import { drain } from './drain.js'
 

@@ -1,8 +1,8 @@
 import type { Ack } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
 import { uploadOf } from '../sessions/sessions.js'
+import type { Exchange, Service } from './context.js'
 import { endSession } from './end-session.js'
-import type { Exchange, Service } from './exchange.js'
 
 /**
  * Cancel-Session: staged bytes and reply are removed. A file that is published stays (Win32 Cancel-Session, D8).

@@ -2,8 +2,8 @@ import type { Ack, CloseSessionPacket } from '../../types/packets.js'
 import type { Arrival } from '../delivery/arrival.js'
 import { mayHaveReply } from '../sessions/may-have-reply.js'
 import { uploadOf } from '../sessions/sessions.js'
+import type { Exchange, Service } from './context.js'
 import { endSession } from './end-session.js'
-import type { Exchange, Service } from './exchange.js'
 
 /**
  * Close-Session: the upload is over, and what is left of it is removed (MC-BUP 3.2.5.2.7). A part of a file is never

@@ -1,11 +1,11 @@
 import type { Ack, CreateSessionPacket } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
-import { BitsError } from '../errors.js'
+import { BitsError } from '../protocol/bits-error.js'
+import { directoryError, namesDirectory } from '../protocol/destination.js'
+import { BITS_UPLOAD_PROTOCOL } from '../protocol/guids.js'
 import { HEADER } from '../protocol/headers.js'
-import { BITS_UPLOAD_PROTOCOL } from '../protocol/protocol-guids.js'
 import { uploadOf } from '../sessions/sessions.js'
-import { directoryError, namesDirectory } from '../storage/destination.js'
-import type { Exchange, Service } from './exchange.js'
+import type { Exchange, Service } from './context.js'
 
 /**
  * Create-Session: always a new session (MC-BUP 3.2.5.2.4). The file's size is not known yet; that the destination can

@@ -1,9 +1,9 @@
 import type { Ack } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
-import { BitsError } from '../errors.js'
-import { hasEnded } from '../sessions/has-ended.js'
-import { takeFound, takeIdle } from '../sessions/take-session.js'
-import type { Exchange, Service } from './exchange.js'
+import { BitsError } from '../protocol/bits-error.js'
+import { takeFound, takeIdle } from '../sessions/lock-session.js'
+import { hasEnded } from '../sessions/record.js'
+import type { Exchange, Service } from './context.js'
 
 /**
  * What Close-Session and Cancel-Session share: a repeated end of the same kind is answered 200 again (D10), a delivery

@@ -1,12 +1,12 @@
 import type { Ack, FragmentPacket } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
-import { BitsError } from '../errors.js'
+import { BitsError } from '../protocol/bits-error.js'
 import { rangeLength } from '../protocol/content-range.js'
 import { HEADER } from '../protocol/headers.js'
-import { hasEnded } from '../sessions/has-ended.js'
-import { type TakenSession, takeFound, takeIdle } from '../sessions/take-session.js'
-import type { Exchange, Service } from './exchange.js'
-import { type Intake, type Outcome, takeBytes } from './take-bytes.js'
+import { type TakenSession, takeFound, takeIdle } from '../sessions/lock-session.js'
+import { hasEnded } from '../sessions/record.js'
+import type { Exchange, Service } from './context.js'
+import { type Intake, type Outcome, takeBytes } from './stage-fragment.js'
 import { whileConnected } from './while-connected.js'
 
 /**

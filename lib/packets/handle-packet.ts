@@ -1,8 +1,8 @@
 import type { Ack, Packet } from '../../types/packets.js'
 import { cancelSession } from './cancel-session.js'
 import { closeSession } from './close-session.js'
+import type { Exchange, Service } from './context.js'
 import { createSession } from './create-session.js'
-import type { Exchange, Service } from './exchange.js'
 import { fragment } from './fragment.js'
 import { ping } from './ping.js'
 

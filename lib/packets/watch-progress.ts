@@ -1,6 +1,6 @@
 import type { ContentRange } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
-import type { Exchange, Service } from './exchange.js'
+import type { Exchange, Service } from './context.js'
 
 /** Milliseconds between two notices while a fragment is on its way. */
 const INTERVAL = 500

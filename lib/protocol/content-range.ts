@@ -1,5 +1,5 @@
 import type { ContentRange } from '../../types/packets.js'
-import { BitsError } from '../errors.js'
+import { BitsError } from './bits-error.js'
 
 const RANGE = /^bytes\s+(\d+)-(\d+)\/(\d+)$/i
 /** D16: what a client may make of an empty file, since RFC 2616 has no words for it. */

@@ -1,7 +1,7 @@
 import type { SessionInfo } from '../../types/events.js'
 import type { StorageAdapter } from '../../types/storage.js'
-import { settleAll } from '../settle-all.js'
-import { asError } from '../system-error.js'
+import { asError } from '../util/errors.js'
+import { settleAll } from '../util/promises.js'
 import type { Sessions } from './sessions.js'
 import { sweep, sweepAll } from './sweep.js'
 

@@ -1,6 +1,6 @@
 import type { SessionStore } from '../../types/session.js'
-import { BitsError } from '../errors.js'
-import { hasEnded } from './has-ended.js'
+import { BitsError } from '../protocol/bits-error.js'
+import { hasEnded } from './record.js'
 
 /** Milliseconds for which a list of the store's sessions serves at the most. */
 const FRESH = 10_000

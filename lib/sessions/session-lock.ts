@@ -1,5 +1,5 @@
 import type { SessionStore } from '../../types/session.js'
-import { BitsError } from '../errors.js'
+import { BitsError } from '../protocol/bits-error.js'
 
 /** The right to work on a session, until `release()`. */
 export interface SessionLease {

@@ -1,9 +1,9 @@
 import type { SessionInfo } from '../../types/events.js'
 import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
 import type { StagedUpload } from '../../types/storage.js'
-import { BitsError } from '../errors.js'
+import { BitsError } from '../protocol/bits-error.js'
+import { newSessionId, sessionKey } from '../protocol/session-id.js'
 import { ProgressBook } from './progress.js'
-import { newSessionId, sessionKey } from './session-id.js'
 import { SessionLimit } from './session-limit.js'
 import { SessionLocks } from './session-lock.js'
 

@@ -1,8 +1,8 @@
 import type { SessionInfo } from '../../types/events.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
-import { hasEnded } from './has-ended.js'
 import { mayHaveReply } from './may-have-reply.js'
+import { hasEnded } from './record.js'
 import { REMEMBERED, type Sessions, uploadOf } from './sessions.js'
 
 /** Who is told of what a sweep does. */

@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from '@jest/globals'
 import express, { type Response } from 'express'
-import { Draining } from '../../lib/cli/serve/draining.js'
+import { Draining } from '../../lib/cli/serve/graceful-shutdown.js'
 import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
 

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { describe, expect, jest, test } from '@jest/globals'
-import { introduce } from '../../lib/cli/serve/introduce.js'
+import { introduce } from '../../lib/cli/serve/greeting.js'
 import { fixtures } from '../support/fixtures.js'
 import { Command } from './command.js'
 

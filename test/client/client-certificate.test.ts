@@ -1,7 +1,7 @@
 import type { SecureVersion } from 'node:tls'
 import { describe, expect, test } from '@jest/globals'
 import { uploadFile } from 'express-bits-upload/client'
-import { tlsFault } from '../../lib/client/tls-fault.js'
+import { tlsFault } from '../../lib/client/transport/tls-fault.js'
 import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
 import { clientError, withFile } from '../support/upload-fixture.js'

@@ -2,7 +2,7 @@ import { posix, win32 } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { BitsError } from 'express-bits-upload'
 import fc from 'fast-check'
-import { destinationOf } from '../../lib/storage/destination.js'
+import { destinationOf } from '../../lib/protocol/destination.js'
 
 /** Pieces of which attacks are made. */
 const pieces = fc.constantFrom(

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { BitsError } from 'express-bits-upload'
 import fc from 'fast-check'
 import { parseContentRange, rangeLength } from '../../lib/protocol/content-range.js'
-import { parseProtocols } from '../../lib/protocol/protocol-guids.js'
+import { parseProtocols } from '../../lib/protocol/guids.js'
 
 const MAX = Number.MAX_SAFE_INTEGER
 

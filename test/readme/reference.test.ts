@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { UploadJob } from 'express-bits-upload/client'
-import { CONDITIONS } from '../../lib/errors.js'
-import { readOptions } from '../../lib/options.js'
+import { readOptions } from '../../lib/options/settings.js'
+import { CONDITIONS } from '../../lib/protocol/bits-error.js'
 import { README } from './blocks.js'
 import { ROOT } from './run-block.js'
 import { membersOf, numberOf, table } from './tables.js'
@@ -15,9 +15,9 @@ const names = (firstCell: string): string[] => table(firstCell).map(([name = '']
 describe('the tables of the README', () => {
   test.each([
     ['Option', 'types/options.ts', 'BitsUploadOptions'],
-    ['Option of `FileStorage`', 'lib/storage/file-storage.ts', 'FileStorageOptions'],
-    ['Option of `FileSessionStore`', 'lib/sessions/file-session-store.ts', 'FileSessionStoreOptions'],
-    ['Option of `MemoryStorage`', 'lib/storage/memory-storage.ts', 'MemoryStorageOptions'],
+    ['Option of `FileStorage`', 'lib/storage/file/file-storage.ts', 'FileStorageOptions'],
+    ['Option of `FileSessionStore`', 'lib/session-stores/file-session-store.ts', 'FileSessionStoreOptions'],
+    ['Option of `MemoryStorage`', 'lib/storage/memory/memory-storage.ts', 'MemoryStorageOptions'],
     ['Option of the client', 'lib/client/options.ts', 'UploadOptions'],
     ['Event', 'types/events.ts', 'BitsUploadEvents'],
     ['IIS property', 'types/iis.ts', 'IisProperties'],
@@ -50,7 +50,7 @@ describe('the tables of the README', () => {
   })
 
   test("defaults of the client and the storages are those their types' comments name", () => {
-    const comments = ['lib/client/options.ts', 'lib/storage/memory-storage.ts'].map(source).join('\n')
+    const comments = ['lib/client/options.ts', 'lib/storage/memory/memory-storage.ts'].map(source).join('\n')
     for (const firstCell of ['Option of the client', 'Option of `MemoryStorage`']) {
       for (const [name = '', , shown = ''] of table(firstCell)) {
         const value = numberOf(shown)

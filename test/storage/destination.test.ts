@@ -1,8 +1,8 @@
 import { posix, win32 } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { BitsError } from '../../lib/errors.js'
-import { destinationOf, pathOf } from '../../lib/storage/destination.js'
+import { BitsError } from '../../lib/protocol/bits-error.js'
+import { destinationOf, pathOf } from '../../lib/protocol/destination.js'
 
 describe('the destination of a URL', () => {
   test.each([

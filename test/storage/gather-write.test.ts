@@ -5,7 +5,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { gatherWrite } from '../../lib/storage/gather-write.js'
+import { gatherWrite } from '../../lib/storage/file/gather-write.js'
 import { temporaryDirectory } from '../support/serve.js'
 import { until } from '../support/soak.js'
 

@@ -2,7 +2,7 @@ import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { expect, test } from '@jest/globals'
-import { writeReplyFile } from '../../lib/storage/reply-file.js'
+import { writeReplyFile } from '../../lib/storage/file/reply-file.js'
 import { fixtures } from '../support/fixtures.js'
 
 const { directory } = fixtures()

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { wrongUsage } from '../exit.js'
+import { wrongUsage } from '../output.js'
 
 /**
  * The URL of the file on the server; one that ends with a slash gets the file's name.

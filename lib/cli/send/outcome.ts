@@ -1,6 +1,6 @@
 import { BitsClientError, type UploadResult } from 'express-bits-upload/client'
 import { ADVICE } from '../../client/advice.js'
-import { EXIT, Failure } from '../exit.js'
+import { EXIT, Failure } from '../output.js'
 import type { SendFlags } from './flags.js'
 import { replyFile } from './reply-to.js'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { wrongUsage } from '../exit.js'
+import { wrongUsage } from '../output.js'
 import { readTextFile } from '../read-text-file.js'
 
 /** The password of a user: from a file, the environment, or whoever sits at the terminal. */

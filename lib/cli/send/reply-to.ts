@@ -1,7 +1,7 @@
-import { replyTarget } from '../../client/reply-target.js'
-import { asError } from '../../system-error.js'
-import { EXIT, Failure, wrongUsage } from '../exit.js'
+import { replyTarget } from '../../client/reply/reply-target.js'
+import { asError } from '../../util/errors.js'
 import { nameFlags } from '../name-flags.js'
+import { EXIT, Failure, wrongUsage } from '../output.js'
 import type { SendFlags } from './flags.js'
 
 /** The path that `--reply-to` names; undefined for the standard output. */

@@ -1,6 +1,6 @@
 import type { TlsOptions, UploadOptions } from 'express-bits-upload/client'
-import { wrongUsage } from '../exit.js'
-import { readHeaders } from '../read-headers.js'
+import { wrongUsage } from '../output.js'
+import { readHeaders } from '../read-files.js'
 import { readTextFile } from '../read-text-file.js'
 import type { SendFlags } from './flags.js'
 import { readPassword } from './password.js'

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSyn
 import { dirname, join } from 'node:path'
 import envPaths from 'env-paths'
 import type { UploadState } from 'express-bits-upload/client'
-import { asError } from '../../system-error.js'
+import { asError } from '../../util/errors.js'
 
 /** Where an upload stands, in the user's own cache directory: the same file and URL find it again. */
 export class SavedState {

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { BitsClientError, UploadJob, type UploadOptions } from 'express-bits-upload/client'
-import { EXIT, exitCodeOf, wrongUsage } from '../exit.js'
 import { nameFlags } from '../name-flags.js'
+import { EXIT, exitCodeOf, wrongUsage } from '../output.js'
 import { listenForSignals } from '../signals.js'
 import { destinationOf, isLocal } from './destination.js'
 import type { SendFlags } from './flags.js'

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express'
 import morgan from 'morgan'
-import { RESERVED_NAME } from '../../protocol/reserved-name.js'
+import { RESERVED_NAME } from '../../protocol/reserved-folder.js'
 import { userOf } from './authenticate.js'
 import type { Log } from './log-file.js'
 
@@ -38,7 +38,7 @@ function inAnyForm(character: string): string {
 
 const SEPARATOR = `(?:${inAnyForm('/')}|${inAnyForm('\\')})`
 const FOLDERS = [RESERVED_NAME, 'Replies'].map((name) => `${[...name].map(inAnyForm).join('')}${SEPARATOR}+`)
-/** A session's id where the server takes a path for a reply's (`lib/http/reply-path.ts`), and some more. */
+/** A session's id where the server takes a path for a reply's (`lib/protocol/reply-url.ts`), and some more. */
 const REPLY_ID = new RegExp(`(${FOLDERS.join('')})(?:(?!${SEPARATOR}).)+`, 'gi')
 
 /**

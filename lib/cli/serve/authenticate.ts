@@ -1,7 +1,7 @@
 import basicAuth from 'basic-auth'
 import type { Request, RequestHandler } from 'express'
 import { BitsError } from 'express-bits-upload'
-import { asError } from '../../system-error.js'
+import { asError } from '../../util/errors.js'
 import { say } from '../say.js'
 import type { HtpasswdFile } from './htpasswd.js'
 

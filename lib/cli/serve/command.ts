@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
-import { asError } from '../../system-error.js'
-import { EXIT, Failure } from '../exit.js'
+import { asError } from '../../util/errors.js'
+import { EXIT, Failure } from '../output.js'
 import { address, collect, count, duration, port, rate, size, urlPath } from '../values.js'
 import type { ServeFlags } from './flags.js'
 

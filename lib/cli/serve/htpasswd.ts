@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { asError } from '../../system-error.js'
-import { EXIT, Failure } from '../exit.js'
+import { asError } from '../../util/errors.js'
+import { EXIT, Failure } from '../output.js'
 import { isPasswordHash, isPasswordOf } from './password-hash.js'
 
 /** Verdicts that are remembered: bcrypt is slow by design, and every fragment brings the password again. */

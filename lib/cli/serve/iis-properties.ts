@@ -1,6 +1,6 @@
 import { type IisOptions, type IisProperties, iisOptions } from 'express-bits-upload'
-import { asError } from '../../system-error.js'
-import { wrongUsage } from '../exit.js'
+import { asError } from '../../util/errors.js'
+import { wrongUsage } from '../output.js'
 import { readTextFile } from '../read-text-file.js'
 import type { ServeFlags } from './flags.js'
 

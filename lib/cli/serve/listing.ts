@@ -2,8 +2,8 @@ import { lstat, readdir } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import escapeHtml from 'escape-html'
 import type { Request, Response } from 'express'
-import { unlessMissing } from '../../system-error.js'
-import { isHidden } from './hidden.js'
+import { unlessMissing } from '../../util/errors.js'
+import { isHidden } from './hidden-paths.js'
 
 interface Entry {
   /** A directory's ends with `/`. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
-import { asError } from '../../system-error.js'
-import { EXIT, Failure } from '../exit.js'
+import { asError } from '../../util/errors.js'
+import { EXIT, Failure } from '../output.js'
 import { say } from '../say.js'
 
 /** Milliseconds after a failure until the log is tried again. */

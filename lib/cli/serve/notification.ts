@@ -1,9 +1,9 @@
 import type { NotificationOptions } from 'express-bits-upload'
-import { findWrongHeader } from '../../notification-headers.js'
-import { CHECKS } from '../../option-checks.js'
+import { CHECKS } from '../../options/checks.js'
+import { findWrongHeader } from '../../options/notification.js'
 import { maskUserInfo } from '../../upload-option-values.js'
-import { wrongUsage } from '../exit.js'
-import { type Header, readHeaders } from '../read-headers.js'
+import { wrongUsage } from '../output.js'
+import { type Header, readHeaders } from '../read-files.js'
 import type { ServeFlags } from './flags.js'
 
 type NotifyFlags = Pick<ServeFlags, 'notifyUrl' | 'notifyType' | 'notifyTimeout' | 'notifyHeader'>

@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import express, { type Request, type RequestHandler, type Response, Router } from 'express'
-import { isHidden } from './hidden.js'
+import { isHidden } from './hidden-paths.js'
 import { sendListing } from './listing.js'
 
 /** Answers GET and HEAD with the files of a directory, ranges included; with `list` also with its directories. */

@@ -1,0 +1,33 @@
+import { wrongUsage } from './output.js'
+import { readTextFile } from './read-text-file.js'
+
+export type Header = readonly [name: string, value: string]
+
+/**
+ * The headers that a flag gives: `Name: value`, or `@file` with one a line, which keeps a secret out of the list of
+ * processes.
+ *
+ * @param option the flag, for messages. They show no header: it may be a secret.
+ * @throws Failure when one is none, or a file cannot be read.
+ */
+export async function readHeaders(option: string, given: readonly string[]): Promise<Header[]> {
+  const headers: Header[] = []
+  for (const text of given) {
+    const lines = text.startsWith('@') ? await linesOf(option, text.slice(1)) : [text]
+    for (const line of lines) {
+      const [, name, value = ''] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? []
+      if (name === undefined) throw wrongUsage(`${option}: give "Name: value", or @file with such lines.`)
+      headers.push([name, value.trim()])
+    }
+  }
+  return headers
+}
+
+async function linesOf(option: string, path: string): Promise<string[]> {
+  const text = await readTextFile(option, path)
+  // Windows' editors put a byte order mark in front.
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/)
+  const headers = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'))
+  if (headers.length === 0) throw wrongUsage(`${option} @${path}: there is no header in it.`)
+  return headers
+}

@@ -1,0 +1,121 @@
+import type { IncomingMessage } from 'node:http'
+import { finished } from 'node:stream/promises'
+import { ADVICE } from '../advice.js'
+import { refusal } from '../transport/ack.js'
+import { BitsClientError } from '../transport/client-error.js'
+import { type CommonHeaders, replyHeaders } from '../transport/packet-headers.js'
+import { exchange, type Line, type ReadAnswer } from '../transport/send-request.js'
+import type { ReplySink } from './reply-sink.js'
+
+/** Bytes asked for at once. */
+const PIECE = 1024 * 1024
+
+/**
+ * `BITS-Reply-URL` as the server means it: relative to the directory of the destination at the origin host, whatever
+ * `BITS-Host-Id` says (capture MC-BUP 4.2). A URL parser does the rest: `\` becomes `/`, braces are percent-encoded.
+ */
+export function resolveReplyUrl(replyUrl: string, destination: URL): URL {
+  const url = URL.canParse(replyUrl, destination.href) ? new URL(replyUrl, destination) : undefined
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  throw new BitsClientError('BITS-Reply-URL is no URL of a reply.', { packet: 'Fragment', fatal: true })
+}
+
+interface Piece {
+  readonly first: number
+  /** Absent when the server does not tell. */
+  readonly total: number | undefined
+  /** Changes whenever the reply does. */
+  readonly version: string
+}
+
+/** Fetches a reply piece by piece (MC-BUP 3.6); after a failure `fetch` goes on where it stopped. */
+export class ReplyDownload {
+  readonly url: URL
+  readonly #common: CommonHeaders
+  readonly #sink: ReplySink
+  readonly #maxSize: number
+  #position = 0
+  #version: string | undefined
+
+  /** @param maxSize bytes. */
+  constructor(url: URL, common: CommonHeaders, sink: ReplySink, maxSize: number) {
+    this.url = url
+    this.#common = common
+    this.#sink = sink
+    this.#maxSize = maxSize
+  }
+
+  /** @returns the reply, if its sink keeps it in memory. @throws BitsClientError */
+  async fetch(line: Line): Promise<Buffer | undefined> {
+    while (!(await this.#piece(line))) {
+      // The next one follows.
+    }
+    return this.#sink.finish()
+  }
+
+  #piece(line: Line): Promise<boolean> {
+    const headers = replyHeaders(this.url, this.#common, this.#position, this.#position + PIECE - 1)
+    const request = { kind: 'GET', method: 'GET', url: this.url, headers } as const
+    return exchange(line, request, (response, alive) => this.#take(response, alive))
+  }
+
+  readonly #take: ReadAnswer<boolean> = async (response, alive) => {
+    if (response.statusCode === 416 && response.headers['content-range'] === 'bytes */0') {
+      await finished(response.resume())
+      return true
+    }
+    const piece = pieceOf(response)
+    await this.#startOverIfNeeded(piece, response.statusCode === 200)
+    this.#refuseLarge(piece.total ?? 0)
+    const before = this.#position
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      alive()
+      this.#refuseLarge(this.#position + chunk.length)
+      await this.#sink.write(chunk, this.#position)
+      this.#position += chunk.length
+    }
+    if (response.statusCode === 200 || this.#position === piece.total) return true
+    if (this.#position === before)
+      throw new BitsClientError('A piece of the reply is empty.', { packet: 'GET' })
+    return false
+  }
+
+  async #startOverIfNeeded(piece: Piece, whole: boolean): Promise<void> {
+    const changed = this.#version !== undefined && this.#version !== piece.version
+    this.#version = piece.version
+    if (!changed && piece.first === this.#position) return
+    this.#position = 0
+    await this.#sink.clear()
+    if (whole) return
+    this.#version = undefined
+    throw new BitsClientError('The reply changed while it was fetched.', { packet: 'GET' })
+  }
+
+  #refuseLarge(bytes: number): void {
+    if (bytes <= this.#maxSize) return
+    const message = `The reply has over ${this.#maxSize} bytes: ${ADVICE.largeReply}.`
+    throw new BitsClientError(message, { packet: 'GET', fatal: true })
+  }
+}
+
+function pieceOf(response: IncomingMessage): Piece {
+  const { statusCode: status, headers } = response
+  const unusable = (why: string): BitsClientError =>
+    new BitsClientError(`The answer ${status} with the reply ${why}.`, { packet: 'GET', status, fatal: true })
+  if (status !== 200 && status !== 206) throw refusal('GET', response)
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw unusable('is encoded')
+  if (status === 200) {
+    const length = headers['content-length']
+    return {
+      first: 0,
+      total: length === undefined ? undefined : Number(length),
+      version: versionOf(headers, length),
+    }
+  }
+  const match = /^bytes (\d+)-\d+\/(\d+)$/i.exec(headers['content-range'] ?? '')
+  if (!match) throw unusable('has no Content-Range of one range')
+  return { first: Number(match[1]), total: Number(match[2]), version: versionOf(headers, match[2]) }
+}
+
+const versionOf = (headers: IncomingMessage['headers'], total: string | undefined): string =>
+  [headers['last-modified'], headers.etag, total].join('\n')

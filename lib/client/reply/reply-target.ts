@@ -1,0 +1,66 @@
+import type { BigIntStats } from 'node:fs'
+import { access, constants, lstat, readlink, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, sep } from 'node:path'
+import { Draft } from '../../util/atomic-file.js'
+import { unlessMissing } from '../../util/errors.js'
+import { shown } from '../../validation/describe-value.js'
+
+/** A file to be, or to be replaced. */
+export interface FileTarget {
+  readonly kind: 'file'
+  /** No symbolic link. */
+  readonly path: string
+  /** Permissions of the file that is there. */
+  readonly mode: number | undefined
+}
+
+/** A pipe or a device. */
+export interface StreamTarget {
+  readonly kind: 'stream'
+  readonly path: string
+}
+
+/**
+ * Finds out, before anything is sent, where a reply goes, and whether it can be written there. Leaves no trace.
+ *
+ * @param source the file that is uploaded.
+ * @throws TypeError when `replyTo` is a directory, or the source; and what the file system throws.
+ */
+export async function replyTarget(replyTo: string, source: string): Promise<FileTarget | StreamTarget> {
+  const found = await stat(replyTo, { bigint: true }).catch(unlessMissing)
+  const meansDirectory = replyTo.endsWith('/') || replyTo.endsWith(sep)
+  if (found ? found.isDirectory() : meansDirectory) throw unfit(replyTo, 'a file; it is a directory')
+  if (!found) return await writable({ kind: 'file', path: await followed(replyTo), mode: undefined })
+  if (await isFile(source, found)) throw unfit(replyTo, 'another file; it is the one to upload')
+  await access(replyTo, constants.W_OK)
+  // By the name that was given: what /dev/fd/63 of a shell leads to has no path.
+  if (!found.isFile()) return { kind: 'stream', path: replyTo }
+  return await writable({ kind: 'file', path: await followed(replyTo), mode: Number(found.mode & 0o777n) })
+}
+
+const unfit = (replyTo: string, wanted: string): TypeError =>
+  new TypeError(`express-bits-upload/client: the option replyTo is ${shown(replyTo)}: give ${wanted}.`)
+
+/** By whatever name, and be it a hard link. */
+async function isFile(path: string, { dev, ino }: BigIntStats): Promise<boolean> {
+  const file = await stat(path, { bigint: true }).catch(unlessMissing)
+  return file?.dev === dev && file.ino === ino
+}
+
+/** Follows symbolic links, also those to what is not there yet. */
+async function followed(path: string): Promise<string> {
+  const directory = await realpath(dirname(path))
+  const inside = join(directory, basename(path))
+  const facts = await lstat(inside).catch(unlessMissing)
+  if (!facts?.isSymbolicLink()) return inside
+  const link = await readlink(inside)
+  // Not by `join`, for which `a/../b` is `b` even when `a` is a link.
+  return followed(isAbsolute(link) ? link : `${directory}/${link}`)
+}
+
+/** To make a draft is the one sure way to know whether one can be made. */
+async function writable(target: FileTarget): Promise<FileTarget> {
+  const draft = await Draft.create(target)
+  await draft.discard()
+  return target
+}

@@ -1,0 +1,77 @@
+import { backOff, type Delays, reactionTo } from './retry-policy.js'
+import { BitsClientError } from './transport/client-error.js'
+
+export interface Limits extends Delays {
+  readonly retries: number
+  readonly restarts: number
+}
+
+/** To be told another offset is part of the protocol, so even `retries: 0` bears with a few. */
+const MIN_SETBACKS = 3
+
+/**
+ * How long to bear with a server. Failures in a row end with any Ack that moves the offset forward; setbacks and
+ * restarts only with an offset never reached before, for otherwise a server could send a client in circles for ever.
+ */
+export class Patience {
+  readonly #limits: Limits
+  #failures = 0
+  #setbacks = 0
+  #restarts = 0
+  #highest: number
+
+  constructor(limits: Limits, offset: number) {
+    this.#limits = limits
+    this.#highest = offset
+  }
+
+  get failures(): number {
+    return this.#failures
+  }
+
+  /** @returns milliseconds to wait after this error before going on; undefined when it is time to give up. */
+  delayAfter(error: BitsClientError): number | undefined {
+    switch (reactionTo(error)) {
+      case 'give-up':
+        return undefined
+      case 'smaller-fragment':
+        return 0
+      case 'restart':
+        this.#restarts += 1
+        if (this.#restarts > this.#limits.restarts) return undefined
+        return this.#restarts === 1 ? 0 : backOff(this.#restarts - 1, this.#limits)
+      case 'retry':
+        this.#failures += 1
+        return this.#failures > this.#limits.retries ? undefined : backOff(this.#failures, this.#limits)
+    }
+  }
+
+  /**
+   * An Ack moved the offset.
+   *
+   * @returns milliseconds to wait before the next fragment; none after progress and after a first setback.
+   * @throws BitsClientError when there have been too many setbacks.
+   */
+  moved(from: number, to: number): number {
+    if (to > this.#highest) {
+      this.#highest = to
+      this.#setbacks = 0
+      this.#restarts = 0
+    }
+    if (to > from) {
+      this.#failures = 0
+      return 0
+    }
+    this.#setbacks += 1
+    if (this.#setbacks <= Math.max(this.#limits.retries, MIN_SETBACKS)) {
+      return this.#setbacks === 1 ? 0 : backOff(this.#setbacks - 1, this.#limits)
+    }
+    const message = `The server went back or stood still ${this.#setbacks} times without getting any further.`
+    throw new BitsClientError(message, { packet: 'Fragment', fatal: true })
+  }
+
+  /** Another host is asked from now on: it has not failed yet. */
+  forgive(): void {
+    this.#failures = 0
+  }
+}

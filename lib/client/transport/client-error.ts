@@ -1,0 +1,57 @@
+import type { PacketType } from '../../../types/packets.js'
+import { HRESULT, hresultOfStatus } from '../../protocol/bits-error.js'
+import { formatHresult } from '../../protocol/headers.js'
+
+/** Who failed, as `BITS-Error-Context` tells it: 0x5 the BITS server, 0x7 the server application behind it. */
+export type RemoteContext = 'server' | 'server application'
+
+/** A request that the client makes: a packet, or the `GET` of a reply. */
+export type RequestKind = PacketType | 'GET'
+
+export interface BitsClientErrorOptions extends ErrorOptions {
+  packet?: RequestKind | undefined
+  status?: number | undefined
+  hresult?: number | undefined
+  context?: RemoteContext | undefined
+  fatal?: boolean
+}
+
+/** Why an upload did not succeed. Messages name hosts and paths of files, never credentials, headers or queries. */
+export class BitsClientError extends Error {
+  override readonly name = 'BitsClientError'
+  /** The request that failed; absent when the fault lies with the local file. */
+  readonly packet: RequestKind | undefined
+  /** HTTP status; absent when no answer came. */
+  readonly status: number | undefined
+  /** Unsigned 32 bits: the server's, or 0x80190000 + status for a bare status; absent when no answer came. */
+  readonly hresult: number | undefined
+  /** Name of {@link hresult} in the Windows headers, `BG_E_HTTP_ERROR_404` for example, where it has one. */
+  readonly hresultName: string | undefined
+  readonly context: RemoteContext | undefined
+  /** Trying again cannot help before something is changed. When false, a later try may well succeed. */
+  readonly fatal: boolean
+
+  constructor(message: string, options: BitsClientErrorOptions = {}) {
+    super(message, options)
+    this.packet = options.packet
+    this.status = options.status
+    this.hresult = options.hresult
+    this.hresultName = options.hresult === undefined ? undefined : hresultName(options.hresult)
+    this.context = options.context
+    this.fatal = options.fatal ?? false
+  }
+}
+
+const NAMES = new Map<number, string>(Object.entries(HRESULT).map(([name, value]) => [value, name]))
+
+/** The name of an HRESULT in the Windows headers, if it is known here. */
+export function hresultName(hresult: number): string | undefined {
+  const status = hresult - hresultOfStatus(0)
+  return NAMES.get(hresult) ?? (status >= 100 && status <= 999 ? `BG_E_HTTP_ERROR_${status}` : undefined)
+}
+
+/** `0x80070005 (E_ACCESSDENIED)` */
+export function describeHresult(hresult: number): string {
+  const name = hresultName(hresult)
+  return name ? `${formatHresult(hresult)} (${name})` : formatHresult(hresult)
+}

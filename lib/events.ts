@@ -1,0 +1,48 @@
+import { EventEmitter } from 'node:events'
+import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
+import type { Logger } from '../types/options.js'
+import type { Announce } from './packets/context.js'
+import { asError } from './util/errors.js'
+
+/** An emitter whose listeners may be async functions: one that rejects is reported, and does not end the process. */
+export function eventsOf(logger: Logger): EventEmitter {
+  const events = new EventEmitter({ captureRejections: true })
+  return Object.assign(events, {
+    [EventEmitter.captureRejectionSymbol]: (error: unknown, name: string) => report(logger, name, error),
+  })
+}
+
+function report(logger: Logger, name: string, error: unknown): void {
+  logger.error(`A listener of "${name}" threw: ${asError(error).stack}`)
+}
+
+/** Tells listeners and the log what happens. A listener that throws is reported, and does no harm to the upload. */
+export function announceTo(events: EventEmitter, logger: Logger): Announce {
+  return (name, ...args) => {
+    log(logger, name, args)
+    // An 'error' that nobody listens to would end the process.
+    if (name === 'error' && events.listenerCount('error') === 0) return
+    try {
+      events.emit(name, ...args)
+    } catch (error) {
+      report(logger, name, error)
+    }
+  }
+}
+
+function log(
+  logger: Logger,
+  name: keyof BitsUploadEvents,
+  args: BitsUploadEvents[keyof BitsUploadEvents],
+): void {
+  const [subject] = args
+  if (!('destination' in subject)) logger.error(`BITS upload: ${asError(subject).stack}`)
+  else if (name === 'uploaded') logger.info(`BITS upload: "${subject.destination}" is published.`)
+  else if (name === 'progress') logger.debug?.(`BITS upload: ${described(subject)}`)
+  else logger.info(`BITS upload: session ${name === 'session' ? 'begun' : name}: ${described(subject)}`)
+}
+
+function described(subject: { destination: string } & Partial<SessionInfo>): string {
+  const { destination, received = 0, total, user } = subject
+  return `"${destination}", ${received} of ${total ?? '?'} bytes${user === undefined ? '' : `, user ${user}`}`
+}

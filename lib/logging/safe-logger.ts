@@ -1,0 +1,28 @@
+import type { Logger } from '../../types/options.js'
+import { asError } from '../util/errors.js'
+
+/**
+ * A logger that does not throw: a log that fails must not fail an upload whose file is published already. What it
+ * failed with is told as a warning of the process, once.
+ */
+export function unfailing(logger: Logger): Logger {
+  let hasFailed = false
+  const guarded =
+    (log: (message: string) => void) =>
+    (message: string): void => {
+      try {
+        log.call(logger, message)
+      } catch (error) {
+        if (hasFailed) return
+        hasFailed = true
+        process.emitWarning(`express-bits-upload: the option logger threw: ${asError(error).message}`)
+      }
+    }
+  const { info, warn, error, debug } = logger
+  return {
+    info: guarded(info),
+    warn: guarded(warn),
+    error: guarded(error),
+    ...(debug && { debug: guarded(debug) }),
+  }
+}

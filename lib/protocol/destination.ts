@@ -1,0 +1,69 @@
+import { BitsError } from './bits-error.js'
+import { RESERVED_NAME } from './reserved-folder.js'
+
+const MAX_SEGMENT_BYTES = 255
+/** Names that Windows gives to devices, whatever extension follows; `¹²³` count as digits there. */
+const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)/i
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\:*?"<>|]/
+
+/**
+ * Turns the path of a request, as it stands below the mount point, into the relative path of its file (D33):
+ * percent-decoded once, NFC, segments joined by `/`. Empty for the mount point itself; a trailing `/` is kept, since it
+ * names a directory.
+ *
+ * @param url request target in relative or absolute form, query and all.
+ * @throws BitsError `malformed-packet` when it is no UTF-8 once decoded; `destination-refused` when a segment could
+ * lead out of the directory, or names something that Windows or this server treats as special.
+ */
+export function destinationOf(url: string): string {
+  const path = decode(pathOf(url)).normalize('NFC')
+  const segments = path.split('/').filter((segment) => segment !== '')
+  for (const segment of segments) refuseUnsafe(segment)
+  return segments.join('/') + (segments.length > 0 && path.endsWith('/') ? '/' : '')
+}
+
+/** Does this destination name a directory by its form: the mount point itself, or something that ends with `/`? */
+export const namesDirectory = (destination: string): boolean =>
+  destination === '' || destination.endsWith('/')
+
+export const directoryError = (destination: string): BitsError =>
+  new BitsError('destination-is-directory', `"${destination}" is a directory.`)
+
+/** A request target without scheme, authority and query: what a client may vary within one session (D32). */
+export function pathOf(url: string): string {
+  return url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '')
+}
+
+function decode(path: string): string {
+  // Node hands bytes above 0x7F through as Latin-1: escaped, they are decoded as UTF-8 together with the rest.
+  const escaped = path.replace(/[\u0080-\u00ff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`)
+  try {
+    return decodeURIComponent(escaped)
+  } catch (cause) {
+    throw new BitsError('malformed-packet', `The path "${path}" is not percent-encoded UTF-8.`, { cause })
+  }
+}
+
+function refuseUnsafe(segment: string): void {
+  const why = whyUnsafe(segment)
+  if (why) throw new BitsError('destination-refused', `The path segment ${JSON.stringify(segment)} ${why}.`)
+}
+
+function whyUnsafe(segment: string): string | undefined {
+  if (segment === '..' || segment === '.') return 'would lead elsewhere'
+  if (FORBIDDEN.test(segment)) return 'has a character that file names on Windows cannot have'
+  if (/[. ]$/.test(segment)) return 'ends with a dot or a space'
+  if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) return `is longer than ${MAX_SEGMENT_BYTES} bytes`
+  const name = asLenientFileSystem(segment)
+  if (DEVICE.test(name)) return 'is the name of a device on Windows'
+  if (name === RESERVED_NAME.toLowerCase()) return 'is reserved for data on its way'
+  return undefined
+}
+
+/** A name as the most forgiving file system might see it: no case, no compatibility forms, no invisible characters. */
+const asLenientFileSystem = (segment: string): string =>
+  segment
+    .normalize('NFKC')
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .toLowerCase()

@@ -1,0 +1,49 @@
+import { asError, errorCode } from '../util/errors.js'
+import { BitsError, type ErrorContext, isSendable } from './bits-error.js'
+
+const FULL = new Set(['ENOSPC', 'EDQUOT'])
+
+/**
+ * What to tell the client of any thrown value: a `BitsError` as it is, an error with an HTTP status (as the package
+ * `http-errors` makes them) with that status and what its `headers` ask of the client, a full disk as such, and everything else as `unforeseen`.
+ *
+ * @param context who failed, for errors that do not say it themselves.
+ */
+export function toBitsError(error: unknown, context: ErrorContext = 0x5): BitsError {
+  if (error instanceof BitsError) return error
+  const message = asError(error).message
+  const cause = { cause: error }
+  const status = httpStatusOf(error)
+  if (status !== undefined) {
+    return new BitsError({ status, context, headers: headersOf(error) }, message, cause)
+  }
+  const code = errorCode(error)
+  if (code !== undefined && FULL.has(code)) return new BitsError('disk-full', message, cause)
+  if (code === 'ENAMETOOLONG') return new BitsError('destination-refused', message, cause)
+  return new BitsError('unforeseen', message, cause)
+}
+
+function httpStatusOf(error: unknown): number | undefined {
+  const status = property(error, 'status') ?? property(error, 'statusCode')
+  return typeof status === 'number' && Number.isInteger(status) && status >= 300 && status <= 599
+    ? status
+    : undefined
+}
+
+/** What an error may say beside its status. Others it may have from a response of somebody else's. */
+const TOLD = ['WWW-Authenticate', 'Proxy-Authenticate', 'Retry-After']
+
+/** The headers that `http-errors` and authentication middleware hang on their errors, and that are meant for clients. */
+function headersOf(error: unknown): Record<string, string> {
+  const headers = property(error, 'headers')
+  const told: Record<string, string> = {}
+  if (typeof headers !== 'object' || headers === null) return told
+  for (const [name, value] of Object.entries(headers)) {
+    const known = TOLD.find((header) => header.toLowerCase() === name.toLowerCase())
+    if (known && typeof value === 'string' && isSendable(known, value)) told[known] = value
+  }
+  return told
+}
+
+const property = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined

@@ -1,0 +1,165 @@
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Request, Response } from 'express'
+import fresh from 'fresh'
+import type { SessionRecord } from '../../types/session.js'
+import type { StoredReply } from '../../types/storage.js'
+import type { RunningService } from '../create-service.js'
+import { maskName } from '../logging/mask.js'
+import { BitsError } from '../protocol/bits-error.js'
+import { pathOf } from '../protocol/destination.js'
+import { RESERVED_NAME } from '../protocol/reserved-folder.js'
+import { sessionKey } from '../protocol/session-id.js'
+import { toBitsError } from '../protocol/to-bits-error.js'
+import { uploadOf } from '../sessions/sessions.js'
+import type { Services } from '../tenants.js'
+import { asError, errorCode } from '../util/errors.js'
+import { hostOf } from '../util/request-origin.js'
+import { Multipart, rangeHeader, selectRanges } from './byte-ranges.js'
+import { isCurrent, meetsPreconditions } from './preconditions.js'
+
+const CONTENT_TYPE = 'application/octet-stream'
+
+/**
+ * Answers GET and HEAD for a reply (MC-BUP 3.5.5): to the session's user alone, in full or in ranges.
+ *
+ * @param sessionId as the URL has it; `undefined` when it names no reply, which is answered 404.
+ */
+export async function serveReply(
+  sessionId: string | undefined,
+  req: Request,
+  res: Response,
+  services: Services,
+): Promise<void> {
+  let service = services.base
+  try {
+    if (services.closed) throw new BitsError('closing', 'bits.close() was called.')
+    service = await services.of(req)
+    await service.housekeeping.ready()
+    const record = await findRecord(sessionId, req, service)
+    const facts = await service.storage.statReply?.(uploadOf(record))
+    if (!facts) throw missing()
+    await send(record, facts, req, res, service)
+  } catch (error) {
+    refuse(error, req, res, service)
+  }
+}
+
+async function findRecord(
+  id: string | undefined,
+  req: Request,
+  service: RunningService,
+): Promise<SessionRecord> {
+  const key = sessionKey(id ?? '')
+  const record = key === undefined ? undefined : await service.sessions.store.get(key)
+  // A static one is the application's to serve.
+  if (!record?.replyUrl?.startsWith(RESERVED_NAME) || !record.url.startsWith(`${req.baseUrl ?? ''}/`))
+    throw missing()
+  const { authorize, user, trustSessionId } = service.settings
+  if (trustSessionId) return record
+  if (!(await authorize(req, record.destination)))
+    throw new BitsError('access-denied', 'authorize refused the reply.')
+  // To others the reply is not there.
+  if ((await user(req)) !== record.user) throw missing()
+  return record
+}
+
+async function send(
+  record: SessionRecord,
+  { size, lastModified }: StoredReply,
+  req: Request,
+  res: Response,
+  service: RunningService,
+): Promise<void> {
+  const read = (range: { start: number; end: number }) => {
+    const body = service.storage.readReply?.(uploadOf(record), range)
+    if (!body) throw new Error('The storage has statReply() and no readReply().')
+    return body
+  }
+  const etag = `"${lastModified.getTime().toString(16)}-${size.toString(16)}"`
+  res.set({
+    'Accept-Ranges': 'bytes',
+    'Cache-Control': 'private, no-cache',
+    'Content-Disposition': 'attachment',
+    'Content-Location': contentLocation(req),
+    'Last-Modified': lastModified.toUTCString(),
+    'X-Content-Type-Options': 'nosniff',
+    ETag: etag,
+  })
+  if (!meetsPreconditions(req, { etag, lastModified })) {
+    res.status(412).set('Content-Length', '0').end()
+    return
+  }
+  if (fresh(req.headers, { etag, 'last-modified': lastModified.toUTCString() })) {
+    res.status(304).end()
+    return
+  }
+  const asked = req.method === 'GET' && isCurrent(req, { etag, lastModified }) ? req.get('Range') : undefined
+  const selection = selectRanges(asked, size)
+  if (selection === 'none') {
+    res
+      .status(416)
+      .set({ 'Content-Range': `bytes */${size}`, 'Content-Length': '0' })
+      .end()
+    return
+  }
+  const ranges = selection === 'all' ? [{ start: 0, end: size - 1 }] : selection
+  const [only] = ranges
+  if (ranges.length > 1 || only === undefined) {
+    const parts = new Multipart(ranges, size, CONTENT_TYPE)
+    res.status(206).set({ 'Content-Type': parts.contentType, 'Content-Length': String(parts.length) })
+    await pipeline(Readable.from(parts.body(read), { objectMode: false }), res)
+    return
+  }
+  res.set({ 'Content-Type': CONTENT_TYPE, 'Content-Length': String(only.end - only.start + 1) })
+  if (selection !== 'all') res.status(206).set('Content-Range', rangeHeader(only, size))
+  if (req.method === 'HEAD') {
+    res.end()
+    return
+  }
+  const body = read(only)
+  // The session may end just now: what fails before the first byte can still be answered.
+  await once(body, 'readable')
+  await pipeline(body, res)
+}
+
+/** As the client asked for it, in full. */
+const contentLocation = (req: Request): string =>
+  req.originalUrl.startsWith('/') ? `${req.protocol}://${hostOf(req)}${req.originalUrl}` : req.originalUrl
+
+const missing = (): BitsError =>
+  new BitsError({ status: 404 }, "There is no such reply, or it is another user's.")
+
+function refuse(cause: unknown, req: Request, res: Response, service: RunningService): void {
+  const error = toBitsError(errorCode(cause) === 'ENOENT' ? missing() : cause)
+  // A client may go when it likes; what fails on this side is told, also in the middle of a reply.
+  if (error.code === 'unforeseen' && errorCode(cause) !== 'ERR_STREAM_PREMATURE_CLOSE') {
+    service.announce('error', asError(cause), { url: pathWithoutId(req) })
+  }
+  if (res.headersSent || req.destroyed) {
+    res.destroy()
+    return
+  }
+  for (const name of ['Content-Disposition', 'Content-Location', 'ETag', 'Last-Modified'])
+    res.removeHeader(name)
+  res
+    .status(error.status)
+    .set({ ...error.headers, 'Content-Length': '0' })
+    .end()
+}
+
+const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
+
+/** The request's path as it may be told: who knows the session id in it can go on with the upload. */
+const pathWithoutId = (req: Request): string =>
+  pathOf(req.originalUrl).replace(/[^/\\]+/g, (name) => (mayHoldId(name) ? maskName(name) : name))
+
+/** A client may escape as much of an id as it likes. */
+function mayHoldId(name: string): boolean {
+  try {
+    return GUID.test(decodeURIComponent(name))
+  } catch {
+    return true
+  }
+}

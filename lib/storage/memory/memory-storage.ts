@@ -1,0 +1,189 @@
+import { Readable } from 'node:stream'
+import type {
+  ByteRange,
+  StagedData,
+  StagedUpload,
+  StorageAdapter,
+  StoredFile,
+  StoredReply,
+} from '../../../types/storage.js'
+import { BitsError } from '../../protocol/bits-error.js'
+import { type Checks, checkEach } from '../../validation/check-options.js'
+import { wholeNumber } from '../../validation/value-checks.js'
+import { CountedFiles } from './counted-files.js'
+import { untilOver } from './read-chunks.js'
+
+/** Options of a {@link MemoryStorage}. */
+export interface MemoryStorageOptions {
+  /** Bytes it may hold, staged and published together; beyond that the disk is "full". Default: 268,435,456 (256 MiB). */
+  maxBytes?: number | undefined
+}
+
+const CHECKS: Checks<MemoryStorageOptions> = { maxBytes: (value) => wholeNumber(value, 'bytes', 1) }
+
+interface Staged {
+  chunks: Buffer[]
+  length: number
+  /** Bytes that count as staged: none once it is published, as they count as the file's then. */
+  counted: number
+  lastModified: Date
+  /** What became of it at its destination: the same memory, once more named until it is discarded. */
+  published?: Buffer
+}
+
+/** Uploads in memory, for tests and for small files that are consumed at once. */
+export class MemoryStorage implements StorageAdapter {
+  /** What has been published: destination to content. Yours to empty. */
+  readonly files: Map<string, Buffer>
+  readonly #files = new CountedFiles()
+  readonly #staged = new Map<string, Staged>()
+  readonly #replies = new Map<string, { content: Buffer; lastModified: Date }>()
+  readonly #maxBytes: number
+  /** Bytes staged, and those of replies, the ones on their way included. */
+  #bytes = 0
+
+  /** @throws TypeError when an option is wrong. */
+  constructor(options: MemoryStorageOptions = {}) {
+    checkEach({ name: 'MemoryStorage', checks: CHECKS }, options)
+    this.#maxBytes = options.maxBytes ?? 256 * 1024 * 1024
+    this.files = this.#files
+  }
+
+  async has(destination: string): Promise<boolean> {
+    return this.files.has(destination)
+  }
+
+  async begin(upload: StagedUpload): Promise<void> {
+    this.#begin(upload)
+  }
+
+  async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
+    // After a restart nothing is there: only an upload that starts over can do without.
+    const staged = this.#staged.get(upload.id) ?? (offset === 0 ? this.#begin(upload) : undefined)
+    if (!staged) throw new BitsError('staged-data-missing', `Nothing is staged as ${upload.id}.`)
+    await untilOver(body, signal, (chunk) => this.#keep(staged, chunk))
+    return staged.length
+  }
+
+  async received(upload: StagedUpload): Promise<number> {
+    return this.#staged.get(upload.id)?.length ?? 0
+  }
+
+  read(upload: StagedUpload): Readable {
+    return Readable.from(this.#staged.get(upload.id)?.chunks ?? [])
+  }
+
+  async publish(upload: StagedUpload, options: { overwrite: boolean }): Promise<StoredFile> {
+    const staged = this.#staged.get(upload.id)
+    if (!staged)
+      throw new BitsError('staged-data-missing', `The staged data of "${upload.destination}" is gone.`)
+    const total = upload.total ?? 0
+    if (staged.length !== total) {
+      throw new Error(`${upload.id} has ${staged.length} bytes of ${total} staged: it cannot be published.`)
+    }
+    const there = this.files.get(upload.destination)
+    const isOurs = there !== undefined && there === staged.published
+    if (there && !isOurs && !options.overwrite) {
+      throw new BitsError('destination-taken', `There is a file at "${upload.destination}" by now.`)
+    }
+    // It stays staged until it is discarded, so that a publication can be repeated.
+    staged.published ??= Buffer.concat(staged.chunks)
+    staged.chunks = [staged.published]
+    this.files.set(upload.destination, staged.published)
+    this.#bytes -= staged.counted
+    staged.counted = 0
+    return { destination: upload.destination, size: staged.length }
+  }
+
+  async discard(upload: StagedUpload, options: { keepReply?: boolean } = {}): Promise<void> {
+    this.#forget(upload)
+    if (!options.keepReply) this.#setReply(upload, undefined)
+  }
+
+  async writeReply(upload: StagedUpload, body: Readable): Promise<number> {
+    const chunks: Buffer[] = []
+    let length = 0
+    try {
+      for await (const chunk of body) {
+        // A copy, as of what is staged.
+        const bytes = Buffer.from(chunk)
+        // The earlier reply goes, so it is not in the way.
+        this.#makeRoom(bytes.length - this.#replyLength(upload))
+        chunks.push(bytes)
+        length += bytes.length
+        this.#bytes += bytes.length
+      }
+    } finally {
+      this.#bytes -= length
+    }
+    this.#setReply(upload, Buffer.concat(chunks))
+    return length
+  }
+
+  async statReply(upload: StagedUpload): Promise<StoredReply | undefined> {
+    const reply = this.#replies.get(upload.id)
+    return reply && { size: reply.content.length, lastModified: reply.lastModified }
+  }
+
+  readReply(upload: StagedUpload, range?: ByteRange): Readable {
+    const content = this.#replies.get(upload.id)?.content
+    // Whoever was promised bytes must not take none for all of them.
+    if (!content) return failing(new BitsError('staged-data-missing', `The reply of ${upload.id} is gone.`))
+    return Readable.from([range ? content.subarray(range.start, range.end + 1) : content], {
+      objectMode: false,
+    })
+  }
+
+  async *staged(): AsyncIterable<StagedData> {
+    for (const [id, { lastModified }] of this.#staged) yield { id, lastModified }
+  }
+
+  /** Bytes held: staged, published, and replies. */
+  get bytes(): number {
+    return this.#bytes + this.#files.bytes
+  }
+
+  #begin(upload: StagedUpload): Staged {
+    this.#forget(upload)
+    const staged: Staged = { chunks: [], length: 0, counted: 0, lastModified: new Date() }
+    this.#staged.set(upload.id, staged)
+    return staged
+  }
+
+  #forget({ id }: StagedUpload): void {
+    this.#bytes -= this.#staged.get(id)?.counted ?? 0
+    this.#staged.delete(id)
+  }
+
+  #replyLength({ id }: StagedUpload): number {
+    return this.#replies.get(id)?.content.length ?? 0
+  }
+
+  #setReply(upload: StagedUpload, content: Buffer | undefined): void {
+    this.#bytes += (content?.length ?? 0) - this.#replyLength(upload)
+    if (content) this.#replies.set(upload.id, { content, lastModified: new Date() })
+    else this.#replies.delete(upload.id)
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.bytes + bytes <= this.#maxBytes) return
+    throw new BitsError('disk-full', `MemoryStorage: its maxBytes of ${this.#maxBytes} are used up.`)
+  }
+
+  #keep(staged: Staged, chunk: Buffer): void {
+    this.#makeRoom(chunk.length)
+    // A copy: the chunk is a part of a larger buffer, which it would keep in memory.
+    staged.chunks.push(Buffer.from(chunk))
+    staged.length += chunk.length
+    staged.counted += chunk.length
+    this.#bytes += chunk.length
+    staged.lastModified = new Date()
+  }
+}
+
+const failing = (error: Error): Readable =>
+  new Readable({
+    read() {
+      this.destroy(error)
+    },
+  })
