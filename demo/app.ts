@@ -8,7 +8,7 @@ import { listFiles } from './list-files.js'
 import { liveSessions } from './live-sessions.js'
 import { serveFiles } from './serve-files.js'
 import { serverApplication } from './server-application.js'
-import { whoIs } from './who.js'
+import { authenticate } from './who.js'
 
 export interface DemoOptions {
   /** User names and passwords of those who do not come as guests. Default: none. */
@@ -31,7 +31,7 @@ export function createDemoApp(directory: string, options: DemoOptions = {}): Dem
   const { users = {}, maxFormSize = 100 * 1024 * 1024, logger } = options
   const bits = bitsUpload({
     directory,
-    user: whoIs(users),
+    user: authenticate(users),
     // What is neither listed nor served should not be uploaded either.
     authorize: (_req, destination) => !isHidden(destination),
     onUpload: serverApplication((answer) => live.answered(answer)),

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A line to a server on this machine that is as slow as a real one, and can be cut. */
-export interface Line {
+export interface CuttableConnection {
   /** Where clients connect to, on 127.0.0.1. */
   readonly port: number
   /** Bytes that clients have sent through it. */
@@ -23,7 +23,7 @@ export interface Line {
 export async function openLine(
   target: { host: string; port: number },
   bytesPerSecond = Infinity,
-): Promise<Line> {
+): Promise<CuttableConnection> {
   const sockets = new Set<Socket>()
   let carried = 0
   let free = 0

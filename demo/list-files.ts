@@ -26,7 +26,7 @@ export function listFiles(directory: string): RequestHandler {
 }
 
 async function filesBelow(directory: string, prefix: string): Promise<ListedFile[]> {
-  const entries = await readdir(join(directory, prefix), { withFileTypes: true }).catch(unlessMissing)
+  const entries = await readdir(join(directory, prefix), { withFileTypes: true }).catch(ignoreNotFound)
   const files: ListedFile[] = []
   for (const entry of entries) {
     const name = prefix + entry.name
@@ -39,13 +39,13 @@ async function filesBelow(directory: string, prefix: string): Promise<ListedFile
 
 /** Nothing for a file that went away meanwhile. */
 async function listed(directory: string, name: string): Promise<ListedFile[]> {
-  const facts = await lstat(join(directory, name)).catch(unlessMissing)
+  const facts = await lstat(join(directory, name)).catch(ignoreNotFound)
   if (!('size' in facts)) return []
   const url = `/uploads/${name.split('/').map(encodeURIComponent).join('/')}`
   return [{ name, url, size: facts.size, modified: facts.mtime }]
 }
 
-function unlessMissing(error: NodeJS.ErrnoException): [] {
+function ignoreNotFound(error: NodeJS.ErrnoException): [] {
   if (error.code === 'ENOENT') return []
   throw error
 }

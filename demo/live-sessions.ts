@@ -23,7 +23,7 @@ export interface LiveSessions {
 }
 
 /** A session as the page shows it. */
-type SessionView = Pick<SessionInfo, 'id' | 'received' | 'total' | 'rate'> & {
+type SessionView = Pick<SessionInfo, 'uploadId' | 'received' | 'total' | 'rate'> & {
   readonly name: string
   readonly state: 'receiving' | 'refused' | 'published' | 'cancelled' | 'expired'
   readonly who: string
@@ -50,13 +50,13 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
     for (const send of pages.values()) send(message)
   }
   const show = (session: SessionInfo, state: SessionView['state']) => {
-    if (state === 'refused') refusals.add(session.id)
-    else refusals.delete(session.id)
+    if (state === 'refused') refusals.add(session.uploadId)
+    else refusals.delete(session.uploadId)
     broadcast(event('session', view(session, state)))
   }
-  const stateOf = ({ id, state }: SessionInfo) => {
+  const stateOf = ({ uploadId, state }: SessionInfo) => {
     if (state === 'published') return 'published'
-    return refusals.has(id) ? 'refused' : 'receiving'
+    return refusals.has(uploadId) ? 'refused' : 'receiving'
   }
 
   bits.on('session', (session) => show(session, 'receiving'))
@@ -86,16 +86,16 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
       if (pages.has(res)) pages.set(res, (message) => sendTo(res, message))
     },
     answered({ upload, refused, text }) {
-      const { id, destination: name } = upload.session
+      const { uploadId, destination: name } = upload.session
       const answer: AnswerView = {
-        id,
+        id: uploadId,
         name,
         state: refused ? 'refused' : 'replied',
         text: text.slice(0, MAX_ANSWER),
       }
       // The latest are last.
-      answers.delete(id)
-      answers.set(id, answer)
+      answers.delete(uploadId)
+      answers.set(uploadId, answer)
       for (const oldest of [...answers.keys()].slice(0, -MAX_ANSWERS)) answers.delete(oldest)
       broadcast(event('answer', answer))
       if (refused) show(upload.session, 'refused')
@@ -110,7 +110,7 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
 }
 
 const view = (session: SessionInfo, state: SessionView['state']): SessionView => ({
-  id: session.id,
+  uploadId: session.uploadId,
   name: session.destination,
   received: session.received,
   total: session.total,

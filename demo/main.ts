@@ -4,13 +4,13 @@ import { join, resolve } from 'node:path'
 import { readArguments } from './arguments.js'
 import { makeSampleFile } from './sample-file.js'
 import { type RunningServer, type ServerOptions, startServer, startServerSomewhere } from './server.js'
-import { show } from './show.js'
+import { runScenario } from './show.js'
 import { showReply } from './show-reply.js'
 import { say } from './terminal.js'
 import { windowsCommands } from './windows-commands.js'
 
 /** Milliseconds in which the show must be over. */
-const PATIENCE = 50_000
+const SCENARIO_TIMEOUT = 50_000
 
 const stopped = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -34,9 +34,9 @@ async function main(): Promise<void> {
       server = await startServer({ ...options, port: server?.port ?? port })
       return server
     }
-    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(PATIENCE)])
+    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(SCENARIO_TIMEOUT)])
     const credentials = `demo:${password}`
-    await show({ server, restart, file, name: sample, credentials, signal })
+    await runScenario({ server, restart, file, name: sample, credentials, signal })
     say()
     await showReply({ server, name: inventory, credentials, signal })
     say()

@@ -2,14 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { uploadFile } from 'express-bits-upload/client'
-import type { Stage } from './show.js'
+import type { Scenario } from './show.js'
 import { say } from './terminal.js'
 
 const COMPUTERS = 40
 
 /** Uploads a small inventory, and says what the server application replied. Throws unless it read all of it. */
 export async function showReply(
-  stage: Pick<Stage, 'server' | 'name' | 'credentials' | 'signal'>,
+  stage: Pick<Scenario, 'server' | 'name' | 'credentials' | 'signal'>,
 ): Promise<void> {
   const { server, name, credentials, signal } = stage
   const directory = await mkdtemp(join(tmpdir(), 'bits-demo-'))

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
-import { type Line, openLine } from './cut-connection.js'
+import { type CuttableConnection, openLine } from './cut-connection.js'
 import type { SampleFile } from './sample-file.js'
 import type { RunningServer } from './server.js'
 import { mib, say } from './terminal.js'
-import { uploadThroughTrouble } from './upload-through-trouble.js'
+import { uploadWithInterruptions } from './upload-through-trouble.js'
 
-export interface Stage {
+export interface Scenario {
   readonly server: RunningServer
   /** Stops the server and starts it anew, on the same port and directory. */
   restart(): Promise<RunningServer>
@@ -22,7 +22,7 @@ export interface Stage {
 const BYTES_PER_SECOND = 16 * 1024 * 1024
 
 /** Uploads the file through a line that is cut once, to a server that restarts once. Throws unless all arrived. */
-export async function show(stage: Stage): Promise<void> {
+export async function runScenario(stage: Scenario): Promise<void> {
   const { server, file } = stage
   const { hostname } = new URL(server.origin)
   const line = await openLine({ host: hostname.replace(/[[\]]/g, ''), port: server.port }, BYTES_PER_SECOND)
@@ -36,10 +36,10 @@ export async function show(stage: Stage): Promise<void> {
   }
 }
 
-async function uploadAndCompare(stage: Stage, line: Line): Promise<void> {
+async function uploadAndCompare(stage: Scenario, line: CuttableConnection): Promise<void> {
   const { server, file, name, signal } = stage
   const started = Date.now()
-  const sessions = await uploadThroughTrouble(stage, line)
+  const sessions = await uploadWithInterruptions(stage, line)
   const seconds = (Date.now() - started) / 1000
   const received = await sha256Of(`${server.origin}/uploads/${name}`, signal)
   say()

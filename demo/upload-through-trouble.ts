@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BitsUpload } from 'express-bits-upload'
 import { uploadFile } from 'express-bits-upload/client'
-import type { Line } from './cut-connection.js'
-import type { Stage } from './show.js'
+import type { CuttableConnection } from './cut-connection.js'
+import type { Scenario } from './show.js'
 import { mib, startBar } from './terminal.js'
 
 /** @returns how many sessions it took: one, when the upload always went on where it was. */
-export async function uploadThroughTrouble(stage: Stage, line: Line): Promise<number> {
+export async function uploadWithInterruptions(stage: Scenario, line: CuttableConnection): Promise<number> {
   const { file, name, credentials } = stage
   const bar = startBar(file.size)
   const sessions = new Set<string>()

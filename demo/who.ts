@@ -9,7 +9,7 @@ import { BitsError } from 'express-bits-upload'
  *
  * @throws BitsError 401 for a wrong name or password.
  */
-export function whoIs(users: Readonly<Record<string, string>>): (req: Request) => string | undefined {
+export function authenticate(users: Readonly<Record<string, string>>): (req: Request) => string | undefined {
   const passwords = new Map(Object.entries(users))
   return (req) => {
     const header = req.get('authorization')

@@ -1,8 +1,8 @@
 import type { Request, RequestHandler, Response } from 'express'
 import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { BitsUploadOptions } from '../types/options.js'
-import type { RunningService } from './create-service.js'
-import { announceTo, eventsOf } from './events.js'
+import type { UploadService } from './create-service.js'
+import { createEmit, createEmitter } from './events.js'
 import { answer } from './http/answer.js'
 import { sendAck } from './http/send-ack.js'
 import { logPacket } from './logging/packet-log.js'
@@ -13,9 +13,9 @@ import { reservedPathOf } from './protocol/reply-url.js'
 import { serveReply } from './replies/serve-reply.js'
 import { hasEnded } from './sessions/record.js'
 import { uploadOf } from './sessions/sessions.js'
-import { Services } from './tenants.js'
+import { Tenants } from './tenants.js'
 import { asError } from './util/errors.js'
-import { settleAll } from './util/promises.js'
+import { allSettledOrThrow } from './util/promises.js'
 import { acceptBitsPostEverywhere } from './verb/accept-bits-post.js'
 
 type Listener<Name extends keyof BitsUploadEvents> = (...args: BitsUploadEvents[Name]) => void
@@ -51,8 +51,8 @@ export interface BitsUpload extends RequestHandler {
 export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   const settings = readOptions(options)
   if (settings.acceptBitsPost) acceptBitsPostEverywhere()
-  const events = eventsOf(settings.logger)
-  const services = new Services(options, settings, announceTo(events, settings.logger))
+  const events = createEmitter(settings.logger)
+  const tenants = new Tenants(options, settings, createEmit(events, settings.logger))
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
 
@@ -60,7 +60,7 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
     const reserved = reservedPath(req)
     if (!reserved && !isBitsPacket(req, settings.acceptPost)) return next()
     logPacket(req, res)
-    void track(reserved ? serveReply(reserved.sessionId, req, res, services) : serve(req, res, services))
+    void track(reserved ? serveReply(reserved.sessionId, req, res, tenants) : serve(req, res, tenants))
   }
   const track = <T>(work: Promise<T>): Promise<T> => {
     running.add(work)
@@ -82,16 +82,16 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
       events.off(name, listener)
       return bits
     },
-    sessions: () => track(listAll(services)),
+    sessions: () => track(listAll(tenants)),
     close() {
       closing ??= close()
       return closing
     },
   })
   const close = async (): Promise<void> => {
-    services.closed = true
+    tenants.closed = true
     await Promise.allSettled(running)
-    await settleAll(services.all().map(({ housekeeping }) => housekeeping.close()))
+    await allSettledOrThrow(tenants.all().map(({ housekeeping }) => housekeeping.close()))
   }
   return bits
 }
@@ -104,24 +104,24 @@ const isBitsPacket = (req: Request, acceptPost: boolean): boolean =>
   req.method === 'BITS_POST' ||
   (acceptPost && req.method === 'POST' && req.get(HEADER.packetType) !== undefined)
 
-async function serve(req: Request, res: Response, services: Services): Promise<void> {
+async function serve(req: Request, res: Response, tenants: Tenants): Promise<void> {
   try {
-    const ack = await answer(req, services)
+    const ack = await answer(req, tenants)
     // When all is closing, a connection with an unread body closes too.
-    const patience = services.closed ? 0 : services.base.maxFragmentSize
-    if (ack) await sendAck(req, res, ack, patience)
+    const drainLimit = tenants.closed ? 0 : tenants.base.maxFragmentSize
+    if (ack) await sendAck(req, res, ack, drainLimit)
   } catch (error) {
-    services.base.announce('error', asError(error), { url: pathOf(req.originalUrl) })
+    tenants.base.emit('error', asError(error), { path: pathOf(req.originalUrl) })
     res.destroy()
   }
 }
 
-async function listAll(services: Services): Promise<SessionInfo[]> {
-  if (services.closed) throw new Error('bits.sessions(): bits.close() was called.')
-  return (await Promise.all(services.all().map(listSessions))).flat()
+async function listAll(tenants: Tenants): Promise<SessionInfo[]> {
+  if (tenants.closed) throw new Error('bits.sessions(): bits.close() was called.')
+  return (await Promise.all(tenants.all().map(listSessions))).flat()
 }
 
-async function listSessions(service: RunningService): Promise<SessionInfo[]> {
+async function listSessions(service: UploadService): Promise<SessionInfo[]> {
   await service.housekeeping.ready()
   const infos: SessionInfo[] = []
   for await (const record of service.sessions.store.list()) {

@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events'
 import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { Logger } from '../types/options.js'
-import type { Announce } from './packets/context.js'
+import type { Emit } from './packets/context.js'
 import { asError } from './util/errors.js'
 
 /** An emitter whose listeners may be async functions: one that rejects is reported, and does not end the process. */
-export function eventsOf(logger: Logger): EventEmitter {
+export function createEmitter(logger: Logger): EventEmitter {
   const events = new EventEmitter({ captureRejections: true })
   return Object.assign(events, {
     [EventEmitter.captureRejectionSymbol]: (error: unknown, name: string) => report(logger, name, error),
@@ -17,7 +17,7 @@ function report(logger: Logger, name: string, error: unknown): void {
 }
 
 /** Tells listeners and the log what happens. A listener that throws is reported, and does no harm to the upload. */
-export function announceTo(events: EventEmitter, logger: Logger): Announce {
+export function createEmit(events: EventEmitter, logger: Logger): Emit {
   return (name, ...args) => {
     log(logger, name, args)
     // An 'error' that nobody listens to would end the process.

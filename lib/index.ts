@@ -1,4 +1,9 @@
-export type { ArrivedUpload, NotificationOptions, Reply, UploadAnswer } from '../types/delivery.js'
+export type {
+  CompletedUpload as ArrivedUpload,
+  NotificationOptions,
+  Reply,
+  UploadResponse as UploadAnswer,
+} from '../types/delivery.js'
 export type {
   BitsUploadEvents,
   ErrorOrigin,

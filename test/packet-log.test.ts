@@ -4,7 +4,7 @@ import { format } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import createDebug from 'debug'
 import { BitsError, MemoryStorage } from 'express-bits-upload'
-import { maskName, maskSessionId, maskUrl } from '../lib/logging/mask.js'
+import { maskName, maskRequestUrl, maskSessionId } from '../lib/logging/mask.js'
 import { maskHeader } from '../lib/logging/mask-header.js'
 import { fragment, openSession, PROTOCOL, packet, RawConnection } from './support/raw.js'
 import { type Running, serve, temporaryDirectory } from './support/serve.js'
@@ -189,7 +189,7 @@ describe('what is masked', () => {
     ['/a/../b', '/x/../x'],
     ['/eyJh.eyJz.SflKxwRJSMeKKF2QT4fw', '/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'],
   ])('%s is shown as %s', (url, shown) => {
-    expect(maskUrl(url)).toBe(shown)
+    expect(maskRequestUrl(url)).toBe(shown)
   })
 
   test('a reply URL keeps the names that are the protocol’s own', () => {

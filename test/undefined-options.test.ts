@@ -30,7 +30,7 @@ test('bitsUpload() has its defaults', () => {
   const options: BitsUploadOptions = {
     storage: undefined,
     directory: undefined,
-    sessions: undefined,
+    sessionStore: undefined,
     maxUploadSize: undefined,
     maxFragmentSize: undefined,
     overwrite: undefined,
@@ -55,7 +55,9 @@ test('bitsUpload() has its defaults', () => {
 })
 
 test('maxBandwidth has no limits', () => {
-  const { bandwidth } = readOptions({ maxBandwidth: { perSession: undefined, total: undefined } })
+  const { bandwidthLimits: bandwidth } = readOptions({
+    maxBandwidth: { perSession: undefined, total: undefined },
+  })
   expect(bandwidth).toEqual({ perSession: Infinity, total: Infinity })
 })
 
@@ -125,7 +127,7 @@ test('IIS properties are not set', () => {
 test('a notification and an error have their defaults', () => {
   const nothing = { timeout: undefined, headers: undefined } satisfies Nothing<NotificationOptions>
   const notification: NotificationOptions = { type: 'by-value', url: '/x', ...nothing }
-  expect(readOptions({ notification }).tellApplication).toBeInstanceOf(Function)
+  expect(readOptions({ notification }).deliverToApplication).toBeInstanceOf(Function)
   const condition: CustomCondition = {
     status: 404,
     ...({ hresult: undefined, context: undefined, headers: undefined } satisfies Nothing<CustomCondition>),

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { SessionInfo } from './events.js'
 
 /** An upload whose last byte is in, before it is published: what `onUpload` is given. */
-export interface ArrivedUpload {
+export interface CompletedUpload {
   readonly session: SessionInfo
   /** Checked relative path. */
   readonly destination: string
@@ -28,7 +28,7 @@ export type Reply =
   | URL
 
 /** What an application says of an upload. It has these properties and no other. */
-export interface UploadAnswer {
+export interface UploadResponse {
   /** Default: no reply. An empty reply is no reply. */
   reply?: Reply | null | undefined
   /** Put the file at its destination? Default: true. With false its bytes are removed once `onUpload` has answered. */

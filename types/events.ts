@@ -4,10 +4,10 @@ import type { StoredFile } from './storage.js'
 /** A session as events and `bits.sessions()` show it. It carries no secret: the session id is not in it. */
 export interface SessionInfo {
   /** The {@link StagedUpload.id | upload id}: tells sessions apart in logs and pages. */
-  readonly id: string
+  readonly uploadId: string
   readonly destination: string
   /** Path of the destination on the server, mount point included. */
-  readonly url: string
+  readonly path: string
   readonly user?: string | undefined
   readonly state: SessionState
   /** Bytes held. */
@@ -28,9 +28,9 @@ export interface UploadedFile extends StoredFile {
 /** Where an error came from, for the `error` event. */
 export interface ErrorOrigin {
   /** Path of the request, without its query; `undefined` outside of requests (the sweep, for example). */
-  readonly url?: string | undefined
+  readonly path?: string | undefined
   /** Upload id, when a session was known. */
-  readonly session?: string | undefined
+  readonly uploadId?: string | undefined
 }
 
 /** The events of a `bitsUpload()`, with the arguments of their listeners. */

@@ -4,7 +4,7 @@ export interface BitsRequestInfo {
   /** Checked relative path. */
   readonly destination: string
   /** Upload id, when the packet names a session. */
-  readonly session?: string | undefined
+  readonly uploadId?: string | undefined
 }
 
 declare global {

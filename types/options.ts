@@ -1,5 +1,5 @@
 import type { Request } from 'express'
-import type { ArrivedUpload, NotificationOptions, Reply, UploadAnswer } from './delivery.js'
+import type { CompletedUpload, NotificationOptions, Reply, UploadResponse } from './delivery.js'
 import type { SessionStore } from './session.js'
 import type { StorageAdapter } from './storage.js'
 
@@ -30,7 +30,7 @@ export interface BitsUploadOptions {
    * Where sessions are kept. Default: a `FileSessionStore` beside a `FileStorage`, so that sessions survive a restart;
    * a `MemorySessionStore` with any other storage.
    */
-  sessions?: SessionStore | undefined
+  sessionStore?: SessionStore | undefined
   /**
    * Largest file, in bytes; a larger one is refused with 500 + 0x80200020 (BG_E_TOO_LARGE) at its first fragment.
    * A whole number, or Infinity. Default: 2^53 - 1, above which no size can be told.
@@ -93,16 +93,16 @@ export interface BitsUploadOptions {
   user?: Callback<[req: Request], string | null | undefined | Promise<string | null | undefined>> | undefined
   /**
    * Called when the last byte is in, before the file is published and before the last fragment's Ack. Return a reply
-   * for the client, or an {@link UploadAnswer}; throw a `BitsError`, or an error with an HTTP `status`, to refuse (its
+   * for the client, or an {@link UploadResponse}; throw a `BitsError`, or an error with an HTTP `status`, to refuse (its
    * status, context 0x7): 403 for good, others until the client sends the last fragment again. Called once when all goes
    * well, again after a failure or when the process dies before it has noted the answer. Not together with
    * {@link notification}.
    */
   onUpload?:
     | Callback<
-        [upload: ArrivedUpload, req: Request],
+        [upload: CompletedUpload, req: Request],
         // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is fine here
-        UploadAnswer | Reply | undefined | void | Promise<UploadAnswer | Reply | undefined | void>
+        UploadResponse | Reply | undefined | void | Promise<UploadResponse | Reply | undefined | void>
       >
     | undefined
   /**
@@ -143,7 +143,7 @@ export type RequestSettings = Pick<
   BitsUploadOptions,
   | 'storage'
   | 'directory'
-  | 'sessions'
+  | 'sessionStore'
   | 'maxUploadSize'
   | 'maxFragmentSize'
   | 'overwrite'

@@ -12,11 +12,11 @@ export interface SessionRecord {
    * 32 lower-case hexadecimal digits derived from the session id: safe as a file name or key. The id itself, which is
    * all a client needs to go on with an upload, is not stored.
    */
-  readonly key: string
+  readonly uploadId: string
   /** Checked relative path, see `StagedUpload.destination`. */
   readonly destination: string
   /** The destination's path on the server, mount point included; a session answers to no other. */
-  readonly url: string
+  readonly path: string
   /** Whose session it is, as the option `user` told; a session answers to nobody else. */
   readonly user?: string | undefined
   readonly state: SessionState
@@ -43,9 +43,9 @@ export type SessionChange = Partial<Omit<SessionRecord, 'key' | 'destination' | 
 /** How long to wait for a session's lock, and what to do when somebody else waits for it. */
 export interface LockOptions {
   /** Milliseconds; 0 tries once. */
-  readonly wait: number
+  readonly timeout: number
   /** Called, once or more, when another process waits for the lock, or when it was lost: stop, and give it back. */
-  readonly onWanted: () => void
+  readonly onReleaseRequested: () => void
   /**
    * Aborts when nobody waits for the lock any more: its client has gone, or sent something newer. Reject then, and leave
    * nothing that would have a holder give way. It has no bearing on a lock that was had. A store may ignore it; requests

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 /** An upload whose bytes are still arriving, as a storage adapter knows it. */
 export interface StagedUpload {
   /** 32 lower-case hexadecimal digits, chosen by the server: safe as a file name, object name or key. */
-  readonly id: string
+  readonly uploadId: string
   /**
    * Where the finished file goes: a relative path that has been checked (`destination.ts`), percent-decoded,
    * NFC, with `/` between its segments.
@@ -40,8 +40,8 @@ export interface StoredReply {
 
 /** Staged data that a storage holds, as the sweep for data nobody owns sees it. */
 export interface StagedData {
-  /** The {@link StagedUpload.id} it was staged under. */
-  readonly id: string
+  /** The {@link StagedUpload.uploadId} it was staged under. */
+  readonly uploadId: string
   readonly lastModified: Date
 }
 

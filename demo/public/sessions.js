@@ -11,12 +11,12 @@ const list = document.querySelector('#sessions')
 const empty = document.querySelector('#no-sessions')
 const news = document.querySelector('#news')
 const template = document.querySelector('#session')
-/** Rows by session id: `{ session, element, at }`. */
+/** Rows by upload id: `{ session, element, at }`. */
 const rows = new Map()
 
 /** All sessions of the server. Rows of sessions that ended while nobody told us go; those seen to end stay. */
 export function showSnapshot(sessions) {
-  const present = new Set(sessions.map(({ id }) => id))
+  const present = new Set(sessions.map(({ uploadId }) => uploadId))
   for (const [id, { session }] of rows) {
     if (OPEN.has(session.state) && !present.has(id)) remove(id)
   }
@@ -26,7 +26,7 @@ export function showSnapshot(sessions) {
 
 /** One session as it is now. */
 export function showSession(session) {
-  const row = rows.get(session.id) ?? addRow(session)
+  const row = rows.get(session.uploadId) ?? addRow(session)
   if (row.session.state !== session.state) news.textContent = `${session.name}: ${session.state}`
   row.session = session
   row.at = Date.now()
@@ -43,7 +43,7 @@ function addRow(session) {
   const element = template.content.firstElementChild.cloneNode(true)
   list.prepend(element)
   const row = { session, element, at: 0 }
-  rows.set(session.id, row)
+  rows.set(session.uploadId, row)
   return row
 }
 

@@ -15,7 +15,7 @@ export const EXIT = {
 export const exitCodeOf = (signal: 'SIGINT' | 'SIGTERM'): number => (signal === 'SIGINT' ? 130 : 143)
 
 /** Why a command ends, in a sentence for whoever typed it. */
-export class Failure extends Error {
+export class CliError extends Error {
   override readonly name = 'Failure'
   readonly exitCode: number
 
@@ -26,4 +26,4 @@ export class Failure extends Error {
 }
 
 /** A wrong option or setting. */
-export const wrongUsage = (message: string): Failure => new Failure(EXIT.usage, message)
+export const usageError = (message: string): CliError => new CliError(EXIT.usage, message)

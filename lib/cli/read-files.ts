@@ -1,4 +1,4 @@
-import { wrongUsage } from './output.js'
+import { usageError } from './output.js'
 import { readTextFile } from './read-text-file.js'
 
 export type Header = readonly [name: string, value: string]
@@ -16,7 +16,7 @@ export async function readHeaders(option: string, given: readonly string[]): Pro
     const lines = text.startsWith('@') ? await linesOf(option, text.slice(1)) : [text]
     for (const line of lines) {
       const [, name, value = ''] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? []
-      if (name === undefined) throw wrongUsage(`${option}: give "Name: value", or @file with such lines.`)
+      if (name === undefined) throw usageError(`${option}: give "Name: value", or @file with such lines.`)
       headers.push([name, value.trim()])
     }
   }
@@ -28,6 +28,6 @@ async function linesOf(option: string, path: string): Promise<string[]> {
   // Windows' editors put a byte order mark in front.
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/)
   const headers = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'))
-  if (headers.length === 0) throw wrongUsage(`${option} @${path}: there is no header in it.`)
+  if (headers.length === 0) throw usageError(`${option} @${path}: there is no header in it.`)
   return headers
 }

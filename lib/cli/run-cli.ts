@@ -1,12 +1,12 @@
 import { Command, CommanderError } from 'commander'
 import { asError } from '../util/errors.js'
-import { EXIT, Failure } from './output.js'
-import { say } from './say.js'
+import { CliError, EXIT } from './output.js'
+import { printError } from './say.js'
 import { addSendCommand } from './send/command.js'
 import { addServeCommand } from './serve/command.js'
 import { version } from './version.js'
 
-const EXAMPLES = `
+const CLI_EXAMPLES = `
 Examples:
   Take uploads into ./incoming, from this machine only:
     $ npx express-bits-upload serve ./incoming
@@ -39,7 +39,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', CLI_EXAMPLES)
     .exitOverride()
   const done = (code: number): void => {
     exitCode = code
@@ -59,7 +59,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 /** Says what went wrong, in a sentence; with DEBUG in the environment also where. @returns the exit code. */
 export function report(error: unknown): number {
   const { message, stack } = asError(error)
-  say(`error: ${message}`)
-  if (process.env.DEBUG) say(stack ?? '')
-  return error instanceof Failure ? error.exitCode : EXIT.failure
+  printError(`error: ${message}`)
+  if (process.env.DEBUG) printError(stack ?? '')
+  return error instanceof CliError ? error.exitCode : EXIT.failure
 }

@@ -3,7 +3,7 @@ import { sleep } from './sleep.js'
 import { BitsClientError } from './transport/client-error.js'
 import type { CommonHeaders } from './transport/packet-headers.js'
 import { sendPacket } from './transport/send-packet.js'
-import type { Line } from './transport/send-request.js'
+import type { RequestOptions } from './transport/send-request.js'
 
 const ATTEMPTS = 3
 /** Milliseconds: who cancels does not want to wait. */
@@ -17,13 +17,13 @@ const DELAY = 250
  * @throws BitsClientError when the server refuses, or cannot be told within some seconds.
  */
 export async function cancelSession(
-  line: Line,
+  line: RequestOptions,
   url: URL,
   sessionId: string,
   common: CommonHeaders,
 ): Promise<void> {
   const { signal: _aborted, ...rest } = line
-  const quick: Line = {
+  const quick: RequestOptions = {
     ...rest,
     sendTimeout: Math.min(TIMEOUT, line.sendTimeout),
     responseTimeout: Math.min(TIMEOUT, line.responseTimeout),

@@ -1,13 +1,13 @@
-import { type Check, type Checks, checkEach, otherName } from '../validation/check-options.js'
-import { shown } from '../validation/describe-value.js'
+import { type Check, checkEach, findUnknownKey, type OptionChecks } from '../validation/check-options.js'
+import { describeValue } from '../validation/describe-value.js'
 import {
-  aFunction,
-  aPath,
+  isBoolean,
+  isFunction,
+  isInteger,
+  isPath,
   type Names,
   objectWith,
   orInfinity,
-  trueOrFalse,
-  wholeNumber,
 } from '../validation/value-checks.js'
 import { MAX_FRAGMENT, MIN_FRAGMENT } from './fragment-size.js'
 import type { TlsOptions, UploadOptions } from './options.js'
@@ -18,12 +18,12 @@ const MAX_TIMER = 2 ** 31 - 1
 const atMost =
   (unit: string, min: number, max: number): Check =>
   (value) =>
-    wholeNumber(value, unit, min, max)
+    isInteger(value, unit, min, max)
 
 const unlimited =
   (unit: string): Check =>
   (value) =>
-    orInfinity(value, wholeNumber(value, unit, 0))
+    orInfinity(value, isInteger(value, unit, 0))
 
 const TLS: Names<TlsOptions> = {
   ca: true,
@@ -40,10 +40,10 @@ const TLS: Names<TlsOptions> = {
 }
 
 /** What a state has where the server told it: types, without which it fails later, with an error of Node's. */
-const TOLD = { hostId: 'string', hostIdFallbackTimeout: 'number', replyUrl: 'string' } as const
+const STATE_FIELD_TYPES = { hostId: 'string', hostIdFallbackTimeout: 'number', replyUrl: 'string' } as const
 
 /** One check for each option. */
-const CHECKS: Checks<UploadOptions> = {
+const CLIENT_OPTION_CHECKS: OptionChecks<UploadOptions> = {
   fragmentSize: atMost('bytes', MIN_FRAGMENT, MAX_FRAGMENT),
   headers: (value) =>
     typeof value === 'object' && value !== null && !(Symbol.iterator in value)
@@ -53,52 +53,54 @@ const CHECKS: Checks<UploadOptions> = {
   agent: objectWith({ addRequest: true }, 'an Agent of node:http or node:https'),
   tls,
   signal: objectWith({ addEventListener: true, throwIfAborted: true }, 'an AbortSignal'),
-  cancelOnAbort: trueOrFalse,
+  cancelOnAbort: isBoolean,
   resume: state,
-  onProgress: aFunction,
-  onState: aFunction,
-  onFailure: aFunction,
+  onProgress: isFunction,
+  onState: isFunction,
+  onFailure: isFunction,
   retries: unlimited('failures'),
   restarts: unlimited('restarts'),
   minRetryDelay: atMost('milliseconds', 0, MAX_TIMER),
   maxRetryDelay: atMost('milliseconds', 0, MAX_TIMER),
   sendTimeout: atMost('milliseconds', 1, MAX_TIMER),
   responseTimeout: atMost('milliseconds', 1, MAX_TIMER),
-  replyTo: aPath,
+  replyTo: isPath,
   maxReplySize: unlimited('bytes'),
 }
 
 /** @throws TypeError a sentence that names the option, its value and what to give instead. */
-export function checkOptions(options: UploadOptions): void {
+export function checkClientOptions(options: UploadOptions): void {
   const secret = ['headers', 'agent', 'tls', 'resume'] as const
-  checkEach({ name: 'express-bits-upload/client', checks: CHECKS, secret }, options)
+  checkEach({ name: 'express-bits-upload/client', checks: CLIENT_OPTION_CHECKS, secret }, options)
 }
 
 function tls(value: unknown): string | undefined {
-  const wanted = 'an object, { ca } for example'
-  if (typeof value !== 'object' || value === null) return wanted
-  const other = otherName(value, TLS)
+  const expected = 'an object, { ca } for example'
+  if (typeof value !== 'object' || value === null) return expected
+  const other = findUnknownKey(value, TLS)
   if (other === undefined) return undefined
-  return `${wanted}; there is no ${other}, there are ${Object.keys(TLS).join(', ')}`
+  return `${expected}; there is no ${other}, there are ${Object.keys(TLS).join(', ')}`
 }
 
 function state(value: unknown): string | undefined {
-  const wanted = 'a state that onState told'
-  if (typeof value !== 'object' || value === null) return wanted
+  const expected = 'a state that onState told'
+  if (typeof value !== 'object' || value === null) return expected
   const field = (name: string): unknown => Reflect.get(value, name)
   // The id of a session is as good as a password, so it is not shown.
   if (typeof field('sessionId') !== 'string' || field('sessionId') === '')
-    return `${wanted}; it has no sessionId`
-  const size = wholeNumber(field('size'), 'bytes', 0)
-  if (size !== undefined) return `${wanted}; its size is ${shown(field('size'))}: ${size}`
-  const offset = wholeNumber(field('offset'), 'bytes', 0, Number(field('size')))
-  if (offset !== undefined) return `${wanted}; its offset is ${shown(field('offset'))}: ${offset}`
+    return `${expected}; it has no sessionId`
+  const size = isInteger(field('size'), 'bytes', 0)
+  if (size !== undefined) return `${expected}; its size is ${describeValue(field('size'))}: ${size}`
+  const offset = isInteger(field('offset'), 'bytes', 0, Number(field('size')))
+  if (offset !== undefined) return `${expected}; its offset is ${describeValue(field('offset'))}: ${offset}`
   if (typeof field('modified') !== 'number')
-    return `${wanted}; its modified is ${shown(field('modified'))}: a time in milliseconds`
-  const wrong = Object.entries(TOLD).find(([name, type]) => !['undefined', type].includes(typeof field(name)))
+    return `${expected}; its modified is ${describeValue(field('modified'))}: a time in milliseconds`
+  const wrong = Object.entries(STATE_FIELD_TYPES).find(
+    ([name, type]) => !['undefined', type].includes(typeof field(name)),
+  )
   if (wrong === undefined) return undefined
   const [name, type] = wrong
   // The URL of a reply may hold the id, too.
   const what = field(name) === null ? 'null' : `of type ${typeof field(name)}`
-  return `${wanted}; its ${name} is ${what}: a ${type}, or undefined`
+  return `${expected}; its ${name} is ${what}: a ${type}, or undefined`
 }

@@ -1,7 +1,7 @@
 import { backOff, type Delays, reactionTo } from './retry-policy.js'
 import { BitsClientError } from './transport/client-error.js'
 
-export interface Limits extends Delays {
+export interface RetryLimits extends Delays {
   readonly retries: number
   readonly restarts: number
 }
@@ -13,14 +13,14 @@ const MIN_SETBACKS = 3
  * How long to bear with a server. Failures in a row end with any Ack that moves the offset forward; setbacks and
  * restarts only with an offset never reached before, for otherwise a server could send a client in circles for ever.
  */
-export class Patience {
-  readonly #limits: Limits
+export class RetryBudget {
+  readonly #limits: RetryLimits
   #failures = 0
   #setbacks = 0
   #restarts = 0
   #highest: number
 
-  constructor(limits: Limits, offset: number) {
+  constructor(limits: RetryLimits, offset: number) {
     this.#limits = limits
     this.#highest = offset
   }
@@ -52,7 +52,7 @@ export class Patience {
    * @returns milliseconds to wait before the next fragment; none after progress and after a first setback.
    * @throws BitsClientError when there have been too many setbacks.
    */
-  moved(from: number, to: number): number {
+  recordProgress(from: number, to: number): number {
     if (to > this.#highest) {
       this.#highest = to
       this.#setbacks = 0
@@ -71,7 +71,7 @@ export class Patience {
   }
 
   /** Another host is asked from now on: it has not failed yet. */
-  forgive(): void {
+  reset(): void {
     this.#failures = 0
   }
 }

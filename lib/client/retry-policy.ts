@@ -20,7 +20,7 @@ const FATAL_HRESULTS = new Set<number>([HRESULT.BG_E_TOO_LARGE, HRESULT.E_INVALI
  * Is there a file that the server does not overwrite? Windows tries again for days after this 409, as after any other;
  * but the file will not go away by itself.
  */
-export const isTaken = (packet: RequestKind, hresult: number | undefined): boolean =>
+export const isDestinationTaken = (packet: RequestKind, hresult: number | undefined): boolean =>
   packet === 'Create-Session' && hresult === HRESULT.ERROR_FILE_EXISTS
 
 /**
@@ -37,7 +37,7 @@ export function isFatal(packet: RequestKind, status: number, hresult: number | u
   if (hresult === HRESULT.BG_E_SESSION_NOT_FOUND) return false
   if (packet === 'Close-Session' || packet === 'Cancel-Session') return status < 500 || status > 599
   if (packet === 'Fragment' && status === 413) return false
-  if (isTaken(packet, hresult)) return true
+  if (isDestinationTaken(packet, hresult)) return true
   if (hresult !== undefined && FATAL_HRESULTS.has(hresult)) return true
   if (status >= 300 && status <= 399) return status <= 305 || status === 307
   if (status >= 400 && status <= 499) return status !== 408 && status !== 409

@@ -1,13 +1,13 @@
 import { reactionTo } from './retry-policy.js'
 import { sleep } from './sleep.js'
 import { BitsClientError } from './transport/client-error.js'
-import type { Tools } from './upload-context.js'
+import type { UploadContext } from './upload-context.js'
 import type { Step, UploadSession } from './upload-session.js'
 
-type Helpers = Pick<Tools, 'settings' | 'host' | 'patience' | 'reporter'>
+type Helpers = Pick<UploadContext, 'settings' | 'host' | 'retryBudget' | 'reporter'>
 
 /** An upload from Create-Session, or from a Ping when it is resumed, to Close-Session, with all that may happen between. */
-export async function runSteps(session: UploadSession, helpers: Helpers): Promise<void> {
+export async function runUpload(session: UploadSession, helpers: Helpers): Promise<void> {
   let step: Step | 'done' = session.state ? 'ping' : 'create'
   while (step !== 'done') {
     try {
@@ -22,17 +22,17 @@ export async function runSteps(session: UploadSession, helpers: Helpers): Promis
 
 /** The state ERROR of MC-BUP 3.1.5.1.7. @returns how to go on; throws the error when there is no way to. */
 async function recover(error: BitsClientError, session: UploadSession, helpers: Helpers): Promise<Step> {
-  const { host, patience, reporter, settings } = helpers
+  const { host, retryBudget, reporter, settings } = helpers
   const reaction = reactionTo(error)
   host.failed()
-  const delay = patience.delayAfter(error)
+  const delay = retryBudget.delayAfter(error)
   const wait = delay === undefined ? undefined : Math.min(delay, host.untilFallback())
-  reporter.failure({ error, failures: patience.failures, delay: wait })
+  reporter.failure({ error, failures: retryBudget.failures, delay: wait })
   if (wait === undefined) throw error
   if (reaction === 'smaller-fragment') return 'fragment'
   if (reaction === 'restart') await session.forget()
   await sleep(wait, settings.signal)
-  if (host.fallBackIfDue()) patience.forgive()
+  if (host.fallBackIfDue()) retryBudget.reset()
   // Windows too asks with a Ping whether the line is back (MC-BUP <9>); without a session there is nothing to resume.
   return session.state ? 'ping' : 'create'
 }

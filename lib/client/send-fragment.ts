@@ -3,11 +3,11 @@ import { reactionTo } from './retry-policy.js'
 import type { AckFields } from './transport/ack.js'
 import { BitsClientError } from './transport/client-error.js'
 import { type PacketBody, sendPacket } from './transport/send-packet.js'
-import type { Tools } from './upload-context.js'
+import type { UploadContext } from './upload-context.js'
 
 /** Sends the bytes from `offset` on, as many as `size` says, and learns from the outcome how many to send next. */
 export async function sendFragment(
-  { settings, file, line, host, reporter, contentName }: Tools,
+  { settings, file, line, host, reporter, contentName }: UploadContext,
   size: FragmentSize,
   sessionId: string | undefined,
   offset: number,

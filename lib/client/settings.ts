@@ -1,12 +1,12 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { HEADER } from '../protocol/headers.js'
 import { defined } from '../util/objects.js'
-import { checkOptions } from './option-checks.js'
+import { checkClientOptions } from './option-checks.js'
 import type { UploadOptions } from './options.js'
 import type { CommonHeaders } from './transport/packet-headers.js'
 
 /** Options with their defaults. */
-export interface Settings extends Readonly<UploadOptions> {
+export interface ClientSettings extends Readonly<UploadOptions> {
   readonly fragmentSize: number
   readonly cancelOnAbort: boolean
   readonly retries: number
@@ -22,8 +22,8 @@ export interface Settings extends Readonly<UploadOptions> {
 }
 
 /** Checks options and fills in the defaults. @throws TypeError a sentence that names what is wrong. */
-export function settingsOf(destination: string | URL, options: UploadOptions): Settings {
-  checkOptions(options)
+export function settingsOf(destination: string | URL, options: UploadOptions): ClientSettings {
+  checkClientOptions(options)
   const url = parseUrl(destination)
   const authorization = basicAuthorization(url)
   url.username = ''
@@ -78,7 +78,7 @@ function basicAuthorization({ username, password }: URL): string | undefined {
   }
 }
 
-const RESERVED = new Set(
+const RESERVED_HEADERS = new Set(
   [
     ...Object.values(HEADER),
     'Accept-Encoding',
@@ -96,7 +96,7 @@ function checkedHeaders(headers: Record<string, string>): Record<string, string>
   for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name)
     validateHeaderValue(name, value)
-    if (RESERVED.has(name.toLowerCase())) {
+    if (RESERVED_HEADERS.has(name.toLowerCase())) {
       throw new TypeError(`headers has "${name}", which the protocol itself uses; leave it out.`)
     }
   }

@@ -1,18 +1,18 @@
 import type { LocalFile } from './local-file.js'
 import type { UploadReply } from './reply/upload-reply.js'
 import type { Reporter } from './reporter.js'
-import type { Patience } from './retry-budget.js'
-import type { Settings } from './settings.js'
+import type { RetryBudget } from './retry-budget.js'
+import type { ClientSettings } from './settings.js'
 import type { UploadHost } from './target-host.js'
-import type { Line } from './transport/send-request.js'
+import type { RequestOptions } from './transport/send-request.js'
 
 /** What the parts of one running upload share. */
-export interface Tools {
-  readonly settings: Settings
+export interface UploadContext {
+  readonly settings: ClientSettings
   readonly file: LocalFile
-  readonly line: Line
+  readonly line: RequestOptions
   readonly host: UploadHost
-  readonly patience: Patience
+  readonly retryBudget: RetryBudget
   readonly reply: UploadReply
   readonly reporter: Reporter
   readonly contentName: string | undefined

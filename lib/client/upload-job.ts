@@ -6,14 +6,14 @@ import { FileChangedError, LocalFile } from './local-file.js'
 import type { UploadOptions, UploadResult, UploadState } from './options.js'
 import { UploadReply } from './reply/upload-reply.js'
 import { Reporter } from './reporter.js'
-import { Patience } from './retry-budget.js'
-import { runSteps } from './run-upload.js'
-import { type Settings, settingsOf } from './settings.js'
+import { RetryBudget } from './retry-budget.js'
+import { runUpload } from './run-upload.js'
+import { type ClientSettings, settingsOf } from './settings.js'
 import { UploadHost } from './target-host.js'
 import { BitsClientError } from './transport/client-error.js'
 import { contentNameOf } from './transport/packet-headers.js'
-import type { Line } from './transport/send-request.js'
-import type { Tools } from './upload-context.js'
+import type { RequestOptions } from './transport/send-request.js'
+import type { UploadContext } from './upload-context.js'
 import { UploadSession } from './upload-session.js'
 
 /**
@@ -25,7 +25,7 @@ import { UploadSession } from './upload-session.js'
  */
 export class UploadJob {
   readonly #path: string
-  readonly #settings: Settings
+  readonly #settings: ClientSettings
   #running = false
   #state: UploadState | undefined
 
@@ -76,10 +76,10 @@ export class UploadJob {
     this.#state = undefined
   }
 
-  async #upload(line: Line): Promise<UploadResult> {
+  async #upload(line: RequestOptions): Promise<UploadResult> {
     line.signal?.throwIfAborted()
     const state = this.#state
-    const settings: Settings = { ...this.#settings, resume: state }
+    const settings: ClientSettings = { ...this.#settings, resume: state }
     const file = await LocalFile.open(this.#path)
     try {
       if (state) await file.assertUnchanged(state.size, state.modified)
@@ -90,18 +90,18 @@ export class UploadJob {
     }
   }
 
-  async #transfer(given: Pick<Tools, 'settings' | 'file' | 'line' | 'reply'>): Promise<UploadResult> {
+  async #transfer(given: Pick<UploadContext, 'settings' | 'file' | 'line' | 'reply'>): Promise<UploadResult> {
     const { settings } = given
     const state = settings.resume
-    const tools: Tools = {
+    const tools: UploadContext = {
       ...given,
       host: new UploadHost(settings.url, state),
-      patience: new Patience(settings, state?.offset ?? 0),
+      retryBudget: new RetryBudget(settings, state?.offset ?? 0),
       reporter: new Reporter({ ...settings, onState: (news) => this.#keep(news) }),
       contentName: contentNameOf(basename(this.#path)),
     }
     const session = new UploadSession(tools)
-    await runSteps(session, tools).finally(() => {
+    await runUpload(session, tools).finally(() => {
       this.#state = session.state
     })
     this.#state = undefined
@@ -124,7 +124,7 @@ export class UploadJob {
   }
 
   /** Runs one thing at a time, with a connection that ends with it. */
-  async #alone<T>(use: (line: Line) => Promise<T>): Promise<T> {
+  async #alone<T>(use: (line: RequestOptions) => Promise<T>): Promise<T> {
     if (this.#running) throw new Error('This upload is running; to stop it, abort its signal.')
     this.#running = true
     const { agent: given, url, tls, signal, sendTimeout, responseTimeout } = this.#settings

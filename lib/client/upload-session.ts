@@ -7,14 +7,14 @@ import type { AckFields } from './transport/ack.js'
 import { BitsClientError } from './transport/client-error.js'
 import type { OutgoingPacket } from './transport/packet-headers.js'
 import { sendPacket } from './transport/send-packet.js'
-import type { Tools } from './upload-context.js'
+import type { UploadContext } from './upload-context.js'
 
 /** The states of MC-BUP 3.1.1.2 that send something. */
 export type Step = 'create' | 'ping' | 'fragment' | 'reply' | 'close'
 
 /** One session on the server, step by step. Each step sends one packet and returns the next step, or `done`. */
 export class UploadSession {
-  readonly #tools: Tools
+  readonly #tools: UploadContext
   readonly #size: FragmentSize
   #id: string | undefined
   #offset = 0
@@ -26,7 +26,7 @@ export class UploadSession {
   /** The server takes no empty fragment; it will not in its next session either, so {@link forget} leaves this. */
   #emptyRefused = false
 
-  constructor(tools: Tools) {
+  constructor(tools: UploadContext) {
     const { resume, fragmentSize } = tools.settings
     this.#tools = tools
     this.#size = new FragmentSize(fragmentSize)
@@ -138,13 +138,13 @@ export class UploadSession {
 
   /** Whatever number the server names, lower or higher, with 200 or with 416, is the next byte (MC-BUP 3.1.5.1.4). */
   async #adopt({ offset = 0, replyUrl }: AckFields): Promise<Step> {
-    const { file, patience, settings } = this.#tools
+    const { file, retryBudget, settings } = this.#tools
     if (offset > file.size) {
       const message = `The server claims ${offset} bytes of a file of ${file.size}.`
       throw new BitsClientError(message, { packet: 'Fragment', fatal: true })
     }
     // An empty file stands at its end, where there is no further to get.
-    const delay = file.size === 0 ? 0 : patience.moved(this.#offset, offset)
+    const delay = file.size === 0 ? 0 : retryBudget.recordProgress(this.#offset, offset)
     this.#offset = offset
     if (offset === file.size) this.#replyUrl = replyUrl
     this.#report()

@@ -14,7 +14,7 @@ export interface LiveSessions {
 }
 
 /** A session as the page shows it. */
-type SessionView = Pick<SessionInfo, 'id' | 'received' | 'total' | 'rate'> & {
+type SessionView = Pick<SessionInfo, 'uploadId' | 'received' | 'total' | 'rate'> & {
   readonly name: string
   readonly state: 'receiving' | 'published' | 'cancelled' | 'expired'
   readonly who: string
@@ -68,7 +68,7 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
 }
 
 const view = (session: SessionInfo, state: SessionView['state']): SessionView => ({
-  id: session.id,
+  uploadId: session.uploadId,
   name: session.destination,
   received: session.received,
   total: session.total,

@@ -1,32 +1,35 @@
 import type { Readable } from 'node:stream'
 import type { Request } from 'express'
-import type { ArrivedUpload } from '../../types/delivery.js'
+import type { CompletedUpload } from '../../types/delivery.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import { type Sessions, uploadOf } from '../sessions/sessions.js'
-import type { Entrance } from '../util/request-origin.js'
+import type { RequestOrigin } from '../util/request-origin.js'
 
 /** The request that brought an upload's last byte, or closed an empty one. */
-export interface Arrival {
+export interface CompletedRequest {
   readonly record: SessionRecord
   /** As the client sent it. */
   readonly sessionId: string
   readonly req: Request
-  readonly entrance: Entrance
+  readonly origin: RequestOrigin
 }
 
 /** What an application said: whether to publish, and its reply, kept already or a static URL. */
-export interface Verdict {
+export interface DeliveryResult {
   readonly publish: boolean
   /** URL of the reply as the client is to be told; `undefined` when there is none. */
   readonly replyUrl: string | undefined
 }
 
 /** Tells an application of an upload. Rejects with a `BitsError` of context 0x7 when it refuses or fails. */
-export type TellApplication = (arrival: Arrival, place: DeliveryPlace) => Promise<Verdict>
+export type DeliverToApplication = (
+  completed: CompletedRequest,
+  place: DeliveryContext,
+) => Promise<DeliveryResult>
 
 /** Where a delivery takes place. */
-export interface DeliveryPlace {
+export interface DeliveryContext {
   readonly storage: StorageAdapter
   readonly sessions: Sessions
 }
@@ -36,11 +39,11 @@ export interface DeliveryPlace {
  *
  * @param streams is given each stream that the application takes: one that it does not read to its end keeps a file open.
  */
-export function arrivedUpload(
-  { record }: Arrival,
-  { storage, sessions }: DeliveryPlace,
+export function completedUpload(
+  { record }: CompletedRequest,
+  { storage, sessions }: DeliveryContext,
   streams: Set<Readable>,
-): ArrivedUpload {
+): CompletedUpload {
   const upload = uploadOf(record)
   const size = record.total ?? 0
   const path = storage.path?.(upload)

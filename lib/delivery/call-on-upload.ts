@@ -1,20 +1,25 @@
 import type { Readable } from 'node:stream'
 import type { BitsUploadOptions } from '../../types/options.js'
 import { applicationError } from './application-error.js'
-import { type Arrival, arrivedUpload, type DeliveryPlace, type TellApplication } from './arrival.js'
-import { type ReadAnswer, readAnswer } from './read-answer.js'
-import { keepReply } from './store-reply.js'
+import {
+  type CompletedRequest,
+  completedUpload,
+  type DeliverToApplication,
+  type DeliveryContext,
+} from './arrival.js'
+import { type ParsedResponse, parseResponse } from './read-answer.js'
+import { storeReply } from './store-reply.js'
 
 type OnUpload = NonNullable<BitsUploadOptions['onUpload']>
 
 /** Delivery in process: the option `onUpload` is the server application. */
 export const callOnUpload =
-  (onUpload: OnUpload): TellApplication =>
-  async (arrival: Arrival, place: DeliveryPlace) => {
+  (onUpload: OnUpload): DeliverToApplication =>
+  async (completed: CompletedRequest, place: DeliveryContext) => {
     const streams = new Set<Readable>()
     try {
-      const { publish, reply } = await ask(onUpload, arrival, place, streams)
-      return { publish, replyUrl: reply && (await keepReply(reply, arrival, place, applicationError)) }
+      const { publish, reply } = await ask(onUpload, completed, place, streams)
+      return { publish, replyUrl: reply && (await storeReply(reply, completed, place, applicationError)) }
     } finally {
       // The reply may be one of them, or be read from one.
       for (const stream of streams) stream.destroy()
@@ -24,13 +29,13 @@ export const callOnUpload =
 /** What `onUpload` throws is its own; what the storage throws before and after is not. */
 async function ask(
   onUpload: OnUpload,
-  arrival: Arrival,
-  place: DeliveryPlace,
+  completed: CompletedRequest,
+  place: DeliveryContext,
   streams: Set<Readable>,
-): Promise<ReadAnswer> {
-  const upload = arrivedUpload(arrival, place, streams)
+): Promise<ParsedResponse> {
+  const upload = completedUpload(completed, place, streams)
   try {
-    return readAnswer(await onUpload(upload, arrival.req))
+    return parseResponse(await onUpload(upload, completed.req))
   } catch (error) {
     throw applicationError(error)
   }

@@ -2,14 +2,14 @@ import type { UploadedFile } from '../../types/events.js'
 import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { Arrival, DeliveryPlace, TellApplication } from './arrival.js'
+import type { CompletedRequest, DeliverToApplication, DeliveryContext } from './arrival.js'
 
 /** How a delivery is done. */
-export interface DeliveryContext extends DeliveryPlace {
-  readonly announce: (name: 'uploaded', file: UploadedFile) => void
+export interface DeliverySettings extends DeliveryContext {
+  readonly emit: (name: 'uploaded', file: UploadedFile) => void
   readonly overwrite: boolean
   /** `undefined` when there is nobody to tell. */
-  readonly tellApplication: TellApplication | undefined
+  readonly deliverToApplication: DeliverToApplication | undefined
 }
 
 /**
@@ -26,17 +26,17 @@ export class Deliveries {
   }
 
   /** @returns the session, published. Rejects when it cannot be; what was achieved stays, for another try (D7). */
-  deliver(arrival: Arrival, context: DeliveryContext): Promise<SessionRecord> {
-    const { key } = arrival.record
-    const delivery = deliver(arrival, context).finally(() => this.#running.delete(key))
-    this.#running.set(key, delivery)
+  deliver(completed: CompletedRequest, context: DeliverySettings): Promise<SessionRecord> {
+    const { uploadId } = completed.record
+    const delivery = deliver(completed, context).finally(() => this.#running.delete(uploadId))
+    this.#running.set(uploadId, delivery)
     return delivery
   }
 }
 
-async function deliver(arrival: Arrival, context: DeliveryContext): Promise<SessionRecord> {
+async function deliver(completed: CompletedRequest, context: DeliverySettings): Promise<SessionRecord> {
   const { storage, sessions, overwrite } = context
-  const record = await accept(arrival, context)
+  const record = await accept(completed, context)
   const upload = uploadOf(record)
   const stored = record.copyToDestination === false ? undefined : await storage.publish(upload, { overwrite })
   const { total = 0 } = record
@@ -44,27 +44,31 @@ async function deliver(arrival: Arrival, context: DeliveryContext): Promise<Sess
     throw new Error(`The storage published ${stored.size} bytes of an upload that has ${total}.`)
   }
   // The order keeps a crash harmless: until the record says so, publication is repeated, and finds its own work.
-  const published = await sessions.change(record.key, { state: 'published', total })
-  sessions.progress.note(record.key, total)
-  if (stored) context.announce('uploaded', { ...stored, session: sessions.info(published, stored.size) })
+  const published = await sessions.change(record.uploadId, { state: 'published', total })
+  sessions.progress.note(record.uploadId, total)
+  if (stored) context.emit('uploaded', { ...stored, session: sessions.info(published, stored.size) })
   await storage.discard(upload, { keepReply: true })
   return published
 }
 
 /** Asks the application, unless it has accepted already, or refused for good. */
-async function accept(arrival: Arrival, context: DeliveryContext): Promise<SessionRecord> {
-  const { record } = arrival
-  const { sessions, tellApplication } = context
+async function accept(completed: CompletedRequest, context: DeliverySettings): Promise<SessionRecord> {
+  const { record } = completed
+  const { sessions, deliverToApplication } = context
   if (record.refused)
     throw new BitsError({ status: 403, context: 0x7 }, 'The application refused the file before.')
-  if (!tellApplication || record.copyToDestination !== undefined) return record
+  if (!deliverToApplication || record.copyToDestination !== undefined) return record
   try {
-    const { publish, replyUrl } = await tellApplication(arrival, context)
-    return await sessions.change(record.key, { copyToDestination: publish, replyUrl, total: record.total })
+    const { publish, replyUrl } = await deliverToApplication(completed, context)
+    return await sessions.change(record.uploadId, {
+      copyToDestination: publish,
+      replyUrl,
+      total: record.total,
+    })
   } catch (error) {
     // The only status after which an application is not asked again (Win32 Handling Server Application Errors).
     if (error instanceof BitsError && error.status === 403 && error.context === 0x7)
-      await sessions.change(record.key, { refused: true })
+      await sessions.change(record.uploadId, { refused: true })
     throw error
   }
 }

@@ -1,5 +1,5 @@
 import { BitsError } from '../protocol/bits-error.js'
-import type { Entrance } from '../util/request-origin.js'
+import type { RequestOrigin } from '../util/request-origin.js'
 
 /** Where a notification goes: what it is asked as, and which connection it takes. */
 export interface NotificationTarget {
@@ -8,7 +8,7 @@ export interface NotificationTarget {
   /** `Authorization` by the credentials that the URL had. */
   readonly authorization?: string
   /** Set when this server itself is asked: the address and port at which the upload's connection arrived. */
-  readonly local?: NonNullable<Entrance['local']>
+  readonly local?: NonNullable<RequestOrigin['local']>
 }
 
 /**
@@ -18,7 +18,7 @@ export interface NotificationTarget {
  * @param requestTarget as the client sent it: a path, or a URL in full.
  * @throws BitsError `malformed-packet` when the Host header names no host.
  */
-export function originalRequestUrl(requestTarget: string, { protocol, host }: Entrance): URL {
+export function originalRequestUrl(requestTarget: string, { protocol, host }: RequestOrigin): URL {
   // Joined, not resolved: a path that begins with two slashes would resolve to another host.
   const url = requestTarget.startsWith('/') ? `${protocol}://${host}${requestTarget}` : requestTarget
   if (URL.canParse(url) && !/[/?#@\\]/.test(host)) return withoutCredentials(new URL(url))
@@ -37,7 +37,7 @@ export function originalRequestUrl(requestTarget: string, { protocol, host }: En
 export function notificationTarget(
   notificationUrl: string,
   original: URL,
-  { local }: Entrance,
+  { local }: RequestOrigin,
 ): NotificationTarget {
   const url = new URL(notificationUrl, original)
   const query = original.search.slice(1)

@@ -4,10 +4,10 @@ import type { NotificationOptions } from '../../types/delivery.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { uploadOf } from '../sessions/sessions.js'
 import { applicationError } from './application-error.js'
-import type { Arrival, DeliveryPlace, TellApplication, Verdict } from './arrival.js'
+import type { CompletedRequest, DeliverToApplication, DeliveryContext, DeliveryResult } from './arrival.js'
 import { type NotificationTarget, notificationTarget, originalRequestUrl } from './notification-url.js'
 import { post } from './post.js'
-import { keepReply, keptReplyUrl, staticReplyUrl } from './store-reply.js'
+import { staticReplyUrl, storedReplyUrl, storeReply } from './store-reply.js'
 
 /** What a directory needs to tell a server application. */
 export type Notification = {
@@ -16,15 +16,15 @@ export type Notification = {
 
 /** Delivery to an application behind HTTP, by the protocol with which IIS does it (MC-BUP 2.2.12, 2.2.13, 3.3.5). */
 export const notifyApplication =
-  (notification: Notification): TellApplication =>
-  async (arrival, place) => {
-    const original = originalRequestUrl(arrival.req.originalUrl, arrival.entrance)
-    const target = notificationTarget(notification.url, original, arrival.entrance)
-    await forgetReply(arrival, place)
+  (notification: Notification): DeliverToApplication =>
+  async (completed, place) => {
+    const original = originalRequestUrl(completed.req.originalUrl, completed.origin)
+    const target = notificationTarget(notification.url, original, completed.origin)
+    await clearReply(completed, place)
     const signal = AbortSignal.timeout(Math.ceil(notification.timeout * 1000))
     try {
-      const response = await post(target, message(notification, target, original, arrival, place), signal)
-      return await verdictOf(response, notification.type, arrival, place).finally(() => response.destroy())
+      const response = await post(target, message(notification, target, original, completed, place), signal)
+      return await verdictOf(response, notification.type, completed, place).finally(() => response.destroy())
     } catch (error) {
       const isTheirs = error instanceof BitsError && error.context === 0x7
       throw signal.aborted && isTheirs ? timedOut(notification, error) : error
@@ -36,8 +36,8 @@ function message(
   notification: Notification,
   target: NotificationTarget,
   original: URL,
-  { record }: Arrival,
-  { storage }: DeliveryPlace,
+  { record }: CompletedRequest,
+  { storage }: DeliveryContext,
 ) {
   const upload = uploadOf(record)
   const byValue = notification.type === 'by-value'
@@ -71,9 +71,9 @@ function credentials(
 async function verdictOf(
   response: IncomingMessage,
   type: Notification['type'],
-  arrival: Arrival,
-  place: DeliveryPlace,
-): Promise<Verdict> {
+  completed: CompletedRequest,
+  place: DeliveryContext,
+): Promise<DeliveryResult> {
   const { statusCode = 0, httpVersion, headers } = response
   if (statusCode < 200 || statusCode > 599) {
     throw new BitsError('notification-invalid', `The application answered ${statusCode}, which is no status.`)
@@ -95,34 +95,34 @@ async function verdictOf(
   if (typeof staticUrl === 'string') {
     const replyUrl = staticReplyUrl(staticUrl)
     // There is one reply, and this is not it.
-    await forgetReply(arrival, place)
+    await clearReply(completed, place)
     return { publish, replyUrl }
   }
-  return { publish, replyUrl: await replyOf(response, type, arrival, place) }
+  return { publish, replyUrl: await replyOf(response, type, completed, place) }
 }
 
 /** By reference the application's file is the reply; where it wrote none, the body is taken, as by value (D14). */
 async function replyOf(
   response: IncomingMessage,
   type: Notification['type'],
-  arrival: Arrival,
-  place: DeliveryPlace,
+  completed: CompletedRequest,
+  place: DeliveryContext,
 ): Promise<string | undefined> {
   if (type === 'by-reference') {
-    const written = await place.storage.statReply?.(uploadOf(arrival.record))
-    if (written && written.size > 0) return keptReplyUrl(arrival.sessionId)
+    const written = await place.storage.statReply?.(uploadOf(completed.record))
+    if (written && written.size > 0) return storedReplyUrl(completed.sessionId)
   }
-  return keepReply(response, arrival, place, brokenOff)
+  return storeReply(response, completed, place, connectionLost)
 }
 
-const brokenOff = (cause: Error): BitsError =>
+const connectionLost = (cause: Error): BitsError =>
   new BitsError('notification-broken', 'The application broke off its answer.', { cause })
 
 const timedOut = ({ timeout }: Notification, cause: unknown): BitsError =>
   new BitsError('notification-timeout', `The application did not answer within ${timeout} s.`, { cause })
 
 /** What an application wrote before it failed is not its reply to the repetition. */
-async function forgetReply({ record }: Arrival, { storage }: DeliveryPlace): Promise<void> {
+async function clearReply({ record }: CompletedRequest, { storage }: DeliveryContext): Promise<void> {
   const upload = uploadOf(record)
   if (await storage.statReply?.(upload)) await storage.writeReply?.(upload, Readable.from([]))
 }

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import { types } from 'node:util'
-import { shown } from '../validation/describe-value.js'
+import { describeValue } from '../validation/describe-value.js'
 
 /** What an application in process said: whether to publish, and its reply, or the URL of a static one. */
-export interface ReadAnswer {
+export interface ParsedResponse {
   readonly publish: boolean
   readonly reply: Readable | URL | undefined
 }
@@ -17,11 +17,12 @@ const KINDS =
  *
  * @throws TypeError a sentence that says what came, and what to return instead.
  */
-export function readAnswer(value: unknown): ReadAnswer {
+export function parseResponse(value: unknown): ParsedResponse {
   if (value === undefined || value === null) return { publish: true, reply: undefined }
   const reply = asReply(value)
   if (reply) return { publish: true, reply }
-  if (!isAnswer(value)) throw wrong(shown(value), `return nothing, a reply (${KINDS}), or { reply, publish }`)
+  if (!isAnswer(value))
+    throw wrong(describeValue(value), `return nothing, a reply (${KINDS}), or { reply, publish }`)
   refuseOtherNames(value)
   return { publish: readPublish(value.publish), reply: readReply(value.reply) }
 }
@@ -44,14 +45,14 @@ function refuseOtherNames(answer: object): void {
 
 function readPublish(value: unknown): boolean {
   if (value === undefined || typeof value === 'boolean') return value ?? true
-  throw wrong(`{ publish: ${shown(value)} }`, 'publish is true or false')
+  throw wrong(`{ publish: ${describeValue(value)} }`, 'publish is true or false')
 }
 
 function readReply(value: unknown): Readable | URL | undefined {
   if (value === undefined || value === null) return undefined
   const reply = asReply(value)
   if (reply) return reply
-  throw wrong(`{ reply: ${shown(value)} }`, `a reply is ${KINDS}`)
+  throw wrong(`{ reply: ${describeValue(value)} }`, `a reply is ${KINDS}`)
 }
 
 /** @returns `undefined` for what is no reply. */
@@ -72,5 +73,5 @@ const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
   value !== null &&
   typeof Reflect.get(value, Symbol.asyncIterator) === 'function'
 
-const wrong = (what: string, wanted: string): TypeError =>
-  new TypeError(`onUpload returned ${what}: ${wanted}.`)
+const wrong = (what: string, expected: string): TypeError =>
+  new TypeError(`onUpload returned ${what}: ${expected}.`)

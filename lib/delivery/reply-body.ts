@@ -1,6 +1,6 @@
 import { finished, type Readable, Transform } from 'node:stream'
 import { types } from 'node:util'
-import { shown } from '../validation/describe-value.js'
+import { describeValue } from '../validation/describe-value.js'
 
 /**
  * A reply on its way from an application to the storage. Each has a stream of its own: one that both shared would end
@@ -19,8 +19,10 @@ export class ReplyBody {
       writableObjectMode: true,
       transform: (chunk: unknown, _encoding, done) => {
         if (isChunk(chunk)) return done(null, chunk)
-        const wanted = 'give strings or Uint8Arrays'
-        this.failure = new TypeError(`onUpload returned a stream that gave ${shown(chunk)}: ${wanted}.`)
+        const expected = 'give strings or Uint8Arrays'
+        this.failure = new TypeError(
+          `onUpload returned a stream that gave ${describeValue(chunk)}: ${expected}.`,
+        )
         done(this.failure)
       },
     })

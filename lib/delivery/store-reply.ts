@@ -4,7 +4,7 @@ import { BitsError } from '../protocol/bits-error.js'
 import { RESERVED_NAME } from '../protocol/reserved-folder.js'
 import { sessionGuid } from '../protocol/session-id.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { Arrival, DeliveryPlace } from './arrival.js'
+import type { CompletedRequest, DeliveryContext } from './arrival.js'
 import { ReplyBody } from './reply-body.js'
 
 /** Characters that a reply URL may have (MC-BUP 2.2.1.2). */
@@ -13,32 +13,36 @@ const MAX_REPLY_URL = 2200
 /**
  * Keeps a reply with the storage, or takes note of its static URL.
  *
- * @param brokenOff what the application is blamed for when its stream fails.
+ * @param connectionLost what the application is blamed for when its stream fails.
  * @returns the URL to tell the client; `undefined` for an empty reply, which is none.
  * @throws BitsError of context 0x7 when the application is to blame: `brokenOff`'s, `reply-url-too-long`,
  * `notification-invalid` when a static URL is not absolute, `application-failed` when the storage cannot keep replies
  * at all; else what the storage threw.
  */
-export async function keepReply(
+export async function storeReply(
   reply: Readable | URL,
-  arrival: Arrival,
-  { storage }: DeliveryPlace,
-  brokenOff: (cause: Error) => BitsError,
+  completed: CompletedRequest,
+  { storage }: DeliveryContext,
+  connectionLost: (cause: Error) => BitsError,
 ): Promise<string | undefined> {
   if (reply instanceof URL) return staticReplyUrl(reply.href)
   const body = new ReplyBody(reply)
   try {
-    const size = await store(body.bytes, arrival, storage)
-    return size > 0 ? keptReplyUrl(arrival.sessionId) : undefined
+    const size = await store(body.bytes, completed, storage)
+    return size > 0 ? storedReplyUrl(completed.sessionId) : undefined
   } catch (error) {
-    throw body.failure ? brokenOff(body.failure) : error
+    throw body.failure ? connectionLost(body.failure) : error
   } finally {
     body.release()
   }
 }
 
 /** @returns its size in bytes. */
-async function store(bytes: Readable, { record }: Arrival, storage: StorageAdapter): Promise<number> {
+async function store(
+  bytes: Readable,
+  { record }: CompletedRequest,
+  storage: StorageAdapter,
+): Promise<number> {
   if (storage.writeReply) return storage.writeReply(uploadOf(record), bytes)
   for await (const _chunk of bytes) {
     const why = 'The application gave a reply, and the storage has no writeReply() to keep it.'
@@ -65,5 +69,5 @@ export function staticReplyUrl(url: string): string {
 }
 
 /** Relative to the directory of the destination, in the form IIS uses (MC-BUP 4.2). */
-export const keptReplyUrl = (sessionId: string): string =>
+export const storedReplyUrl = (sessionId: string): string =>
   `${RESERVED_NAME}\\Replies\\${sessionGuid(sessionId)}\\responsefile.bin`

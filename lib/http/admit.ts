@@ -1,10 +1,10 @@
 import type { Request } from 'express'
 import type { PacketType } from '../../types/packets.js'
-import type { RunningService } from '../create-service.js'
-import type { Settings } from '../options/settings.js'
-import type { Admission } from '../packets/context.js'
+import type { UploadService } from '../create-service.js'
+import type { ServerSettings } from '../options/settings.js'
+import type { RequestContext } from '../packets/context.js'
 import { BitsError } from '../protocol/bits-error.js'
-import { destinationOf } from '../protocol/destination.js'
+import { parseDestination } from '../protocol/destination.js'
 import { HEADER } from '../protocol/headers.js'
 import { sessionKey } from '../protocol/session-id.js'
 
@@ -13,27 +13,31 @@ import { sessionKey } from '../protocol/session-id.js'
  *
  * @throws BitsError `destination-refused`, `uploads-disabled`, `access-denied`, or whatever `authorize` and `user` throw.
  */
-export async function admit(req: Request, packet: PacketType, service: RunningService): Promise<Admission> {
+export async function admit(
+  req: Request,
+  packet: PacketType,
+  service: UploadService,
+): Promise<RequestContext> {
   const { settings } = service
-  const destination = destinationOf(req.url)
+  const destination = parseDestination(req.url)
   const session = sessionKey(req.get(HEADER.sessionId) ?? '')
-  req.bits = { packet, destination, session }
+  req.bits = { packet, destination, uploadId: session }
   await refuseDisabled(req, settings)
   const url = `${req.baseUrl ?? ''}/${destination}`
   // A session id proves who goes on with its session. It is none for another one, and a Ping's is not looked at (D6).
   const goesOn = packet !== 'Create-Session' && packet !== 'Ping'
   if (settings.trustSessionId && goesOn && session !== undefined) {
     const record = await service.sessions.store.get(session)
-    if (record?.url === url) return { req, session, destination, url, user: record.user }
+    if (record?.path === url) return { req, uploadId: session, destination, path: url, user: record.user }
   }
   if (!(await settings.authorize(req, destination))) {
     throw new BitsError('access-denied', `The option authorize refused "${destination}".`)
   }
   const user = await settings.user(req)
-  return { req, session, destination, url, user }
+  return { req, uploadId: session, destination, path: url, user }
 }
 
-async function refuseDisabled(req: Request, { enabled }: Settings): Promise<void> {
+async function refuseDisabled(req: Request, { enabled }: ServerSettings): Promise<void> {
   if (typeof enabled === 'function' ? await enabled(req) : enabled) return
   throw new BitsError('uploads-disabled', 'The option enabled says that no uploads are taken here.')
 }

@@ -1,18 +1,18 @@
 import type { Request } from 'express'
 import type { Ack } from '../../types/packets.js'
-import type { RunningService } from '../create-service.js'
-import type { Exchange } from '../packets/context.js'
+import type { UploadService } from '../create-service.js'
+import type { PacketContext } from '../packets/context.js'
 import { handlePacket } from '../packets/handle-packet.js'
 import { BitsError, HRESULT } from '../protocol/bits-error.js'
 import { pathOf } from '../protocol/destination.js'
 import { HEADER } from '../protocol/headers.js'
 import { toBitsError } from '../protocol/to-bits-error.js'
 import { PreemptedError } from '../sessions/session-lock.js'
-import type { Services } from '../tenants.js'
+import type { Tenants } from '../tenants.js'
 import { asError, errorCode } from '../util/errors.js'
-import { entranceOf } from '../util/request-origin.js'
+import { originOf } from '../util/request-origin.js'
 import { admit } from './admit.js'
-import { findEatenBody } from './consumed-body.js'
+import { detectConsumedBody } from './consumed-body.js'
 import { offsetHeader } from './offset-header.js'
 import { packetTypeOf, readPacket, requireLength } from './read-packet.js'
 import { errorAck } from './send-ack.js'
@@ -22,41 +22,41 @@ import { errorAck } from './send-ack.js'
  *
  * @returns the Ack; `undefined` when nobody waits for one any more.
  */
-export async function answer(req: Request, services: Services): Promise<Ack | undefined> {
-  const entrance = entranceOf(req)
-  let service = services.base
-  let exchange: Exchange | undefined
+export async function answer(req: Request, tenants: Tenants): Promise<Ack | undefined> {
+  const origin = originOf(req)
+  let service = tenants.base
+  let context: PacketContext | undefined
   try {
-    if (services.closed) throw new BitsError('closing', 'bits.close() was called.')
-    service = await services.of(req)
+    if (tenants.closed) throw new BitsError('closing', 'bits.close() was called.')
+    service = await tenants.of(req)
     await service.housekeeping.ready()
     const packet = readPacket(req)
-    exchange = { ...(await admit(req, packet.type, service)), entrance }
+    context = { ...(await admit(req, packet.type, service)), origin }
     requireLength(req)
-    const eaten = packet.type === 'Fragment' ? findEatenBody(req) : undefined
+    const eaten = packet.type === 'Fragment' ? detectConsumedBody(req) : undefined
     if (eaten) throw new Error(eaten)
-    const ack = await handlePacket(packet, exchange, service)
+    const ack = await handlePacket(packet, context, service)
     return { status: ack.status, headers: { ...echoedSessionId(req), ...ack.headers } }
   } catch (error) {
     if (error instanceof PreemptedError || isLostConnection(error, req)) {
       req.destroy()
       return undefined
     }
-    return refuse(toBitsError(error), req, exchange, service)
+    return refuse(toBitsError(error), req, context, service)
   }
 }
 
 async function refuse(
   error: BitsError,
   req: Request,
-  exchange: Exchange | undefined,
-  service: RunningService,
+  context: PacketContext | undefined,
+  service: UploadService,
 ): Promise<Ack> {
   const { logger } = service.settings
   const url = pathOf(req.originalUrl)
   if (error.hresult === HRESULT.E_FAIL) {
     const cause = asError(error.cause ?? error)
-    service.announce('error', cause, { url, session: req.bits?.session })
+    service.emit('error', cause, { path: url, uploadId: req.bits?.uploadId })
   } else {
     logger.warn(
       `BITS upload: ${packetTypeOf(req) ?? 'packet'} for ${url} answered ${error.status}: ${error.message}`,
@@ -64,7 +64,7 @@ async function refuse(
   }
   const { status, headers } = errorAck(error)
   // A storage that is being closed is not asked.
-  const offset = error.code === 'closing' ? {} : await offsetHeader(req, exchange, service)
+  const offset = error.code === 'closing' ? {} : await offsetHeader(req, context, service)
   return { status, headers: { ...echoedSessionId(req), ...offset, ...headers } }
 }
 

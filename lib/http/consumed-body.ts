@@ -5,17 +5,17 @@ import type { IncomingMessage } from 'node:http'
  *
  * @returns a sentence for the log that names the likely culprit and the remedy; `undefined` when all is well.
  */
-export function findEatenBody(req: IncomingMessage): string | undefined {
+export function detectConsumedBody(req: IncomingMessage): string | undefined {
   const isRead = req.readableDidRead || req.readableFlowing === true
   if (!isRead || Number(req.headers['content-length'] ?? 0) === 0) return undefined
   return (
-    `The body of a fragment was read before bitsUpload() got it, most likely by ${culpritOf(req)}. ` +
+    `The body of a fragment was read before bitsUpload() got it, most likely by ${likelyConsumer(req)}. ` +
     'Its bytes are lost; the client was told to try again. Remedy: mount bitsUpload() above the middleware that ' +
     'reads bodies: app.use(path, bitsUpload()) first, then body parsers and multer.'
   )
 }
 
-function culpritOf(req: IncomingMessage): string {
+function likelyConsumer(req: IncomingMessage): string {
   if ('file' in req || 'files' in req) return 'multer'
   const body: unknown = 'body' in req ? req.body : undefined
   if (Buffer.isBuffer(body)) return 'express.raw()'

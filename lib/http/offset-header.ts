@@ -1,6 +1,6 @@
 import type { Request } from 'express'
-import type { RunningService } from '../create-service.js'
-import type { Admission } from '../packets/context.js'
+import type { UploadService } from '../create-service.js'
+import type { RequestContext } from '../packets/context.js'
 import { HEADER } from '../protocol/headers.js'
 import { hasEnded } from '../sessions/record.js'
 import { uploadOf } from '../sessions/sessions.js'
@@ -13,12 +13,12 @@ import { packetTypeOf } from './read-packet.js'
  */
 export async function offsetHeader(
   req: Request,
-  exchange: Admission | undefined,
-  service: RunningService,
+  context: RequestContext | undefined,
+  service: UploadService,
 ): Promise<Record<string, string>> {
   if (packetTypeOf(req) !== 'Fragment') return {}
   try {
-    return { [HEADER.receivedContentRange]: String(await heldBytes(req, exchange, service)) }
+    return { [HEADER.receivedContentRange]: String(await heldBytes(req, context, service)) }
   } catch (error) {
     service.settings.logger.warn(`BITS upload: an error Ack goes without an offset: ${String(error)}`)
     return {}
@@ -27,17 +27,17 @@ export async function offsetHeader(
 
 async function heldBytes(
   req: Request,
-  known: Admission | undefined,
-  service: RunningService,
+  known: RequestContext | undefined,
+  service: UploadService,
 ): Promise<number> {
-  const exchange = known ?? (await admitted(req, service))
-  const record = exchange && (await service.sessions.find(exchange.session, exchange).catch(() => undefined))
+  const context = known ?? (await admitted(req, service))
+  const record = context && (await service.sessions.find(context.uploadId, context).catch(() => undefined))
   if (!record || hasEnded(record)) return 0
   return record.state === 'receiving' ? service.storage.received(uploadOf(record)) : (record.total ?? 0)
 }
 
 /** A packet that breaks the message rules fails before its sender is admitted: that is made up for here. */
-async function admitted(req: Request, service: RunningService): Promise<Admission | undefined> {
+async function admitted(req: Request, service: UploadService): Promise<RequestContext | undefined> {
   const wasRefused = req.bits !== undefined
   return wasRefused ? undefined : admit(req, 'Fragment', service).catch(() => undefined)
 }

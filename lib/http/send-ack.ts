@@ -5,7 +5,7 @@ import { formatHresult, HEADER } from '../protocol/headers.js'
 import { drain } from './drain.js'
 
 /** Bytes that are read after an Ack that ends the connection: more than any fragment of Windows has (MC-BUP note 10). */
-const LINGER = 16 * 1024 * 1024
+const LINGER_BYTES = 16 * 1024 * 1024
 
 /** Status and error headers of an error Ack (D1). */
 export function errorAck(error: BitsError): Ack {
@@ -30,19 +30,19 @@ export async function sendAck(
   req: IncomingMessage,
   res: ServerResponse,
   ack: Ack,
-  patience: number,
+  drainLimit: number,
 ): Promise<void> {
   const left = bytesLeft(req)
-  if (left > 0 && left <= patience) await drain(req, patience)
+  if (left > 0 && left <= drainLimit) await drain(req, drainLimit)
   res.statusCode = ack.status
   res.setHeader(HEADER.packetType, 'Ack')
   for (const [name, value] of Object.entries(ack.headers)) res.setHeader(name, value)
   res.setHeader('Content-Length', '0')
-  if (left > patience) {
+  if (left > drainLimit) {
     // Closing over unread bytes would reset the connection, and the client might never see the Ack: linger.
     res.setHeader('Connection', 'close')
     res.flushHeaders()
-    await drain(req, Math.max(patience, LINGER))
+    await drain(req, Math.max(drainLimit, LINGER_BYTES))
   }
   res.end()
 }

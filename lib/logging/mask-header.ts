@@ -1,4 +1,4 @@
-import { lengthOnly, maskAuthority, maskName, maskSessionId, maskUrl } from './mask.js'
+import { lengthOnly, maskAuthority, maskName, maskRequestUrl, maskSessionId } from './mask.js'
 
 const NUMBER = /^\d{1,16}$/
 const HEXADECIMAL = /^(?:0x)?[0-9a-f]{1,8}$/i
@@ -45,9 +45,9 @@ const HARMLESS: Readonly<Record<string, RegExp>> = {
 const MASKS: Readonly<Record<string, (value: string) => string>> = {
   authorization: maskCredentials,
   'bits-host-id': maskAuthority,
-  'bits-reply-url': maskUrl,
+  'bits-reply-url': maskRequestUrl,
   'bits-session-id': maskSessionId,
-  'content-location': maskUrl,
+  'content-location': maskRequestUrl,
   'content-name': maskName,
   host: maskAuthority,
   'proxy-authenticate': maskCredentials,

@@ -1,7 +1,7 @@
 /** `<12>`: a secret's length, which tells a lot about what it was, and nothing of it. */
 export const lengthOnly = (text: string): string => `<${text.length}>`
 
-const GUID = /^(\{?)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\}?)$/i
+const BARE_GUID = /^(\{?)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\}?)$/i
 const ESCAPED_GUID = /^%7b[0-9a-f-]{36}%7d$/i
 /** Names of the protocol's own, which are nobody's secret. */
 const PROTOCOL_NAMES = new Set([
@@ -23,7 +23,7 @@ const sessions = new Map<string, number>()
  * does the case: `{SESSION-1}` and `{session-1}` are one session, spelled in two ways.
  */
 export function maskSessionId(id: string): string {
-  const [, open = '', guid = '', close = ''] = GUID.exec(id) ?? []
+  const [, open = '', guid = '', close = ''] = BARE_GUID.exec(id) ?? []
   if (guid === '') return lengthOnly(id)
   const name = `SESSION-${numberOf(guid.toUpperCase())}`
   if (guid === guid.toUpperCase()) return open + name + close
@@ -41,7 +41,7 @@ function numberOf(guid: string): number {
 /** A file name whose length, percent-escapes and extension can be seen: `%xx` is an escape, `?` no ASCII, `x` the rest. */
 export function maskName(name: string): string {
   if (PROTOCOL_NAMES.has(name.toLowerCase()) || name === '.' || name === '..') return name
-  if (GUID.test(name)) return maskSessionId(name)
+  if (BARE_GUID.test(name)) return maskSessionId(name)
   if (ESCAPED_GUID.test(name)) return `%7b${maskSessionId(name.slice(3, -3))}%7d`
   const extension = EXTENSION.exec(name)?.[0] ?? ''
   const stem = extension === '' ? name : name.slice(0, -extension.length)
@@ -54,7 +54,7 @@ function hide(character: string): string {
 }
 
 /** A URL, absolute or not, of which scheme, port, form of the path and names of the query's parameters can be seen. */
-export function maskUrl(url: string): string {
+export function maskRequestUrl(url: string): string {
   const [, scheme, authority = '', path = '', query, hash] =
     /^(?:(https?:)?\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is.exec(url) ?? []
   const origin =

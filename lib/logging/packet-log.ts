@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import createDebug from 'debug'
 import type { Request } from 'express'
-import { maskUrl } from './mask.js'
+import { maskRequestUrl } from './mask.js'
 import { maskHeader } from './mask-header.js'
 
 const log = createDebug('express-bits-upload:packets')
@@ -24,12 +24,12 @@ let start: number | undefined
 export function logPacket(req: Request, res: ServerResponse): void {
   if (!log.enabled) return
   const name = nameOf(req.socket)
-  const arrival = now()
+  const completed = now()
   const bytesBefore = req.socket.bytesRead
-  log('%s', [`${name}, at ${arrival} ms`, ...requestLines(req)].join('\n'))
+  log('%s', [`${name}, at ${completed} ms`, ...requestLines(req)].join('\n'))
   res.once('close', () => {
     const body = `body: ${bodyOf(req, req.socket.bytesRead - bytesBefore)}`
-    const time = `at ${now()} ms, after ${now() - arrival} ms`
+    const time = `at ${now()} ms, after ${now() - completed} ms`
     log('%s', [`${name}, ${time}, ${body}`, ...responseLines(res)].join('\n'))
   })
 }
@@ -48,7 +48,7 @@ function now(): number {
 }
 
 function requestLines(req: Request): string[] {
-  const lines = [`> ${req.method} ${maskUrl(req.originalUrl)} HTTP/${req.httpVersion}`]
+  const lines = [`> ${req.method} ${maskRequestUrl(req.originalUrl)} HTTP/${req.httpVersion}`]
   for (let i = 0; i + 1 < req.rawHeaders.length; i += 2) {
     const [name = '', value = ''] = req.rawHeaders.slice(i, i + 2)
     lines.push(`> ${name}: ${maskHeader(name, value)}`)

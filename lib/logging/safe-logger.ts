@@ -5,7 +5,7 @@ import { asError } from '../util/errors.js'
  * A logger that does not throw: a log that fails must not fail an upload whose file is published already. What it
  * failed with is told as a warning of the process, once.
  */
-export function unfailing(logger: Logger): Logger {
+export function safeLogger(logger: Logger): Logger {
   let hasFailed = false
   const guarded =
     (log: (message: string) => void) =>

@@ -2,20 +2,20 @@ import type { BitsUploadOptions, Logger, RequestSettings } from '../../types/opt
 import type { SessionStore } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import { bandwidth, hostId, notification } from '../upload-option-values.js'
-import { type Checks, checkEach } from '../validation/check-options.js'
-import { shown } from '../validation/describe-value.js'
+import { checkEach, type OptionChecks } from '../validation/check-options.js'
+import { describeValue } from '../validation/describe-value.js'
 import {
-  aFunction,
-  aPath,
   interval,
+  isBoolean,
+  isFunction,
+  isInteger,
+  isPath,
   type Names,
   type Needed,
   objectWith,
-  orElse,
+  orExpected,
   orInfinity,
   seconds,
-  trueOrFalse,
-  wholeNumber,
 } from '../validation/value-checks.js'
 
 /** The smallest largest fragment: no Windows client sends smaller ones (MC-BUP note 10). */
@@ -43,36 +43,40 @@ const STORE_METHODS: Needed<SessionStore> = {
 const LOGGER_METHODS: Needed<Logger> = { info: true, warn: true, error: true }
 
 /** One check for each option. */
-export const CHECKS: Checks<BitsUploadOptions> = {
+export const UPLOAD_OPTION_CHECKS: OptionChecks<BitsUploadOptions> = {
   storage: objectWith(STORAGE_METHODS, 'a FileStorage, a MemoryStorage or your own StorageAdapter'),
-  directory: aPath,
-  sessions: objectWith(STORE_METHODS, 'a FileSessionStore, a MemorySessionStore or your own SessionStore'),
-  maxUploadSize: (value) => orInfinity(value, wholeNumber(value, 'bytes', 0)),
-  maxFragmentSize: (value) => wholeNumber(value, 'bytes', MIN_FRAGMENT_SIZE),
-  overwrite: trueOrFalse,
+  directory: isPath,
+  sessionStore: objectWith(
+    STORE_METHODS,
+    'a FileSessionStore, a MemorySessionStore or your own SessionStore',
+  ),
+  maxUploadSize: (value) => orInfinity(value, isInteger(value, 'bytes', 0)),
+  maxFragmentSize: (value) => isInteger(value, 'bytes', MIN_FRAGMENT_SIZE),
+  overwrite: isBoolean,
   sessionTimeout: seconds,
-  maxSessionsPerUser: (value) => orInfinity(value, wholeNumber(value, 'sessions', 1)),
+  maxSessionsPerUser: (value) => orInfinity(value, isInteger(value, 'sessions', 1)),
   maxBandwidth: bandwidth,
-  enabled: (value) => (typeof value === 'boolean' ? undefined : orElse(aFunction(value), 'or true or false')),
+  enabled: (value) =>
+    typeof value === 'boolean' ? undefined : orExpected(isFunction(value), 'or true or false'),
   hostId,
-  hostIdFallbackTimeout: (value) => wholeNumber(value, 'seconds', 0),
+  hostIdFallbackTimeout: (value) => isInteger(value, 'seconds', 0),
   cleanupInterval: interval,
-  authorize: aFunction,
-  user: aFunction,
-  onUpload: aFunction,
+  authorize: isFunction,
+  user: isFunction,
+  onUpload: isFunction,
   notification,
-  trustSessionId: trueOrFalse,
-  perRequest: aFunction,
+  trustSessionId: isBoolean,
+  perRequest: isFunction,
   logger: objectWith(LOGGER_METHODS, 'console, or a logger like it'),
-  acceptPost: trueOrFalse,
-  acceptBitsPost: trueOrFalse,
+  acceptPost: isBoolean,
+  acceptBitsPost: isBoolean,
 }
 
 /** What may differ from request to request. */
 const REQUEST_SETTINGS: Names<RequestSettings> = {
   storage: true,
   directory: true,
-  sessions: true,
+  sessionStore: true,
   maxUploadSize: true,
   maxFragmentSize: true,
   overwrite: true,
@@ -91,17 +95,19 @@ const REQUEST_SETTINGS: Names<RequestSettings> = {
  */
 export function checkRequestSettings(settings: unknown): void {
   if (typeof settings !== 'object' || settings === null) {
-    throw new TypeError(`bitsUpload(): perRequest answered ${shown(settings)}: give settings, or nothing.`)
+    throw new TypeError(
+      `bitsUpload(): perRequest answered ${describeValue(settings)}: give settings, or nothing.`,
+    )
   }
   const other = Object.keys(settings).find(
-    (name) => Object.hasOwn(CHECKS, name) && !Object.hasOwn(REQUEST_SETTINGS, name),
+    (name) => Object.hasOwn(UPLOAD_OPTION_CHECKS, name) && !Object.hasOwn(REQUEST_SETTINGS, name),
   )
   if (other !== undefined) {
     throw new TypeError(`bitsUpload(): perRequest answered ${other}, which is the same for all requests.`)
   }
   const given = (name: string) => Reflect.get(settings, name) !== undefined
-  if (given('sessions') && !given('storage') && !given('directory')) {
-    throw new TypeError('bitsUpload(): perRequest answered sessions: give their storage or directory, too.')
+  if (given('sessionStore') && !given('storage') && !given('directory')) {
+    throw new TypeError('bitsUpload(): perRequest returned sessionStore: give its storage or directory, too.')
   }
 }
 
@@ -127,7 +133,7 @@ export function checkUser(answer: unknown): string | undefined {
  * @throws TypeError a sentence that names the option, its value and what to give instead.
  */
 export function checkOptions(options: BitsUploadOptions): void {
-  checkEach({ name: 'bitsUpload()', checks: CHECKS, secret: ['notification'] }, options)
+  checkEach({ name: 'bitsUpload()', checks: UPLOAD_OPTION_CHECKS, secret: ['notification'] }, options)
   if (options.storage && options.directory) {
     throw new TypeError(
       'bitsUpload(): directory is short for a FileStorage: give storage or directory, not both.',

@@ -2,11 +2,11 @@ import type { NotificationOptions } from '../../types/delivery.js'
 import type { IisProperties } from '../../types/iis.js'
 import type { BitsUploadOptions } from '../../types/options.js'
 import { maskUserInfo } from '../upload-option-values.js'
-import { otherName } from '../validation/check-options.js'
-import { shown } from '../validation/describe-value.js'
+import { findUnknownKey } from '../validation/check-options.js'
+import { describeValue } from '../validation/describe-value.js'
 import type { Names } from '../validation/value-checks.js'
-import { CHECKS } from './checks.js'
-import { refuseOtherThanNumber, text, truth, whole, wrong } from './iis-values.js'
+import { UPLOAD_OPTION_CHECKS } from './checks.js'
+import { invalid, readBoolean, readInteger, readString, refuseOtherThanNumber } from './iis-values.js'
 
 /** The options that follow from IIS properties. */
 export type IisOptions = Pick<
@@ -37,7 +37,7 @@ const CLEANUP_UNITS = [
 /** Seconds between two sweeps at the most: what a timer can count. */
 const MAX_CLEANUP = 24 * 24 * 60 * 60
 
-const KNOWN: Names<IisProperties> = {
+const IIS_PROPERTY_NAMES: Names<IisProperties> = {
   BITSUploadEnabled: true,
   BITSMaximumUploadSize: true,
   BITSAllowOverwrites: true,
@@ -69,36 +69,38 @@ export function iisOptions(properties: IisProperties): IisOptions {
   refuseUnknown(properties)
   refuseOtherSessionDirectory(properties)
   return {
-    ...mapped('enabled', truth(properties, 'BITSUploadEnabled')),
-    ...mapped('maxUploadSize', maxUploadSize(properties)),
-    ...mapped('overwrite', truth(properties, 'BITSAllowOverwrites')),
-    ...mapped('sessionTimeout', whole(properties, 'BITSSessionTimeout', 1)),
-    ...mapped('notification', notification(properties)),
+    ...optional('enabled', readBoolean(properties, 'BITSUploadEnabled')),
+    ...optional('maxUploadSize', maxUploadSize(properties)),
+    ...optional('overwrite', readBoolean(properties, 'BITSAllowOverwrites')),
+    ...optional('sessionTimeout', readInteger(properties, 'BITSSessionTimeout', 1)),
+    ...optional('notification', notification(properties)),
     ...host(properties),
-    ...mapped('maxSessionsPerUser', sessionLimit(properties)),
-    ...mapped('cleanupInterval', cleanupInterval(properties)),
-    ...mapped('maxBandwidth', maxBandwidth(properties)),
+    ...optional('maxSessionsPerUser', sessionLimit(properties)),
+    ...optional('cleanupInterval', cleanupInterval(properties)),
+    ...optional('maxBandwidth', maxBandwidth(properties)),
   }
 }
 
 function maxUploadSize(properties: IisProperties): number | undefined {
   if (String(properties.BITSMaximumUploadSize ?? 'none').trim() === '') return MAX_UPLOAD_SIZE
-  return whole(properties, 'BITSMaximumUploadSize', 0, MAX_UPLOAD_SIZE)
+  return readInteger(properties, 'BITSMaximumUploadSize', 0, MAX_UPLOAD_SIZE)
 }
 
 function notification(properties: IisProperties): NotificationOptions | undefined {
   const name = 'BITSServerNotificationType'
   const number = notificationType(properties)
-  const url = text(properties, 'BITSServerNotificationURL')
+  const url = readString(properties, 'BITSServerNotificationURL')
   if (!number) {
     if (url === undefined) return undefined
-    throw wrong(`BITSServerNotificationURL is set and ${name} is none: give 1 (by reference) or 2 (by value)`)
+    throw invalid(
+      `BITSServerNotificationURL is set and ${name} is none: give 1 (by reference) or 2 (by value)`,
+    )
   }
   if (url === undefined)
-    throw wrong(`${name} is ${number}, and there is no BITSServerNotificationURL: give one`)
+    throw invalid(`${name} is ${number}, and there is no BITSServerNotificationURL: give one`)
   const options: NotificationOptions = { type: number === 1 ? 'by-reference' : 'by-value', url }
-  if (CHECKS.notification(options) === undefined) return options
-  throw wrong(
+  if (UPLOAD_OPTION_CHECKS.notification(options) === undefined) return options
+  throw invalid(
     `BITSServerNotificationURL is ${JSON.stringify(maskUserInfo(url))}: give an http: or https: URL, or a relative one, of at most 2,200 characters`,
   )
 }
@@ -106,80 +108,80 @@ function notification(properties: IisProperties): NotificationOptions | undefine
 /** 0 none, 1 by reference, 2 by value; `undefined` when it is not set. */
 function notificationType(properties: IisProperties): number | undefined {
   const name = 'BITSServerNotificationType'
-  const value = text(properties, name)?.toUpperCase()
+  const value = readString(properties, name)?.toUpperCase()
   if (value === undefined) return undefined
   const type = ['NONE', 'BY_REFERENCE', 'BY_VALUE'].indexOf(value)
   if (type >= 0) return type
   if (['0', '1', '2'].includes(value)) return Number(value)
-  throw wrong(
+  throw invalid(
     `${name} is ${JSON.stringify(properties[name])}: give 0 (none), 1 (by reference) or 2 (by value)`,
   )
 }
 
 function host(properties: IisProperties): Pick<IisOptions, 'hostId' | 'hostIdFallbackTimeout'> {
-  const hostId = text(properties, 'BITSHostId')
-  const timeout = whole(properties, 'BITSHostIdFallbackTimeout', 0)
+  const hostId = readString(properties, 'BITSHostId')
+  const timeout = readInteger(properties, 'BITSHostIdFallbackTimeout', 0)
   if (hostId === undefined) {
     if (timeout === undefined || timeout === DEFAULT_FALLBACK) return {}
-    throw wrong(`BITSHostIdFallbackTimeout is ${timeout}, and there is no BITSHostId: give one, or neither`)
+    throw invalid(`BITSHostIdFallbackTimeout is ${timeout}, and there is no BITSHostId: give one, or neither`)
   }
-  const wanted = CHECKS.hostId(hostId)
-  if (wanted !== undefined) throw wrong(`BITSHostId is ${JSON.stringify(hostId)}: give ${wanted}`)
-  return { hostId, ...mapped('hostIdFallbackTimeout', timeout) }
+  const expected = UPLOAD_OPTION_CHECKS.hostId(hostId)
+  if (expected !== undefined) throw invalid(`BITSHostId is ${JSON.stringify(hostId)}: give ${expected}`)
+  return { hostId, ...optional('hostIdFallbackTimeout', timeout) }
 }
 
 function sessionLimit(properties: IisProperties): number | undefined {
-  if (truth(properties, 'BITSSessionLimitEnable') === false) {
+  if (readBoolean(properties, 'BITSSessionLimitEnable') === false) {
     refuseOtherThanNumber(properties, 'BITSNumberOfSessionsLimit')
     return Number.POSITIVE_INFINITY
   }
-  return whole(properties, 'BITSNumberOfSessionsLimit', 1)
+  return readInteger(properties, 'BITSNumberOfSessionsLimit', 1)
 }
 
 function cleanupInterval(properties: IisProperties): number | undefined {
-  const usesDefault = truth(properties, 'BITSCleanupUseDefault')
+  const usesDefault = readBoolean(properties, 'BITSCleanupUseDefault')
   if (usesDefault) {
     // Numbers count for nothing then, wrong ones included.
     refuseOtherThanNumber(properties, 'BITSCleanupUnits')
     refuseOtherThanNumber(properties, 'BITSCleanupCount')
     return undefined
   }
-  const units = CLEANUP_UNITS[whole(properties, 'BITSCleanupUnits', 0, 2) ?? 1]
-  const count = whole(properties, 'BITSCleanupCount', 1, units?.max)
+  const units = CLEANUP_UNITS[readInteger(properties, 'BITSCleanupUnits', 0, 2) ?? 1]
+  const count = readInteger(properties, 'BITSCleanupCount', 1, units?.max)
   if (usesDefault === false && count === undefined) {
-    throw wrong('BITSCleanupUseDefault is 0, and there is no BITSCleanupCount: give one')
+    throw invalid('BITSCleanupUseDefault is 0, and there is no BITSCleanupCount: give one')
   }
   return count === undefined || !units ? undefined : Math.min(count * units.seconds, MAX_CLEANUP)
 }
 
 function maxBandwidth(properties: IisProperties): number | undefined {
   // ADSI shows the unsigned number as a signed one.
-  if (text(properties, 'MaxBandwidth') === '-1') return undefined
-  const rate = whole(properties, 'MaxBandwidth', 1)
+  if (readString(properties, 'MaxBandwidth') === '-1') return undefined
+  const rate = readInteger(properties, 'MaxBandwidth', 1)
   return rate === NO_BANDWIDTH_LIMIT ? undefined : rate
 }
 
 function refuseOtherSessionDirectory(properties: IisProperties): void {
-  const name = text(properties, 'BITSSessionDirectory')
+  const name = readString(properties, 'BITSSessionDirectory')
   if (name === undefined || name.toLowerCase() === 'bits-sessions') return
-  throw wrong(`BITSSessionDirectory is "${name}": it is always BITS-Sessions here; leave it out`)
+  throw invalid(`BITSSessionDirectory is "${name}": it is always BITS-Sessions here; leave it out`)
 }
 
 function refuseUnknown(properties: IisProperties): void {
   if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) {
-    throw wrong(`the properties are ${shown(properties)}: give an object`)
+    throw invalid(`the properties are ${describeValue(properties)}: give an object`)
   }
-  const name = otherName(properties, KNOWN)
+  const name = findUnknownKey(properties, IIS_PROPERTY_NAMES)
   if (name === undefined) return
-  const known = Object.keys(KNOWN)
+  const known = Object.keys(IIS_PROPERTY_NAMES)
   const meant = known.find((property) => property.toLowerCase() === name.toLowerCase())
-  throw wrong(
+  throw invalid(
     `there is no IIS property ${JSON.stringify(name)}: ${meant ? `did you mean ${meant}?` : `there are ${known.join(', ')}`}`,
   )
 }
 
 /** An option with its value, or nothing where the property is not set. */
-function mapped<Name extends keyof IisOptions>(
+function optional<Name extends keyof IisOptions>(
   name: Name,
   value: IisOptions[Name],
 ): Pick<IisOptions, Name> | undefined {

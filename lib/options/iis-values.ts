@@ -1,39 +1,39 @@
 import type { IisProperties } from '../../types/iis.js'
 
 /** A property as text; `undefined` when it is not set, for which tools also write `null`. */
-export function text(properties: IisProperties, name: keyof IisProperties): string | undefined {
+export function readString(properties: IisProperties, name: keyof IisProperties): string | undefined {
   const value = String(properties[name] ?? '').trim()
   return value === '' ? undefined : value
 }
 
 /** `undefined` when it is not set. @throws TypeError a sentence. */
-export function truth(properties: IisProperties, name: keyof IisProperties): boolean | undefined {
-  const value = text(properties, name)?.toLowerCase()
+export function readBoolean(properties: IisProperties, name: keyof IisProperties): boolean | undefined {
+  const value = readString(properties, name)?.toLowerCase()
   if (value === undefined) return undefined
   if (value === '1' || value === 'true') return true
   if (value === '0' || value === 'false') return false
-  throw wrong(`${name} is ${JSON.stringify(properties[name])}: give 0 or 1, true or false`)
+  throw invalid(`${name} is ${JSON.stringify(properties[name])}: give 0 or 1, true or false`)
 }
 
 /** A whole number; `undefined` when it is not set. @throws TypeError a sentence. */
-export function whole(
+export function readInteger(
   properties: IisProperties,
   name: keyof IisProperties,
   min: number,
   max = Number.MAX_SAFE_INTEGER,
 ) {
-  const value = text(properties, name)
+  const value = readString(properties, name)
   if (value === undefined) return undefined
   if (/^\d+$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value)
-  throw wrong(`${name} is ${JSON.stringify(properties[name])}: give a whole number from ${min} to ${max}`)
+  throw invalid(`${name} is ${JSON.stringify(properties[name])}: give a whole number from ${min} to ${max}`)
 }
 
 export function refuseOtherThanNumber(properties: IisProperties, name: keyof IisProperties): void {
-  const value = text(properties, name)
+  const value = readString(properties, name)
   // ADSI shows large numbers as negative ones.
   if (value === undefined || /^-?\d+$/.test(value)) return
-  throw wrong(`${name} is ${JSON.stringify(properties[name])}: give a whole number`)
+  throw invalid(`${name} is ${JSON.stringify(properties[name])}: give a whole number`)
 }
 
-export const wrong = (message: string): TypeError =>
+export const invalid = (message: string): TypeError =>
   new TypeError(`iisOptions(): ${message}${message.endsWith('?') ? '' : '.'}`)

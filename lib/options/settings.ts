@@ -2,23 +2,23 @@ import type { Request } from 'express'
 import type { BitsUploadOptions, Logger } from '../../types/options.js'
 import type { SessionStore } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
-import type { TellApplication } from '../delivery/arrival.js'
+import type { DeliverToApplication } from '../delivery/arrival.js'
 import { callOnUpload } from '../delivery/call-on-upload.js'
 import { notifyApplication } from '../delivery/notify-application.js'
-import { unfailing } from '../logging/safe-logger.js'
-import type { Limits } from '../packets/limits.js'
+import { safeLogger } from '../logging/safe-logger.js'
+import type { RequestLimits } from '../packets/limits.js'
 import { FileSessionStore } from '../session-stores/file-session-store.js'
 import { MemorySessionStore } from '../session-stores/memory-session-store.js'
 import { FileStorage } from '../storage/file/file-storage.js'
 import { checkOptions, checkUser } from './checks.js'
 
 /** Options with their defaults filled in. Units as in `BitsUploadOptions`. */
-export interface Settings extends Limits {
+export interface ServerSettings extends RequestLimits {
   readonly storage: StorageAdapter
-  readonly sessions: SessionStore
+  readonly sessionStore: SessionStore
   readonly sessionTimeout: number
   readonly cleanupInterval: number
-  readonly bandwidth: { readonly perSession: number; readonly total: number }
+  readonly bandwidthLimits: { readonly perSession: number; readonly total: number }
   readonly authorize: NonNullable<BitsUploadOptions['authorize']>
   /** Rejects with a TypeError when the option answers what is no user. */
   readonly user: (req: Request) => Promise<string | undefined>
@@ -41,7 +41,7 @@ const QUIET_CONSOLE: Logger = {
  *
  * @throws TypeError a sentence that names the option, its value and what to give instead.
  */
-export function readOptions(options: BitsUploadOptions): Settings {
+export function readOptions(options: BitsUploadOptions): ServerSettings {
   checkOptions(options)
   const storage = options.storage ?? new FileStorage({ directory: options.directory ?? './uploads' })
   const { maxBandwidth } = options
@@ -49,14 +49,14 @@ export function readOptions(options: BitsUploadOptions): Settings {
   const settings = {
     ...readLimits(options),
     storage,
-    sessions: options.sessions ?? sessionsBeside(storage),
+    sessionStore: options.sessionStore ?? sessionsBeside(storage),
     sessionTimeout: options.sessionTimeout ?? 14 * 24 * 60 * 60,
     cleanupInterval: options.cleanupInterval ?? 12 * 60 * 60,
-    bandwidth: { perSession: bandwidth.perSession ?? NO_LIMIT, total: bandwidth.total ?? NO_LIMIT },
+    bandwidthLimits: { perSession: bandwidth.perSession ?? NO_LIMIT, total: bandwidth.total ?? NO_LIMIT },
     authorize: options.authorize?.bind(options) ?? (() => true),
     user: async (req: Request) => checkUser(await options.user?.(req)),
     trustSessionId: options.trustSessionId ?? false,
-    logger: unfailing(options.logger ?? QUIET_CONSOLE),
+    logger: safeLogger(options.logger ?? QUIET_CONSOLE),
     acceptPost: options.acceptPost ?? false,
     acceptBitsPost: options.acceptBitsPost ?? true,
   }
@@ -65,7 +65,7 @@ export function readOptions(options: BitsUploadOptions): Settings {
 }
 
 /** The settings that may differ from request to request. */
-export function readLimits(options: BitsUploadOptions): Limits {
+export function readLimits(options: BitsUploadOptions): RequestLimits {
   return {
     maxUploadSize: options.maxUploadSize ?? Number.MAX_SAFE_INTEGER,
     maxFragmentSize: options.maxFragmentSize ?? 16 * 1024 * 1024,
@@ -77,11 +77,11 @@ export function readLimits(options: BitsUploadOptions): Limits {
     },
     hostId: options.hostId,
     hostIdFallbackTimeout: options.hostIdFallbackTimeout ?? 24 * 60 * 60,
-    tellApplication: applicationOf(options),
+    deliverToApplication: applicationOf(options),
   }
 }
 
-function applicationOf({ onUpload, notification }: BitsUploadOptions): TellApplication | undefined {
+function applicationOf({ onUpload, notification }: BitsUploadOptions): DeliverToApplication | undefined {
   if (onUpload) return callOnUpload(onUpload)
   if (!notification) return undefined
   const { type, url, timeout = 300, headers = {} } = notification

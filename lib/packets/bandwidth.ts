@@ -2,9 +2,9 @@ import { pipeline, type Readable, Transform } from 'node:stream'
 import { TokenBucket } from 'limiter'
 
 /** A moment's worth of bytes is taken at a time, so that a limited line flows instead of pulsing: 20 a second. */
-const MOMENTS = 20
+const SLICES_PER_SECOND = 20
 /** Moments that a busy process may make up for. In no second more than this comes on top of the rate. */
-const ARREARS = 4
+const BURST_SLICES = 4
 
 /** Holds clients to so many bytes per second, by reading no faster: the rest waits in the client. */
 export class Bandwidth {
@@ -29,7 +29,7 @@ export class Bandwidth {
 const isLimited = (rate: number): boolean => rate <= Number.MAX_SAFE_INTEGER
 
 function bucket(tokensPerInterval: number): TokenBucket {
-  const bucketSize = Math.max(Math.floor(tokensPerInterval / MOMENTS), 1) * ARREARS
+  const bucketSize = Math.max(Math.floor(tokensPerInterval / SLICES_PER_SECOND), 1) * BURST_SLICES
   return new TokenBucket({ bucketSize, tokensPerInterval, interval: 'second' })
 }
 
@@ -38,7 +38,7 @@ function bucket(tokensPerInterval: number): TokenBucket {
  * gets as much as all others. Children of a bucket look at it by turns that may always favour the same one.
  */
 function pace(body: Readable, buckets: readonly TokenBucket[]): Readable {
-  const piece = Math.min(...buckets.map(({ bucketSize }) => bucketSize)) / ARREARS
+  const piece = Math.min(...buckets.map(({ bucketSize }) => bucketSize)) / BURST_SLICES
   const paced = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       const hand = async () => {

@@ -1,8 +1,8 @@
 import type { Ack, CloseSessionPacket } from '../../types/packets.js'
-import type { Arrival } from '../delivery/arrival.js'
+import type { CompletedRequest } from '../delivery/arrival.js'
 import { mayHaveReply } from '../sessions/may-have-reply.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { Exchange, Service } from './context.js'
+import type { PacketContext, Service } from './context.js'
 import { endSession } from './end-session.js'
 
 /**
@@ -11,15 +11,15 @@ import { endSession } from './end-session.js'
  */
 export const closeSession = (
   packet: CloseSessionPacket,
-  exchange: Exchange,
+  context: PacketContext,
   service: Service,
 ): Promise<Ack> =>
-  endSession('closed', exchange, service, (record) =>
-    close({ record, sessionId: packet.sessionId, req: exchange.req, entrance: exchange.entrance }, service),
+  endSession('closed', context, service, (record) =>
+    close({ record, sessionId: packet.sessionId, req: context.req, origin: context.origin }, service),
   )
 
-async function close(arrival: Arrival, service: Service): Promise<number | undefined> {
-  const { record } = arrival
+async function close(completed: CompletedRequest, service: Service): Promise<number | undefined> {
+  const { record } = completed
   const { storage, deliveries } = service
   const upload = uploadOf(record)
   if (record.state === 'published') {
@@ -30,7 +30,7 @@ async function close(arrival: Arrival, service: Service): Promise<number | undef
   const held = await storage.received(upload)
   // All bytes are in: a delivery that failed is made up for, and an empty file has no fragment to deliver it (D16).
   if (held === (record.total ?? 0) && !record.refused) {
-    return close({ ...arrival, record: await deliveries.deliver(arrival, service) }, service)
+    return close({ ...completed, record: await deliveries.deliver(completed, service) }, service)
   }
   await storage.discard(upload)
   return held

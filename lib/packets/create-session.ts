@@ -5,7 +5,7 @@ import { directoryError, namesDirectory } from '../protocol/destination.js'
 import { BITS_UPLOAD_PROTOCOL } from '../protocol/guids.js'
 import { HEADER } from '../protocol/headers.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { Exchange, Service } from './context.js'
+import type { PacketContext, Service } from './context.js'
 
 /**
  * Create-Session: always a new session (MC-BUP 3.2.5.2.4). The file's size is not known yet; that the destination can
@@ -13,22 +13,22 @@ import type { Exchange, Service } from './context.js'
  */
 export async function createSession(
   packet: CreateSessionPacket,
-  exchange: Exchange,
+  context: PacketContext,
   service: Service,
 ): Promise<Ack> {
   if (!packet.protocols.includes(BITS_UPLOAD_PROTOCOL)) {
     throw new BitsError('no-common-protocol', 'The client offers no protocol that is known here.')
   }
-  const { destination } = exchange
+  const { destination } = context
   if (namesDirectory(destination)) throw directoryError(destination)
   if ((await service.storage.has(destination)) && !service.overwrite) {
     throw new BitsError('destination-exists', `There is a file at "${destination}", and overwriting is off.`)
   }
-  const { url, user } = exchange
+  const { path: url, user } = context
   const maxSessions = user === undefined ? service.maxSessions.unnamed : service.maxSessions.named
-  const { id, record } = await service.sessions.create({ destination, url, user }, maxSessions)
+  const { id, record } = await service.sessions.create({ destination, path: url, user }, maxSessions)
   await begin(record, service)
-  service.announce('session', service.sessions.info(record, 0))
+  service.emit('session', service.sessions.info(record, 0))
   return {
     status: 200,
     headers: {
@@ -52,8 +52,8 @@ async function begin(record: SessionRecord, { storage, sessions }: Service): Pro
   try {
     await storage.begin(uploadOf(record))
   } catch (error) {
-    await sessions.store.delete(record.key)
-    sessions.limit.free(record.key)
+    await sessions.store.delete(record.uploadId)
+    sessions.limit.free(record.uploadId)
     throw error
   }
 }

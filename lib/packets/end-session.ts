@@ -1,9 +1,9 @@
 import type { Ack } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
-import { takeFound, takeIdle } from '../sessions/lock-session.js'
+import { lockSession, tryLockSession } from '../sessions/lock-session.js'
 import { hasEnded } from '../sessions/record.js'
-import type { Exchange, Service } from './context.js'
+import type { PacketContext, Service } from './context.js'
 
 /**
  * What Close-Session and Cancel-Session share: a repeated end of the same kind is answered 200 again (D10), a delivery
@@ -15,24 +15,24 @@ import type { Exchange, Service } from './context.js'
  */
 export async function endSession(
   state: 'closed' | 'cancelled',
-  exchange: Exchange,
+  context: PacketContext,
   service: Service,
   end: (record: SessionRecord) => Promise<number | undefined>,
 ): Promise<Ack> {
-  const { sessions, announce } = service
+  const { sessions, emit } = service
   // A client that has gone meanwhile meant it all the same, and may never come back.
   const { record, lease } =
-    (await takeIdle(exchange.session, exchange, sessions)) ??
-    (await takeFound((await sessions.find(exchange.session, exchange)).key, sessions))
-  const { key } = record
+    (await tryLockSession(context.uploadId, context, sessions)) ??
+    (await lockSession((await sessions.find(context.uploadId, context)).uploadId, sessions))
+  const { uploadId } = record
   try {
     if (hasEnded(record) && record.state !== state) {
-      throw new BitsError('session-not-found', `Session ${key} was ${record.state} before.`)
+      throw new BitsError('session-not-found', `Session ${uploadId} was ${record.state} before.`)
     }
     if (!hasEnded(record)) {
       const dropped = await end(record)
-      const ended = await sessions.end(key, state)
-      if (dropped !== undefined) announce('cancelled', sessions.info(ended, dropped))
+      const ended = await sessions.end(uploadId, state)
+      if (dropped !== undefined) emit('cancelled', sessions.info(ended, dropped))
     }
     return { status: 200, headers: {} }
   } finally {

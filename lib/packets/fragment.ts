@@ -3,49 +3,53 @@ import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { rangeLength } from '../protocol/content-range.js'
 import { HEADER } from '../protocol/headers.js'
-import { type TakenSession, takeFound, takeIdle } from '../sessions/lock-session.js'
+import { type LockedSession, lockSession, tryLockSession } from '../sessions/lock-session.js'
 import { hasEnded } from '../sessions/record.js'
-import type { Exchange, Service } from './context.js'
-import { type Intake, type Outcome, takeBytes } from './stage-fragment.js'
+import type { PacketContext, Service } from './context.js'
+import { type FragmentContext, type Outcome, stageFragment } from './stage-fragment.js'
 import { whileConnected } from './while-connected.js'
 
 /**
  * Fragment: stages its bytes, and delivers the file when they were the last (MC-BUP 3.2.5.2.6, 3.2.5.1.2).
  * "Complete?" is asked before "right offset?" (D7, D9); bytes that are held already are skipped (D2).
  */
-export async function fragment(packet: FragmentPacket, exchange: Exchange, service: Service): Promise<Ack> {
+export async function fragment(
+  packet: FragmentPacket,
+  context: PacketContext,
+  service: Service,
+): Promise<Ack> {
   const { sessions, deliveries, maxFragmentSize } = service
   if (rangeLength(packet.range) > maxFragmentSize) {
     throw new BitsError('fragment-too-large', `The fragment has more than ${maxFragmentSize} bytes.`)
   }
-  const idle = await takeIdle(exchange.session, exchange, sessions)
-  if (idle) return receive(packet, idle, exchange, service)
+  const idle = await tryLockSession(context.uploadId, context, sessions)
+  if (idle) return receive(packet, idle, context, service)
 
-  const { key } = await sessions.find(exchange.session, exchange)
+  const { uploadId } = await sessions.find(context.uploadId, context)
   // A retry while the file is being delivered shares that delivery: it must not start a second one (D31).
-  const running = deliveries.running(key)
+  const running = deliveries.running(uploadId)
   if (running) {
-    exchange.req.resume()
+    context.req.resume()
     return complete(await running)
   }
-  const take = (connected: AbortSignal) => takeFound(key, sessions, connected)
-  return receive(packet, await whileConnected(exchange.req, take), exchange, service)
+  const take = (connected: AbortSignal) => lockSession(uploadId, sessions, connected)
+  return receive(packet, await whileConnected(context.req, take), context, service)
 }
 
 async function receive(
   packet: FragmentPacket,
-  { record: found, lease }: TakenSession,
-  exchange: Exchange,
+  { record: found, lease }: LockedSession,
+  context: PacketContext,
   service: Service,
 ): Promise<Ack> {
   try {
-    const record = agreeOnTotal(found, packet.range.total)
+    const record = checkTotal(found, packet.range.total)
     if (record.state === 'published') {
       await service.sessions.touch(record)
       return complete(record)
     }
-    const intake = { packet, record, lease, exchange, service }
-    const outcome = found.total === undefined ? await takeFirst(intake) : await takeBytes(intake)
+    const intake = { packet, record, lease, context, service }
+    const outcome = found.total === undefined ? await stageFirstFragment(intake) : await stageFragment(intake)
     if ('published' in outcome) return complete(outcome.published)
     return outcome.held < packet.range.first ? outOfSync(outcome.held) : received(outcome.held)
   } finally {
@@ -54,8 +58,8 @@ async function receive(
 }
 
 /** The first fragment names the total, all others must name it again (MC-BUP 2.2.1.2). */
-function agreeOnTotal(record: SessionRecord, total: number): SessionRecord & { total: number } {
-  if (hasEnded(record)) throw new BitsError('session-not-found', `Session ${record.key} has ended.`)
+function checkTotal(record: SessionRecord, total: number): SessionRecord & { total: number } {
+  if (hasEnded(record)) throw new BitsError('session-not-found', `Session ${record.uploadId} has ended.`)
   if (record.total !== undefined && record.total !== total) {
     throw new BitsError('total-changed', `The total was ${record.total} bytes, and is ${total} now.`)
   }
@@ -67,18 +71,18 @@ function agreeOnTotal(record: SessionRecord, total: number): SessionRecord & { t
  * an empty file's (D16). When the whole file has come in it already, the delivery notes the total along with its
  * success, and only a failure has it noted here.
  */
-async function takeFirst(intake: Intake): Promise<Outcome> {
-  const { packet, record, exchange, service } = intake
-  const { key, total } = record
-  const isWholeFile = rangeLength(packet.range) === total && exchange.req.complete
+async function stageFirstFragment(intake: FragmentContext): Promise<Outcome> {
+  const { packet, record, context, service } = intake
+  const { uploadId, total } = record
+  const isWholeFile = rangeLength(packet.range) === total && context.req.complete
   if (!isWholeFile) {
-    await service.sessions.change(key, { total })
-    return takeBytes(intake)
+    await service.sessions.change(uploadId, { total })
+    return stageFragment(intake)
   }
-  const noteTotal = () => service.sessions.change(key, { total })
+  const noteTotal = () => service.sessions.change(uploadId, { total })
   let outcome: Outcome
   try {
-    outcome = await takeBytes(intake)
+    outcome = await stageFragment(intake)
   } catch (error) {
     // What failed first is what the client is told.
     await noteTotal().catch(() => {})

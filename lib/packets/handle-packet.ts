@@ -1,23 +1,23 @@
 import type { Ack, Packet } from '../../types/packets.js'
 import { cancelSession } from './cancel-session.js'
 import { closeSession } from './close-session.js'
-import type { Exchange, Service } from './context.js'
+import type { PacketContext, Service } from './context.js'
 import { createSession } from './create-session.js'
 import { fragment } from './fragment.js'
 import { ping } from './ping.js'
 
 /** Hands a packet to the file that is named for it. */
-export async function handlePacket(packet: Packet, exchange: Exchange, service: Service): Promise<Ack> {
+export async function handlePacket(packet: Packet, context: PacketContext, service: Service): Promise<Ack> {
   switch (packet.type) {
     case 'Ping':
       return ping()
     case 'Create-Session':
-      return createSession(packet, exchange, service)
+      return createSession(packet, context, service)
     case 'Fragment':
-      return fragment(packet, exchange, service)
+      return fragment(packet, context, service)
     case 'Close-Session':
-      return closeSession(packet, exchange, service)
+      return closeSession(packet, context, service)
     case 'Cancel-Session':
-      return cancelSession(exchange, service)
+      return cancelSession(context, service)
   }
 }

@@ -1,8 +1,8 @@
 import type { BitsUploadOptions } from '../../types/options.js'
-import type { TellApplication } from '../delivery/arrival.js'
+import type { DeliverToApplication } from '../delivery/arrival.js'
 
 /** The settings that may differ from request to request without other sessions. */
-export interface Limits {
+export interface RequestLimits {
   readonly maxUploadSize: number
   readonly maxFragmentSize: number
   readonly overwrite: boolean
@@ -12,5 +12,5 @@ export interface Limits {
   readonly hostId: string | undefined
   readonly hostIdFallbackTimeout: number
   /** `undefined` when there is nobody to tell of an upload. */
-  readonly tellApplication: TellApplication | undefined
+  readonly deliverToApplication: DeliverToApplication | undefined
 }

@@ -3,16 +3,16 @@ import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 import type { SessionLease } from '../sessions/session-lock.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { Exchange, Service } from './context.js'
+import type { PacketContext, Service } from './context.js'
 import { skipBytes } from './skip-bytes.js'
 import { watchProgress } from './watch-progress.js'
 
 /** A Fragment whose session has been taken. */
-export interface Intake {
+export interface FragmentContext {
   readonly packet: FragmentPacket
   readonly record: SessionRecord & { readonly total: number }
   readonly lease: SessionLease
-  readonly exchange: Exchange
+  readonly context: PacketContext
   readonly service: Service
 }
 
@@ -26,8 +26,8 @@ export type Outcome = { readonly published: SessionRecord } | { readonly held: n
  * @throws BitsError `upload-too-large`, and those of the delivery.
  * @throws Error when the storage does not hold what it was given.
  */
-export async function takeBytes(intake: Intake): Promise<Outcome> {
-  const { packet, record, exchange, service } = intake
+export async function stageFragment(intake: FragmentContext): Promise<Outcome> {
+  const { packet, record, context, service } = intake
   const { storage, sessions, deliveries, maxUploadSize } = service
   const { range, sessionId } = packet
   if (range.total > maxUploadSize) {
@@ -40,8 +40,8 @@ export async function takeBytes(intake: Intake): Promise<Outcome> {
   if (range.first > before) return { held: before }
   const held = range.last < before ? before : await stage(intake, before)
   if (held >= range.total) {
-    const { req, entrance } = exchange
-    return { published: await deliveries.deliver({ record, sessionId, req, entrance }, service) }
+    const { req, origin } = context
+    return { published: await deliveries.deliver({ record, sessionId, req, origin }, service) }
   }
   await sessions.touch(record)
   return { held }
@@ -49,10 +49,10 @@ export async function takeBytes(intake: Intake): Promise<Outcome> {
 
 /** @returns the staged length afterwards. */
 async function stage(
-  { packet: { range }, record, lease, exchange, service }: Intake,
+  { packet: { range }, record, lease, context, service }: FragmentContext,
   held: number,
 ): Promise<number> {
-  const { req } = exchange
+  const { req } = context
   const stopWatching = watchProgress(req, range, held, record, service)
   // Destroying the request wakes an adapter that does not watch its signal.
   const giveWay = () => req.destroy()

@@ -1,6 +1,6 @@
 import type { ContentRange } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
-import type { Exchange, Service } from './context.js'
+import type { PacketContext, Service } from './context.js'
 
 /** Milliseconds between two notices while a fragment is on its way. */
 const INTERVAL = 500
@@ -12,26 +12,26 @@ const INTERVAL = 500
  * @param held bytes the session holds already.
  */
 export function watchProgress(
-  req: Exchange['req'],
+  req: PacketContext['req'],
   range: ContentRange,
   held: number,
   record: SessionRecord,
   service: Service,
 ): (length?: number) => void {
-  const announce = (received: number) => {
-    service.sessions.progress.note(record.key, received)
-    service.announce('progress', service.sessions.info(record, received))
+  const emit = (received: number) => {
+    service.sessions.progress.note(record.uploadId, received)
+    service.emit('progress', service.sessions.info(record, received))
   }
-  service.sessions.progress.note(record.key, held)
+  service.sessions.progress.note(record.uploadId, held)
   const start = range.first - bytesRead(req) + req.readableLength
   const timer = setInterval(() => {
-    announce(Math.min(Math.max(start + bytesRead(req), held), range.last + 1))
+    emit(Math.min(Math.max(start + bytesRead(req), held), range.last + 1))
   }, INTERVAL)
   timer.unref()
   return (length) => {
     clearInterval(timer)
-    if (length !== undefined) announce(length)
+    if (length !== undefined) emit(length)
   }
 }
 
-const bytesRead = (req: Exchange['req']): number => req.socket.bytesRead
+const bytesRead = (req: PacketContext['req']): number => req.socket.bytesRead

@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { shown } from '../validation/describe-value.js'
+import { describeValue } from '../validation/describe-value.js'
 
 /** HRESULTs of the protocol, by their names in the Windows headers. */
 export const HRESULT = {
@@ -158,5 +158,7 @@ export function isSendable(name: string, value: string): boolean {
 
 function failureStatus(status: unknown): number {
   if (typeof status === 'number' && Number.isInteger(status) && status >= 300 && status <= 599) return status
-  throw new RangeError(`BitsError: the status is ${shown(status)}: give a whole number from 300 to 599.`)
+  throw new RangeError(
+    `BitsError: the status is ${describeValue(status)}: give a whole number from 300 to 599.`,
+  )
 }

@@ -16,7 +16,7 @@ const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\:*?"<>|]/
  * @throws BitsError `malformed-packet` when it is no UTF-8 once decoded; `destination-refused` when a segment could
  * lead out of the directory, or names something that Windows or this server treats as special.
  */
-export function destinationOf(url: string): string {
+export function parseDestination(url: string): string {
   const path = decode(pathOf(url)).normalize('NFC')
   const segments = path.split('/').filter((segment) => segment !== '')
   for (const segment of segments) refuseUnsafe(segment)
@@ -46,11 +46,11 @@ function decode(path: string): string {
 }
 
 function refuseUnsafe(segment: string): void {
-  const why = whyUnsafe(segment)
+  const why = unsafeReason(segment)
   if (why) throw new BitsError('destination-refused', `The path segment ${JSON.stringify(segment)} ${why}.`)
 }
 
-function whyUnsafe(segment: string): string | undefined {
+function unsafeReason(segment: string): string | undefined {
   if (segment === '..' || segment === '.') return 'would lead elsewhere'
   if (FORBIDDEN.test(segment)) return 'has a character that file names on Windows cannot have'
   if (/[. ]$/.test(segment)) return 'ends with a dot or a space'

@@ -1,7 +1,7 @@
 import { asError, errorCode } from '../util/errors.js'
 import { BitsError, type ErrorContext, isSendable } from './bits-error.js'
 
-const FULL = new Set(['ENOSPC', 'EDQUOT'])
+const DISK_FULL_CODES = new Set(['ENOSPC', 'EDQUOT'])
 
 /**
  * What to tell the client of any thrown value: a `BitsError` as it is, an error with an HTTP status (as the package
@@ -18,7 +18,7 @@ export function toBitsError(error: unknown, context: ErrorContext = 0x5): BitsEr
     return new BitsError({ status, context, headers: headersOf(error) }, message, cause)
   }
   const code = errorCode(error)
-  if (code !== undefined && FULL.has(code)) return new BitsError('disk-full', message, cause)
+  if (code !== undefined && DISK_FULL_CODES.has(code)) return new BitsError('disk-full', message, cause)
   if (code === 'ENAMETOOLONG') return new BitsError('destination-refused', message, cause)
   return new BitsError('unforeseen', message, cause)
 }
@@ -31,7 +31,7 @@ function httpStatusOf(error: unknown): number | undefined {
 }
 
 /** What an error may say beside its status. Others it may have from a response of somebody else's. */
-const TOLD = ['WWW-Authenticate', 'Proxy-Authenticate', 'Retry-After']
+const FORWARDED_HEADERS = ['WWW-Authenticate', 'Proxy-Authenticate', 'Retry-After']
 
 /** The headers that `http-errors` and authentication middleware hang on their errors, and that are meant for clients. */
 function headersOf(error: unknown): Record<string, string> {
@@ -39,7 +39,7 @@ function headersOf(error: unknown): Record<string, string> {
   const told: Record<string, string> = {}
   if (typeof headers !== 'object' || headers === null) return told
   for (const [name, value] of Object.entries(headers)) {
-    const known = TOLD.find((header) => header.toLowerCase() === name.toLowerCase())
+    const known = FORWARDED_HEADERS.find((header) => header.toLowerCase() === name.toLowerCase())
     if (known && typeof value === 'string' && isSendable(known, value)) told[known] = value
   }
   return told

@@ -5,7 +5,7 @@ import type { Request, Response } from 'express'
 import fresh from 'fresh'
 import type { SessionRecord } from '../../types/session.js'
 import type { StoredReply } from '../../types/storage.js'
-import type { RunningService } from '../create-service.js'
+import type { UploadService } from '../create-service.js'
 import { maskName } from '../logging/mask.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { pathOf } from '../protocol/destination.js'
@@ -13,7 +13,7 @@ import { RESERVED_NAME } from '../protocol/reserved-folder.js'
 import { sessionKey } from '../protocol/session-id.js'
 import { toBitsError } from '../protocol/to-bits-error.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { Services } from '../tenants.js'
+import type { Tenants } from '../tenants.js'
 import { asError, errorCode } from '../util/errors.js'
 import { hostOf } from '../util/request-origin.js'
 import { Multipart, rangeHeader, selectRanges } from './byte-ranges.js'
@@ -30,12 +30,12 @@ export async function serveReply(
   sessionId: string | undefined,
   req: Request,
   res: Response,
-  services: Services,
+  tenants: Tenants,
 ): Promise<void> {
-  let service = services.base
+  let service = tenants.base
   try {
-    if (services.closed) throw new BitsError('closing', 'bits.close() was called.')
-    service = await services.of(req)
+    if (tenants.closed) throw new BitsError('closing', 'bits.close() was called.')
+    service = await tenants.of(req)
     await service.housekeeping.ready()
     const record = await findRecord(sessionId, req, service)
     const facts = await service.storage.statReply?.(uploadOf(record))
@@ -49,12 +49,12 @@ export async function serveReply(
 async function findRecord(
   id: string | undefined,
   req: Request,
-  service: RunningService,
+  service: UploadService,
 ): Promise<SessionRecord> {
   const key = sessionKey(id ?? '')
   const record = key === undefined ? undefined : await service.sessions.store.get(key)
   // A static one is the application's to serve.
-  if (!record?.replyUrl?.startsWith(RESERVED_NAME) || !record.url.startsWith(`${req.baseUrl ?? ''}/`))
+  if (!record?.replyUrl?.startsWith(RESERVED_NAME) || !record.path.startsWith(`${req.baseUrl ?? ''}/`))
     throw missing()
   const { authorize, user, trustSessionId } = service.settings
   if (trustSessionId) return record
@@ -70,7 +70,7 @@ async function send(
   { size, lastModified }: StoredReply,
   req: Request,
   res: Response,
-  service: RunningService,
+  service: UploadService,
 ): Promise<void> {
   const read = (range: { start: number; end: number }) => {
     const body = service.storage.readReply?.(uploadOf(record), range)
@@ -131,11 +131,11 @@ const contentLocation = (req: Request): string =>
 const missing = (): BitsError =>
   new BitsError({ status: 404 }, "There is no such reply, or it is another user's.")
 
-function refuse(cause: unknown, req: Request, res: Response, service: RunningService): void {
+function refuse(cause: unknown, req: Request, res: Response, service: UploadService): void {
   const error = toBitsError(errorCode(cause) === 'ENOENT' ? missing() : cause)
   // A client may go when it likes; what fails on this side is told, also in the middle of a reply.
   if (error.code === 'unforeseen' && errorCode(cause) !== 'ERR_STREAM_PREMATURE_CLOSE') {
-    service.announce('error', asError(cause), { url: pathWithoutId(req) })
+    service.emit('error', asError(cause), { path: pathWithoutId(req) })
   }
   if (res.headersSent || req.destroyed) {
     res.destroy()

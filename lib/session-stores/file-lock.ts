@@ -4,9 +4,9 @@ import type { LockOptions } from '../../types/session.js'
 import { errorCode } from '../util/errors.js'
 
 /** Milliseconds without a sign of life after which a lock's holder counts as dead. */
-const STALE = 10_000
+const STALE_AFTER = 10_000
 /** Milliseconds between a holder's signs of life, and between its looks at who else wants the lock. */
-const BEAT = 1_000
+const HEARTBEAT_INTERVAL = 1_000
 /** Milliseconds between two tries for a lock that somebody holds. */
 const RETRY = 50
 
@@ -20,22 +20,22 @@ const RETRY = 50
  */
 export async function lockFile(path: string, options: LockOptions): Promise<Unlock | undefined> {
   const note = `${path}.wanted`
-  const deadline = Date.now() + options.wait
+  const deadline = Date.now() + options.timeout
   let unlock: Unlock | undefined
   let noted = false
   try {
-    unlock = await tryLock(path, options.onWanted)
+    unlock = await tryLock(path, options.onReleaseRequested)
     while (!unlock && Date.now() < deadline) {
       noted = true
       await writeFile(note, '')
       await delay(RETRY, undefined, { signal: options.signal })
-      unlock = await tryLock(path, options.onWanted)
+      unlock = await tryLock(path, options.onReleaseRequested)
     }
   } finally {
     // Nobody is to give way to who waits no more. Others that wait leave theirs again at their next try.
     if (noted || unlock) await rm(note, { force: true }).catch((error) => giveBack(unlock, error))
   }
-  return unlock && watched(note, options.onWanted, unlock)
+  return unlock && watched(note, options.onReleaseRequested, unlock)
 }
 
 type Unlock = () => Promise<void>
@@ -44,7 +44,12 @@ async function tryLock(path: string, onLost: () => void): Promise<Unlock | undef
   // Loaded where it is needed only: it watches the process's signals, to give back locks at its end.
   const { lock } = await import('proper-lockfile')
   try {
-    return await lock(path, { realpath: false, stale: STALE, update: BEAT, onCompromised: onLost })
+    return await lock(path, {
+      realpath: false,
+      stale: STALE_AFTER,
+      update: HEARTBEAT_INTERVAL,
+      onCompromised: onLost,
+    })
   } catch (error) {
     if (errorCode(error) === 'ELOCKED') return undefined
     throw error
@@ -61,7 +66,7 @@ async function giveBack(unlock: Unlock | undefined, why: unknown): Promise<never
 function watched(note: string, onWanted: () => void, unlock: Unlock): Unlock {
   const look = setInterval(() => {
     access(note).then(onWanted, () => {})
-  }, BEAT)
+  }, HEARTBEAT_INTERVAL)
   look.unref()
   return () => {
     clearInterval(look)

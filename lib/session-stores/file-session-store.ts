@@ -4,11 +4,11 @@ import { mkdir, opendir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
 import { RESERVED_NAME } from '../protocol/reserved-folder.js'
-import { unlessMissing } from '../util/errors.js'
+import { ignoreNotFound } from '../util/errors.js'
 import { fsync, readFile, type Sync, stat, syncDirectory, unlink, writeText } from '../util/fs.js'
-import { Turns } from '../util/keyed-queue.js'
-import { type Checks, checkEach } from '../validation/check-options.js'
-import { aPath, trueOrFalse } from '../validation/value-checks.js'
+import { KeyedQueue } from '../util/keyed-queue.js'
+import { checkEach, type OptionChecks } from '../validation/check-options.js'
+import { isBoolean, isPath } from '../validation/value-checks.js'
 import { lockFile } from './file-lock.js'
 import { changeLine, parseSessionRecord, recordLine } from './record-file.js'
 
@@ -29,10 +29,10 @@ export interface FileSessionStoreOptions {
   durable?: boolean | undefined
 }
 
-const CHECKS: Checks<FileSessionStoreOptions> = {
-  directory: aPath,
-  shared: trueOrFalse,
-  durable: trueOrFalse,
+const FILE_SESSION_STORE_CHECKS: OptionChecks<FileSessionStoreOptions> = {
+  directory: isPath,
+  shared: isBoolean,
+  durable: isBoolean,
 }
 
 const RECORD = /^([0-9a-f]{32})\.json$/
@@ -61,12 +61,15 @@ export class FileSessionStore implements SessionStore {
   /** See {@link FileSessionStoreOptions.shared}. */
   readonly lock?: NonNullable<SessionStore['lock']>
   readonly #sync: Sync | undefined
-  readonly #turns = new Turns()
+  readonly #turns = new KeyedQueue()
   readonly #known = new Map<string, Known>()
 
   /** @throws TypeError when an option is wrong. */
   constructor(options: FileSessionStoreOptions, internals: { sync?: Sync } = {}) {
-    checkEach({ name: 'FileSessionStore', checks: CHECKS, required: ['directory'] }, options)
+    checkEach(
+      { name: 'FileSessionStore', checks: FILE_SESSION_STORE_CHECKS, required: ['directory'] },
+      options,
+    )
     this.#folder = join(resolve(options.directory), RESERVED_NAME)
     this.#sync = options.durable ? (internals.sync ?? fsync) : undefined
     if (options.shared ?? cluster.isWorker) {
@@ -80,7 +83,7 @@ export class FileSessionStore implements SessionStore {
   }
 
   async create(record: SessionRecord): Promise<void> {
-    const path = this.#path(record.key)
+    const path = this.#path(record.uploadId)
     const size = await writeText(path, 'wx', recordLine(record), this.#sync).catch(
       async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') await remove(path)
@@ -99,13 +102,13 @@ export class FileSessionStore implements SessionStore {
     key: string,
     change: (current: SessionRecord) => SessionChange | undefined,
   ): Promise<SessionRecord | undefined> {
-    return this.#turns.take(key, async () => {
+    return this.#turns.run(key, async () => {
       // Whatever others added since is still in the file, which has another size then: the next read finds it.
       const current = this.#memoryOf(key) ?? (await this.#read(key))
       const changes = current && change(current.record)
       if (!current || !changes) return undefined
       const added = await writeText(this.#path(key), APPEND, changeLine(changes), this.#sync).catch(
-        unlessMissing,
+        ignoreNotFound,
       )
       if (added === undefined) return undefined
       const record = { ...current.record, ...changes }
@@ -115,7 +118,7 @@ export class FileSessionStore implements SessionStore {
   }
 
   async delete(key: string): Promise<void> {
-    await this.#turns.take(key, () => remove(this.#path(key)))
+    await this.#turns.run(key, () => remove(this.#path(key)))
     this.#known.delete(key)
   }
 
@@ -143,10 +146,10 @@ export class FileSessionStore implements SessionStore {
 
   async #read(key: string): Promise<Known | undefined> {
     const path = this.#path(key)
-    const facts = await stat(path).catch(unlessMissing)
+    const facts = await stat(path).catch(ignoreNotFound)
     const known = this.#memoryOf(key)
     if (known && facts?.size === known.size) return known
-    const bytes = facts && (await readFile(path).catch(unlessMissing))
+    const bytes = facts && (await readFile(path).catch(ignoreNotFound))
     const record = bytes && parseSessionRecord(bytes.toString())
     return record && this.#remember({ record, size: bytes.length })
   }
@@ -157,9 +160,9 @@ export class FileSessionStore implements SessionStore {
   }
 
   #remember(known: Known): Known {
-    const { key } = known.record
-    this.#known.delete(key)
-    this.#known.set(key, known)
+    const { uploadId } = known.record
+    this.#known.delete(uploadId)
+    this.#known.set(uploadId, known)
     const [oldest] = this.#known.keys()
     if (oldest !== undefined && this.#known.size > MAX_KNOWN) this.#known.delete(oldest)
     return known
@@ -171,8 +174,8 @@ async function* namesIn(folder: string): AsyncIterable<string> {
 }
 
 async function removeIfOlder(path: string, before: number): Promise<void> {
-  const facts = await stat(path).catch(unlessMissing)
+  const facts = await stat(path).catch(ignoreNotFound)
   if (facts && facts.mtimeMs < before) await rm(path, { force: true, recursive: true })
 }
 
-const remove = (path: string): Promise<void> => unlink(path).catch(unlessMissing)
+const remove = (path: string): Promise<void> => unlink(path).catch(ignoreNotFound)

@@ -5,8 +5,8 @@ export class MemorySessionStore implements SessionStore {
   readonly #records = new Map<string, SessionRecord>()
 
   async create(record: SessionRecord): Promise<void> {
-    if (this.#records.has(record.key)) throw new Error(`There is a session ${record.key} already.`)
-    this.#records.set(record.key, record)
+    if (this.#records.has(record.uploadId)) throw new Error(`There is a session ${record.uploadId} already.`)
+    this.#records.set(record.uploadId, record)
   }
 
   async get(key: string): Promise<SessionRecord | undefined> {

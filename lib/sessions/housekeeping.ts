@@ -1,7 +1,7 @@
 import type { SessionInfo } from '../../types/events.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import { asError } from '../util/errors.js'
-import { settleAll } from '../util/promises.js'
+import { allSettledOrThrow } from '../util/promises.js'
 import type { Sessions } from './sessions.js'
 import { sweep, sweepAll } from './sweep.js'
 
@@ -51,7 +51,7 @@ export class Housekeeping {
     for (const timer of this.#timers) clearInterval(timer)
     await Promise.all([this.#sweeping, this.#forgetting])
     const { storage, sessions } = this.#options
-    await settleAll([closed(storage), closed(sessions.store)])
+    await allSettledOrThrow([closed(storage), closed(sessions.store)])
   }
 
   async #open(): Promise<void> {

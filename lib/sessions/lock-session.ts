@@ -3,7 +3,7 @@ import type { SessionLease } from './session-lock.js'
 import type { SessionOwner, Sessions } from './sessions.js'
 
 /** A session as it is now, and the right to work on it. */
-export interface TakenSession {
+export interface LockedSession {
   readonly record: SessionRecord
   readonly lease: SessionLease
 }
@@ -12,17 +12,17 @@ export interface TakenSession {
  * The session a packet names, when nobody is at work on it: one look at the store is enough then. Not where processes
  * share a store, whose lock is not to be taken before it is known whose session it is.
  *
- * @returns `undefined` when the session has to be found first, and then taken by {@link takeFound}.
+ * @returns `undefined` when the session has to be found first, and then taken by {@link lockSession}.
  * @throws BitsError `session-not-found` (D32).
  */
-export async function takeIdle(
+export async function tryLockSession(
   key: string | undefined,
   owner: SessionOwner,
   sessions: Sessions,
-): Promise<TakenSession | undefined> {
+): Promise<LockedSession | undefined> {
   if (key === undefined || sessions.store.lock) return undefined
   const lease = await sessions.locks.tryAcquire(key)
-  return lease && holding(lease, () => sessions.find(key, owner))
+  return lease && withLease(lease, () => sessions.find(key, owner))
 }
 
 /**
@@ -31,15 +31,15 @@ export async function takeIdle(
  * @param connected see `SessionLocks.acquire`.
  * @throws PreemptedError, BitsError as `SessionLocks.acquire` and `Sessions.reload`.
  */
-export async function takeFound(
+export async function lockSession(
   key: string,
   sessions: Sessions,
   connected?: AbortSignal,
-): Promise<TakenSession> {
-  return holding(await sessions.locks.acquire(key, connected), () => sessions.reload(key))
+): Promise<LockedSession> {
+  return withLease(await sessions.locks.acquire(key, connected), () => sessions.reload(key))
 }
 
-async function holding(lease: SessionLease, read: () => Promise<SessionRecord>): Promise<TakenSession> {
+async function withLease(lease: SessionLease, read: () => Promise<SessionRecord>): Promise<LockedSession> {
   try {
     return { record: await read(), lease }
   } catch (error) {

@@ -13,7 +13,7 @@ interface Sample extends Progress {
 }
 
 /** A rate older than this many milliseconds says nothing about now. */
-const STALE = 5_000
+const RATE_STALE_AFTER = 5_000
 /** Milliseconds over which a rate is smoothed. */
 const SMOOTHING = 2_000
 /**
@@ -44,7 +44,7 @@ export class ProgressBook {
   get(key: string): Progress | undefined {
     const sample = this.#samples.get(key)
     if (!sample) return undefined
-    return this.#now() - sample.at > STALE ? { received: sample.received, rate: 0 } : sample
+    return this.#now() - sample.at > RATE_STALE_AFTER ? { received: sample.received, rate: 0 } : sample
   }
 
   forget(key: string): void {

@@ -77,8 +77,8 @@ export class SessionLimit {
     const listed = new Map<string, string | undefined>()
     const seen = new Set<string>()
     for await (const record of this.#store.list()) {
-      seen.add(record.key)
-      if (!hasEnded(record)) listed.set(record.key, record.user)
+      seen.add(record.uploadId)
+      if (!hasEnded(record)) listed.set(record.uploadId, record.user)
     }
     for (const key of this.#freed) listed.delete(key)
     this.#listed = listed

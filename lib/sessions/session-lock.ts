@@ -16,7 +16,7 @@ export class PreemptedError extends Error {
   }
 }
 
-interface Turn {
+interface QueueEntry {
   readonly controller: AbortController
   /** Resolves when this turn and all before it are over. */
   readonly over: Promise<void>
@@ -24,7 +24,7 @@ interface Turn {
 }
 
 /** Milliseconds to wait for another process: shorter than a client waits for its Ack (MC-BUP 3.1.2.2: 5 minutes). */
-const PATIENCE = 4 * 60 * 1000
+const LOCK_TIMEOUT = 4 * 60 * 1000
 
 /**
  * One request at a time a session (D31). A client waits for an Ack before it sends the next packet, so a second request
@@ -32,7 +32,7 @@ const PATIENCE = 4 * 60 * 1000
  * processes share a store, its lock extends this over all of them.
  */
 export class SessionLocks {
-  readonly #last = new Map<string, Turn>()
+  readonly #last = new Map<string, QueueEntry>()
   readonly #store: Pick<SessionStore, 'lock'>
 
   constructor(store: Pick<SessionStore, 'lock'> = {}) {
@@ -49,7 +49,7 @@ export class SessionLocks {
     const turn = this.#enqueue(key, before)
     before?.controller.abort()
     await before?.over
-    return this.#lease(key, turn, PATIENCE, connected)
+    return this.#lease(key, turn, LOCK_TIMEOUT, connected)
   }
 
   /** For housekeeping: a lease when nobody is at work on the session, and `undefined` otherwise. */
@@ -64,7 +64,7 @@ export class SessionLocks {
     }
   }
 
-  async #lease(key: string, turn: Turn, wait: number, connected?: AbortSignal): Promise<SessionLease> {
+  async #lease(key: string, turn: QueueEntry, wait: number, connected?: AbortSignal): Promise<SessionLease> {
     const { signal } = turn.controller
     try {
       if (signal.aborted) throw new PreemptedError()
@@ -85,14 +85,14 @@ export class SessionLocks {
 
   async #lockStore(
     key: string,
-    { controller }: Turn,
+    { controller }: QueueEntry,
     wait: number,
     connected?: AbortSignal,
   ): Promise<() => Promise<void>> {
     if (!this.#store.lock) return async () => {}
     const signal = connected ? AbortSignal.any([controller.signal, connected]) : controller.signal
     const unlock = await this.#store
-      .lock(key, { wait, onWanted: () => controller.abort(), signal })
+      .lock(key, { timeout: wait, onReleaseRequested: () => controller.abort(), signal })
       .catch((error: unknown) => {
         throw signal.aborted ? new PreemptedError() : error
       })
@@ -101,9 +101,9 @@ export class SessionLocks {
     throw new BitsError('session-busy', `Session ${key} is being worked on by another process.`)
   }
 
-  #enqueue(key: string, before: Turn | undefined): Turn {
+  #enqueue(key: string, before: QueueEntry | undefined): QueueEntry {
     const { promise, resolve } = withResolvers()
-    const turn: Turn = {
+    const turn: QueueEntry = {
       controller: new AbortController(),
       over: before ? before.over.then(() => promise) : promise,
       end: () => {

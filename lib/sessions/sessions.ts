@@ -8,12 +8,12 @@ import { SessionLimit } from './session-limit.js'
 import { SessionLocks } from './session-lock.js'
 
 /** Milliseconds for which a closed or cancelled session is remembered (D10). */
-export const REMEMBERED = 10 * 60 * 1000
+export const ENDED_SESSION_TTL = 10 * 60 * 1000
 
 /** Whose session: it answers to its destination's path and to its user only (D32). */
 export interface SessionOwner {
   readonly destination: string
-  readonly url: string
+  readonly path: string
   readonly user: string | undefined
 }
 
@@ -53,7 +53,13 @@ export class Sessions {
     const key = sessionKey(id)
     if (!key) throw new Error(`The new session id ${id} is no GUID.`)
     const now = this.now()
-    const record: SessionRecord = { key, ...owner, state: 'receiving', createdAt: now, lastActivity: now }
+    const record: SessionRecord = {
+      uploadId: key,
+      ...owner,
+      state: 'receiving',
+      createdAt: now,
+      lastActivity: now,
+    }
     await this.limit.claim(key, owner.user, max)
     await this.store.create(record).catch((error: unknown) => {
       this.limit.free(key)
@@ -70,10 +76,14 @@ export class Sessions {
   async find(key: string | undefined, owner: SessionOwner): Promise<SessionRecord> {
     const record = key === undefined ? undefined : await this.store.get(key)
     if (!record) throw new BitsError('session-not-found', 'No session has the id that the packet names.')
-    if (record.url !== owner.url || record.destination !== owner.destination || record.user !== owner.user) {
+    if (
+      record.path !== owner.path ||
+      record.destination !== owner.destination ||
+      record.user !== owner.user
+    ) {
       throw new BitsError(
         'session-not-found',
-        `Session ${record.key} belongs to another destination or user.`,
+        `Session ${record.uploadId} belongs to another destination or user.`,
       )
     }
     return record
@@ -96,7 +106,7 @@ export class Sessions {
   /** Notes activity (D24), seldom enough that a fragment writes nothing but its bytes. */
   async touch(record: SessionRecord): Promise<void> {
     if (this.now() - record.lastActivity < this.slack) return
-    await this.store.update(record.key, () => ({ lastActivity: this.now() }))
+    await this.store.update(record.uploadId, () => ({ lastActivity: this.now() }))
   }
 
   /** Milliseconds by which a noted activity may lag behind the real one. */
@@ -109,7 +119,7 @@ export class Sessions {
     const ended = await this.change(key, { state })
     this.progress.forget(key)
     this.limit.free(key)
-    this.#ended.push({ key, until: this.now() + REMEMBERED })
+    this.#ended.push({ key, until: this.now() + ENDED_SESSION_TTL })
     return ended
   }
 
@@ -123,11 +133,11 @@ export class Sessions {
 
   /** A session as events and pages show it. */
   info(record: SessionRecord, received?: number): SessionInfo {
-    const progress = this.progress.get(record.key)
+    const progress = this.progress.get(record.uploadId)
     return {
-      id: record.key,
+      uploadId: record.uploadId,
       destination: record.destination,
-      url: record.url,
+      path: record.path,
       user: record.user,
       state: record.state,
       received: received ?? progress?.received ?? (record.state === 'published' ? (record.total ?? 0) : 0),
@@ -141,7 +151,7 @@ export class Sessions {
 
 /** A session's upload, as the storage knows it. */
 export const uploadOf = (record: SessionRecord): StagedUpload => ({
-  id: record.key,
+  uploadId: record.uploadId,
   destination: record.destination,
   total: record.total,
 })

@@ -3,7 +3,7 @@ import type { SessionRecord } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import { mayHaveReply } from './may-have-reply.js'
 import { hasEnded } from './record.js'
-import { REMEMBERED, type Sessions, uploadOf } from './sessions.js'
+import { ENDED_SESSION_TTL, type Sessions, uploadOf } from './sessions.js'
 
 /** Who is told of what a sweep does. */
 export interface SweepListener {
@@ -20,7 +20,8 @@ export async function sweepAll(
   listener: SweepListener,
 ): Promise<void> {
   for await (const record of sessions.store.list()) await remove(record, sessions, storage, listener)
-  for await (const { id } of storage.staged?.() ?? []) await discard(id, sessions, storage, listener)
+  for await (const { uploadId } of storage.staged?.() ?? [])
+    await discard(uploadId, sessions, storage, listener)
 }
 
 /**
@@ -35,15 +36,15 @@ export async function sweep(
 ): Promise<void> {
   const now = sessions.now()
   const idle = now - sessions.timeout - sessions.slack
-  for await (const record of sessions.store.expired(Math.max(idle, now - REMEMBERED))) {
-    if (record.lastActivity < (hasEnded(record) ? now - REMEMBERED : idle)) {
+  for await (const record of sessions.store.expired(Math.max(idle, now - ENDED_SESSION_TTL))) {
+    if (record.lastActivity < (hasEnded(record) ? now - ENDED_SESSION_TTL : idle)) {
       await remove(record, sessions, storage, listener)
     }
   }
-  for await (const { id, lastModified } of storage.staged?.() ?? []) {
-    const session = await sessions.store.get(id)
+  for await (const { uploadId, lastModified } of storage.staged?.() ?? []) {
+    const session = await sessions.store.get(uploadId)
     if (session ? isDone(session) : lastModified.getTime() < idle) {
-      await discard(id, sessions, storage, listener)
+      await discard(uploadId, sessions, storage, listener)
     }
   }
 }
@@ -56,7 +57,7 @@ const discard = (
   sessions: Sessions,
   storage: StorageAdapter,
   { onError }: SweepListener,
-): Promise<void> => withLease(id, sessions, onError, () => storage.discard({ id, destination: '' }))
+): Promise<void> => withLease(id, sessions, onError, () => storage.discard({ uploadId: id, destination: '' }))
 
 const remove = (
   found: SessionRecord,
@@ -64,16 +65,16 @@ const remove = (
   storage: StorageAdapter,
   { onExpired, onError }: SweepListener,
 ): Promise<void> =>
-  withLease(found.key, sessions, onError, async () => {
-    const record = await sessions.store.get(found.key)
+  withLease(found.uploadId, sessions, onError, async () => {
+    const record = await sessions.store.get(found.uploadId)
     if (!record || record.lastActivity !== found.lastActivity) return
     const received = await heldBytes(record, storage)
     // The record goes first: no packet can find the session while its data goes.
-    await sessions.store.delete(record.key)
+    await sessions.store.delete(record.uploadId)
     await storage.discard(uploadOf(record)).catch(onError)
     if (!hasEnded(record)) onExpired(sessions.info(record, received))
-    sessions.progress.forget(record.key)
-    sessions.limit.free(record.key)
+    sessions.progress.forget(record.uploadId)
+    sessions.limit.free(record.uploadId)
   })
 
 /** Does something to what nobody is at work on. What cannot be done is told, and is no reason not to go on. */

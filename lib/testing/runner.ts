@@ -15,7 +15,7 @@ export interface ContractOptions {
 }
 
 /** Tests by their names. Each gets a fresh subject. */
-export type Checks<Subject> = Readonly<Record<string, (subject: Subject) => Promise<void>>>
+export type ContractTests<Subject> = Readonly<Record<string, (subject: Subject) => Promise<void>>>
 
 /**
  * Registers tests.
@@ -25,7 +25,7 @@ export type Checks<Subject> = Readonly<Record<string, (subject: Subject) => Prom
  */
 export function register<Subject>(
   contract: string,
-  checks: Checks<Subject>,
+  checks: ContractTests<Subject>,
   use: (check: (subject: Subject) => Promise<void>) => Promise<void>,
   { name = contract, runner = { describe, test } }: ContractOptions,
 ): void {

@@ -2,53 +2,53 @@ import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import type { SessionStore } from '../../types/session.js'
 import { newRecord } from './new-record.js'
-import type { Checks } from './runner.js'
+import type { ContractTests } from './runner.js'
 import { assertRecord } from './session-store-keeping.js'
 
 /** How sessions change. */
-export const CHANGING: Checks<SessionStore> = {
+export const CHANGING: ContractTests<SessionStore> = {
   'changes what it is told to, and answers with the whole': async (store) => {
-    const { key } = newRecord(1)
+    const { uploadId } = newRecord(1)
     await store.create(newRecord(1))
-    const changed = await store.update(key, (current) => {
+    const changed = await store.update(uploadId, (current) => {
       assertRecord(current, newRecord(1))
       return { state: 'published', total: 7, lastActivity: 8 }
     })
     const expected = newRecord(1, { state: 'published', total: 7, lastActivity: 8 })
     assertRecord(changed, expected)
-    assertRecord(await store.get(key), expected)
+    assertRecord(await store.get(uploadId), expected)
   },
 
   'leaves a session alone when the change says so': async (store) => {
-    const { key } = newRecord(1)
+    const { uploadId } = newRecord(1)
     await store.create(newRecord(1))
-    assert.equal(await store.update(key, () => undefined), undefined)
-    assertRecord(await store.get(key), newRecord(1))
+    assert.equal(await store.update(uploadId, () => undefined), undefined)
+    assertRecord(await store.get(uploadId), newRecord(1))
   },
 
   'takes a field away that a change has as undefined, and leaves those that it has not': async (store) => {
-    const { key } = newRecord(1)
+    const { uploadId } = newRecord(1)
     await store.create(newRecord(1, { total: 5, replyUrl: 'a-reply', refused: true }))
     const expected = newRecord(1, { total: 5, refused: true })
-    assertRecord(await store.update(key, () => ({ replyUrl: undefined })), expected)
-    assertRecord(await store.get(key), expected)
-    await store.update(key, (current) => {
+    assertRecord(await store.update(uploadId, () => ({ replyUrl: undefined })), expected)
+    assertRecord(await store.get(uploadId), expected)
+    await store.update(uploadId, (current) => {
       assertRecord(current, expected)
       return { copyToDestination: undefined, replyUrl: undefined, total: 6 }
     })
-    assertRecord(await store.get(key), { ...expected, total: 6 })
-    await store.update(key, () => ({ replyUrl: 'another' }))
-    assertRecord(await store.get(key), { ...expected, total: 6, replyUrl: 'another' })
+    assertRecord(await store.get(uploadId), { ...expected, total: 6 })
+    await store.update(uploadId, () => ({ replyUrl: 'another' }))
+    assertRecord(await store.get(uploadId), { ...expected, total: 6, replyUrl: 'another' })
   },
 
   'a change that throws changes nothing, and the next one works': async (store) => {
-    const { key } = newRecord(1)
+    const { uploadId } = newRecord(1)
     await store.create(newRecord(1))
-    const failing = store.update(key, () => {
+    const failing = store.update(uploadId, () => {
       throw new Error('no')
     })
     await assert.rejects(failing, { message: 'no' })
-    assertRecord(await store.update(key, () => ({ total: 1 })), newRecord(1, { total: 1 }))
+    assertRecord(await store.update(uploadId, () => ({ total: 1 })), newRecord(1, { total: 1 }))
   },
 
   'loses none of many changes at once': async (store) => {
@@ -56,19 +56,19 @@ export const CHANGING: Checks<SessionStore> = {
     for (const record of records) await store.create(record)
     await Promise.all(
       Array.from({ length: 100 }, (_, n) =>
-        store.update(records[n % 2]?.key ?? '', ({ total = 0 }) => ({ total: total + 1 })),
+        store.update(records[n % 2]?.uploadId ?? '', ({ total = 0 }) => ({ total: total + 1 })),
       ),
     )
-    for (const { key } of records) assert.equal((await store.get(key))?.total, 50)
+    for (const { uploadId } of records) assert.equal((await store.get(uploadId))?.total, 50)
   },
 
   'whoever reads while changes are made sees a whole session': async (store) => {
-    const { key } = newRecord(1)
+    const { uploadId } = newRecord(1)
     await store.create(newRecord(1, { total: 0, replyUrl: '' }))
     let changing = true
     const read = async () => {
       while (changing) {
-        const { total = 0, replyUrl } = (await store.get(key)) ?? {}
+        const { total = 0, replyUrl } = (await store.get(uploadId)) ?? {}
         assert.equal(replyUrl, 'x'.repeat(total * 100))
         // A store that reads from memory and writes to a disk would never get to write.
         await setImmediate()
@@ -76,7 +76,7 @@ export const CHANGING: Checks<SessionStore> = {
     }
     const write = async () => {
       for (let n = 1; n <= 50; n++) {
-        await store.update(key, () => ({ total: n, replyUrl: 'x'.repeat(n * 100) }))
+        await store.update(uploadId, () => ({ total: n, replyUrl: 'x'.repeat(n * 100) }))
       }
     }
     await Promise.all([
@@ -92,11 +92,11 @@ export const CHANGING: Checks<SessionStore> = {
       const record = newRecord(n)
       await store.create(record)
       await Promise.all([
-        store.update(record.key, () => ({ total: 1 })),
-        store.delete(record.key),
-        store.update(record.key, () => ({ total: 2 })),
+        store.update(record.uploadId, () => ({ total: 1 })),
+        store.delete(record.uploadId),
+        store.update(record.uploadId, () => ({ total: 2 })),
       ])
-      assert.equal(await store.get(record.key), undefined)
+      assert.equal(await store.get(record.uploadId), undefined)
     }
   },
 }

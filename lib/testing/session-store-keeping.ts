@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { SessionRecord, SessionStore } from '../../types/session.js'
 import { newRecord } from './new-record.js'
-import type { Checks } from './runner.js'
+import type { ContractTests } from './runner.js'
 
 /** Fails unless both are the same; a field that is `undefined` may as well be absent. */
 export function assertRecord(actual: SessionRecord | undefined, expected: SessionRecord): void {
@@ -13,30 +13,30 @@ const defined = (record: SessionRecord): object =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
 
 /** How sessions come, stay and go. */
-export const KEEPING: Checks<SessionStore> = {
+export const KEEPING: ContractTests<SessionStore> = {
   'gives back what it was given, whatever characters there are in it': async (store) => {
     const record = newRecord(1, { total: 2 ** 53 - 1, replyUrl: 'BITS-Sessions\\x', refused: true })
     await store.create(record)
-    assertRecord(await store.get(record.key), record)
+    assertRecord(await store.get(record.uploadId), record)
   },
 
   'keeps a session without a user, a total and a reply': async (store) => {
     const record = newRecord(1, { user: undefined })
     await store.create(record)
-    assertRecord(await store.get(record.key), record)
+    assertRecord(await store.get(record.uploadId), record)
   },
 
   'has nothing under a key that nobody created': async (store) => {
-    const { key } = newRecord(1)
-    assert.equal(await store.get(key), undefined)
-    assert.equal(await store.update(key, () => ({ total: 1 })), undefined)
-    assert.equal(await store.get(key), undefined)
+    const { uploadId } = newRecord(1)
+    assert.equal(await store.get(uploadId), undefined)
+    assert.equal(await store.update(uploadId, () => ({ total: 1 })), undefined)
+    assert.equal(await store.get(uploadId), undefined)
   },
 
   'refuses a key that is taken, and keeps what is there': async (store) => {
     await store.create(newRecord(1))
     await assert.rejects(store.create(newRecord(1, { total: 5 })))
-    assertRecord(await store.get(newRecord(1).key), newRecord(1))
+    assertRecord(await store.get(newRecord(1).uploadId), newRecord(1))
   },
 
   'of creations that race for a key one wins': async (store) => {
@@ -45,17 +45,17 @@ export const KEEPING: Checks<SessionStore> = {
     )
     assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
     const winner = results.findIndex(({ status }) => status === 'fulfilled')
-    assert.equal((await store.get(newRecord(1).key))?.total, winner)
+    assert.equal((await store.get(newRecord(1).uploadId))?.total, winner)
   },
 
   'forgets a session, and may be told so twice': async (store) => {
-    const { key } = newRecord(1)
+    const { uploadId } = newRecord(1)
     await store.create(newRecord(1))
     await store.create(newRecord(2))
-    await store.delete(key)
-    await store.delete(key)
-    assert.equal(await store.get(key), undefined)
-    assert.equal(await store.update(key, () => ({ total: 1 })), undefined)
-    assertRecord(await store.get(newRecord(2).key), newRecord(2))
+    await store.delete(uploadId)
+    await store.delete(uploadId)
+    assert.equal(await store.get(uploadId), undefined)
+    assert.equal(await store.update(uploadId, () => ({ total: 1 })), undefined)
+    assertRecord(await store.get(newRecord(2).uploadId), newRecord(2))
   },
 }

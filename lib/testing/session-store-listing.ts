@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import type { SessionRecord, SessionStore } from '../../types/session.js'
 import { newRecord } from './new-record.js'
-import type { Checks } from './runner.js'
+import type { ContractTests } from './runner.js'
 
 const ALL = Number.MAX_SAFE_INTEGER
 
 async function keysOf(records: AsyncIterable<SessionRecord>): Promise<string[]> {
   const keys: string[] = []
-  for await (const { key } of records) keys.push(key)
+  for await (const { uploadId } of records) keys.push(uploadId)
   return keys.sort()
 }
 
-const keys = (...numbers: number[]): string[] => numbers.map((n) => newRecord(n).key)
+const keys = (...numbers: number[]): string[] => numbers.map((n) => newRecord(n).uploadId)
 
 /** The two ways to list all sessions. */
 const LISTS: Readonly<Record<string, (store: SessionStore) => AsyncIterable<SessionRecord>>> = {
@@ -19,7 +19,7 @@ const LISTS: Readonly<Record<string, (store: SessionStore) => AsyncIterable<Sess
   'it lists those that are idle': (store) => store.expired(ALL),
 }
 
-const deletions: Checks<SessionStore> = Object.fromEntries(
+const deletions: ContractTests<SessionStore> = Object.fromEntries(
   Object.entries(LISTS).flatMap(([when, list]) => [
     [
       `may be asked to forget each session while ${when}`,
@@ -27,9 +27,9 @@ const deletions: Checks<SessionStore> = Object.fromEntries(
         const numbers = Array.from({ length: 30 }, (_, n) => n + 1)
         for (const n of numbers) await store.create(newRecord(n))
         const seen: string[] = []
-        for await (const { key } of list(store)) {
-          seen.push(key)
-          await store.delete(key)
+        for await (const { uploadId } of list(store)) {
+          seen.push(uploadId)
+          await store.delete(uploadId)
         }
         assert.deepEqual(seen.sort(), keys(...numbers).sort())
         assert.deepEqual(await keysOf(store.list()), [])
@@ -40,12 +40,12 @@ const deletions: Checks<SessionStore> = Object.fromEntries(
       async (store: SessionStore) => {
         for (let n = 1; n <= 20; n++) await store.create(newRecord(n))
         const seen: string[] = []
-        for await (const { key } of list(store)) {
-          seen.push(key)
+        for await (const { uploadId } of list(store)) {
+          seen.push(uploadId)
           if (seen.length > 1) continue
           for (const goes of keys(1, 5, 9, 13, 17)) await store.delete(goes)
           await store.create(newRecord(99))
-          await store.update(newRecord(2).key, () => ({ total: 5 }))
+          await store.update(newRecord(2).uploadId, () => ({ total: 5 }))
         }
         for (const stays of keys(2, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15, 16, 18, 19, 20)) {
           assert.equal(seen.filter((key) => key === stays).length, 1, `${stays} is listed once.`)
@@ -56,7 +56,7 @@ const deletions: Checks<SessionStore> = Object.fromEntries(
 )
 
 /** How sessions are found. */
-export const LISTING: Checks<SessionStore> = {
+export const LISTING: ContractTests<SessionStore> = {
   'lists all sessions': async (store) => {
     assert.deepEqual(await keysOf(store.list()), [])
     for (const n of [1, 2, 3]) await store.create(newRecord(n, { state: n === 2 ? 'closed' : 'receiving' }))
@@ -65,7 +65,7 @@ export const LISTING: Checks<SessionStore> = {
 
   'lists the sessions that were idle since before a time': async (store) => {
     for (const n of [1, 2, 3, 4]) await store.create(newRecord(n, { lastActivity: n * 1000 }))
-    await store.update(newRecord(1).key, () => ({ lastActivity: 9000 }))
+    await store.update(newRecord(1).uploadId, () => ({ lastActivity: 9000 }))
     assert.deepEqual(await keysOf(store.expired(3000)), keys(2))
     assert.deepEqual(await keysOf(store.expired(3001)), keys(2, 3))
     assert.deepEqual(await keysOf(store.expired(0)), [])

@@ -58,7 +58,7 @@ export class StorageBench {
   }
 
   newUpload(destination: string, total?: number): StagedUpload {
-    return { id: (++this.#count).toString(16).padStart(32, '0'), destination, total }
+    return { uploadId: (++this.#count).toString(16).padStart(32, '0'), destination, total }
   }
 
   async begun(destination: string, total?: number): Promise<StagedUpload> {
@@ -94,7 +94,7 @@ export class StorageBench {
   /** The ids that the storage lists as staged. */
   async listed(): Promise<string[]> {
     const ids: string[] = []
-    for await (const { id } of this.storage.staged?.() ?? []) ids.push(id)
+    for await (const { uploadId } of this.storage.staged?.() ?? []) ids.push(uploadId)
     return ids.sort()
   }
 }

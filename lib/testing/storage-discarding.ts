@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import type { Checks } from './runner.js'
+import type { ContractTests } from './runner.js'
 import type { StorageBench } from './storage-contract.js'
 
 /** How staged bytes go again, and what is listed for it. */
-export const DISCARDING: Checks<StorageBench> = {
+export const DISCARDING: ContractTests<StorageBench> = {
   'a discarded upload is gone, and may be discarded again': async (bench) => {
     const { storage, subject } = bench
     const upload = await bench.filled('a.bin', Buffer.from('abc'))
@@ -30,7 +30,7 @@ export const DISCARDING: Checks<StorageBench> = {
     const published = await bench.filled('a.bin', Buffer.from('abc'))
     await storage.publish(published, { overwrite: false })
     const staged = await bench.filled('b.bin', Buffer.from('abc'))
-    for (const { id } of [published, staged]) await storage.discard({ id, destination: '' })
+    for (const { uploadId } of [published, staged]) await storage.discard({ uploadId, destination: '' })
     assert.equal(await storage.received(published), 0)
     assert.equal(await storage.received(staged), 0)
     assert.deepEqual(await bench.listed(), [])
@@ -55,7 +55,7 @@ export const DISCARDING: Checks<StorageBench> = {
     const discarded = await bench.filled('discarded.bin', Buffer.from('abc'))
     await storage.discard(discarded)
     await bench.publishedNow('published.bin', 'abc')
-    assert.deepEqual(await bench.listed(), [staged.id, empty.id].sort())
+    assert.deepEqual(await bench.listed(), [staged.uploadId, empty.uploadId].sort())
     for await (const { lastModified } of storage.staged()) assert.ok(lastModified.getTime() > before)
   },
 
@@ -63,7 +63,7 @@ export const DISCARDING: Checks<StorageBench> = {
     const { storage } = bench
     if (!storage.staged) return
     for (let n = 0; n < 30; n++) await bench.filled(`${n}.bin`, Buffer.from('abc'))
-    for await (const { id } of storage.staged()) await storage.discard({ id, destination: '' })
+    for await (const { uploadId } of storage.staged()) await storage.discard({ uploadId, destination: '' })
     assert.deepEqual(await bench.listed(), [])
   },
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { assertBytes } from './bodies.js'
-import type { Checks } from './runner.js'
+import type { ContractTests } from './runner.js'
 import type { StorageBench } from './storage-contract.js'
 
 const TAKEN = { code: 'destination-taken' }
@@ -12,7 +12,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'a file with a name of 255 bytes': 'n'.repeat(255),
 }
 
-const eachName: Checks<StorageBench> = Object.fromEntries(
+const eachName: ContractTests<StorageBench> = Object.fromEntries(
   Object.entries(NAMES).map(([what, destination]) => [
     `publishes ${what}`,
     async (bench) => {
@@ -28,7 +28,7 @@ const eachName: Checks<StorageBench> = Object.fromEntries(
   ]),
 )
 
-const repetitions: Checks<StorageBench> = Object.fromEntries(
+const repetitions: ContractTests<StorageBench> = Object.fromEntries(
   [false, true].map((overwrite) => [
     `a publication can be repeated with overwrite ${overwrite}, as after a crash`,
     async (bench) => {
@@ -44,7 +44,7 @@ const repetitions: Checks<StorageBench> = Object.fromEntries(
 
 const LENGTHS: Readonly<Record<string, number>> = { 'too few': 4, 'too many': 2 }
 
-const wrongLengths: Checks<StorageBench> = Object.fromEntries(
+const wrongLengths: ContractTests<StorageBench> = Object.fromEntries(
   Object.entries(LENGTHS).map(([many, total]) => [
     `what has ${many} bytes is not published, neither anew nor in place of another file`,
     async (bench) => {
@@ -64,7 +64,7 @@ const wrongLengths: Checks<StorageBench> = Object.fromEntries(
 )
 
 /** How staged bytes become a file. */
-export const PUBLISHING: Checks<StorageBench> = {
+export const PUBLISHING: ContractTests<StorageBench> = {
   ...eachName,
 
   'publishes a file without bytes': async (bench) => {

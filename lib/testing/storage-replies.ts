@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import type { ByteRange, StagedUpload, StorageAdapter, StoredReply } from '../../types/storage.js'
 import { assertBytes, contentOf, failingAfter, streamOf } from './bodies.js'
-import type { Checks } from './runner.js'
+import type { ContractTests } from './runner.js'
 import type { StorageBench } from './storage-contract.js'
 
 /** A storage that keeps replies and hands them out. */
@@ -27,7 +27,7 @@ const replyOf = (storage: ReplyStorage, upload: StagedUpload, range?: ByteRange)
   contentOf(storage.readReply(upload, range))
 
 /** What an application answers, if the storage keeps that. */
-export const REPLIES: Checks<StorageBench> = {
+export const REPLIES: ContractTests<StorageBench> = {
   'there is no reply before there is one': ifKept(async (storage, bench) => {
     const upload = await bench.filled('a.bin', Buffer.from('abc'))
     assert.equal(await storage.statReply(upload), undefined)
@@ -105,7 +105,7 @@ export const REPLIES: Checks<StorageBench> = {
   'a reply goes with an upload that is discarded by its id alone': ifKept(async (storage, bench) => {
     const upload = await bench.filled('a.bin', Buffer.from('abc'))
     await storage.writeReply(upload, streamOf(Buffer.from('well received')))
-    await storage.discard({ id: upload.id, destination: '' })
+    await storage.discard({ uploadId: upload.uploadId, destination: '' })
     assert.equal(await storage.statReply(upload), undefined)
   }),
 

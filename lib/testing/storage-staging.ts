@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
 import { assertBytes, consumed, failingAfter, never, plentyOfBytes, streamOf } from './bodies.js'
-import type { Checks } from './runner.js'
+import type { ContractTests } from './runner.js'
 import type { StorageBench } from './storage-contract.js'
 
 /** How a body may end before its bytes have all come, and what that is told as. */
@@ -13,7 +13,7 @@ const ENDS: Readonly<Record<string, (body: PassThrough, stop: AbortController) =
   'hangs until the signal aborts': (_, stop) => stop.abort(),
 }
 
-const BODIES_THAT_END_EARLY: Checks<StorageBench> = Object.fromEntries(
+const BODIES_THAT_END_EARLY: ContractTests<StorageBench> = Object.fromEntries(
   Object.entries(ENDS).map(([how, end]) => [
     `of a body that ${how} a part is kept and told, and the upload goes on behind it`,
     async (bench) => {
@@ -32,7 +32,7 @@ const BODIES_THAT_END_EARLY: Checks<StorageBench> = Object.fromEntries(
 )
 
 /** How bytes get into a storage. */
-export const STAGING: Checks<StorageBench> = {
+export const STAGING: ContractTests<StorageBench> = {
   'an upload that has begun holds nothing, and nothing is published': async (bench) => {
     const { storage, subject } = bench
     const upload = await bench.begun('a.bin', 10)

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { FileTarget } from '../client/reply/reply-target.js'
 
 /** A file in the making, beside the one that it will be, under a name that nothing else has. */
-export class Draft {
+export class AtomicFile {
   readonly #path: string
   readonly #target: string
   readonly #handle: FileHandle
@@ -15,9 +15,9 @@ export class Draft {
     this.#handle = handle
   }
 
-  static async create({ path, mode }: FileTarget): Promise<Draft> {
+  static async create({ path, mode }: FileTarget): Promise<AtomicFile> {
     const draft = join(dirname(path), `.reply-${randomBytes(8).toString('hex')}.part`)
-    return new Draft(draft, path, await open(draft, 'wx', mode))
+    return new AtomicFile(draft, path, await open(draft, 'wx', mode))
   }
 
   async write(chunk: Buffer, position: number): Promise<void> {

@@ -10,7 +10,7 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /** For `.catch()`: a file that is not there is no failure but `undefined`. */
-export function unlessMissing(error: unknown): undefined {
+export function ignoreNotFound(error: unknown): undefined {
   if (errorCode(error) === 'ENOENT') return undefined
   throw error
 }

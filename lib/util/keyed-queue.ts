@@ -1,9 +1,9 @@
 /** Runs work that must not overlap: one piece at a time for each key, in the order of the calls. */
-export class Turns {
+export class KeyedQueue {
   readonly #last = new Map<string, Promise<void>>()
 
   /** Runs `work` after whatever else is under way for `key`. */
-  async take<T>(key: string, work: () => Promise<T>): Promise<T> {
+  async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const turn = (this.#last.get(key) ?? Promise.resolve()).then(work)
     const settled = turn.then(
       () => {},

@@ -3,7 +3,7 @@
  *
  * @throws what one of them failed with; an `AggregateError` when several did.
  */
-export async function settleAll(works: readonly Promise<unknown>[]): Promise<void> {
+export async function allSettledOrThrow(works: readonly Promise<unknown>[]): Promise<void> {
   const outcomes = await Promise.allSettled(works)
   const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
   if (failures.length === 1) throw failures[0]

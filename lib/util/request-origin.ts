@@ -4,7 +4,7 @@ import type { Request } from 'express'
  * By which way a request came in. Noted when it does: Node forgets the addresses of a connection that has closed, and
  * with them Express whether its proxy is to be believed, while a delivery takes its time.
  */
-export interface Entrance {
+export interface RequestOrigin {
   /** `http` or `https`, as the client said it, where the option `trust proxy` lets a proxy tell. */
   readonly protocol: string
   /** Name and port by which the client called this server. */
@@ -13,7 +13,7 @@ export interface Entrance {
   readonly local: { readonly address: string; readonly port: number; readonly secure: boolean } | undefined
 }
 
-export function entranceOf(req: Request): Entrance {
+export function originOf(req: Request): RequestOrigin {
   const { localAddress: address, localPort: port } = req.socket
   const secure = 'encrypted' in req.socket && req.socket.encrypted === true
   const local = address === undefined || port === undefined ? undefined : { address, port, secure }

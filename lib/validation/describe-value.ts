@@ -1,5 +1,5 @@
 /** A value for people, in a sentence that says what is wrong with it: a text or number itself, of an object its class. */
-export function shown(value: unknown): string {
+export function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value)
   if (typeof value === 'function') return `the function or class ${value.name || 'without a name'}`
   if (typeof value !== 'object' || value === null) return String(value)

@@ -11,24 +11,24 @@ export type Needed<Type> = {
   readonly [Name in keyof Type as undefined extends Type[Name] ? never : Name]: true
 }
 
-export function objectWith(methods: Readonly<Record<string, true>>, wanted: string): Check {
+export function objectWith(methods: Readonly<Record<string, true>>, expected: string): Check {
   return (value) => {
-    if (typeof value !== 'object' || value === null) return wanted
+    if (typeof value !== 'object' || value === null) return expected
     const missing = Object.keys(methods).filter((name) => typeof Reflect.get(value, name) !== 'function')
     return missing.length === 0
       ? undefined
-      : `${wanted}; it lacks ${missing.map((name) => `${name}()`).join(', ')}`
+      : `${expected}; it lacks ${missing.map((name) => `${name}()`).join(', ')}`
   }
 }
 
-export const orElse = (wanted: string | undefined, other: string): string | undefined =>
-  wanted === undefined ? undefined : `${wanted}, ${other}`
+export const orExpected = (expected: string | undefined, other: string): string | undefined =>
+  expected === undefined ? undefined : `${expected}, ${other}`
 
 /** Where no limit may be said as a number. */
-export const orInfinity = (value: unknown, wanted: string | undefined): string | undefined =>
-  value === Number.POSITIVE_INFINITY ? undefined : orElse(wanted, 'or Infinity')
+export const orInfinity = (value: unknown, expected: string | undefined): string | undefined =>
+  value === Number.POSITIVE_INFINITY ? undefined : orExpected(expected, 'or Infinity')
 
-export function wholeNumber(
+export function isInteger(
   value: unknown,
   unit: string,
   min: number,
@@ -47,21 +47,21 @@ export function interval(value: unknown): string | undefined {
   return seconds(value) ?? (Number(value) > MAX_INTERVAL ? 'at most 24 days, in seconds' : undefined)
 }
 
-export function trueOrFalse(value: unknown): string | undefined {
+export function isBoolean(value: unknown): string | undefined {
   return typeof value === 'boolean' ? undefined : 'true or false'
 }
 
-export function aFunction(value: unknown): string | undefined {
+export function isFunction(value: unknown): string | undefined {
   return typeof value === 'function' ? undefined : 'a function'
 }
 
-export function aPath(value: unknown): string | undefined {
+export function isPath(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? undefined : 'a path'
 }
 
 /** @param words all that a type has, which the compiler sees to. */
-export function oneOf<Word extends string>(words: Readonly<Record<Word, true>>): Check {
+export function isOneOf<Word extends string>(words: Readonly<Record<Word, true>>): Check {
   const quoted = Object.keys(words).map((word) => `'${word}'`)
-  const wanted = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`
-  return (value) => (typeof value === 'string' && Object.hasOwn(words, value) ? undefined : wanted)
+  const expected = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`
+  return (value) => (typeof value === 'string' && Object.hasOwn(words, value) ? undefined : expected)
 }

@@ -118,10 +118,10 @@ function watch(server: HttpServer | HttpsServer, socket: Duplex): void {
  * A 'data' listener makes Node hand the bytes through JavaScript; in front of Node's own, it sees each buffer before
  * the parser reads that same buffer.
  */
-function listen(socket: Duplex, connection: Connection, wanted: boolean): void {
-  if (connection.listening === wanted) return
-  connection.listening = wanted
-  if (wanted) socket.prependListener('data', connection.onData)
+function listen(socket: Duplex, connection: Connection, expected: boolean): void {
+  if (connection.listening === expected) return
+  connection.listening = expected
+  if (expected) socket.prependListener('data', connection.onData)
   else socket.removeListener('data', connection.onData)
 }
 

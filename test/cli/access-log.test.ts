@@ -2,7 +2,7 @@ import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { maskUrl } from '../../lib/cli/serve/access-log.js'
+import { maskLoggedUrl } from '../../lib/cli/serve/access-log.js'
 import { reservedPathOf } from '../../lib/protocol/reply-url.js'
 import { Application, ok } from '../delivery/application.js'
 import { ask, upload } from '../delivery/support.js'
@@ -102,7 +102,7 @@ describe('the access log', () => {
     ['/pcs/6B1F1D32-9A0C-4B55-8E0B-0123456789AB.xml', '/pcs/6B1F1D32-9A0C-4B55-8E0B-0123456789AB.xml'],
     ['http://user:password@host/a', 'http://host/a'],
   ])('shows %s as %s', (url, shown) => {
-    expect(maskUrl(url)).toBe(shown)
+    expect(maskLoggedUrl(url)).toBe(shown)
   })
 
   test('never has the session id of what the server takes for a reply, whichever characters are escaped', () => {
@@ -115,7 +115,7 @@ describe('the access log', () => {
           .map((character, n) => escaped(character, chosen[n] ?? 'raw'))
           .join('')
         expect(reservedPathOf(url)?.sessionId).toMatch(/6B1F1D32/)
-        expect(decodeURIComponent(maskUrl(url))).not.toMatch(/6B1F1D32|9A0C|0123456789AB/)
+        expect(decodeURIComponent(maskLoggedUrl(url))).not.toMatch(/6B1F1D32|9A0C|0123456789AB/)
       }),
     )
   })

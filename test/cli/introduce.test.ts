@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { describe, expect, jest, test } from '@jest/globals'
-import { introduce } from '../../lib/cli/serve/greeting.js'
+import { printGreeting } from '../../lib/cli/serve/greeting.js'
 import { fixtures } from '../support/fixtures.js'
 import { Command } from './command.js'
 
@@ -13,7 +13,7 @@ function said(origin: string, flags: { host: string; path?: string; live?: true 
     text += String(line)
     return true
   })
-  introduce(origin, '/srv/in', { path: '/', ...flags }, machine)
+  printGreeting(origin, '/srv/in', { path: '/', ...flags }, machine)
   write.mockRestore()
   return text
 }

@@ -47,9 +47,9 @@ async function startSlow() {
   const cancelled: string[] = []
   running.bits.on('progress', (session) => {
     received = session.received
-    sessions.add(session.id)
+    sessions.add(session.uploadId)
   })
-  running.bits.on('cancelled', ({ id }) => cancelled.push(id))
+  running.bits.on('cancelled', ({ uploadId }) => cancelled.push(uploadId))
   const open = () => {
     isOpen = true
   }

@@ -295,7 +295,7 @@ describe('a reply that cannot be read', () => {
   test('is reported by a path without query and session id: whoever has that can go on with the upload', async () => {
     const running = await serve({ storage: new Unreadable(), onUpload: () => REPLY })
     const urls: (string | undefined)[] = []
-    running.bits.on('error', (_error, { url }) => urls.push(url))
+    running.bits.on('error', (_error, { path: url }) => urls.push(url))
     const connection = await RawConnection.open(running.port)
     const { ack, id } = await upload(connection, PATH, contentOf(100))
     connection.end()

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { uploadFile } from 'express-bits-upload/client'
 import helmet from 'helmet'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { type Line, openLine } from '../../demo/cut-connection.js'
+import { type CuttableConnection, openLine } from '../../demo/cut-connection.js'
 import { startServer } from '../../demo/server.js'
 import { type RunningDemo, startDemo } from './support.js'
 
@@ -29,7 +29,7 @@ if (missing && process.env.CI !== 'true') {
 function suite(): void {
   let browser: Browser
   let demo: RunningDemo
-  let line: Line
+  let line: CuttableConnection
   /** What the browser complained about: scripts that failed, files that did not load, broken content security policy. */
   let complaints: string[]
 

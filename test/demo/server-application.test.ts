@@ -151,9 +151,9 @@ describe('limits', () => {
   const now = new Date()
   const arrived = (size: number, read: () => Readable): ArrivedUpload => ({
     session: {
-      id: 'id',
+      uploadId: 'id',
       destination: 'a.csv',
-      url: '/a.csv',
+      path: '/a.csv',
       state: 'receiving',
       received: size,
       rate: 0,

@@ -13,7 +13,7 @@ import { fragment, openSession } from '../support/raw.js'
 const { directory, start, connect } = fixtures()
 
 const KEY = '0123456789abcdef0123456789abcdef'
-const never = { wait: 0, onWanted: () => {} }
+const never = { timeout: 0, onReleaseRequested: () => {} }
 
 describe('the lock of a session, on a directory that processes share,', () => {
   test('is held by one at a time', async () => {
@@ -30,9 +30,9 @@ describe('the lock of a session, on a directory that processes share,', () => {
     const path = join(await directory(), KEY)
     const unlock = await lockFile(path, never)
     const start = Date.now()
-    expect(await lockFile(path, { ...never, wait: 200 })).toBeUndefined()
+    expect(await lockFile(path, { ...never, timeout: 200 })).toBeUndefined()
     expect(Date.now() - start).toBeGreaterThanOrEqual(200)
-    const waiting = lockFile(path, { ...never, wait: 5000 })
+    const waiting = lockFile(path, { ...never, timeout: 5000 })
     await pause(100)
     await unlock?.()
     await (await waiting)?.()
@@ -44,9 +44,9 @@ describe('the lock of a session, on a directory that processes share,', () => {
     const told = new Promise<void>((resolve) => {
       wanted = resolve
     })
-    const unlock = await lockFile(path, { wait: 0, onWanted: wanted })
+    const unlock = await lockFile(path, { timeout: 0, onReleaseRequested: wanted })
     const start = Date.now()
-    const waiting = lockFile(path, { ...never, wait: 5000 })
+    const waiting = lockFile(path, { ...never, timeout: 5000 })
     await told
     expect(Date.now() - start).toBeLessThan(3000)
     await unlock?.()
@@ -57,7 +57,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     const path = join(await directory(), KEY)
     await writeFile(`${path}.wanted`, '')
     let count = 0
-    const unlock = await lockFile(path, { wait: 0, onWanted: () => count++ })
+    const unlock = await lockFile(path, { timeout: 0, onReleaseRequested: () => count++ })
     await pause(1200)
     expect(count).toBe(0)
     await unlock?.()
@@ -67,7 +67,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     const root = await directory()
     const path = join(root, KEY)
     const unlock = await lockFile(path, never)
-    const waiting = lockFile(path, { ...never, wait: 5000 })
+    const waiting = lockFile(path, { ...never, timeout: 5000 })
     await pause(100)
     await unlock?.()
     await (await waiting)?.()
@@ -131,7 +131,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     const root = await directory()
     const path = join(root, KEY)
     const unlock = await lockFile(path, never)
-    expect(await lockFile(path, { ...never, wait: 100 })).toBeUndefined()
+    expect(await lockFile(path, { ...never, timeout: 100 })).toBeUndefined()
     expect(await readdir(root)).toEqual([`${KEY}.lock`])
     await unlock?.()
   })
@@ -167,7 +167,7 @@ test('a server no longer waits for a session of another one when the client has 
   const serve = () =>
     start({
       storage: new FileStorage({ directory: root }),
-      sessions: new FileSessionStore({ directory: root, shared: true }),
+      sessionStore: new FileSessionStore({ directory: root, shared: true }),
       onUpload: async () => {
         await delivery.opened
         return 'reply'

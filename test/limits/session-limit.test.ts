@@ -223,9 +223,9 @@ describe('the sessions of a user', () => {
 })
 
 const record = (key: string): SessionRecord => ({
-  key,
+  uploadId: key,
   destination: 'file.bin',
-  url: PATH,
+  path: PATH,
   user: 'ann',
   state: 'receiving',
   createdAt: 0,

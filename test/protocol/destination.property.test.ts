@@ -2,7 +2,7 @@ import { posix, win32 } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { BitsError } from 'express-bits-upload'
 import fc from 'fast-check'
-import { destinationOf } from '../../lib/protocol/destination.js'
+import { parseDestination } from '../../lib/protocol/destination.js'
 
 /** Pieces of which attacks are made. */
 const pieces = fc.constantFrom(
@@ -74,7 +74,7 @@ const urls = fc.oneof(
 /** A destination, or `undefined` where it is refused; anything but the two refusals fails the test. */
 function destination(url: string): string | undefined {
   try {
-    return destinationOf(url)
+    return parseDestination(url)
   } catch (error) {
     if (!(error instanceof BitsError)) throw error
     expect(['malformed-packet', 'destination-refused']).toContain(error.code)
@@ -138,8 +138,8 @@ test('D33: every ordinary name is taken as it is', () => {
   fc.assert(
     fc.property(fc.array(ordinary, { minLength: 1, maxLength: 4 }), (segments) => {
       const path = segments.join('/')
-      expect(destinationOf(asUrl(path))).toBe(path)
-      expect(destinationOf(`http://host${asUrl(path)}?query#fragment`)).toBe(path)
+      expect(parseDestination(asUrl(path))).toBe(path)
+      expect(parseDestination(`http://host${asUrl(path)}?query#fragment`)).toBe(path)
     }),
     { numRuns: 1000 },
   )

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { BitsError, type BitsUploadOptions, FileStorage, MemoryStorage } from 'express-bits-upload'
-import { shown } from '../../lib/validation/describe-value.js'
+import { describeValue } from '../../lib/validation/describe-value.js'
 import { bytes } from '../support/bytes.js'
 import { type ExpectedAck, expectAck, expectClosing, expectUsable } from '../support/expect-ack.js'
 import { fixtures } from '../support/fixtures.js'
@@ -385,7 +385,9 @@ test.each([200, 204, 299, 600, 99, 404.5, Number.NaN, '404', undefined])(
   'a BitsError with the status %s is none: an Ack with it would tell the client something else',
   (status) => {
     expect(() => Reflect.construct(BitsError, [{ status }, 'No.'])).toThrow(
-      new RangeError(`BitsError: the status is ${shown(status)}: give a whole number from 300 to 599.`),
+      new RangeError(
+        `BitsError: the status is ${describeValue(status)}: give a whole number from 300 to 599.`,
+      ),
     )
   },
 )

@@ -70,7 +70,7 @@ describe('events', () => {
         session: { ...common, state: 'published', received: 3000, total: 3000 },
       },
     ])
-    expect(new Set([...heard.session, ...heard.progress].map((session) => session.id)).size).toBe(1)
+    expect(new Set([...heard.session, ...heard.progress].map((session) => session.uploadId)).size).toBe(1)
   })
 
   test('tell no session id, with which anybody could go on', async () => {
@@ -129,7 +129,7 @@ describe('events', () => {
     const cause = new Error('The array is degraded.')
     storage.failure = { at: 'publish', error: cause }
     await connection.exchange(fragment(`${PATH}?token=secret`, id, FILE))
-    expect(heard.error).toEqual([[cause, { url: PATH, session: heard.session[0]?.id }]])
+    expect(heard.error).toEqual([[cause, { url: PATH, session: heard.session[0]?.uploadId }]])
     expect(running.logger.lines.join('\n')).toContain('error: BITS upload: Error: The array is degraded.')
     expect(running.logger.lines.join('\n')).not.toContain('secret')
     await connection.exchange(packet('Nonsense', PATH))
@@ -257,7 +257,7 @@ test('what has been opened is not opened again when something else could not be'
       if (++tries < 3) throw new Error('The database is starting.')
     },
   })
-  const connection = await connect(await start({ storage, sessions }))
+  const connection = await connect(await start({ storage, sessionStore: sessions }))
   expect((await connection.exchange(createSession(PATH))).status).toBe(500)
   expect((await connection.exchange(createSession(PATH))).status).toBe(200)
   expect([opened, tries]).toEqual([1, 3])
@@ -317,7 +317,7 @@ describe('bits.close()', () => {
       })
     const running = await start({
       storage: told(new MemoryStorage()),
-      sessions: told(new MemorySessionStore()),
+      sessionStore: told(new MemorySessionStore()),
       onUpload: () => 'reply',
     })
     const connection = await connect(running)
@@ -352,7 +352,7 @@ describe('bits.close()', () => {
     const failure = new Error('The array is degraded.')
     const running = await start({
       storage: Object.assign(new MemoryStorage(), closing('storage', failure)),
-      sessions: Object.assign(new MemorySessionStore(), closing('store')),
+      sessionStore: Object.assign(new MemorySessionStore(), closing('store')),
       perRequest: () => ({ storage: tenant }),
     })
     const tenant = Object.assign(new MemoryStorage(), closing('tenant'))

@@ -185,14 +185,14 @@ describe('bitsUpload() accepts', () => {
       'Infinity for no limit',
       { maxUploadSize: Infinity, maxSessionsPerUser: Infinity, maxBandwidth: Infinity },
     ],
-    ['stores and a logger', { sessions: new MemorySessionStore(), logger: console }],
-    ['a store on disk beside memory', { sessions: new FileSessionStore({ directory: '/nowhere' }) }],
+    ['stores and a logger', { sessionStore: new MemorySessionStore(), logger: console }],
+    ['a store on disk beside memory', { sessionStore: new FileSessionStore({ directory: '/nowhere' }) }],
   ]
   test.each(right)('%s', async (_, options) => {
     const storage = new MemoryStorage()
     const quiet = { info() {}, warn() {}, error() {} }
     const sessions = new MemorySessionStore()
-    const bits = bitsUpload({ storage, ...options, sessions, logger: options.logger ?? quiet })
+    const bits = bitsUpload({ storage, ...options, sessionStore: sessions, logger: options.logger ?? quiet })
     await bits.close()
   })
 

@@ -219,7 +219,7 @@ describe('expiry', () => {
       }
     }
     const storage = new MemoryStorage()
-    const running = await startWatched({ storage, sessions: new SlowStore(), ...SETTINGS })
+    const running = await startWatched({ storage, sessionStore: new SlowStore(), ...SETTINGS })
     const connection = await connect(running)
     const id = await openSession(connection, PATH)
     await connection.exchange(fragment(PATH, id, FILE, 0, 999))
@@ -260,14 +260,14 @@ describe('expiry', () => {
     let now = 0
     const store = new MemorySessionStore()
     const sessions = new Sessions({ store, timeout: 1000 * 60 * MINUTE, now: () => now })
-    const { record } = await sessions.create({ destination: 'a', url: '/a', user: undefined })
-    await sessions.end(record.key, 'closed')
+    const { record } = await sessions.create({ destination: 'a', path: '/a', user: undefined })
+    await sessions.end(record.uploadId, 'closed')
     now = 1000 * 10 * MINUTE - 1
     await sessions.forgetEnded()
-    expect(await store.get(record.key)).toMatchObject({ state: 'closed' })
+    expect(await store.get(record.uploadId)).toMatchObject({ state: 'closed' })
     now++
     await sessions.forgetEnded()
-    expect(await store.get(record.key)).toBeUndefined()
+    expect(await store.get(record.uploadId)).toBeUndefined()
   })
 
   test('is looked after at the start, too', async () => {

@@ -23,8 +23,8 @@ for (const name of ['OneFolder', 'OneFolderWithReplies']) {
         published: (destination) =>
           readFile(join(workshop.cwd, 'files', encodeURIComponent(destination))).catch(() => undefined),
         ...(existsSync(FULL_DISK) && {
-          breakAppends: async ({ id }) => {
-            const staged = join(workshop.cwd, 'staged', id)
+          breakAppends: async ({ uploadId }) => {
+            const staged = join(workshop.cwd, 'staged', uploadId)
             await rm(staged)
             await symlink(FULL_DISK, staged)
           },

@@ -127,13 +127,13 @@ class SharedLock {
   isHeldElsewhere = false
   failure: Error | undefined
 
-  lock = async (_key: string, { onWanted }: { onWanted: () => void }) => {
+  lock = async (_key: string, { onReleaseRequested }: { onReleaseRequested: () => void }) => {
     this.tries++
     await turn()
     if (this.failure) throw this.failure
     if (this.isHeldElsewhere) return undefined
     this.holders++
-    this.wanted = onWanted
+    this.wanted = onReleaseRequested
     return async () => {
       await turn()
       this.holders--

@@ -35,25 +35,25 @@ describe('FileSessionStore', () => {
 
   const listed = async (store: SessionStore): Promise<string[]> => {
     const keys: string[] = []
-    for await (const { key } of store.list()) keys.push(key)
+    for await (const { uploadId } of store.list()) keys.push(uploadId)
     return keys
   }
 
   test('sessions survive a restart', () =>
     withStore(async (store, folder) => {
       await store.create(newRecord(1))
-      await store.update(newRecord(1).key, () => ({ total: 5 }))
+      await store.update(newRecord(1).uploadId, () => ({ total: 5 }))
       const next = new FileSessionStore({ directory: join(folder, '..') })
       await next.open()
-      expect(await next.get(newRecord(1).key)).toEqual(newRecord(1, { total: 5 }))
+      expect(await next.get(newRecord(1).uploadId)).toEqual(newRecord(1, { total: 5 }))
     }))
 
   test('records are for nobody else to read, and there is nothing beside them', () =>
     withStore(async (store, folder) => {
       await store.create(newRecord(1))
-      await store.update(newRecord(1).key, () => ({ total: 5 }))
-      expect(await readdir(folder)).toEqual([`${newRecord(1).key}.json`])
-      const facts = await stat(join(folder, `${newRecord(1).key}.json`))
+      await store.update(newRecord(1).uploadId, () => ({ total: 5 }))
+      expect(await readdir(folder)).toEqual([`${newRecord(1).uploadId}.json`])
+      const facts = await stat(join(folder, `${newRecord(1).uploadId}.json`))
       expect(facts.mode & 0o777).toBe(0o600)
     }))
 
@@ -71,75 +71,75 @@ describe('FileSessionStore', () => {
     ['a record whose activity is no time', JSON.stringify({ ...newRecord(1), lastActivity: null })],
   ])('a record that holds %s is no session, and goes with the next sweep', (_what, text) =>
     withStore(async (store, folder) => {
-      const { key } = newRecord(1)
-      const path = join(folder, `${key}.json`)
+      const { uploadId } = newRecord(1)
+      const path = join(folder, `${uploadId}.json`)
       await store.create(newRecord(2))
       await writeFile(path, text)
-      expect(await store.get(key)).toBeUndefined()
-      expect(await store.update(key, () => ({ total: 1 }))).toBeUndefined()
-      expect(await listed(store)).toEqual([newRecord(2).key])
+      expect(await store.get(uploadId)).toBeUndefined()
+      expect(await store.update(uploadId, () => ({ total: 1 }))).toBeUndefined()
+      expect(await listed(store)).toEqual([newRecord(2).uploadId])
 
       const expired = async (before: number) => {
-        for await (const record of store.expired(before)) expect(record.key).not.toBe(key)
+        for await (const record of store.expired(before)) expect(record.uploadId).not.toBe(uploadId)
         return readdir(folder)
       }
       await utimes(path, 5000, 5000)
-      expect(await expired(4_999_000)).toContain(`${key}.json`)
-      expect(await expired(5_001_000)).not.toContain(`${key}.json`)
-      await store.delete(key)
+      expect(await expired(4_999_000)).toContain(`${uploadId}.json`)
+      expect(await expired(5_001_000)).not.toContain(`${uploadId}.json`)
+      await store.delete(uploadId)
     }),
   )
 
   test('what a killed process left beside a record hinders nobody, and goes with the next sweep', () =>
     withStore(async (store, folder) => {
       await store.create(newRecord(1))
-      const { key } = newRecord(1)
-      await writeFile(join(folder, `${key}.wanted`), '')
-      await mkdir(join(folder, `${key}.lock`))
-      for (const end of ['wanted', 'lock']) await utimes(join(folder, `${key}.${end}`), 5000, 5000)
-      expect(await store.update(newRecord(1).key, () => ({ total: 5 }))).toMatchObject({ total: 5 })
-      expect(await listed(store)).toEqual([newRecord(1).key])
+      const { uploadId } = newRecord(1)
+      await writeFile(join(folder, `${uploadId}.wanted`), '')
+      await mkdir(join(folder, `${uploadId}.lock`))
+      for (const end of ['wanted', 'lock']) await utimes(join(folder, `${uploadId}.${end}`), 5000, 5000)
+      expect(await store.update(newRecord(1).uploadId, () => ({ total: 5 }))).toMatchObject({ total: 5 })
+      expect(await listed(store)).toEqual([newRecord(1).uploadId])
       for await (const record of store.expired(6_000_000)) expect(record).toBeUndefined()
-      expect(await readdir(folder)).toEqual([`${newRecord(1).key}.json`])
+      expect(await readdir(folder)).toEqual([`${newRecord(1).uploadId}.json`])
     }))
 
   test('half a change, as a killed process or a full disk leaves it, counts for nothing', () =>
     withStore(async (store, folder) => {
-      const { key } = newRecord(1)
+      const { uploadId } = newRecord(1)
       await store.create(newRecord(1))
-      await store.update(key, () => ({ total: 5 }))
-      await appendFile(join(folder, `${key}.json`), '\n{"total":6,"state":"clo')
-      expect(await store.get(key)).toEqual({ ...newRecord(1), total: 5 })
-      await store.update(key, () => ({ state: 'published' }))
+      await store.update(uploadId, () => ({ total: 5 }))
+      await appendFile(join(folder, `${uploadId}.json`), '\n{"total":6,"state":"clo')
+      expect(await store.get(uploadId)).toEqual({ ...newRecord(1), total: 5 })
+      await store.update(uploadId, () => ({ state: 'published' }))
       const afterRestart = new FileSessionStore({ directory: join(folder, '..') })
-      expect(await afterRestart.get(key)).toEqual({ ...newRecord(1), total: 5, state: 'published' })
+      expect(await afterRestart.get(uploadId)).toEqual({ ...newRecord(1), total: 5, state: 'published' })
     }))
 
   test('a field that was taken away stays away after a restart', () =>
     withStore(async (store, folder) => {
-      const { key } = newRecord(1)
+      const { uploadId } = newRecord(1)
       await store.create(newRecord(1))
-      await store.update(key, () => ({ replyUrl: '/a-reply', total: 5 }))
-      await store.update(key, () => ({ replyUrl: undefined }))
+      await store.update(uploadId, () => ({ replyUrl: '/a-reply', total: 5 }))
+      await store.update(uploadId, () => ({ replyUrl: undefined }))
       const afterRestart = new FileSessionStore({ directory: join(folder, '..') })
-      expect((await afterRestart.get(key))?.replyUrl).toBeUndefined()
-      expect((await afterRestart.get(key))?.total).toBe(5)
+      expect((await afterRestart.get(uploadId))?.replyUrl).toBeUndefined()
+      expect((await afterRestart.get(uploadId))?.total).toBe(5)
     }))
 
   test('what one process changes, another sees at once', () =>
     withStore(async (store, folder) => {
       const other = new FileSessionStore({ directory: join(folder, '..') })
-      const { key } = newRecord(1)
+      const { uploadId } = newRecord(1)
       await store.create(newRecord(1))
       for (let total = 0; total < 10; total++) {
         const [one, two] = total % 2 ? [store, other] : [other, store]
-        await one.update(key, () => ({ total }))
-        expect((await two.get(key))?.total).toBe(total)
+        await one.update(uploadId, () => ({ total }))
+        expect((await two.get(uploadId))?.total).toBe(total)
       }
-      await other.delete(key)
-      expect(await store.get(key)).toBeUndefined()
-      expect(await store.update(key, () => ({ total: 1 }))).toBeUndefined()
-      expect(await other.get(key)).toBeUndefined()
+      await other.delete(uploadId)
+      expect(await store.get(uploadId)).toBeUndefined()
+      expect(await store.update(uploadId, () => ({ total: 1 }))).toBeUndefined()
+      expect(await other.get(uploadId)).toBeUndefined()
     }))
 
   test('files of others in its folder are left alone', () =>
@@ -157,17 +157,17 @@ describe('FileSessionStore', () => {
   test('two processes that change one session leave it whole', () =>
     withStore(async (store, folder) => {
       const other = new FileSessionStore({ directory: join(folder, '..') })
-      const { key } = newRecord(1)
+      const { uploadId } = newRecord(1)
       await store.create(newRecord(1))
       await Promise.all(
         Array.from({ length: 100 }, async (_, n) => {
           const text = String(n).repeat(n * 10)
-          const changed = await (n % 2 ? store : other).update(key, () => ({ replyUrl: text }))
+          const changed = await (n % 2 ? store : other).update(uploadId, () => ({ replyUrl: text }))
           expect(changed?.replyUrl).toBe(text)
         }),
       )
-      expect(await store.get(key)).toMatchObject({ key, state: 'receiving' })
-      expect(await readdir(folder)).toEqual([`${key}.json`])
+      expect(await store.get(uploadId)).toMatchObject({ key: uploadId, state: 'receiving' })
+      expect(await readdir(folder)).toEqual([`${uploadId}.json`])
     }))
 
   test('a directory that moves away is a failure, not an empty store', () =>

@@ -2,7 +2,7 @@ import { posix, win32 } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { BitsError } from '../../lib/protocol/bits-error.js'
-import { destinationOf, pathOf } from '../../lib/protocol/destination.js'
+import { parseDestination, pathOf } from '../../lib/protocol/destination.js'
 
 describe('the destination of a URL', () => {
   test.each([
@@ -22,7 +22,7 @@ describe('the destination of a URL', () => {
     [`/${Buffer.from('ä漢').toString('latin1')}`, 'ä漢'],
     [`/%e6${Buffer.from('漢').subarray(1).toString('latin1')}`, '漢'],
   ])('of %j is %j', (url, destination) => {
-    expect(destinationOf(url)).toBe(destination)
+    expect(parseDestination(url)).toBe(destination)
   })
 
   test('is the same for a name that went through a URL once more', () => {
@@ -31,7 +31,7 @@ describe('the destination of a URL', () => {
         const destination = tryDestination(url)
         if (destination === undefined) return
         const again = `/${destination.split('/').map(encodeURIComponent).join('/')}`
-        expect(destinationOf(again)).toBe(destination)
+        expect(parseDestination(again)).toBe(destination)
       }),
     )
   })
@@ -54,7 +54,7 @@ describe('the destination of a URL', () => {
 /** A refusal has to be one: anything but a BitsError would be answered as a fault of the server. */
 function tryDestination(url: string): string | undefined {
   try {
-    return destinationOf(url)
+    return parseDestination(url)
   } catch (error) {
     expect(error).toBeInstanceOf(BitsError)
     return undefined

@@ -181,7 +181,7 @@ whereFull('a storage of somebody else, when its disk is full', () => {
     try {
       const id = await openSession(connection, PATH)
       const [session] = await running.bits.sessions()
-      const part = join(directory.path, `.${session?.id}`)
+      const part = join(directory.path, `.${session?.uploadId}`)
       await rm(part)
       await symlink('/dev/full', part)
       for (let time = 0; time < 2; time++) {

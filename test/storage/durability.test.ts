@@ -37,8 +37,8 @@ async function noteLink(existing: string, path: string): Promise<void> {
 const storageOf = (durability: Durability, root = directory) =>
   new FileStorage({ directory: root, durability }, { sync, link: noteLink })
 
-const UPLOAD = { id: '1'.repeat(32), destination: 'a/b/file', total: 10 }
-const STAGED = `BITS-Sessions/${UPLOAD.id}.part`
+const UPLOAD = { uploadId: '1'.repeat(32), destination: 'a/b/file', total: 10 }
+const STAGED = `BITS-Sessions/${UPLOAD.uploadId}.part`
 
 async function uploadWith(
   durability: Durability,
@@ -137,9 +137,9 @@ test('a directory of uploads that is made is on the disk before anything is take
 
 describe('the record of a session', () => {
   const record = {
-    key: '2'.repeat(32),
+    uploadId: '2'.repeat(32),
     destination: 'file',
-    url: '/file',
+    path: '/file',
     state: 'receiving',
     createdAt: 1,
     lastActivity: 1,
@@ -148,7 +148,7 @@ describe('the record of a session', () => {
   async function changeOne(store: FileSessionStore): Promise<void> {
     await store.open()
     await store.create(record)
-    await store.update(record.key, () => ({ total: 10 }))
+    await store.update(record.uploadId, () => ({ total: 10 }))
   }
 
   test('is left to the system to write, unless it is to be durable', async () => {

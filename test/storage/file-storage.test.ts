@@ -29,7 +29,7 @@ afterEach(async () => {
 })
 
 const newUpload = (destination: string, total?: number): StagedUpload => ({
-  id: (++count).toString(16).padStart(32, '0'),
+  uploadId: (++count).toString(16).padStart(32, '0'),
   destination,
   total,
 })
@@ -245,10 +245,12 @@ describe('the list of what is staged', () => {
     const others = ['README', `${'a'.repeat(32)}.json`, `${'A'.repeat(32)}.part`, `${'a'.repeat(31)}.part`]
     for (const name of [...names, ...others]) await writeFile(join(directory, 'BITS-Sessions', name), '')
     const found = new Map<string, Date>()
-    for await (const { id, lastModified } of storage.staged()) found.set(id, lastModified)
-    expect([...found.keys()].sort()).toEqual([upload.id, ...names.map((name) => name.slice(0, 32))].sort())
-    expect(found.get(upload.id)).toEqual(long)
-    for (const id of found.keys()) await storage.discard({ id, destination: '' })
+    for await (const { uploadId, lastModified } of storage.staged()) found.set(uploadId, lastModified)
+    expect([...found.keys()].sort()).toEqual(
+      [upload.uploadId, ...names.map((name) => name.slice(0, 32))].sort(),
+    )
+    expect(found.get(upload.uploadId)).toEqual(long)
+    for (const id of found.keys()) await storage.discard({ uploadId: id, destination: '' })
     expect((await stagedFiles(directory)).sort()).toEqual(
       others.filter((name) => !name.endsWith('.json')).sort(),
     )

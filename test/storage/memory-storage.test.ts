@@ -5,7 +5,7 @@ import { MemoryStorage, type StagedUpload } from 'express-bits-upload'
 import { bytes } from '../support/bytes.js'
 
 const upload = (n: number, total?: number): StagedUpload => ({
-  id: n.toString(16).padStart(32, '0'),
+  uploadId: n.toString(16).padStart(32, '0'),
   destination: `${n}.bin`,
   total,
 })

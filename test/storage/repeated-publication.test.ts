@@ -56,7 +56,7 @@ describe.each(KINDS.flatMap((kind) => [false, true].map((overwrite) => ({ ...kin
       directory = await temporaryDirectory()
       store = new ForgetfulStore()
       store.failures = 1
-      running = await serve({ storage: make(directory.path), sessions: store, overwrite })
+      running = await serve({ storage: make(directory.path), sessionStore: store, overwrite })
       uploaded = []
       running.bits.on('uploaded', (file) => uploaded.push(file.destination))
       connection = await RawConnection.open(running.port)

@@ -13,7 +13,7 @@ test('uploads that need the same new directories at once are all published', asy
     // At different moments, so that some look for directories while others make them.
     const publish = async (n: number) => {
       await delay(n % 8)
-      const upload = { id: String(n).padStart(32, '0'), destination: `a/b/c/d/e/f/${n}`, total: 1 }
+      const upload = { uploadId: String(n).padStart(32, '0'), destination: `a/b/c/d/e/f/${n}`, total: 1 }
       await storage.begin(upload)
       await storage.append(upload, 0, Readable.from([Buffer.from('x')]), new AbortController().signal)
       return storage.publish(upload, { overwrite: false })

@@ -36,7 +36,7 @@ async function inDirectory(
 /** Linux has a file that takes no bytes, and never has any. */
 const FULL_DISK = '/dev/full'
 
-const inStaging = ({ id }: StagedUpload): string => join('BITS-Sessions', `${id}.part`)
+const inStaging = ({ uploadId }: StagedUpload): string => join('BITS-Sessions', `${uploadId}.part`)
 const cannotLink = () => Promise.reject(Object.assign(new Error('no links here'), { code: 'EPERM' }))
 
 for (const durability of ['publish', 'fragment', 'none'] as const) {
@@ -67,7 +67,7 @@ storageContract(
   () =>
     inDirectory(
       (directory) => new SimpleStorage(directory),
-      ({ id }) => `.${id}`,
+      ({ uploadId }) => `.${uploadId}`,
     ),
   {
     runner,

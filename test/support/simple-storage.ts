@@ -64,7 +64,7 @@ export class SimpleStorage implements StorageAdapter {
   }
 
   #part(upload: StagedUpload): string {
-    return join(this.#directory, `.${upload.id}`)
+    return join(this.#directory, `.${upload.uploadId}`)
   }
 
   #file(destination: string): string {

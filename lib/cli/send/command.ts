@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { collect, count, size } from '../values.js'
 import type { SendFlags } from './flags.js'
 
-const EXAMPLES = `
+const SEND_EXAMPLES = `
 Examples:
   Send a file; a URL that ends with a slash gets the file's name:
     $ npx express-bits-upload send backup.zip http://server:8080/
@@ -63,7 +63,7 @@ export function addSendCommand(program: Command, done: (exitCode: number) => voi
     .option('-q, --quiet', 'say nothing but what went wrong')
     .optionsGroup('Help:')
     .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', SEND_EXAMPLES)
     .action(async (file: string, url: string, flags: SendFlags) => {
       const { send } = await import('./send.js')
       done(await send(file, url, flags))

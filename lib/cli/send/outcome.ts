@@ -1,6 +1,6 @@
 import { BitsClientError, type UploadResult } from 'express-bits-upload/client'
 import { ADVICE } from '../../client/advice.js'
-import { EXIT, Failure } from '../output.js'
+import { CliError, EXIT } from '../output.js'
 import type { SendFlags } from './flags.js'
 import { replyFile } from './reply-to.js'
 
@@ -34,9 +34,9 @@ export function failureOf(error: unknown, resumed: boolean): unknown {
   const said = nameFlagsIn(error.message)
   if (!error.fatal) {
     const message = `${said} Gave up; the same command goes on from here.`
-    return new Failure(EXIT.gaveUp, message, { cause: error })
+    return new CliError(EXIT.gaveUp, message, { cause: error })
   }
   const exitCode = error.packet === undefined ? EXIT.failure : EXIT.refused
   const hint = resumed ? ' With --restart it would begin anew.' : ''
-  return new Failure(exitCode, `${said}${hint}`, { cause: error })
+  return new CliError(exitCode, `${said}${hint}`, { cause: error })
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { wrongUsage } from '../output.js'
+import { usageError } from '../output.js'
 import { readTextFile } from '../read-text-file.js'
 
 /** The password of a user: from a file, the environment, or whoever sits at the terminal. */
@@ -14,7 +14,7 @@ export async function readPassword(user: string, file: string | undefined): Prom
   const known = process.env.BITS_PASSWORD
   if (known !== undefined) return known
   if (process.stdin.isTTY && process.stderr.isTTY) return prompt(`Password of ${user}: `)
-  throw wrongUsage('--user: there is nobody to ask for the password; give BITS_PASSWORD or --password-file.')
+  throw usageError('--user: there is nobody to ask for the password; give BITS_PASSWORD or --password-file.')
 }
 
 async function prompt(question: string): Promise<string> {
@@ -36,5 +36,5 @@ async function prompt(question: string): Promise<string> {
 /** Ctrl+D, or a terminal that goes away. */
 async function ended(terminal: Interface): Promise<never> {
   await once(terminal, 'close')
-  throw wrongUsage('--user: no password was given.')
+  throw usageError('--user: no password was given.')
 }

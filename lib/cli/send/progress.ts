@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress'
-import { say } from '../say.js'
+import { printError } from '../say.js'
 
 /** Bytes as people read them: `67108864` becomes `64.0 MB`, as Windows counts. */
 export function readable(bytes: number): string {
@@ -9,7 +9,7 @@ export function readable(bytes: number): string {
 }
 
 /** Shows how far an upload has come. */
-export interface Progress {
+export interface ProgressBar {
   update(sent: number, total: number): void
   /** A line among it. */
   say(line: string): void
@@ -17,12 +17,12 @@ export interface Progress {
 }
 
 /** A bar in a terminal, a line at each tenth elsewhere, nothing but the lines that are said when quiet. */
-export function startProgress(quiet: boolean): Progress {
-  if (quiet) return { update: () => {}, say, stop: () => {} }
+export function startProgress(quiet: boolean): ProgressBar {
+  if (quiet) return { update: () => {}, say: printError, stop: () => {} }
   return process.stderr.isTTY ? movingBar() : tenths()
 }
 
-function movingBar(): Progress {
+function movingBar(): ProgressBar {
   const bars = new cliProgress.MultiBar({
     format: '{bar} {percentage}%  {amount}  {rate}  ETA {eta_formatted}',
     barCompleteChar: '█',
@@ -48,21 +48,21 @@ function movingBar(): Progress {
         rate: `${readable(rateOf(sent))}/s`,
       })
     },
-    say: (line) => (bar ? bars.log(`${line}\n`) : say(line)),
+    say: (line) => (bar ? bars.log(`${line}\n`) : printError(line)),
     stop: () => bars.stop(),
   }
 }
 
-function tenths(): Progress {
+function tenths(): ProgressBar {
   let told = 0
   return {
     update(sent, total) {
       const tenth = total === 0 ? 0 : Math.floor((sent * 10) / total)
       if (tenth <= told) return
       told = tenth
-      say(`${tenth * 10}% ${readable(sent)} of ${readable(total)}`)
+      printError(`${tenth * 10}% ${readable(sent)} of ${readable(total)}`)
     },
-    say,
+    say: printError,
     stop: () => {},
   }
 }

@@ -1,5 +1,5 @@
 import type { TlsOptions, UploadOptions } from 'express-bits-upload/client'
-import { wrongUsage } from '../output.js'
+import { usageError } from '../output.js'
 import { readHeaders } from '../read-files.js'
 import { readTextFile } from '../read-text-file.js'
 import type { SendFlags } from './flags.js'
@@ -11,21 +11,21 @@ export async function requestOptions(flags: SendFlags, url: URL): Promise<Upload
   const tls = await readTls(flags)
   if (flags.user !== undefined) {
     if (url.username !== '' || url.password !== '') {
-      throw wrongUsage('there is a name in the URL and a --user: give one of them.')
+      throw usageError('there is a name in the URL and a --user: give one of them.')
     }
     // The first colon ends the name (RFC 7617 2).
-    if (flags.user.includes(':')) throw wrongUsage('--user: a name for HTTP Basic has no colon in it.')
+    if (flags.user.includes(':')) throw usageError('--user: a name for HTTP Basic has no colon in it.')
     const password = await readPassword(flags.user, flags.passwordFile)
     headers.Authorization = `Basic ${Buffer.from(`${flags.user}:${password}`).toString('base64')}`
   } else if (flags.passwordFile !== undefined) {
-    throw wrongUsage('--password-file: give the name that goes with it, too, as --user.')
+    throw usageError('--password-file: give the name that goes with it, too, as --user.')
   }
   return { headers, tls }
 }
 
 async function readTls({ ca, cert, key }: SendFlags): Promise<TlsOptions | undefined> {
   if ((cert === undefined) !== (key === undefined)) {
-    throw wrongUsage('a certificate to show needs its key: give --cert and --key.')
+    throw usageError('a certificate to show needs its key: give --cert and --key.')
   }
   if (ca === undefined && cert === undefined) return undefined
   return {

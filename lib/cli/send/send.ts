@@ -1,12 +1,12 @@
 import { basename } from 'node:path'
 import { BitsClientError, UploadJob, type UploadOptions } from 'express-bits-upload/client'
 import { nameFlags } from '../name-flags.js'
-import { EXIT, exitCodeOf, wrongUsage } from '../output.js'
+import { EXIT, exitCodeOf, usageError } from '../output.js'
 import { listenForSignals } from '../signals.js'
-import { destinationOf, isLocal } from './destination.js'
+import { destinationUrl, isLocal } from './destination.js'
 import type { SendFlags } from './flags.js'
 import { failureOf, giveReply } from './outcome.js'
-import { averageRate, type Progress, readable, startProgress } from './progress.js'
+import { averageRate, type ProgressBar, readable, startProgress } from './progress.js'
 import { checkReplyTo, replyFile } from './reply-to.js'
 import { requestOptions } from './request-options.js'
 import { stateToResume } from './resume.js'
@@ -19,13 +19,13 @@ import { SavedState } from './saved-state.js'
  * @throws Failure when it was not sent.
  */
 export async function send(file: string, destination: string, flags: SendFlags): Promise<number> {
-  const url = destinationOf(file, destination)
+  const url = destinationUrl(file, destination)
   const progress = startProgress(flags.quiet === true)
   const note = (line: string) => {
     if (!flags.quiet) progress.say(line)
   }
   const request = await requestOptions(flags, url)
-  checkOptions(file, url, { ...request, ...howToSend(flags) })
+  checkSendOptions(file, url, { ...request, ...howToSend(flags) })
   await checkReplyTo(file, flags)
   if (url.protocol === 'http:' && (flags.user !== undefined || url.password !== '') && !isLocal(url)) {
     note('warning: the password goes unencrypted; see https.')
@@ -50,7 +50,7 @@ interface Task {
   /** What requests need. */
   readonly request: UploadOptions
   readonly signal: AbortSignal
-  readonly progress: Progress
+  readonly progress: ProgressBar
   /** Says what is of no interest to the quiet. */
   readonly note: (line: string) => void
 }
@@ -93,12 +93,12 @@ const howToSend = (flags: SendFlags): UploadOptions => ({
   replyTo: replyFile(flags),
 })
 
-function checkOptions(file: string, url: URL, options: UploadOptions): void {
+function checkSendOptions(file: string, url: URL, options: UploadOptions): void {
   try {
     new UploadJob(file, url, options)
   } catch (error) {
     if (error instanceof TypeError) {
-      throw wrongUsage(nameFlags(error.message).replace(/^headers has/, '--header has'))
+      throw usageError(nameFlags(error.message).replace(/^headers has/, '--header has'))
     }
     throw error
   }

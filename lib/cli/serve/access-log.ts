@@ -19,12 +19,12 @@ const FORMATS: Readonly<Record<Exclude<LogFormat, 'none'>, string>> = {
 export function accessLog(format: Exclude<LogFormat, 'none'>, log: Pick<Log, 'write'>): RequestHandler {
   // Not morgan's `remote-user`, which believes whatever name is claimed.
   morgan.token('user', (req) => userOf(req)?.replaceAll(' ', '%20'))
-  morgan.token<Request>('masked-url', (req) => maskUrl(req.originalUrl))
-  morgan.token('masked-referrer', ({ headers: { referer } }) => referer && maskUrl(referer))
+  morgan.token<Request>('masked-url', (req) => maskLoggedUrl(req.originalUrl))
+  morgan.token('masked-referrer', ({ headers: { referer } }) => referer && maskLoggedUrl(referer))
   // As nginx has it: the client was gone before there was an answer. Programs that read logs expect a number.
   morgan.token('answered', (_req, res) => (res.headersSent ? String(res.statusCode) : '499'))
   morgan.token<Request>('packet', (req) => req.bits?.packet)
-  morgan.token<Request>('upload', (req) => req.bits?.session)
+  morgan.token<Request>('upload', (req) => req.bits?.uploadId)
   return morgan<Request, Response>(FORMATS[format], { stream: log })
 }
 
@@ -45,7 +45,7 @@ const REPLY_ID = new RegExp(`(${FOLDERS.join('')})(?:(?!${SEPARATOR}).)+`, 'gi')
  * A URL without what lets its reader in: user and password, the values of its query, and the session id in the URL of
  * a reply.
  */
-export function maskUrl(url: string): string {
+export function maskLoggedUrl(url: string): string {
   const [location = '', ...query] = url.split('?')
   const shown = location.replace(/^(https?:\/\/)[^/]*@/i, '$1').replace(REPLY_ID, '$1***')
   const parameters = query

@@ -2,7 +2,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import type { BitsUpload } from 'express-bits-upload'
 import { type LivePage, livePage } from '../../dashboard/index.js'
 import { asError } from '../../util/errors.js'
-import { say } from '../say.js'
+import { printError } from '../say.js'
 import { accessLog } from './access-log.js'
 import { type Authenticate, requireUser } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
@@ -54,7 +54,7 @@ const sendError: ErrorRequestHandler = (error: unknown, _req, res, next) => {
   const status: unknown =
     typeof error === 'object' && error !== null ? Reflect.get(error, 'status') : undefined
   const known = typeof status === 'number' && status >= 400 && status <= 499
-  if (!known) say(`error: ${asError(error).message}`)
+  if (!known) printError(`error: ${asError(error).message}`)
   if (res.headersSent) return next(error)
   res.sendStatus(known ? status : 500)
 }

@@ -2,7 +2,7 @@ import basicAuth from 'basic-auth'
 import type { Request, RequestHandler } from 'express'
 import { BitsError } from 'express-bits-upload'
 import { asError } from '../../util/errors.js'
-import { say } from '../say.js'
+import { printError } from '../say.js'
 import type { HtpasswdFile } from './htpasswd.js'
 
 /** Who makes a request. @throws BitsError with the status to answer, when nobody who may does. */
@@ -36,7 +36,7 @@ async function isRight(users: HtpasswdFile, { name, pass }: basicAuth.BasicAuthR
     return await users.isRight(name, pass)
   } catch (error) {
     const message = asError(error).message
-    say(`error: ${message}`)
+    printError(`error: ${message}`)
     throw new BitsError({ status: 503 }, message)
   }
 }

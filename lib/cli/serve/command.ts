@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander'
 import { asError } from '../../util/errors.js'
-import { EXIT, Failure } from '../output.js'
+import { CliError, EXIT } from '../output.js'
 import { address, collect, count, duration, port, rate, size, urlPath } from '../values.js'
 import type { ServeFlags } from './flags.js'
 
-const EXAMPLES = `
+const SERVE_EXAMPLES = `
 Examples:
   Try it on this machine:
     $ npx express-bits-upload serve ./incoming
@@ -45,7 +45,7 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
     .description('receive BITS uploads into a directory, which is made if need be')
     .argument('<directory>', 'where the files go')
     .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', SERVE_EXAMPLES)
   addServerOptions(command)
   addAccessOptions(command)
   addUploadOptions(command)
@@ -168,6 +168,6 @@ async function loadServe(): Promise<typeof import('./serve.js')> {
   } catch (error) {
     const message = asError(error).message
     if (!message.includes("'express'")) throw error
-    throw new Failure(EXIT.failure, 'serve needs the package express: npm install express', { cause: error })
+    throw new CliError(EXIT.failure, 'serve needs the package express: npm install express', { cause: error })
   }
 }

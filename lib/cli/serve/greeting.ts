@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
-import { say } from '../say.js'
+import { printError } from '../say.js'
 import { livePathOf } from './app.js'
 import type { ServeFlags } from './flags.js'
 
@@ -15,7 +15,7 @@ const UNKNOWN = 'SERVER'
  * @param origin where we listen.
  * @param machine what this machine calls itself.
  */
-export function introduce(origin: string, directory: string, flags: Facts, machine = hostname()): void {
+export function printGreeting(origin: string, directory: string, flags: Facts, machine = hostname()): void {
   const path = flags.path === '/' ? '' : flags.path
   const live = livePathOf(flags)
   const name = isKnownToOthers(machine) ? machine : UNKNOWN
@@ -33,7 +33,7 @@ export function introduce(origin: string, directory: string, flags: Facts, machi
   } else if (!isLocal(flags.host) && flags.tlsCert === undefined) {
     lines.push('warning: passwords come unencrypted; see --tls-cert, or put a proxy with TLS in front.')
   }
-  say(lines.join('\n'))
+  printError(lines.join('\n'))
 }
 
 /** Who listens at all addresses of a machine is reached by its name: 0.0.0.0 leads nowhere from another one. */

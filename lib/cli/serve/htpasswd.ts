@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { asError } from '../../util/errors.js'
-import { EXIT, Failure } from '../output.js'
+import { CliError, EXIT } from '../output.js'
 import { isPasswordHash, isPasswordOf } from './password-hash.js'
 
 /** Verdicts that are remembered: bcrypt is slow by design, and every fragment brings the password again. */
@@ -62,8 +62,8 @@ export class HtpasswdFile {
     } catch (error) {
       this.#mark = ''
       const message = asError(error).message
-      const exitCode = error instanceof Failure ? error.exitCode : EXIT.failure
-      throw new Failure(exitCode, `--htpasswd ${this.#path}: ${message}`, { cause: error })
+      const exitCode = error instanceof CliError ? error.exitCode : EXIT.failure
+      throw new CliError(exitCode, `--htpasswd ${this.#path}: ${message}`, { cause: error })
     }
   }
 }
@@ -76,7 +76,7 @@ function parse(text: string): Map<string, string> {
     const [name = '', hash = ''] = line.trim().split(':')
     if (name === '' || !isPasswordHash(hash)) {
       const what = `line ${index + 1} is no name with a bcrypt, apr1, SHA-1 or crypt hash`
-      throw new Failure(EXIT.usage, `${what}; "htpasswd -B" writes such.`)
+      throw new CliError(EXIT.usage, `${what}; "htpasswd -B" writes such.`)
     }
     // Of two lines for a name, Apache takes the first.
     if (!hashes.has(name)) hashes.set(name, hash)

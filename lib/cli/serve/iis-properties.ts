@@ -1,6 +1,6 @@
 import { type IisOptions, type IisProperties, iisOptions } from 'express-bits-upload'
 import { asError } from '../../util/errors.js'
-import { wrongUsage } from '../output.js'
+import { usageError } from '../output.js'
 import { readTextFile } from '../read-text-file.js'
 import type { ServeFlags } from './flags.js'
 
@@ -20,7 +20,7 @@ export async function optionsOfIis({
   for (const [name, value] of flags) {
     const other = properties.get(name)
     if (other !== undefined && String(other) !== value) {
-      throw wrongUsage(`--iis says ${name}=${value}, and ${iisFile} says ${String(other)}: give one of them.`)
+      throw usageError(`--iis says ${name}=${value}, and ${iisFile} says ${String(other)}: give one of them.`)
     }
     properties.set(name, value)
   }
@@ -28,7 +28,7 @@ export async function optionsOfIis({
   try {
     return isProperties(given) ? iisOptions(given) : {}
   } catch (error) {
-    throw wrongUsage(asError(error).message.replace(/^iisOptions\(\)/, 'IIS properties'))
+    throw usageError(asError(error).message.replace(/^iisOptions\(\)/, 'IIS properties'))
   }
 }
 
@@ -37,10 +37,10 @@ function readFlags(flags: readonly string[]): Map<string, string> {
   for (const flag of flags) {
     const [, name = '', value = ''] = /^(\w+)=(.*)$/s.exec(flag) ?? []
     if (name === '')
-      throw wrongUsage(`--iis ${flag}: give a property and its value, BITSAllowOverwrites=1 for example.`)
+      throw usageError(`--iis ${flag}: give a property and its value, BITSAllowOverwrites=1 for example.`)
     const other = values.get(name)
     if (other !== undefined && other !== value) {
-      throw wrongUsage(`--iis says ${name}=${other} and ${name}=${value}: give one of them.`)
+      throw usageError(`--iis says ${name}=${other} and ${name}=${value}: give one of them.`)
     }
     values.set(name, value)
   }
@@ -49,7 +49,7 @@ function readFlags(flags: readonly string[]): Map<string, string> {
 
 async function readProperties(path: string): Promise<Values> {
   const wrong = (what: string) =>
-    wrongUsage(`--iis-file ${path}: ${what}; it should hold an object like { "BITSAllowOverwrites": 1 }.`)
+    usageError(`--iis-file ${path}: ${what}; it should hold an object like { "BITSAllowOverwrites": 1 }.`)
   const text = await readTextFile('--iis-file', path)
   const values: Values = new Map()
   for (const [name, value] of Object.entries(parse(text, wrong))) {

@@ -4,9 +4,9 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { isIP } from 'node:net'
 import { asError, errorCode } from '../../util/errors.js'
-import { EXIT, Failure, wrongUsage } from '../output.js'
+import { CliError, EXIT, usageError } from '../output.js'
 import { readTextFile } from '../read-text-file.js'
-import { say } from '../say.js'
+import { printError } from '../say.js'
 import type { ServeFlags } from './flags.js'
 
 /** Milliseconds in which nothing moves on a connection before it is ended; an application may be told meanwhile. */
@@ -17,7 +17,7 @@ export async function createServerFor(flags: ServeFlags): Promise<(app: RequestL
   const { tlsCert, tlsKey } = flags
   if (tlsCert === undefined && tlsKey === undefined) return (app) => withTimes(createServer(app), flags)
   if (tlsCert === undefined || tlsKey === undefined) {
-    throw wrongUsage('https needs a certificate and its key: give --tls-cert and --tls-key.')
+    throw usageError('https needs a certificate and its key: give --tls-cert and --tls-key.')
   }
   const cert = await readTextFile('--tls-cert', tlsCert)
   const key = await readTextFile('--tls-key', tlsKey)
@@ -27,11 +27,11 @@ export async function createServerFor(flags: ServeFlags): Promise<(app: RequestL
       createPrivateKey(key)
       const { validTo } = new X509Certificate(cert)
       if (Date.parse(validTo) < Date.now())
-        say(`warning: the certificate of --tls-cert expired at ${validTo}.`)
+        printError(`warning: the certificate of --tls-cert expired at ${validTo}.`)
       return withTimes(createTlsServer({ cert, key }, app), flags)
     } catch (cause) {
       const why = asError(cause).message
-      throw new Failure(EXIT.usage, `--tls-cert and --tls-key do not make a TLS server: ${why}.`, { cause })
+      throw new CliError(EXIT.usage, `--tls-cert and --tls-key do not make a TLS server: ${why}.`, { cause })
     }
   }
 }
@@ -49,7 +49,7 @@ export async function listen(server: Server, { host, port, tlsCert }: ServeFlags
     server.listen(port, host)
     await once(server, 'listening')
   } catch (cause) {
-    throw new Failure(EXIT.failure, `cannot listen on ${host} port ${port}: ${reasonOf(cause)}.`, { cause })
+    throw new CliError(EXIT.failure, `cannot listen on ${host} port ${port}: ${reasonOf(cause)}.`, { cause })
   }
   const address = server.address()
   const actual = typeof address === 'object' && address ? address.port : port

@@ -2,7 +2,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import escapeHtml from 'escape-html'
 import type { Request, Response } from 'express'
-import { unlessMissing } from '../../util/errors.js'
+import { ignoreNotFound } from '../../util/errors.js'
 import { isHidden } from './hidden-paths.js'
 
 interface Entry {
@@ -41,7 +41,7 @@ async function entriesOf(directory: string): Promise<Entry[]> {
   const found: Entry[] = []
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (isHidden(entry.name) || !(entry.isFile() || entry.isDirectory())) continue
-    const facts = await lstat(join(directory, entry.name)).catch(unlessMissing)
+    const facts = await lstat(join(directory, entry.name)).catch(ignoreNotFound)
     if (facts?.isDirectory()) found.push({ name: `${entry.name}/`, modified: facts.mtime })
     else if (facts?.isFile()) found.push({ name: entry.name, size: facts.size, modified: facts.mtime })
   }

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { asError } from '../../util/errors.js'
-import { EXIT, Failure } from '../output.js'
-import { say } from '../say.js'
+import { CliError, EXIT } from '../output.js'
+import { printError } from '../say.js'
 
 /** Milliseconds after a failure until the log is tried again. */
 const PAUSE = 10_000
@@ -48,7 +48,7 @@ class LogFile implements Log {
     try {
       await once(this.#stream, 'open')
     } catch (cause) {
-      throw new Failure(EXIT.failure, `--access-log: ${asError(cause).message}.`, { cause })
+      throw new CliError(EXIT.failure, `--access-log: ${asError(cause).message}.`, { cause })
     }
     this.#hasStarted = true
     process.on('SIGHUP', this.#reopen)
@@ -69,7 +69,7 @@ class LogFile implements Log {
     const stream = createWriteStream(this.#path, { flags: 'a', mode: 0o640 })
     stream.on('error', (error) => {
       this.#failedAt = Date.now()
-      if (this.#hasStarted) say(`error: the access log is not written: ${error.message}`)
+      if (this.#hasStarted) printError(`error: the access log is not written: ${error.message}`)
     })
     return stream
   }

@@ -1,8 +1,8 @@
 import type { NotificationOptions } from 'express-bits-upload'
-import { CHECKS } from '../../options/checks.js'
+import { UPLOAD_OPTION_CHECKS } from '../../options/checks.js'
 import { findWrongHeader } from '../../options/notification.js'
 import { maskUserInfo } from '../../upload-option-values.js'
-import { wrongUsage } from '../output.js'
+import { usageError } from '../output.js'
 import { type Header, readHeaders } from '../read-files.js'
 import type { ServeFlags } from './flags.js'
 
@@ -26,20 +26,20 @@ export async function notificationOf(
     return undefined
   }
   // A relative one would be asked of this server, which has no application.
-  if (CHECKS.notification({ type, url }) !== undefined || !URL.canParse(url)) {
+  if (UPLOAD_OPTION_CHECKS.notification({ type, url }) !== undefined || !URL.canParse(url)) {
     const source = flags.notifyUrl === undefined ? 'BITSServerNotificationURL' : '--notify-url'
     const shown = JSON.stringify(maskUserInfo(url))
-    throw wrongUsage(`${source} is ${shown}: give an http: or https: URL of at most 2,200 characters.`)
+    throw usageError(`${source} is ${shown}: give an http: or https: URL of at most 2,200 characters.`)
   }
-  const late = timeout === undefined ? undefined : CHECKS.cleanupInterval(timeout)
-  if (late !== undefined) throw wrongUsage(`--notify-timeout is ${timeout}: give ${late}.`)
+  const late = timeout === undefined ? undefined : UPLOAD_OPTION_CHECKS.cleanupInterval(timeout)
+  if (late !== undefined) throw usageError(`--notify-timeout is ${timeout}: give ${late}.`)
   const headers = notifyHeader && checked(await readHeaders('--notify-header', notifyHeader))
   return { type, url, ...(timeout !== undefined && { timeout }), ...(headers && { headers }) }
 }
 
 function oneOf<T>(flag: string, own: T | undefined, iis: T | undefined): T | undefined {
   if (own !== undefined && iis !== undefined && own !== iis)
-    throw wrongUsage(`${flag} contradicts the IIS properties: give one of them.`)
+    throw usageError(`${flag} contradicts the IIS properties: give one of them.`)
   return own ?? iis
 }
 
@@ -50,7 +50,7 @@ function refuseWithoutUrl({ notifyType, notifyTimeout, notifyHeader }: NotifyFla
     '--notify-header': notifyHeader,
   }).find(([, value]) => value !== undefined) ?? [undefined]
   if (flag === undefined) return
-  throw wrongUsage(
+  throw usageError(
     `${flag} says how to tell an application: give its URL, too, as --notify-url or BITSServerNotificationURL.`,
   )
 }
@@ -58,6 +58,6 @@ function refuseWithoutUrl({ notifyType, notifyTimeout, notifyHeader }: NotifyFla
 /** @throws Failure that shows no value: it may be a secret. */
 function checked(headers: readonly Header[]): Record<string, string> {
   const wrong = findWrongHeader(headers)
-  if (wrong) throw wrongUsage(`--notify-header ${wrong.name}: ${wrong.why}.`)
+  if (wrong) throw usageError(`--notify-header ${wrong.name}: ${wrong.why}.`)
   return Object.fromEntries(headers)
 }

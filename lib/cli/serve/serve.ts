@@ -4,14 +4,14 @@ import type { BitsUploadOptions } from 'express-bits-upload'
 import { type BitsUpload, bitsUpload } from 'express-bits-upload'
 import { asError } from '../../util/errors.js'
 import { nameFlags } from '../name-flags.js'
-import { EXIT, Failure, wrongUsage } from '../output.js'
-import { say } from '../say.js'
+import { CliError, EXIT, usageError } from '../output.js'
+import { printError } from '../say.js'
 import { listenForSignals } from '../signals.js'
 import { createApp } from './app.js'
 import { type Authenticate, authenticateBy } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import { Draining } from './graceful-shutdown.js'
-import { introduce } from './greeting.js'
+import { printGreeting } from './greeting.js'
 import { HtpasswdFile } from './htpasswd.js'
 import { createServerFor, listen } from './listen.js'
 import { openLog } from './log-file.js'
@@ -29,7 +29,7 @@ const LAST_WAIT = 2000
  */
 export async function serve(directory: string, flags: ServeFlags): Promise<number> {
   if (directory === '')
-    throw wrongUsage('the directory has no name (a variable that is not set?): give one, or . for this one.')
+    throw usageError('the directory has no name (a variable that is not set?): give one, or . for this one.')
   const root = resolve(directory)
   const options = await uploadOptions(root, flags)
   const createServer = await createServerFor(flags)
@@ -51,16 +51,16 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
     const server = createServer(app)
     draining.watch(server)
     const origin = await listen(server, flags)
-    introduce(origin, root, flags)
+    printGreeting(origin, root, flags)
     await aborted(stop.signal)
-    say('Stopping: running requests may finish.')
+    printError('Stopping: running requests may finish.')
     live?.close()
     // From now on packets are answered 503; the running ones are waited for.
     const closed = bits.close()
     const cut = await draining.stop(server, flags.grace)
-    if (cut > 0) say(`warning: ${cut} requests took longer than ${flags.grace} s and were cut.`)
+    if (cut > 0) printError(`warning: ${cut} requests took longer than ${flags.grace} s and were cut.`)
     await Promise.race([closed, new Promise((done) => setTimeout(done, LAST_WAIT).unref())])
-    say('Stopped. Unfinished uploads go on at the next start.')
+    printError('Stopped. Unfinished uploads go on at the next start.')
     return EXIT.done
   } catch (error) {
     await bits.close()
@@ -77,7 +77,7 @@ async function authenticator({
 }: ServeFlags): Promise<Authenticate | undefined> {
   if (htpasswd !== undefined) return authenticateBy(await HtpasswdFile.open(htpasswd), realm)
   if (trustSessionId)
-    throw wrongUsage('--trust-session-id spares clients the password: give --htpasswd, too.')
+    throw usageError('--trust-session-id spares clients the password: give --htpasswd, too.')
   return undefined
 }
 
@@ -86,7 +86,7 @@ function createUploads(options: BitsUploadOptions): BitsUpload {
     return bitsUpload(options)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    throw wrongUsage(nameFlags(error.message))
+    throw usageError(nameFlags(error.message))
   }
 }
 
@@ -97,7 +97,7 @@ async function prepare(directory: string, { storage }: BitsUploadOptions): Promi
     await access(directory, constants.R_OK | constants.W_OK)
   } catch (cause) {
     const why = asError(cause).message
-    throw new Failure(EXIT.failure, `cannot keep uploads in ${directory}: ${why}.`, { cause })
+    throw new CliError(EXIT.failure, `cannot keep uploads in ${directory}: ${why}.`, { cause })
   }
 }
 

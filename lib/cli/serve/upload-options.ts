@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type BitsUploadOptions, FileStorage, type IisOptions } from 'express-bits-upload'
 import { defined } from '../../util/objects.js'
-import { wrongUsage } from '../output.js'
+import { usageError } from '../output.js'
 import type { ServeFlags } from './flags.js'
 import { optionsOfIis } from './iis-properties.js'
 import { notificationOf } from './notification.js'
@@ -19,10 +19,10 @@ export async function uploadOptions(directory: string, flags: ServeFlags): Promi
   for (const [name, flag] of OVERLAP) {
     if (own[name] === undefined || iis[name] === undefined || isDeepStrictEqual(own[name], iis[name]))
       continue
-    throw wrongUsage(`${flag} contradicts the IIS properties: give one of them.`)
+    throw usageError(`${flag} contradicts the IIS properties: give one of them.`)
   }
   if (own.hostIdFallbackTimeout !== undefined && (own.hostId ?? iis.hostId) === undefined) {
-    throw wrongUsage('--host-id-fallback-timeout says when clients give up --host-id: give that, too.')
+    throw usageError('--host-id-fallback-timeout says when clients give up --host-id: give that, too.')
   }
   const total = own.maxBandwidth ?? iis.maxBandwidth
   return {

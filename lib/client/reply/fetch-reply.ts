@@ -4,7 +4,7 @@ import { ADVICE } from '../advice.js'
 import { refusal } from '../transport/ack.js'
 import { BitsClientError } from '../transport/client-error.js'
 import { type CommonHeaders, replyHeaders } from '../transport/packet-headers.js'
-import { exchange, type Line, type ReadAnswer } from '../transport/send-request.js'
+import { type RequestOptions, type ResponseReader, sendRequest } from '../transport/send-request.js'
 import type { ReplySink } from './reply-sink.js'
 
 /** Bytes asked for at once. */
@@ -46,20 +46,20 @@ export class ReplyDownload {
   }
 
   /** @returns the reply, if its sink keeps it in memory. @throws BitsClientError */
-  async fetch(line: Line): Promise<Buffer | undefined> {
+  async fetch(line: RequestOptions): Promise<Buffer | undefined> {
     while (!(await this.#piece(line))) {
       // The next one follows.
     }
     return this.#sink.finish()
   }
 
-  #piece(line: Line): Promise<boolean> {
+  #piece(line: RequestOptions): Promise<boolean> {
     const headers = replyHeaders(this.url, this.#common, this.#position, this.#position + PIECE - 1)
     const request = { kind: 'GET', method: 'GET', url: this.url, headers } as const
-    return exchange(line, request, (response, alive) => this.#take(response, alive))
+    return sendRequest(line, request, (response, alive) => this.#take(response, alive))
   }
 
-  readonly #take: ReadAnswer<boolean> = async (response, alive) => {
+  readonly #take: ResponseReader<boolean> = async (response, alive) => {
     if (response.statusCode === 416 && response.headers['content-range'] === 'bytes */0') {
       await finished(response.resume())
       return true

@@ -1,4 +1,4 @@
-import { Draft } from '../../util/atomic-file.js'
+import { AtomicFile } from '../../util/atomic-file.js'
 import { asError } from '../../util/errors.js'
 import { BitsClientError } from '../transport/client-error.js'
 import { type FileTarget, replyTarget } from './reply-target.js'
@@ -51,9 +51,9 @@ export async function openSink(
 
 /** A file that appears under its name only when it is whole. */
 function fileSink(target: FileTarget): ReplySink {
-  let draft: Draft | undefined
-  const drafted = async (): Promise<Draft> => {
-    draft ??= await Draft.create(target)
+  let draft: AtomicFile | undefined
+  const drafted = async (): Promise<AtomicFile> => {
+    draft ??= await AtomicFile.create(target)
     return draft
   }
   return {

@@ -1,9 +1,9 @@
 import type { BigIntStats } from 'node:fs'
 import { access, constants, lstat, readlink, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, sep } from 'node:path'
-import { Draft } from '../../util/atomic-file.js'
-import { unlessMissing } from '../../util/errors.js'
-import { shown } from '../../validation/describe-value.js'
+import { AtomicFile } from '../../util/atomic-file.js'
+import { ignoreNotFound } from '../../util/errors.js'
+import { describeValue } from '../../validation/describe-value.js'
 
 /** A file to be, or to be replaced. */
 export interface FileTarget {
@@ -27,7 +27,7 @@ export interface StreamTarget {
  * @throws TypeError when `replyTo` is a directory, or the source; and what the file system throws.
  */
 export async function replyTarget(replyTo: string, source: string): Promise<FileTarget | StreamTarget> {
-  const found = await stat(replyTo, { bigint: true }).catch(unlessMissing)
+  const found = await stat(replyTo, { bigint: true }).catch(ignoreNotFound)
   const meansDirectory = replyTo.endsWith('/') || replyTo.endsWith(sep)
   if (found ? found.isDirectory() : meansDirectory) throw unfit(replyTo, 'a file; it is a directory')
   if (!found) return await writable({ kind: 'file', path: await followed(replyTo), mode: undefined })
@@ -38,12 +38,14 @@ export async function replyTarget(replyTo: string, source: string): Promise<File
   return await writable({ kind: 'file', path: await followed(replyTo), mode: Number(found.mode & 0o777n) })
 }
 
-const unfit = (replyTo: string, wanted: string): TypeError =>
-  new TypeError(`express-bits-upload/client: the option replyTo is ${shown(replyTo)}: give ${wanted}.`)
+const unfit = (replyTo: string, expected: string): TypeError =>
+  new TypeError(
+    `express-bits-upload/client: the option replyTo is ${describeValue(replyTo)}: give ${expected}.`,
+  )
 
 /** By whatever name, and be it a hard link. */
 async function isFile(path: string, { dev, ino }: BigIntStats): Promise<boolean> {
-  const file = await stat(path, { bigint: true }).catch(unlessMissing)
+  const file = await stat(path, { bigint: true }).catch(ignoreNotFound)
   return file?.dev === dev && file.ino === ino
 }
 
@@ -51,7 +53,7 @@ async function isFile(path: string, { dev, ino }: BigIntStats): Promise<boolean>
 async function followed(path: string): Promise<string> {
   const directory = await realpath(dirname(path))
   const inside = join(directory, basename(path))
-  const facts = await lstat(inside).catch(unlessMissing)
+  const facts = await lstat(inside).catch(ignoreNotFound)
   if (!facts?.isSymbolicLink()) return inside
   const link = await readlink(inside)
   // Not by `join`, for which `a/../b` is `b` even when `a` is a link.
@@ -60,7 +62,7 @@ async function followed(path: string): Promise<string> {
 
 /** To make a draft is the one sure way to know whether one can be made. */
 async function writable(target: FileTarget): Promise<FileTarget> {
-  const draft = await Draft.create(target)
+  const draft = await AtomicFile.create(target)
   await draft.discard()
   return target
 }

@@ -1,17 +1,17 @@
-import type { Settings } from '../settings.js'
-import type { Line } from '../transport/send-request.js'
+import type { ClientSettings } from '../settings.js'
+import type { RequestOptions } from '../transport/send-request.js'
 import { ReplyDownload, resolveReplyUrl } from './fetch-reply.js'
 import { memorySink, openSink, type ReplySink } from './reply-sink.js'
 
 /** The reply of one upload, fetched before its session is closed: with the session it goes (Win32 close-session). */
 export class UploadReply {
-  readonly #settings: Settings
+  readonly #settings: ClientSettings
   readonly #sink: ReplySink
   #download: ReplyDownload | undefined
   #content: Buffer | undefined
   #fetched = false
 
-  private constructor(settings: Settings, sink: ReplySink) {
+  private constructor(settings: ClientSettings, sink: ReplySink) {
     this.#settings = settings
     this.#sink = sink
   }
@@ -20,7 +20,7 @@ export class UploadReply {
    * @param source the file that is uploaded.
    * @throws TypeError and BitsClientError when a reply cannot be written to `replyTo`.
    */
-  static async open(settings: Settings, source: string): Promise<UploadReply> {
+  static async open(settings: ClientSettings, source: string): Promise<UploadReply> {
     const { replyTo, signal } = settings
     const sink = replyTo === undefined ? memorySink() : await openSink(replyTo, source, signal)
     return new UploadReply(settings, sink)
@@ -39,7 +39,7 @@ export class UploadReply {
   }
 
   /** Goes on where an earlier call failed. */
-  async fetch(replyUrl: string, line: Line): Promise<void> {
+  async fetch(replyUrl: string, line: RequestOptions): Promise<void> {
     const { url, common, maxReplySize } = this.#settings
     if (!this.#download) {
       const target = resolveReplyUrl(replyUrl, url)

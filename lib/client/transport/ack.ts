@@ -4,7 +4,7 @@ import { HRESULT, hresultOfStatus } from '../../protocol/bits-error.js'
 import { BITS_UPLOAD_PROTOCOL, parseProtocols } from '../../protocol/guids.js'
 import { HEADER } from '../../protocol/headers.js'
 import { ADVICE } from '../advice.js'
-import { isFatal, isTaken } from '../retry-policy.js'
+import { isDestinationTaken, isFatal } from '../retry-policy.js'
 import { BitsClientError, describeHresult, type RemoteContext, type RequestKind } from './client-error.js'
 
 /** What an Ack of success says, a 416 to a fragment included. */
@@ -81,7 +81,7 @@ export function refusal(packet: RequestKind, response: IncomingMessage): BitsCli
 
 function hintOn(packet: RequestKind, status: number, hresult: number | undefined): string {
   if (status === 401 || status === 407) return ` It wants other credentials: ${ADVICE.credentials}.`
-  return isTaken(packet, hresult)
+  return isDestinationTaken(packet, hresult)
     ? ' A file of this name is there, and the server does not overwrite it.'
     : ''
 }

@@ -1,7 +1,7 @@
 import { finished } from 'node:stream/promises'
 import { type AckFields, readAck } from './ack.js'
 import { type CommonHeaders, type OutgoingPacket, packetHeaders } from './packet-headers.js'
-import { exchange, type Line } from './send-request.js'
+import { type RequestOptions, sendRequest } from './send-request.js'
 
 export interface PacketBody {
   readonly bytes: AsyncIterable<Buffer>
@@ -10,7 +10,7 @@ export interface PacketBody {
 
 /** Sends one packet and reads its Ack. @throws BitsClientError */
 export function sendPacket(
-  line: Line,
+  line: RequestOptions,
   url: URL,
   packet: OutgoingPacket,
   common: CommonHeaders,
@@ -19,7 +19,7 @@ export function sendPacket(
   const headers = packetHeaders(packet, url, common)
   const request = { kind: packet.type, method: 'BITS_POST', url, headers }
   const withBody = body ? { ...request, body: body.bytes, onSent: body.onSent } : request
-  return exchange(line, withBody, async (response) => {
+  return sendRequest(line, withBody, async (response) => {
     // An Ack has no body, but a proxy's error page has one.
     await finished(response.resume())
     return readAck(packet.type, response)

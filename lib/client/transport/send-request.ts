@@ -6,7 +6,7 @@ import { BitsClientError, type RequestKind } from './client-error.js'
 import { tlsFault } from './tls-fault.js'
 
 /** How requests reach a server. */
-export interface Line {
+export interface RequestOptions {
   readonly agent: Agent | false
   readonly tls?: TlsOptions
   /** Milliseconds. */
@@ -26,7 +26,7 @@ export interface OutgoingRequest {
 }
 
 /** Reads an answer to its end; `alive` postpones the time-out. */
-export type ReadAnswer<T> = (response: IncomingMessage, alive: () => void) => Promise<T>
+export type ResponseReader<T> = (response: IncomingMessage, alive: () => void) => Promise<T>
 
 /**
  * One request and its answer. An answer that comes before all of the request is sent ends the sending, and the
@@ -34,7 +34,11 @@ export type ReadAnswer<T> = (response: IncomingMessage, alive: () => void) => Pr
  *
  * @throws BitsClientError when there is no answer in time (transient), and whatever `read` or the body throws.
  */
-export async function exchange<T>(line: Line, outgoing: OutgoingRequest, read: ReadAnswer<T>): Promise<T> {
+export async function sendRequest<T>(
+  line: RequestOptions,
+  outgoing: OutgoingRequest,
+  read: ResponseReader<T>,
+): Promise<T> {
   const { url, method, headers } = outgoing
   const start = url.protocol === 'https:' ? httpsRequest : httpRequest
   const request = start(url, {
@@ -44,7 +48,7 @@ export async function exchange<T>(line: Line, outgoing: OutgoingRequest, read: R
     agent: line.agent,
     ...(line.signal && { signal: line.signal }),
   })
-  const watch = new Watch(request, outgoing.kind)
+  const watch = new RequestTimeout(request, outgoing.kind)
   let response: IncomingMessage | undefined
   let sending: Promise<void> | undefined
   try {
@@ -77,7 +81,7 @@ function answerTo(request: ClientRequest): Promise<IncomingMessage> {
 async function send(
   request: ClientRequest,
   { body, onSent }: OutgoingRequest,
-  watch: Watch,
+  watch: RequestTimeout,
   responseTimeout: number,
 ): Promise<void> {
   try {
@@ -107,7 +111,7 @@ function drained(request: ClientRequest): Promise<void> {
 }
 
 /** The timers of MC-BUP 3.1.2: one to send, one to answer; never both at once. */
-class Watch {
+class RequestTimeout {
   readonly #request: ClientRequest
   readonly #kind: RequestKind
   #timer: NodeJS.Timeout | undefined

@@ -9,7 +9,7 @@ const MAX = 10_000
  * A directory that was made may not be there yet, whoever made it, this process or one that died before it forced
  * anything; so all of a file's directories are forced once in the life of this process, and afterwards its parent only.
  */
-export class ForcedNames {
+export class DirectorySync {
   readonly #sync: Sync
   /** Directories whose own names are on the disk, those above them included. */
   readonly #found = new Set<string>()
@@ -18,7 +18,7 @@ export class ForcedNames {
     this.#sync = sync
   }
 
-  async force({ parents, hasNewParents }: Pick<Target, 'parents' | 'hasNewParents'>): Promise<void> {
+  async sync({ parents, hasNewParents }: Pick<Target, 'parents' | 'hasNewParents'>): Promise<void> {
     const [parent] = parents
     const isFound = this.#found.has(parent) && !hasNewParents
     for (const directory of isFound ? [parent] : parents) await syncDirectory(directory, this.#sync)

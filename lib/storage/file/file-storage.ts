@@ -11,13 +11,20 @@ import type {
   StoredReply,
 } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
-import { unlessMissing } from '../../util/errors.js'
+import { ignoreNotFound } from '../../util/errors.js'
 import { close, fsync, link, lstat, open, type Sync, stat, syncDirectory, syncFile } from '../../util/fs.js'
-import { type Checks, checkEach } from '../../validation/check-options.js'
-import { aPath, oneOf, trueOrFalse } from '../../validation/value-checks.js'
-import { ForcedNames } from './directory-sync.js'
+import { checkEach, type OptionChecks } from '../../validation/check-options.js'
+import { isBoolean, isOneOf, isPath } from '../../validation/value-checks.js'
+import { DirectorySync } from './directory-sync.js'
 import { gatherWrite } from './gather-write.js'
-import { isOneFile, type Link, moveMark, publishNew, publishOver, secondName } from './publish-file.js'
+import {
+  isOneFile,
+  type Link,
+  movedMarkerPath,
+  publishNew,
+  publishOver,
+  tempLinkPath,
+} from './publish-file.js'
 import { draftOf, readReplyFile, statReplyFile, writeReplyFile } from './reply-file.js'
 import { openStaged, remove, writable } from './staged-file.js'
 import { UploadDirectory } from './upload-directory.js'
@@ -40,10 +47,10 @@ export interface FileStorageOptions {
 
 const STAGED = /^([0-9a-f]{32})\.(?:part(?:\.new|\.moved)?|reply(?:\.tmp)?)$/
 
-const CHECKS: Checks<FileStorageOptions> = {
-  directory: aPath,
-  durability: oneOf<Durability>({ none: true, publish: true, fragment: true }),
-  createDirectories: trueOrFalse,
+const FILE_STORAGE_CHECKS: OptionChecks<FileStorageOptions> = {
+  directory: isPath,
+  durability: isOneOf<Durability>({ none: true, publish: true, fragment: true }),
+  createDirectories: isBoolean,
 }
 
 /** Uploads as files below a directory. Staged data lies in its `BITS-Sessions`, on the same file system. */
@@ -53,17 +60,17 @@ export class FileStorage implements StorageAdapter {
   readonly #uploads: UploadDirectory
   readonly #link: Link
   readonly #sync: Sync
-  readonly #forced: ForcedNames
+  readonly #forced: DirectorySync
 
   /** @throws TypeError when an option is wrong. */
   constructor(options: FileStorageOptions, internals: { link?: Link; sync?: Sync } = {}) {
-    checkEach({ name: 'FileStorage', checks: CHECKS, required: ['directory'] }, options)
+    checkEach({ name: 'FileStorage', checks: FILE_STORAGE_CHECKS, required: ['directory'] }, options)
     const { directory, durability = 'publish', createDirectories = true } = options
     this.#uploads = new UploadDirectory(directory, createDirectories)
     this.durability = durability
     this.#link = internals.link ?? link
     this.#sync = internals.sync ?? fsync
-    this.#forced = new ForcedNames(this.#sync)
+    this.#forced = new DirectorySync(this.#sync)
     this.directory = this.#uploads.root
   }
 
@@ -94,7 +101,7 @@ export class FileStorage implements StorageAdapter {
   }
 
   async received(upload: StagedUpload): Promise<number> {
-    const facts = await stat(this.path(upload)).catch(unlessMissing)
+    const facts = await stat(this.path(upload)).catch(ignoreNotFound)
     if (facts?.nlink === 1) return facts.size
     if (facts) return this.#heldUnlessPublished(upload, facts.size)
     return (await this.#wasMoved(upload)) ? (upload.total ?? 0) : 0
@@ -105,12 +112,12 @@ export class FileStorage implements StorageAdapter {
   }
 
   path(upload: StagedUpload): string {
-    return join(this.#uploads.staging, `${upload.id}.part`)
+    return join(this.#uploads.staging, `${upload.uploadId}.part`)
   }
 
   async publish(upload: StagedUpload, options: { overwrite: boolean }): Promise<StoredFile> {
     const staged = this.path(upload)
-    const facts = await lstat(staged).catch(unlessMissing)
+    const facts = await lstat(staged).catch(ignoreNotFound)
     const size = upload.total ?? facts?.size ?? 0
     const target = await this.#uploads.locate(upload.destination, true)
     const { path } = target
@@ -118,7 +125,7 @@ export class FileStorage implements StorageAdapter {
     if (facts) {
       if (facts.size !== size) {
         throw new Error(
-          `Staged data of ${upload.id} holds ${facts.size} bytes of ${size}: it cannot be published.`,
+          `Staged data of ${upload.uploadId} holds ${facts.size} bytes of ${size}: it cannot be published.`,
         )
       }
       if (this.durability !== 'none') await syncFile(staged, this.#sync)
@@ -127,7 +134,7 @@ export class FileStorage implements StorageAdapter {
     } else {
       await this.#refuseUnlessMoved(upload, file)
     }
-    if (this.durability !== 'none') await this.#forced.force(target)
+    if (this.durability !== 'none') await this.#forced.sync(target)
     return file
   }
 
@@ -136,7 +143,7 @@ export class FileStorage implements StorageAdapter {
     const reply = this.replyPath(upload)
     // After a publication there is one or the other. What a crash may have left goes when the session does.
     if (options.keepReply && (await remove(staged))) return
-    const gone = [staged, secondName(staged), moveMark(staged), draftOf(reply)]
+    const gone = [staged, tempLinkPath(staged), movedMarkerPath(staged), draftOf(reply)]
     if (!options.keepReply) gone.push(reply)
     await Promise.all(gone.map(remove))
   }
@@ -144,8 +151,8 @@ export class FileStorage implements StorageAdapter {
   async *staged(): AsyncIterable<StagedData> {
     for await (const entry of await opendir(this.#uploads.staging)) {
       const id = STAGED.exec(entry.name)?.[1]
-      const facts = id && (await stat(join(this.#uploads.staging, entry.name)).catch(unlessMissing))
-      if (id && facts) yield { id, lastModified: facts.mtime }
+      const facts = id && (await stat(join(this.#uploads.staging, entry.name)).catch(ignoreNotFound))
+      if (id && facts) yield { uploadId: id, lastModified: facts.mtime }
     }
   }
 
@@ -164,7 +171,7 @@ export class FileStorage implements StorageAdapter {
   }
 
   replyPath(upload: StagedUpload): string {
-    return join(this.#uploads.staging, `${upload.id}.reply`)
+    return join(this.#uploads.staging, `${upload.uploadId}.reply`)
   }
 
   async #syncDirectories(directories: readonly string[]): Promise<void> {
@@ -182,12 +189,12 @@ export class FileStorage implements StorageAdapter {
 
   /** A file without staged data stands at its destination: published before, though the session does not know yet. */
   async #refuseUnlessMoved(upload: StagedUpload, file: StoredFile & { path: string }): Promise<void> {
-    const facts = await lstat(file.path).catch(unlessMissing)
+    const facts = await lstat(file.path).catch(ignoreNotFound)
     if (facts?.isFile() && facts.size === file.size && (await this.#wasMoved(upload))) return
     throw new BitsError('staged-data-missing', `The staged data of "${file.destination}" is gone.`)
   }
 
   async #wasMoved(upload: StagedUpload): Promise<boolean> {
-    return (await stat(moveMark(this.path(upload))).catch(unlessMissing)) !== undefined
+    return (await stat(movedMarkerPath(this.path(upload))).catch(ignoreNotFound)) !== undefined
   }
 }

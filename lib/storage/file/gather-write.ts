@@ -7,18 +7,18 @@ export interface WritableFile {
 }
 
 /** Bytes that may wait for a write in flight before the sender has to. */
-const PLENTY = 512 * 1024
+const MAX_BUFFERED = 512 * 1024
 /** Bytes that may wait so in all requests of the process: memory that was in use for long is given back late by V8. */
-const PLENTY_IN_ALL = 2 * 1024 * 1024
+const MAX_BUFFERED_TOTAL = 2 * 1024 * 1024
 /** Bytes that may wait in each request, however many there are: what Node reads at once. */
-const LITTLE = 64 * 1024
+const MIN_BUFFERED = 64 * 1024
 /** Chunks in one write: some systems take no more than 1,024 at once. */
 const MAX_CHUNKS = 512
 
 let running = 0
 
 /** Bytes that may wait in one request: fewer where there are many. Half of them are worth a trip to the thread pool. */
-const plenty = (): number => Math.max(LITTLE, Math.min(PLENTY, PLENTY_IN_ALL / running))
+const plenty = (): number => Math.max(MIN_BUFFERED, Math.min(MAX_BUFFERED, MAX_BUFFERED_TOTAL / running))
 
 /**
  * Writes a stream to a file from `start` on. One write is in flight at a time; what arrives meanwhile is gathered into

@@ -2,7 +2,7 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { BitsError } from '../../protocol/bits-error.js'
 import { directoryError } from '../../protocol/destination.js'
-import { errorCode, unlessMissing } from '../../util/errors.js'
+import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import { link, lstat } from '../../util/fs.js'
 
 /** Makes a second name for a file; replaced in tests to stand for file systems that cannot. */
@@ -29,7 +29,7 @@ export async function publishNew(
     if (isUnsupported(error)) return moveIfFree(staged, path, destination)
     if (errorCode(error) !== 'EEXIST') throw error
     if (await isOneFile(staged, path)) return
-    const facts = await lstat(path).catch(unlessMissing)
+    const facts = await lstat(path).catch(ignoreNotFound)
     throw facts?.isDirectory() ? directoryError(destination) : takenError(destination)
   }
 }
@@ -46,7 +46,7 @@ export async function publishOver(
   destination: string,
   makeLink: Link = link,
 ): Promise<void> {
-  const second = secondName(staged)
+  const second = tempLinkPath(staged)
   try {
     await linkAnew(staged, second, makeLink)
   } catch (error) {
@@ -73,16 +73,16 @@ async function linkAnew(existing: string, path: string, makeLink: Link): Promise
 }
 
 /** The name a staged file has for the moment before it replaces another; a crash may leave it behind. */
-export const secondName = (staged: string): string => `${staged}.new`
+export const tempLinkPath = (staged: string): string => `${staged}.new`
 
 /**
  * Where links are unsupported a staged file is moved, which leaves nothing to know one's own work by after a crash. So
  * this name says beforehand what happens: there, while the staged file is not, it means that the file was moved.
  */
-export const moveMark = (staged: string): string => `${staged}.moved`
+export const movedMarkerPath = (staged: string): string => `${staged}.moved`
 
 async function markAndMove(staged: string, path: string, destination: string): Promise<void> {
-  await writeFile(moveMark(staged), '')
+  await writeFile(movedMarkerPath(staged), '')
   await moveOver(staged, path, destination)
 }
 
@@ -118,7 +118,7 @@ function moveIfFree(staged: string, path: string, destination: string): Promise<
 /** Are both names there, and names of one file? */
 export async function isOneFile(one: string, other: string): Promise<boolean> {
   const [mine, there] = await Promise.all(
-    [one, other].map((path) => lstat(path, { bigint: true }).catch(unlessMissing)),
+    [one, other].map((path) => lstat(path, { bigint: true }).catch(ignoreNotFound)),
   )
   return mine !== undefined && there !== undefined && mine.ino === there.ino && mine.dev === there.dev
 }

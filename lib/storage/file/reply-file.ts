@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { ByteRange, StoredReply } from '../../../types/storage.js'
-import { unlessMissing } from '../../util/errors.js'
+import { ignoreNotFound } from '../../util/errors.js'
 
 /** The name a reply has while it is written; a crash may leave it behind. */
 export const draftOf = (path: string): string => `${path}.tmp`
@@ -33,7 +33,7 @@ export async function writeReplyFile(path: string, body: Readable, sync: boolean
 
 /** A reply's facts; `undefined` when there is none. */
 export async function statReplyFile(path: string): Promise<StoredReply | undefined> {
-  const facts = await stat(path).catch(unlessMissing)
+  const facts = await stat(path).catch(ignoreNotFound)
   return facts && { size: facts.size, lastModified: facts.mtime }
 }
 

@@ -1,4 +1,4 @@
-import { errorCode, unlessMissing } from '../../util/errors.js'
+import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import { open, unlink, write, writev } from '../../util/fs.js'
 import type { WritableFile } from './gather-write.js'
 
@@ -22,5 +22,5 @@ export const writable = (file: number): WritableFile => ({
 export const remove = (path: string): Promise<boolean> =>
   unlink(path).then(
     () => true,
-    (error: unknown) => unlessMissing(error) ?? false,
+    (error: unknown) => ignoreNotFound(error) ?? false,
   )

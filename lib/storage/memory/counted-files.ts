@@ -1,5 +1,5 @@
 /** Files that know how many bytes they have together. */
-export class CountedFiles extends Map<string, Buffer> {
+export class SizedFileMap extends Map<string, Buffer> {
   bytes = 0
 
   override set(destination: string, content: Buffer): this {

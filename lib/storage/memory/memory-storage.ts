@@ -8,10 +8,10 @@ import type {
   StoredReply,
 } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
-import { type Checks, checkEach } from '../../validation/check-options.js'
-import { wholeNumber } from '../../validation/value-checks.js'
-import { CountedFiles } from './counted-files.js'
-import { untilOver } from './read-chunks.js'
+import { checkEach, type OptionChecks } from '../../validation/check-options.js'
+import { isInteger } from '../../validation/value-checks.js'
+import { SizedFileMap } from './counted-files.js'
+import { readChunks } from './read-chunks.js'
 
 /** Options of a {@link MemoryStorage}. */
 export interface MemoryStorageOptions {
@@ -19,7 +19,9 @@ export interface MemoryStorageOptions {
   maxBytes?: number | undefined
 }
 
-const CHECKS: Checks<MemoryStorageOptions> = { maxBytes: (value) => wholeNumber(value, 'bytes', 1) }
+const MEMORY_STORAGE_CHECKS: OptionChecks<MemoryStorageOptions> = {
+  maxBytes: (value) => isInteger(value, 'bytes', 1),
+}
 
 interface Staged {
   chunks: Buffer[]
@@ -35,7 +37,7 @@ interface Staged {
 export class MemoryStorage implements StorageAdapter {
   /** What has been published: destination to content. Yours to empty. */
   readonly files: Map<string, Buffer>
-  readonly #files = new CountedFiles()
+  readonly #files = new SizedFileMap()
   readonly #staged = new Map<string, Staged>()
   readonly #replies = new Map<string, { content: Buffer; lastModified: Date }>()
   readonly #maxBytes: number
@@ -44,7 +46,7 @@ export class MemoryStorage implements StorageAdapter {
 
   /** @throws TypeError when an option is wrong. */
   constructor(options: MemoryStorageOptions = {}) {
-    checkEach({ name: 'MemoryStorage', checks: CHECKS }, options)
+    checkEach({ name: 'MemoryStorage', checks: MEMORY_STORAGE_CHECKS }, options)
     this.#maxBytes = options.maxBytes ?? 256 * 1024 * 1024
     this.files = this.#files
   }
@@ -59,27 +61,29 @@ export class MemoryStorage implements StorageAdapter {
 
   async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
     // After a restart nothing is there: only an upload that starts over can do without.
-    const staged = this.#staged.get(upload.id) ?? (offset === 0 ? this.#begin(upload) : undefined)
-    if (!staged) throw new BitsError('staged-data-missing', `Nothing is staged as ${upload.id}.`)
-    await untilOver(body, signal, (chunk) => this.#keep(staged, chunk))
+    const staged = this.#staged.get(upload.uploadId) ?? (offset === 0 ? this.#begin(upload) : undefined)
+    if (!staged) throw new BitsError('staged-data-missing', `Nothing is staged as ${upload.uploadId}.`)
+    await readChunks(body, signal, (chunk) => this.#keep(staged, chunk))
     return staged.length
   }
 
   async received(upload: StagedUpload): Promise<number> {
-    return this.#staged.get(upload.id)?.length ?? 0
+    return this.#staged.get(upload.uploadId)?.length ?? 0
   }
 
   read(upload: StagedUpload): Readable {
-    return Readable.from(this.#staged.get(upload.id)?.chunks ?? [])
+    return Readable.from(this.#staged.get(upload.uploadId)?.chunks ?? [])
   }
 
   async publish(upload: StagedUpload, options: { overwrite: boolean }): Promise<StoredFile> {
-    const staged = this.#staged.get(upload.id)
+    const staged = this.#staged.get(upload.uploadId)
     if (!staged)
       throw new BitsError('staged-data-missing', `The staged data of "${upload.destination}" is gone.`)
     const total = upload.total ?? 0
     if (staged.length !== total) {
-      throw new Error(`${upload.id} has ${staged.length} bytes of ${total} staged: it cannot be published.`)
+      throw new Error(
+        `${upload.uploadId} has ${staged.length} bytes of ${total} staged: it cannot be published.`,
+      )
     }
     const there = this.files.get(upload.destination)
     const isOurs = there !== undefined && there === staged.published
@@ -121,21 +125,22 @@ export class MemoryStorage implements StorageAdapter {
   }
 
   async statReply(upload: StagedUpload): Promise<StoredReply | undefined> {
-    const reply = this.#replies.get(upload.id)
+    const reply = this.#replies.get(upload.uploadId)
     return reply && { size: reply.content.length, lastModified: reply.lastModified }
   }
 
   readReply(upload: StagedUpload, range?: ByteRange): Readable {
-    const content = this.#replies.get(upload.id)?.content
+    const content = this.#replies.get(upload.uploadId)?.content
     // Whoever was promised bytes must not take none for all of them.
-    if (!content) return failing(new BitsError('staged-data-missing', `The reply of ${upload.id} is gone.`))
+    if (!content)
+      return failing(new BitsError('staged-data-missing', `The reply of ${upload.uploadId} is gone.`))
     return Readable.from([range ? content.subarray(range.start, range.end + 1) : content], {
       objectMode: false,
     })
   }
 
   async *staged(): AsyncIterable<StagedData> {
-    for (const [id, { lastModified }] of this.#staged) yield { id, lastModified }
+    for (const [id, { lastModified }] of this.#staged) yield { uploadId: id, lastModified }
   }
 
   /** Bytes held: staged, published, and replies. */
@@ -146,23 +151,23 @@ export class MemoryStorage implements StorageAdapter {
   #begin(upload: StagedUpload): Staged {
     this.#forget(upload)
     const staged: Staged = { chunks: [], length: 0, counted: 0, lastModified: new Date() }
-    this.#staged.set(upload.id, staged)
+    this.#staged.set(upload.uploadId, staged)
     return staged
   }
 
-  #forget({ id }: StagedUpload): void {
-    this.#bytes -= this.#staged.get(id)?.counted ?? 0
-    this.#staged.delete(id)
+  #forget({ uploadId }: StagedUpload): void {
+    this.#bytes -= this.#staged.get(uploadId)?.counted ?? 0
+    this.#staged.delete(uploadId)
   }
 
-  #replyLength({ id }: StagedUpload): number {
-    return this.#replies.get(id)?.content.length ?? 0
+  #replyLength({ uploadId }: StagedUpload): number {
+    return this.#replies.get(uploadId)?.content.length ?? 0
   }
 
   #setReply(upload: StagedUpload, content: Buffer | undefined): void {
     this.#bytes += (content?.length ?? 0) - this.#replyLength(upload)
-    if (content) this.#replies.set(upload.id, { content, lastModified: new Date() })
-    else this.#replies.delete(upload.id)
+    if (content) this.#replies.set(upload.uploadId, { content, lastModified: new Date() })
+    else this.#replies.delete(upload.uploadId)
   }
 
   #makeRoom(bytes: number): void {

@@ -1,7 +1,11 @@
 import { finished, type Readable } from 'node:stream'
 
 /** Hands each chunk to `take` until the stream is over, for whatever reason, or `signal` aborts. */
-export function untilOver(body: Readable, signal: AbortSignal, take: (chunk: Buffer) => void): Promise<void> {
+export function readChunks(
+  body: Readable,
+  signal: AbortSignal,
+  take: (chunk: Buffer) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const onData = (chunk: Buffer) => {
       try {
@@ -10,16 +14,16 @@ export function untilOver(body: Readable, signal: AbortSignal, take: (chunk: Buf
         settle(() => reject(error))
       }
     }
-    const onOver = () => settle(resolve)
+    const onEnd = () => settle(resolve)
     const settle = (outcome: () => void) => {
       body.off('data', onData).pause()
-      signal.removeEventListener('abort', onOver)
+      signal.removeEventListener('abort', onEnd)
       stopWatching()
       outcome()
     }
-    const stopWatching = finished(body, { writable: false }, onOver)
-    signal.addEventListener('abort', onOver, { once: true })
-    if (signal.aborted) onOver()
+    const stopWatching = finished(body, { writable: false }, onEnd)
+    signal.addEventListener('abort', onEnd, { once: true })
+    if (signal.aborted) onEnd()
     else body.on('data', onData)
   })
 }
