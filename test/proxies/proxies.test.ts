@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { MemoryStorage } from 'express-bits-upload'
-import { type Block, block } from '../readme/blocks.js'
+import { type Block, block } from '../docs/blocks.js'
 import { closeSession, createSession, fragment, packet, type RawAck, RawConnection } from '../support/raw.js'
 import { serve } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'

@@ -26,12 +26,12 @@ const TRIED: Readonly<Record<string, string>> = {
   'As a service of systemd': 'sh ini ini',
   'In a container': 'sh',
   Options: 'js',
-  // who-may-upload.test.ts
+  // authentication.test.ts
   'Name and password': 'js',
   Tokens: 'js powershell',
   Certificates: 'js bat',
   'Clients that authenticate once': 'js js',
-  // applications.test.ts
+  // processing-uploads.test.ts
   'In process': 'js',
   'Over HTTP': 'js js js',
   Replies: 'js ts',
@@ -40,7 +40,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'Your own session store': 'ts ts',
   'Tests for both': 'ts',
   Events: 'js',
-  // farms.test.ts
+  // scaling.test.ts
   'Limits and housekeeping': 'js',
   'Workers of node:cluster': 'js',
   'PM2, containers, machines with one disk': 'js',
@@ -51,7 +51,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'Behind a proxy': 'nginx haproxy apache caddyfile nginx',
   'Time-outs': 'js',
   'When it does not work': 'text',
-  // moving-from-iis.test.ts, windows.test.ts
+  // iis-migration.test.ts, windows.test.ts
   'Moving from IIS': 'js powershell bat json sh powershell',
   Evidence: 'sh text',
 }
