@@ -88,7 +88,7 @@ function placeNamedBy({ storage, directory }: RequestSettings): object | string 
 function merge(common: BitsUploadOptions, own: RequestSettings): BitsUploadOptions {
   const { storage, directory, sessionStore, onUpload, notification, ...rest } = common
   const isElsewhere = own.storage !== undefined || own.directory !== undefined
-  const place = isElsewhere ? {} : { storage, directory, sessions: sessionStore }
+  const place = isElsewhere ? {} : { storage, directory, sessionStore }
   const delivery = own.onUpload || own.notification ? {} : { onUpload, notification }
   return { ...rest, ...place, ...delivery, ...own }
 }

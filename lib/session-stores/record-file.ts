@@ -42,9 +42,9 @@ function isSessionRecord(value: object): value is SessionRecord {
   const is = (name: string, type: string) => typeof Reflect.get(value, name) === type
   const may = (name: string, type: string) => Reflect.get(value, name) === undefined || is(name, type)
   return (
-    is('key', 'string') &&
+    is('uploadId', 'string') &&
     is('destination', 'string') &&
-    is('url', 'string') &&
+    is('path', 'string') &&
     is('createdAt', 'number') &&
     is('lastActivity', 'number') &&
     STATES.includes(String(Reflect.get(value, 'state'))) &&

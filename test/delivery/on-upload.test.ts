@@ -136,9 +136,9 @@ describe('onUpload', () => {
         size: FILE.length,
         read: expect.any(Function),
         session: {
-          id: expect.stringMatching(/^[0-9a-f]{32}$/),
+          uploadId: expect.stringMatching(/^[0-9a-f]{32}$/),
           destination: 'dir/file.bin',
-          url: PATH,
+          path: PATH,
           user: 'ann',
           state: 'receiving',
           received: FILE.length,

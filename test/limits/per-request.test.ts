@@ -265,7 +265,7 @@ describe('wrong settings for a request are answered 500, and the log says what i
     ['an option that is not for requests', { acceptPost: true }, /perRequest .*acceptPost/],
     ['a name of every object', { constructor: 1 }, /there is no option "constructor"/],
     ['two places', { storage: memory, directory: 'x' }, /give storage or directory, not both/],
-    ['sessions without a place', { sessions: new MemorySessionStore() }, /give their storage or directory/],
+    ['sessions without a place', { sessionStore: new MemorySessionStore() }, /give its storage or directory/],
     ['two deliveries', { onUpload: () => {}, notification: { type: 'by-value', url: 'x' } }, /not both/],
     [
       'a notification of paths there are none of',

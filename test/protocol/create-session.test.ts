@@ -22,7 +22,7 @@ test('D17 D21 MC-BUP 2.2.3: Create-Session is answered 200 with protocol, coding
   expect(ack.header('Accept-Encoding')).toBe('identity')
   expect(ack.header('BITS-Host-Id')).toBeUndefined()
   expect(await running.bits.sessions()).toMatchObject([
-    { destination: 'a.bin', url: '/uploads/a.bin', state: 'receiving', received: 0 },
+    { destination: 'a.bin', path: '/uploads/a.bin', state: 'receiving', received: 0 },
   ])
 })
 

@@ -57,7 +57,7 @@ describe('events', () => {
     await connection.exchange(closeSession(PATH, id))
 
     expect(counts(heard)).toEqual({ ...NONE, session: 1, progress: 2, uploaded: 1 })
-    const common = { destination: 'file.bin', url: PATH, user: 'alice' }
+    const common = { destination: 'file.bin', path: PATH, user: 'alice' }
     expect(heard.session).toMatchObject([{ ...common, state: 'receiving', received: 0, rate: 0 }])
     expect(heard.session[0]?.total).toBeUndefined()
     expect(heard.session[0]?.createdAt).toBeInstanceOf(Date)
@@ -129,7 +129,7 @@ describe('events', () => {
     const cause = new Error('The array is degraded.')
     storage.failure = { at: 'publish', error: cause }
     await connection.exchange(fragment(`${PATH}?token=secret`, id, FILE))
-    expect(heard.error).toEqual([[cause, { url: PATH, session: heard.session[0]?.uploadId }]])
+    expect(heard.error).toEqual([[cause, { path: PATH, uploadId: heard.session[0]?.uploadId }]])
     expect(running.logger.lines.join('\n')).toContain('error: BITS upload: Error: The array is degraded.')
     expect(running.logger.lines.join('\n')).not.toContain('secret')
     await connection.exchange(packet('Nonsense', PATH))

@@ -32,10 +32,10 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     ],
     [{ directory: '' }, 'the option directory is ""', 'give a path.'],
     [{ directory: 7 }, 'the option directory is 7', 'give a path.'],
-    [{ sessions: true }, 'the option sessions is true', `${storeWanted}.`],
+    [{ sessionStore: true }, 'the option sessionStore is true', `${storeWanted}.`],
     [
-      { sessions: new Map() },
-      'the option sessions is an object of class Map',
+      { sessionStore: new Map() },
+      'the option sessionStore is an object of class Map',
       `${storeWanted}; it lacks create(), update()`,
     ],
     [{ maxUploadSize: -1 }, 'the option maxUploadSize is -1', sizeWanted],

@@ -166,7 +166,7 @@ describe('FileSessionStore', () => {
           expect(changed?.replyUrl).toBe(text)
         }),
       )
-      expect(await store.get(uploadId)).toMatchObject({ key: uploadId, state: 'receiving' })
+      expect(await store.get(uploadId)).toMatchObject({ uploadId, state: 'receiving' })
       expect(await readdir(folder)).toEqual([`${uploadId}.json`])
     }))
 
