@@ -121,8 +121,9 @@ async function play(socket: Socket, reply: Reply): Promise<void> {
   const body = Buffer.from(reply.body ?? '')
   const headers = { 'Content-Length': body.length, ...reply.headers }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.write(`HTTP/1.1 ${reply.status ?? 200} Scripted\r\n${lines.join('')}\r\n`, 'latin1')
-  socket.write(body)
+  const head = `HTTP/1.1 ${reply.status ?? 200} Scripted\r\n${lines.join('')}\r\n`
+  // In one piece, as servers send short responses: then a client may have all of it before it reads any.
+  socket.write(Buffer.concat([Buffer.from(head, 'latin1'), body]))
 }
 
 function parseHead(head: string, connection: number): RecordedRequest {

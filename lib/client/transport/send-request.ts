@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import { types } from 'node:util'
 import type { TlsOptions } from '../options.js'
 import { BitsClientError, type RequestKind } from './client-error.js'
+import { RequestTimeout } from './request-timeout.js'
 import { tlsFault } from './tls-fault.js'
 
 /** How requests reach a server. */
@@ -29,10 +30,10 @@ export interface OutgoingRequest {
 export type ResponseReader<T> = (response: IncomingMessage, alive: () => void) => Promise<T>
 
 /**
- * One request and its answer. An answer that comes before all of the request is sent ends the sending, and the
- * connection with it.
+ * Sends one request and reads its response. A response that comes before all of the request is sent ends the sending,
+ * and the connection with it. Afterwards the socket is free for the next request, or destroyed.
  *
- * @throws BitsClientError when there is no answer in time (transient), and whatever `read` or the body throws.
+ * @throws BitsClientError when there is no response in time (transient), and whatever `read` or the body throws.
  */
 export async function sendRequest<T>(
   line: RequestOptions,
@@ -40,108 +41,78 @@ export async function sendRequest<T>(
   read: ResponseReader<T>,
 ): Promise<T> {
   const { url, method, headers } = outgoing
+  const timeout = new RequestTimeout(outgoing.kind, line.signal)
   const start = url.protocol === 'https:' ? httpsRequest : httpRequest
-  const request = start(url, {
-    ...line.tls,
-    method,
-    headers,
-    agent: line.agent,
-    ...(line.signal && { signal: line.signal }),
-  })
-  const watch = new RequestTimeout(request, outgoing.kind)
+  const request = start(url, { ...line.tls, method, headers, agent: line.agent, signal: timeout.signal })
   let response: IncomingMessage | undefined
   let sending: Promise<void> | undefined
   try {
-    const answer = answerTo(request)
-    watch.start('take the request', line.sendTimeout)
-    sending = send(request, outgoing, watch, line.responseTimeout)
+    const answer = answerTo(request, timeout.signal)
+    timeout.start('take the request', line.sendTimeout)
+    sending = send(request, outgoing, timeout, line.responseTimeout)
     response = await answer
-    return await read(response, () => watch.refresh())
+    return await read(response, () => timeout.refresh())
   } catch (thrown) {
-    // Once an answer has begun, a time-out shows only as a broken connection.
-    const error = watch.expired ?? thrown
+    // Once a response has begun, a time-out shows only as a broken connection.
+    const error = timeout.signal.aborted ? timeout.signal.reason : thrown
     throw error instanceof BitsClientError ? error : noAnswer(outgoing.kind, url, error)
   } finally {
-    watch.end()
-    if (!request.writableEnded || !response?.complete) request.destroy()
+    timeout.end()
+    releaseSocket(request, response)
     // Nobody reads the file any more when this is over.
     await sending
   }
 }
 
-function answerTo(request: ClientRequest): Promise<IncomingMessage> {
+/** Node gives a socket back to its agent only once the response was read to its end, even an empty one. */
+function releaseSocket(request: ClientRequest, response: IncomingMessage | undefined): void {
+  if (request.writableEnded && response?.complete) response.resume()
+  else request.destroy()
+}
+
+function answerTo(request: ClientRequest, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.on('response', resolve)
     request.on('error', reject)
     request.on('close', () => reject(new Error('the connection was closed')))
+    signal.addEventListener('abort', () => reject(signal.reason))
   })
 }
 
-/** By hand and not by `pipeline`, which would hide an error of the body behind the request's "socket hang up". */
+/** Not by `pipeline`, which would hide an error of the body behind the request's "socket hang up". */
 async function send(
   request: ClientRequest,
   { body, onSent }: OutgoingRequest,
-  watch: RequestTimeout,
+  timeout: RequestTimeout,
   responseTimeout: number,
 ): Promise<void> {
   try {
     for await (const chunk of body ?? []) {
       if (request.destroyed) return
-      if (!request.write(chunk)) await drained(request)
+      if (!request.write(chunk)) await drained(request, timeout.signal)
       if (request.destroyed) return
-      watch.refresh()
+      timeout.refresh()
       onSent?.(chunk.length)
     }
-    request.end(() => watch.start('answer', responseTimeout))
+    request.end(() => timeout.start('answer', responseTimeout))
   } catch (error) {
     request.destroy(types.isNativeError(error) ? error : new Error(String(error)))
   }
 }
 
-function drained(request: ClientRequest): Promise<void> {
+function drained(request: ClientRequest, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       request.off('drain', done)
       request.off('close', done)
+      signal.removeEventListener('abort', done)
       resolve()
     }
     request.on('drain', done)
     request.on('close', done)
+    signal.addEventListener('abort', done)
+    if (signal.aborted) done()
   })
-}
-
-/** The timers of MC-BUP 3.1.2: one to send, one to answer; never both at once. */
-class RequestTimeout {
-  readonly #request: ClientRequest
-  readonly #kind: RequestKind
-  #timer: NodeJS.Timeout | undefined
-  #ended = false
-  /** Why the request was given up, once time has run out. */
-  expired: BitsClientError | undefined
-
-  constructor(request: ClientRequest, kind: RequestKind) {
-    this.#request = request
-    this.#kind = kind
-  }
-
-  start(what: string, milliseconds: number): void {
-    if (this.#ended) return
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      const message = `The server did not ${what} (${this.#kind}) within ${milliseconds} ms.`
-      this.expired = new BitsClientError(message, { packet: this.#kind })
-      this.#request.destroy(this.expired)
-    }, milliseconds)
-  }
-
-  refresh(): void {
-    this.#timer?.refresh()
-  }
-
-  end(): void {
-    this.#ended = true
-    clearTimeout(this.#timer)
-  }
 }
 
 function noAnswer(packet: RequestKind, url: URL, cause: unknown): BitsClientError {
