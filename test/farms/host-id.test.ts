@@ -72,7 +72,7 @@ describe('a host id', () => {
     const root = await directory()
     const place = () => ({
       directory: root,
-      sessions: new FileSessionStore({ directory: root, shared: true }),
+      sessionStore: new FileSessionStore({ directory: root, shared: true }),
     })
     const { result, content, first, second } = await uploadThroughDeath(place(), place())
     expect(result.bytes).toBe(100 * KB)
