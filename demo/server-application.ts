@@ -1,13 +1,13 @@
 import { posix } from 'node:path'
 import type { Readable } from 'node:stream'
-import { type ArrivedUpload, BitsError } from 'express-bits-upload'
+import { BitsError, type CompletedUpload } from 'express-bits-upload'
 import { readCsv } from './read-csv.js'
 import { readXml } from './read-xml.js'
 import { refusal } from './refusal.js'
 
 /** What the server application said of an upload. */
 export interface Answer {
-  readonly upload: ArrivedUpload
+  readonly upload: CompletedUpload
   readonly refused: boolean
   /** The reply; or why the upload was refused. */
   readonly text: string
@@ -31,7 +31,7 @@ const MAX_SIZE = 16 * 1024 * 1024
  * @param timeout milliseconds for a report; Windows waits five minutes for the answer to its last fragment.
  */
 export function serverApplication(tell: (answer: Answer) => void, timeout = 30_000) {
-  return async (upload: ArrivedUpload): Promise<string | undefined> => {
+  return async (upload: CompletedUpload): Promise<string | undefined> => {
     const read = READERS.get(posix.extname(upload.destination).toLowerCase())
     if (!read) return undefined
     try {
@@ -45,7 +45,7 @@ export function serverApplication(tell: (answer: Answer) => void, timeout = 30_0
   }
 }
 
-async function reportOn(upload: ArrivedUpload, read: Read, signal: AbortSignal): Promise<string> {
+async function reportOn(upload: CompletedUpload, read: Read, signal: AbortSignal): Promise<string> {
   const { destination, size } = upload
   if (size > MAX_SIZE) throw refusal(`Only files of up to ${MAX_SIZE.toLocaleString('en')} bytes are read.`)
   try {

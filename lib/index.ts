@@ -1,8 +1,10 @@
+export type { Awaitable } from '../types/awaitable.js'
 export type {
-  CompletedUpload as ArrivedUpload,
+  CompletedUpload,
+  FileDigest,
   NotificationOptions,
   Reply,
-  UploadResponse as UploadAnswer,
+  UploadResponse,
 } from '../types/delivery.js'
 export type {
   BitsUploadEvents,
@@ -16,6 +18,7 @@ export type { BitsUploadOptions, Logger, RequestSettings } from '../types/option
 export type { Ack, ContentRange, Packet, PacketType } from '../types/packets.js'
 export type {
   LockOptions,
+  ReleaseLock,
   SessionChange,
   SessionRecord,
   SessionState,

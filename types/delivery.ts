@@ -1,7 +1,14 @@
 import type { Readable } from 'node:stream'
 import type { SessionInfo } from './events.js'
 
-/** An upload whose last byte is in, before it is published: what `onUpload` is given. */
+/** A checksum of a whole file. */
+export interface FileDigest {
+  readonly algorithm: 'sha256' | 'sha512'
+  /** Lower-case hexadecimal digits. */
+  readonly value: string
+}
+
+/** An upload whose last byte has arrived, before it is published: the argument of `onUpload`. */
 export interface CompletedUpload {
   readonly session: SessionInfo
   /** Checked relative path. */
@@ -10,13 +17,20 @@ export interface CompletedUpload {
   readonly size: number
   /** Absolute path of the staged bytes, where the storage has one. Read it while `onUpload` runs, and not later. */
   readonly path?: string
-  /** The staged bytes, from the first on; call it as often as needed while `onUpload` runs. */
+  /** Checksum of the bytes, where one was computed. */
+  readonly digest?: FileDigest
+  /**
+   * Aborts when this process has lost the session's lock (it was suspended, or could not reach the session store). Stop
+   * then: another process may deliver the same upload again. Never aborts where processes do not share the session store.
+   */
+  readonly signal: AbortSignal
+  /** The staged bytes from the beginning; call it as often as needed while `onUpload` runs. */
   read(): Readable
 }
 
 /**
- * What the client is to be given in return: the content itself, or the absolute URL of something static. Streams are
- * those of Node and those of the web, `(await fetch(url)).body` for example.
+ * What the client receives in return: the content itself, or the absolute URL of something static. Streams are
+ * Node streams and web streams, `(await fetch(url)).body` for example.
  */
 export type Reply =
   | string
@@ -27,29 +41,29 @@ export type Reply =
   | ReadableStream<string | Uint8Array>
   | URL
 
-/** What an application says of an upload. It has these properties and no other. */
+/** What an application returns for an upload. It has these properties and no others. */
 export interface UploadResponse {
   /** Default: no reply. An empty reply is no reply. */
   reply?: Reply | null | undefined
-  /** Put the file at its destination? Default: true. With false its bytes are removed once `onUpload` has answered. */
+  /** Put the file at its destination? Default: true. With false its bytes are removed once `onUpload` has finished. */
   publish?: boolean | undefined
 }
 
-/** How an application behind HTTP is told of an upload, as IIS tells it (MC-BUP 2.2.12). */
+/** How an application is notified of an upload over HTTP, as IIS does it (MC-BUP 2.2.12). */
 export interface NotificationOptions {
   /**
-   * `by-reference`: the application is told the path of the uploaded data, and a path for its reply.
+   * `by-reference`: the application receives the path of the uploaded data, and a path for its reply.
    * `by-value`: the data is the request's body, and the response's body is the reply.
    */
   type: 'by-reference' | 'by-value'
   /**
    * Where to POST: an absolute `http:` or `https:` URL, or one relative to the directory of the upload's URL, which is
-   * asked of this very server. The query of the upload's URL is appended. At most 2,200 characters. Credentials in it
+   * sent to this server itself. The query of the upload's URL is appended. At most 2,200 characters. Credentials in it
    * (`http://user:password@host/`, percent-encoded) are sent as `Authorization: Basic`, unless {@link headers} has one.
    */
   url: string
-  /** Seconds in all, until the last byte of the answer. Default: 300. */
+  /** Seconds in total, until the last byte of the response. Default: 300. */
   timeout?: number | undefined
-  /** Headers to add, `Authorization` for example. Those of the protocol and of the connection are refused. */
+  /** Headers to add, `Authorization` for example. Headers of the protocol and of the connection are rejected. */
   headers?: Record<string, string> | undefined
 }

@@ -3,29 +3,31 @@ import type { StoredFile } from './storage.js'
 
 /** A session as events and `bits.sessions()` show it. It carries no secret: the session id is not in it. */
 export interface SessionInfo {
-  /** The {@link StagedUpload.id | upload id}: tells sessions apart in logs and pages. */
+  /** The upload id: distinguishes sessions in logs and pages. */
   readonly uploadId: string
   readonly destination: string
   /** Path of the destination on the server, mount point included. */
   readonly path: string
   readonly user?: string | undefined
   readonly state: SessionState
-  /** Bytes held. */
+  /**
+   * Bytes received. For a session that another process serves it may lag behind, as the session store has it.
+   */
   readonly received: number
   /** Size of the whole file in bytes; `undefined` before the first fragment. */
   readonly total?: number | undefined
-  /** Bytes per second of late; 0 when nothing is on its way, or not for long enough to tell. */
+  /** Recent bytes per second; 0 when nothing is being uploaded, or not for long enough to tell. */
   readonly rate: number
   readonly createdAt: Date
   readonly lastActivity: Date
 }
 
-/** A file that has arrived. */
+/** A file that was uploaded. */
 export interface UploadedFile extends StoredFile {
   readonly session: SessionInfo
 }
 
-/** Where an error came from, for the `error` event. */
+/** The origin of an error, for the event `error`. */
 export interface ErrorOrigin {
   /** Path of the request, without its query; `undefined` outside of requests (the sweep, for example). */
   readonly path?: string | undefined
@@ -37,17 +39,20 @@ export interface ErrorOrigin {
 export interface BitsUploadEvents {
   /** A session was created. */
   session: [session: SessionInfo]
-  /** Bytes arrived: with each fragment, and about twice a second while a long one is on its way. */
+  /** Bytes arrived: raised for each fragment, and about twice a second during a long one. */
   progress: [session: SessionInfo]
   /**
-   * A file is published and durable. Raised once a file, and never again when the process dies just then: what must be
-   * done belongs into `onUpload`.
+   * A file is published and durable. Raised once per file, and lost when the process dies at that moment: work that must
+   * be done belongs in `onUpload`.
    */
   uploaded: [file: UploadedFile]
-  /** A client cancelled, or closed before the last byte (its state says which): nothing was published. */
+  /** A client cancelled, or closed before the last byte (see its state): nothing was published. */
   cancelled: [session: SessionInfo]
-  /** A session was idle for longer than `sessionTimeout`, and is gone. */
+  /** A session was idle for longer than `sessionTimeout`, and was removed. */
   expired: [session: SessionInfo]
-  /** Something went wrong that nobody foresaw, in `onUpload` too; the client was told to try again later. */
+  /**
+   * An unexpected failure, including one in `onUpload`, or a storage or session store that is unavailable. The client was
+   * asked to try again later.
+   */
   error: [error: Error, origin: ErrorOrigin]
 }

@@ -1,117 +1,170 @@
+import type { Awaitable } from './awaitable.js'
+
 /**
- * Where a session stands, with the protocol's own names (MC-BUP 3.2.1.4):
- * `receiving` RECEIVE_FRAGMENTS (and NOTIFY, which a restart repeats), `published` WAIT_FOR_CLOSE (also of a file that
- * the application kept from its destination), `closed` COMPLETE, `cancelled` CANCEL. The last two are remembered for
- * ten minutes, so that a repeated Close-Session or Cancel-Session is answered 200 again.
+ * The state of a session, with the protocol's own names (MC-BUP 3.2.1.4):
+ * `receiving` RECEIVE_FRAGMENTS (and NOTIFY, which a restart repeats), `published` WAIT_FOR_CLOSE (also for a file that
+ * the application did not want at its destination), `closed` COMPLETE, `cancelled` CANCEL. Closed and cancelled sessions
+ * have ended; they are remembered for ten minutes, so that a repeated Close-Session or Cancel-Session gets 200 again.
  */
 export type SessionState = 'receiving' | 'published' | 'closed' | 'cancelled'
 
-/** What the server keeps of a session. Plain JSON values only, so that any store can hold it. */
+/** What the server stores about a session. Plain JSON values only, so that any store can hold it. */
 export interface SessionRecord {
   /**
-   * 32 lower-case hexadecimal digits derived from the session id: safe as a file name or key. The id itself, which is
-   * all a client needs to go on with an upload, is not stored.
+   * 32 lower-case hexadecimal digits derived from the session id: safe as a file name or key. The session id itself,
+   * which is all a client needs to continue an upload, is not stored.
    */
   readonly uploadId: string
   /** Checked relative path, see `StagedUpload.destination`. */
   readonly destination: string
-  /** The destination's path on the server, mount point included; a session answers to no other. */
+  /** The destination's path on the server, mount point included. Requests for any other path do not find the session. */
   readonly path: string
-  /** Whose session it is, as the option `user` told; a session answers to nobody else. */
+  /** The user who created the session, as returned by the option `user`. Other users do not find the session. */
   readonly user?: string | undefined
   readonly state: SessionState
   /** Size of the whole file in bytes; `undefined` until the first fragment has named it. */
   readonly total?: number | undefined
   /**
-   * The application accepted the file, and said whether to put it at its destination; `undefined` until it has been
-   * told. Noted before publication, so that a publication that fails does not tell it twice.
+   * Bytes received when the record was last written. It may lag behind and is only shown on pages: offsets come from
+   * the storage. `undefined` when nothing was noted yet.
+   */
+  readonly received?: number | undefined
+  /**
+   * Set once the application has accepted the file: whether to put it at its destination. Written before the
+   * publication, so that a publication that fails does not notify the application twice.
    */
   readonly copyToDestination?: boolean | undefined
-  /** URL of the reply as the client is told, when there is one. */
+  /** URL of the reply as sent to the client, when there is a reply. */
   readonly replyUrl?: string | undefined
-  /** The server application refused the file for good (403): it is not delivered again. */
+  /** The server application refused the file permanently (403): it is not delivered again. */
   readonly refused?: boolean | undefined
   /** Milliseconds since 1970. */
   readonly createdAt: number
-  /** Milliseconds since 1970; the last packet that succeeded, noted no more often than needed for the expiry. */
+  /** Milliseconds since 1970: the last successful packet, written no more often than the expiry needs. */
   readonly lastActivity: number
 }
 
-/** What may change in a session's life. A field that is there and `undefined` is taken away, others stay as they are. */
-export type SessionChange = Partial<Omit<SessionRecord, 'key' | 'destination' | 'url' | 'user' | 'createdAt'>>
+/** What can change in a session. A field that is present and `undefined` is removed; absent fields stay as they are. */
+export type SessionChange = Partial<
+  Omit<SessionRecord, 'uploadId' | 'destination' | 'path' | 'user' | 'createdAt'>
+>
 
-/** How long to wait for a session's lock, and what to do when somebody else waits for it. */
+/** How long to wait for a lock, and what to do when another process wants it. */
 export interface LockOptions {
   /** Milliseconds; 0 tries once. */
   readonly timeout: number
-  /** Called, once or more, when another process waits for the lock, or when it was lost: stop, and give it back. */
-  readonly onReleaseRequested: () => void
   /**
-   * Aborts when nobody waits for the lock any more: its client has gone, or sent something newer. Reject then, and leave
-   * nothing that would have a holder give way. It has no bearing on a lock that was had. A store may ignore it; requests
-   * then wait in vain, and make others give way to them.
+   * Called, once or more, with `wanted` when another process waits for the lock, and with `lost` when the lock is no
+   * longer held. The holder then stops and releases it.
+   */
+  readonly onReleaseRequested: (reason: 'wanted' | 'lost') => void
+  /**
+   * Aborts when the lock is no longer needed: the client has disconnected, or sent something newer. Reject then, and
+   * leave nothing behind that would make a holder give way. It has no effect on a lock that was acquired already. A store
+   * may ignore it; abandoned requests then keep waiting, and make others give way to them.
    */
   readonly signal?: AbortSignal
 }
 
+/** Releases a lock. May be called twice, and after the lock was lost: neither affects another holder. */
+export type ReleaseLock = () => Awaitable<void>
+
 /**
- * Where sessions are kept. Implement it and pass an instance as `sessions`; there is nothing to extend.
- * Several processes share uploads when they share both this and the storage.
+ * Where sessions are kept. Implement it and pass an instance as `sessionStore`; there is nothing to extend.
+ * Several processes share uploads when they share both this and the storage. Every method may return a plain value
+ * instead of a promise.
  *
- * Nothing is serialised for a store: any two of its methods may run at the same time, for one session too.
+ * The caller does not serialize the methods of a store: any two may run at the same time, even for one session.
  *
  * `express-bits-upload/testing` has the tests that the package's own stores pass.
  */
 export interface SessionStore {
   /**
-   * Called before first use, after the storage's. Throw when the store is unusable: it is called again at the next packet
-   * (or sweep), until it has succeeded.
+   * Called before first use, after the storage's `open`. Throw when the store is unusable; it is called again later, at
+   * most once a second, until it has succeeded.
    */
-  open?(): Promise<void>
-
-  /** Keeps a new session. Rejects when the key is taken. */
-  create(record: SessionRecord): Promise<void>
-
-  /** @returns the session as it was given; a field that it did not have is absent or `undefined`, never `null`. */
-  get(key: string): Promise<SessionRecord | undefined>
+  open?(): Awaitable<void>
 
   /**
-   * Reads a session, asks `change` what to alter, and writes it: atomically, so that no concurrent update is lost.
-   * `change` may answer `undefined` to leave the session alone. A field that its answer has as `undefined` is removed from
-   * the session. It may be called again when the store has to retry. What it throws is thrown, and changes nothing.
-   * A session that is deleted meanwhile stays deleted.
+   * Checks that the store can be used, for readiness checks; optional. Throw when it cannot. Called no more often than
+   * once a second.
+   */
+  check?(): Awaitable<void>
+
+  /**
+   * Stores a new session. Rejects when a session with this upload id exists. When it rejects for another reason, the
+   * caller deletes the session: it may have been stored all the same, for example when only the answer was lost.
+   */
+  create(record: SessionRecord): Awaitable<void>
+
+  /**
+   * As {@link create}, unless the session's user has `max` or more open sessions; optional. Open sessions are those that
+   * are neither closed nor cancelled; sessions without a user count together, as if they had one. Checking and creating
+   * are one atomic step, so that two processes cannot both take the last place.
    *
-   * @returns the session as it now is; `undefined` when there is none, or when `change` left it alone.
+   * Its cost must not grow with the sessions of other users. For a store without this method every process counts in
+   * memory, and lists the whole store whenever its count is out of date: at the start, and where processes share the
+   * store, before it refuses a session and at least every ten seconds.
+   *
+   * @returns `undefined` when the session was created; otherwise the number of open sessions that its user has.
+   */
+  createWithin?(record: SessionRecord, max: number): Awaitable<number | undefined>
+
+  /** @returns the session as it was stored; a field that it did not have is absent or `undefined`, never `null`. */
+  get(uploadId: string): Awaitable<SessionRecord | undefined>
+
+  /**
+   * Reads a session, calls `change` for what to alter, and writes it: atomically, so that no concurrent update is lost.
+   * `change` may return `undefined` to leave the session alone. A field that is `undefined` in its result is removed from
+   * the session. It may be called again when the store has to retry. If it throws, nothing changes and `update` rejects
+   * with that error. A session that is deleted at the same time stays deleted.
+   *
+   * A store with a {@link lock} rejects when this process held the session's lock and has lost it to another holder. This
+   * keeps a process that was suspended from overwriting what its successor wrote.
+   *
+   * @returns the session as it is now; `undefined` when it does not exist, or when `change` left it alone.
    */
   update(
-    key: string,
+    uploadId: string,
     change: (current: SessionRecord) => SessionChange | undefined,
-  ): Promise<SessionRecord | undefined>
+  ): Awaitable<SessionRecord | undefined>
 
-  /** Forgets a session; nothing happens when there is none. */
-  delete(key: string): Promise<void>
+  /** Removes a session; does nothing when it does not exist. */
+  delete(uploadId: string): Awaitable<void>
 
   /**
-   * All sessions. Others may be created, changed and deleted while this is being iterated, and so may those it has given:
-   * `delete` is called for them before the next one is asked for. Sessions that are there all the time are listed once.
+   * All sessions. Sessions may be created, changed and deleted during the iteration, including those it has returned:
+   * `delete` is called for them before the next one is requested. A session that exists all the time is listed once.
+   *
+   * @param options `openOnly`: closed and cancelled sessions are not needed. A store may return them all the same, but
+   * leaves them out where that saves reading them.
    */
-  list(): AsyncIterable<SessionRecord>
+  list(options?: { readonly openOnly?: boolean }): AsyncIterable<SessionRecord>
 
-  /** The sessions whose `lastActivity` lies before this time (milliseconds since 1970); else as {@link list}. */
+  /** The sessions whose `lastActivity` is before this time (milliseconds since 1970); otherwise as {@link list}. */
   expired(before: number): AsyncIterable<SessionRecord>
 
   /**
-   * Takes a session's lock, for stores that several processes share; optional. Within a process there is a lock already.
-   * A lock must not outlive its process for long.
-   *
-   * @returns gives the lock back; `undefined` when it cannot be had within `options.wait`. Rejects when
-   * `options.signal` aborts, and when something is wrong.
+   * The closed and cancelled sessions whose `lastActivity` is before this time (milliseconds since 1970), without reading
+   * the open ones; optional. Otherwise as {@link list}. Without it, {@link expired} is called every time ended sessions
+   * are removed.
    */
-  lock?(key: string, options: LockOptions): Promise<(() => Promise<void>) | undefined>
+  ended?(before: number): AsyncIterable<SessionRecord>
 
   /**
-   * Called by `bits.close()`, after the last request; nothing is asked of the store from then on. Also called when `open`
-   * has failed, or was not called as the storage's failed.
+   * Acquires a lock, for stores that several processes share; optional. Within a process sessions are locked anyway.
+   * A lock must not outlive its process by more than a few seconds.
+   *
+   * @param key an upload id, or a name of at most 64 characters from `a-z`, `0-9` and `-` (`sweep`, for example). A
+   * session with this id need not exist.
+   * @returns the function that releases the lock; `undefined` when it is not available within `options.timeout`. Rejects
+   * when `options.signal` aborts, and when something fails.
    */
-  close?(): Promise<void>
+  lock?(key: string, options: LockOptions): Awaitable<ReleaseLock | undefined>
+
+  /**
+   * Called by `bits.close()`, after the last request; no other method is called from then on. Also called when `open` has
+   * failed, or was not called because the storage's `open` failed.
+   */
+  close?(): Awaitable<void>
 }

@@ -13,6 +13,8 @@ export interface CompletedRequest {
   readonly sessionId: string
   readonly req: Request
   readonly origin: RequestOrigin
+  /** Aborts when another process may have taken the session. */
+  readonly lost: AbortSignal
 }
 
 /** What an application said: whether to publish, and its reply, kept already or a static URL. */
@@ -40,7 +42,7 @@ export interface DeliveryContext {
  * @param streams is given each stream that the application takes: one that it does not read to its end keeps a file open.
  */
 export function completedUpload(
-  { record }: CompletedRequest,
+  { record, lost }: CompletedRequest,
   { storage, sessions }: DeliveryContext,
   streams: Set<Readable>,
 ): CompletedUpload {
@@ -52,6 +54,7 @@ export function completedUpload(
     destination: record.destination,
     size,
     ...(path === undefined ? {} : { path }),
+    signal: lost,
     read: () => {
       const stream = storage.read(upload)
       streams.add(stream)

@@ -14,8 +14,8 @@ export const closeSession = (
   context: PacketContext,
   service: Service,
 ): Promise<Ack> =>
-  endSession('closed', context, service, (record) =>
-    close({ record, sessionId: packet.sessionId, req: context.req, origin: context.origin }, service),
+  endSession('closed', context, service, (record, { lost }) =>
+    close({ record, sessionId: packet.sessionId, req: context.req, origin: context.origin, lost }, service),
   )
 
 async function close(completed: CompletedRequest, service: Service): Promise<number | undefined> {

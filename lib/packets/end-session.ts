@@ -3,6 +3,7 @@ import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { lockSession, tryLockSession } from '../sessions/lock-session.js'
 import { hasEnded } from '../sessions/record.js'
+import type { SessionLease } from '../sessions/session-lock.js'
 import type { PacketContext, Service } from './context.js'
 
 /**
@@ -17,20 +18,21 @@ export async function endSession(
   state: 'closed' | 'cancelled',
   context: PacketContext,
   service: Service,
-  end: (record: SessionRecord) => Promise<number | undefined>,
+  end: (record: SessionRecord, lease: SessionLease) => Promise<number | undefined>,
 ): Promise<Ack> {
   const { sessions, emit } = service
-  // A client that has gone meanwhile meant it all the same, and may never come back.
+  const connection = context.req.socket
+  // Also for a client that disconnects meanwhile: it meant this packet, and may never come back.
   const { record, lease } =
-    (await tryLockSession(context.uploadId, context, sessions)) ??
-    (await lockSession((await sessions.find(context.uploadId, context)).uploadId, sessions))
+    (await tryLockSession(context.uploadId, context, sessions, connection)) ??
+    (await lockSession((await sessions.find(context.uploadId, context)).uploadId, sessions, { connection }))
   const { uploadId } = record
   try {
     if (hasEnded(record) && record.state !== state) {
       throw new BitsError('session-not-found', `Session ${uploadId} was ${record.state} before.`)
     }
     if (!hasEnded(record)) {
-      const dropped = await end(record)
+      const dropped = await end(record, lease)
       const ended = await sessions.end(uploadId, state)
       if (dropped !== undefined) emit('cancelled', sessions.info(ended, dropped))
     }

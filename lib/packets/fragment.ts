@@ -22,7 +22,7 @@ export async function fragment(
   if (rangeLength(packet.range) > maxFragmentSize) {
     throw new BitsError('fragment-too-large', `The fragment has more than ${maxFragmentSize} bytes.`)
   }
-  const idle = await tryLockSession(context.uploadId, context, sessions)
+  const idle = await tryLockSession(context.uploadId, context, sessions, context.req.socket)
   if (idle) return receive(packet, idle, context, service)
 
   const { uploadId } = await sessions.find(context.uploadId, context)
@@ -32,8 +32,9 @@ export async function fragment(
     context.req.resume()
     return complete(await running)
   }
-  const take = (connected: AbortSignal) => lockSession(uploadId, sessions, connected)
-  return receive(packet, await whileConnected(context.req, take), context, service)
+  const connection = context.req.socket
+  const lock = (disconnected: AbortSignal) => lockSession(uploadId, sessions, { connection, disconnected })
+  return receive(packet, await whileConnected(context.req, lock), context, service)
 }
 
 async function receive(

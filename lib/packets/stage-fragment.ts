@@ -27,7 +27,7 @@ export type Outcome = { readonly published: SessionRecord } | { readonly held: n
  * @throws Error when the storage does not hold what it was given.
  */
 export async function stageFragment(intake: FragmentContext): Promise<Outcome> {
-  const { packet, record, context, service } = intake
+  const { packet, record, lease, context, service } = intake
   const { storage, sessions, deliveries, maxUploadSize } = service
   const { range, sessionId } = packet
   if (range.total > maxUploadSize) {
@@ -41,7 +41,9 @@ export async function stageFragment(intake: FragmentContext): Promise<Outcome> {
   const held = range.last < before ? before : await stage(intake, before)
   if (held >= range.total) {
     const { req, origin } = context
-    return { published: await deliveries.deliver({ record, sessionId, req, origin }, service) }
+    return {
+      published: await deliveries.deliver({ record, sessionId, req, origin, lost: lease.lost }, service),
+    }
   }
   await sessions.touch(record)
   return { held }

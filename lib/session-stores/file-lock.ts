@@ -40,7 +40,10 @@ export async function lockFile(path: string, options: LockOptions): Promise<Unlo
 
 type Unlock = () => Promise<void>
 
-async function tryLock(path: string, onLost: () => void): Promise<Unlock | undefined> {
+async function tryLock(
+  path: string,
+  onReleaseRequested: LockOptions['onReleaseRequested'],
+): Promise<Unlock | undefined> {
   // Loaded where it is needed only: it watches the process's signals, to give back locks at its end.
   const { lock } = await import('proper-lockfile')
   try {
@@ -48,7 +51,7 @@ async function tryLock(path: string, onLost: () => void): Promise<Unlock | undef
       realpath: false,
       stale: STALE_AFTER,
       update: HEARTBEAT_INTERVAL,
-      onCompromised: onLost,
+      onCompromised: () => onReleaseRequested('lost'),
     })
   } catch (error) {
     if (errorCode(error) === 'ELOCKED') return undefined
@@ -63,9 +66,16 @@ async function giveBack(unlock: Unlock | undefined, why: unknown): Promise<never
 }
 
 /** Looks out for the note of whoever wants the lock next, until it is given back. */
-function watched(note: string, onWanted: () => void, unlock: Unlock): Unlock {
+function watched(
+  note: string,
+  onReleaseRequested: LockOptions['onReleaseRequested'],
+  unlock: Unlock,
+): Unlock {
   const look = setInterval(() => {
-    access(note).then(onWanted, () => {})
+    access(note).then(
+      () => onReleaseRequested('wanted'),
+      () => {},
+    )
   }, HEARTBEAT_INTERVAL)
   look.unref()
   return () => {

@@ -1,4 +1,5 @@
 import type { SessionInfo } from '../../types/events.js'
+import type { SessionStore } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import { asError } from '../util/errors.js'
 import { allSettledOrThrow } from '../util/promises.js'
@@ -83,4 +84,4 @@ export class Housekeeping {
   }
 }
 
-const closed = async (resource: { close?(): Promise<void> }): Promise<void> => resource.close?.()
+const closed = async (resource: Pick<SessionStore, 'close'>): Promise<void> => resource.close?.()

@@ -1,5 +1,5 @@
 import type { SessionRecord } from '../../types/session.js'
-import type { SessionLease } from './session-lock.js'
+import type { LockRequester, SessionLease } from './session-lock.js'
 import type { SessionOwner, Sessions } from './sessions.js'
 
 /** A session as it is now, and the right to work on it. */
@@ -9,34 +9,35 @@ export interface LockedSession {
 }
 
 /**
- * The session a packet names, when nobody is at work on it: one look at the store is enough then. Not where processes
- * share a store, whose lock is not to be taken before it is known whose session it is.
+ * The session a packet names, if nothing is working on it: then the store is read only once. Not where processes share a
+ * store, whose lock must not be acquired before it is known whose session it is.
  *
- * @returns `undefined` when the session has to be found first, and then taken by {@link lockSession}.
+ * @param connection see {@link LockRequester}.
+ * @returns `undefined` when the session has to be found first, and then locked by {@link lockSession}.
  * @throws BitsError `session-not-found` (D32).
  */
 export async function tryLockSession(
-  key: string | undefined,
+  uploadId: string | undefined,
   owner: SessionOwner,
   sessions: Sessions,
+  connection: object,
 ): Promise<LockedSession | undefined> {
-  if (key === undefined || sessions.store.lock) return undefined
-  const lease = await sessions.locks.tryAcquire(key)
-  return lease && withLease(lease, () => sessions.find(key, owner))
+  if (uploadId === undefined || sessions.store.lock) return undefined
+  const lease = await sessions.locks.tryAcquire(uploadId, connection)
+  return lease && withLease(lease, () => sessions.find(uploadId, owner))
 }
 
 /**
- * A session that was found: whoever is at work on it gives way.
+ * Locks a session that was found: requests of other connections that work on it give way.
  *
- * @param connected see `SessionLocks.acquire`.
  * @throws PreemptedError, BitsError as `SessionLocks.acquire` and `Sessions.reload`.
  */
 export async function lockSession(
-  key: string,
+  uploadId: string,
   sessions: Sessions,
-  connected?: AbortSignal,
+  requester: LockRequester,
 ): Promise<LockedSession> {
-  return withLease(await sessions.locks.acquire(key, connected), () => sessions.reload(key))
+  return withLease(await sessions.locks.acquire(uploadId, requester), () => sessions.reload(uploadId))
 }
 
 async function withLease(lease: SessionLease, read: () => Promise<SessionRecord>): Promise<LockedSession> {

@@ -1,14 +1,27 @@
-import type { SessionStore } from '../../types/session.js'
+import type { LockOptions, ReleaseLock, SessionStore } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 
 /** The right to work on a session, until `release()`. */
 export interface SessionLease {
   /** Aborts when a newer request of the session waits: stop reading, keep what arrived, release. */
   readonly signal: AbortSignal
+  /** Aborts when another process may have taken the session, because the store's lock was lost. */
+  readonly lost: AbortSignal
   release(): Promise<void>
 }
 
-/** A request gave way to a newer one of its session before it could do anything, or its client went. */
+/** Who asks for a session. */
+export interface LockRequester {
+  /**
+   * The connection of the request. Requests that follow each other on one connection wait their turn; only those of
+   * other connections pre-empt (D31 b).
+   */
+  readonly connection?: object
+  /** Aborts when the client has disconnected: then no other process should give way to it. */
+  readonly disconnected?: AbortSignal
+}
+
+/** A request gave way to a newer one of its session before it could do anything, or its client disconnected. */
 export class PreemptedError extends Error {
   override readonly name = 'PreemptedError'
   constructor() {
@@ -18,7 +31,10 @@ export class PreemptedError extends Error {
 
 interface QueueEntry {
   readonly controller: AbortController
-  /** Resolves when this turn and all before it are over. */
+  readonly connection: object | undefined
+  /** The entry ahead of this one, until that has ended. */
+  before: QueueEntry | undefined
+  /** Resolves when this entry and all before it have ended. */
   readonly over: Promise<void>
   end(): void
 }
@@ -27,9 +43,9 @@ interface QueueEntry {
 const LOCK_TIMEOUT = 4 * 60 * 1000
 
 /**
- * One request at a time a session (D31). A client waits for an Ack before it sends the next packet, so a second request
- * means that the first one's connection is dead, whether or not this side knows yet: the newest wins. Where several
- * processes share a store, its lock extends this over all of them.
+ * One request at a time per session (D31). A client waits for an Ack before it sends the next packet, so a second request
+ * on another connection means that the first connection is dead, whether or not this side knows yet: the newest wins.
+ * Where several processes share a store, its lock extends this to all of them.
  */
 export class SessionLocks {
   readonly #last = new Map<string, QueueEntry>()
@@ -40,23 +56,23 @@ export class SessionLocks {
   }
 
   /**
-   * @param connected aborts when the client is gone, to which another process is not to give way then.
-   * @throws PreemptedError when a still newer request came while this one waited, or the client went.
-   * @throws BitsError `session-busy` when another process does not let go of the session.
+   * @throws PreemptedError when a still newer request came while this one waited, or the client disconnected.
+   * @throws BitsError `session-busy` when another process does not release the session.
    */
-  async acquire(key: string, connected?: AbortSignal): Promise<SessionLease> {
+  async acquire(key: string, requester: LockRequester = {}): Promise<SessionLease> {
     const before = this.#last.get(key)
-    const turn = this.#enqueue(key, before)
-    before?.controller.abort()
+    const entry = this.#enqueue(key, before, requester.connection)
+    preempt(before, requester.connection)
     await before?.over
-    return this.#lease(key, turn, LOCK_TIMEOUT, connected)
+    entry.before = undefined
+    return this.#lease(key, entry, LOCK_TIMEOUT, requester.disconnected)
   }
 
-  /** For housekeeping: a lease when nobody is at work on the session, and `undefined` otherwise. */
-  async tryAcquire(key: string): Promise<SessionLease | undefined> {
+  /** A lease if nothing is working on the session, and `undefined` otherwise. */
+  async tryAcquire(key: string, connection?: object): Promise<SessionLease | undefined> {
     if (this.#last.has(key)) return undefined
     try {
-      return await this.#lease(key, this.#enqueue(key, undefined), 0)
+      return await this.#lease(key, this.#enqueue(key, undefined, connection), 0)
     } catch (error) {
       const isBusy = error instanceof BitsError && error.code === 'session-busy'
       if (isBusy || error instanceof PreemptedError) return undefined
@@ -64,55 +80,103 @@ export class SessionLocks {
     }
   }
 
-  async #lease(key: string, turn: QueueEntry, wait: number, connected?: AbortSignal): Promise<SessionLease> {
-    const { signal } = turn.controller
+  async #lease(
+    key: string,
+    entry: QueueEntry,
+    timeout: number,
+    disconnected?: AbortSignal,
+  ): Promise<SessionLease> {
+    const lease = new Lease(key, entry)
     try {
-      if (signal.aborted) throw new PreemptedError()
-      const unlock = await this.#lockStore(key, turn, wait, connected)
-      const release = async () => {
-        // A lock that was lost cannot be given back: the session is free either way.
-        await unlock().catch(() => {})
-        turn.end()
-      }
-      if (!signal.aborted) return { signal, release }
-      await release()
-      throw new PreemptedError()
+      if (lease.signal.aborted) throw new PreemptedError()
+      await lease.lock(this.#store, timeout, disconnected)
     } catch (error) {
-      turn.end()
+      entry.end()
       throw error
     }
+    if (!lease.signal.aborted) return lease
+    await lease.release()
+    throw new PreemptedError()
   }
 
-  async #lockStore(
-    key: string,
-    { controller }: QueueEntry,
-    wait: number,
-    connected?: AbortSignal,
-  ): Promise<() => Promise<void>> {
-    if (!this.#store.lock) return async () => {}
-    const signal = connected ? AbortSignal.any([controller.signal, connected]) : controller.signal
-    const unlock = await this.#store
-      .lock(key, { timeout: wait, onReleaseRequested: () => controller.abort(), signal })
-      .catch((error: unknown) => {
-        throw signal.aborted ? new PreemptedError() : error
-      })
-    // Also of a store in plain JavaScript, whose function may not be an async one.
-    if (unlock) return async () => unlock()
-    throw new BitsError('session-busy', `Session ${key} is being worked on by another process.`)
-  }
-
-  #enqueue(key: string, before: QueueEntry | undefined): QueueEntry {
+  #enqueue(key: string, before: QueueEntry | undefined, connection: object | undefined): QueueEntry {
     const { promise, resolve } = withResolvers()
-    const turn: QueueEntry = {
+    const entry: QueueEntry = {
       controller: new AbortController(),
+      connection,
+      before,
       over: before ? before.over.then(() => promise) : promise,
       end: () => {
-        if (this.#last.get(key) === turn) this.#last.delete(key)
+        if (this.#last.get(key) === entry) this.#last.delete(key)
         resolve()
       },
     }
-    this.#last.set(key, turn)
-    return turn
+    this.#last.set(key, entry)
+    return entry
+  }
+}
+
+class Lease implements SessionLease {
+  readonly signal: AbortSignal
+  readonly #key: string
+  readonly #entry: QueueEntry
+  #lost: AbortController | undefined
+  #unlock: ReleaseLock | undefined
+
+  constructor(key: string, entry: QueueEntry) {
+    this.#key = key
+    this.#entry = entry
+    this.signal = entry.controller.signal
+  }
+
+  /** Made only where it is needed: each controller costs several microseconds. */
+  get lost(): AbortSignal {
+    this.#lost ??= new AbortController()
+    return this.#lost.signal
+  }
+
+  /** Acquires the store's lock too, if it has locks. */
+  async lock(
+    store: Pick<SessionStore, 'lock'>,
+    timeout: number,
+    disconnected: AbortSignal | undefined,
+  ): Promise<void> {
+    if (!store.lock) return
+    const signal = disconnected ? AbortSignal.any([this.signal, disconnected]) : this.signal
+    try {
+      const onReleaseRequested: LockOptions['onReleaseRequested'] = (reason) => this.#giveWay(reason)
+      this.#unlock = await store.lock(this.#key, { timeout, onReleaseRequested, signal })
+    } catch (error) {
+      throw signal.aborted ? new PreemptedError() : error
+    }
+    if (this.#unlock) return
+    throw new BitsError('session-busy', `Session ${this.#key} is being worked on by another process.`)
+  }
+
+  async release(): Promise<void> {
+    try {
+      await this.#unlock?.()
+    } catch {
+      // A lock that was lost cannot be released, and the session is free either way.
+    }
+    this.#entry.end()
+  }
+
+  #giveWay(reason: 'wanted' | 'lost'): void {
+    if (reason === 'lost') {
+      this.#lost ??= new AbortController()
+      this.#lost.abort(
+        new BitsError('session-busy', `The lock of session ${this.#key} was lost to another process.`),
+      )
+    }
+    this.#entry.controller.abort()
+  }
+}
+
+/** Asks the requests ahead to give way, except those of the same connection. */
+function preempt(last: QueueEntry | undefined, connection: object | undefined): void {
+  for (let entry = last; entry; entry = entry.before) {
+    if (connection === undefined || entry.connection !== connection) entry.controller.abort()
   }
 }
 

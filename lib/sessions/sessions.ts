@@ -61,10 +61,12 @@ export class Sessions {
       lastActivity: now,
     }
     await this.limit.claim(key, owner.user, max)
-    await this.store.create(record).catch((error: unknown) => {
+    try {
+      await this.store.create(record)
+    } catch (error) {
       this.limit.free(key)
       throw error
-    })
+    }
     return { id, record }
   }
 

@@ -57,7 +57,8 @@ const discard = (
   sessions: Sessions,
   storage: StorageAdapter,
   { onError }: SweepListener,
-): Promise<void> => withLease(id, sessions, onError, () => storage.discard({ uploadId: id, destination: '' }))
+): Promise<void> =>
+  withLease(id, sessions, onError, async () => storage.discard({ uploadId: id, destination: '' }))
 
 const remove = (
   found: SessionRecord,
@@ -71,7 +72,11 @@ const remove = (
     const received = await heldBytes(record, storage)
     // The record goes first: no packet can find the session while its data goes.
     await sessions.store.delete(record.uploadId)
-    await storage.discard(uploadOf(record)).catch(onError)
+    try {
+      await storage.discard(uploadOf(record))
+    } catch (error) {
+      onError(error)
+    }
     if (!hasEnded(record)) onExpired(sessions.info(record, received))
     sessions.progress.forget(record.uploadId)
     sessions.limit.free(record.uploadId)
@@ -94,5 +99,11 @@ async function withLease(
 
 async function heldBytes(record: SessionRecord, storage: StorageAdapter): Promise<number> {
   if (record.state === 'published') return record.total ?? 0
-  return hasEnded(record) ? 0 : storage.received(uploadOf(record)).catch(() => 0)
+  if (hasEnded(record)) return 0
+  try {
+    return await storage.received(uploadOf(record))
+  } catch {
+    // Only shown to listeners of `expired`; the discard that follows reports what is wrong.
+    return 0
+  }
 }

@@ -1,4 +1,6 @@
+import assert, { type AssertPredicate } from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { Awaitable } from '../../types/awaitable.js'
 
 /** What a test runner has to have; those of `node:test`, Jest, Vitest and (with `it` as `test`) Mocha do. */
 export interface Runner {
@@ -16,6 +18,12 @@ export interface ContractOptions {
 
 /** Tests by their names. Each gets a fresh subject. */
 export type ContractTests<Subject> = Readonly<Record<string, (subject: Subject) => Promise<void>>>
+
+/** As `assert.rejects`, for methods that may throw as well as reject. */
+export function assertRejects(work: () => Awaitable<unknown>, expected?: AssertPredicate): Promise<void> {
+  const run = async () => work()
+  return expected === undefined ? assert.rejects(run) : assert.rejects(run, expected)
+}
 
 /**
  * Registers tests.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import type { SessionStore } from '../../types/session.js'
 import { newRecord } from './new-record.js'
-import type { ContractTests } from './runner.js'
+import { assertRejects, type ContractTests } from './runner.js'
 import { assertRecord } from './session-store-keeping.js'
 
 /** How sessions change. */
@@ -44,10 +44,11 @@ export const CHANGING: ContractTests<SessionStore> = {
   'a change that throws changes nothing, and the next one works': async (store) => {
     const { uploadId } = newRecord(1)
     await store.create(newRecord(1))
-    const failing = store.update(uploadId, () => {
-      throw new Error('no')
-    })
-    await assert.rejects(failing, { message: 'no' })
+    const fail = () =>
+      store.update(uploadId, () => {
+        throw new Error('no')
+      })
+    await assertRejects(fail, { message: 'no' })
     assertRecord(await store.update(uploadId, () => ({ total: 1 })), newRecord(1, { total: 1 }))
   },
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { SessionRecord, SessionStore } from '../../types/session.js'
 import { newRecord } from './new-record.js'
-import type { ContractTests } from './runner.js'
+import { assertRejects, type ContractTests } from './runner.js'
 
 /** Fails unless both are the same; a field that is `undefined` may as well be absent. */
 export function assertRecord(actual: SessionRecord | undefined, expected: SessionRecord): void {
@@ -35,7 +35,7 @@ export const KEEPING: ContractTests<SessionStore> = {
 
   'refuses a key that is taken, and keeps what is there': async (store) => {
     await store.create(newRecord(1))
-    await assert.rejects(store.create(newRecord(1, { total: 5 })))
+    await assertRejects(() => store.create(newRecord(1, { total: 5 })))
     assertRecord(await store.get(newRecord(1).uploadId), newRecord(1))
   },
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { assertBytes } from './bodies.js'
-import type { ContractTests } from './runner.js'
+import { assertRejects, type ContractTests } from './runner.js'
 import type { StorageBench } from './storage-contract.js'
 
 const TAKEN = { code: 'destination-taken' }
@@ -55,7 +55,7 @@ const wrongLengths: ContractTests<StorageBench> = Object.fromEntries(
         ['old.bin', 'old'],
       ] as const) {
         const upload = { ...(await bench.filled(destination, Buffer.from('abc'))), total }
-        await assert.rejects(storage.publish(upload, { overwrite: true }))
+        await assertRejects(() => storage.publish(upload, { overwrite: true }))
         assert.equal(await bench.publishedText(destination), before)
         assert.equal(await storage.has(destination), before !== undefined)
       }
@@ -86,10 +86,10 @@ export const PUBLISHING: ContractTests<StorageBench> = {
     const { storage } = bench
     await bench.publishedNow('a.bin', 'old')
     const upload = await bench.filled('a.bin', Buffer.from('new'))
-    await assert.rejects(storage.publish(upload, { overwrite: false }), TAKEN)
+    await assertRejects(() => storage.publish(upload, { overwrite: false }), TAKEN)
     assert.equal(await bench.publishedText('a.bin'), 'old')
     assert.equal(await storage.received(upload), 3)
-    await assert.rejects(storage.publish(upload, { overwrite: false }), TAKEN)
+    await assertRejects(() => storage.publish(upload, { overwrite: false }), TAKEN)
   },
 
   'with overwriting, the new file takes the place of the old one': async (bench) => {

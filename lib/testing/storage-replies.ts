@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import type { ByteRange, StagedUpload, StorageAdapter, StoredReply } from '../../types/storage.js'
 import { assertBytes, contentOf, failingAfter, streamOf } from './bodies.js'
-import type { ContractTests } from './runner.js'
+import { assertRejects, type ContractTests } from './runner.js'
 import type { StorageBench } from './storage-contract.js'
 
 /** A storage that keeps replies and hands them out. */
@@ -79,11 +79,11 @@ export const REPLIES: ContractTests<StorageBench> = {
     const upload = await bench.begun('a.bin')
     const error = new Error('The application has had enough.')
     const fail = () => storage.writeReply(upload, failingAfter(Buffer.alloc(100_000), error))
-    await assert.rejects(fail())
+    await assertRejects(fail)
     assert.equal(await sizeOf(storage, upload), 0)
     const earlier = Buffer.from('earlier')
     await storage.writeReply(upload, streamOf(earlier))
-    await assert.rejects(fail())
+    await assertRejects(fail)
     if ((await sizeOf(storage, upload)) > 0) assertBytes(await replyOf(storage, upload), earlier)
   }),
 

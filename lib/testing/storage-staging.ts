@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
 import { assertBytes, consumed, failingAfter, never, plentyOfBytes, streamOf } from './bodies.js'
-import type { ContractTests } from './runner.js'
+import { assertRejects, type ContractTests } from './runner.js'
 import type { StorageBench } from './storage-contract.js'
 
 /** How a body may end before its bytes have all come, and what that is told as. */
@@ -107,7 +107,7 @@ export const STAGING: ContractTests<StorageBench> = {
     const upload = await bench.begun('a.bin', 200_000_000)
     await subject.breakAppends(upload)
     const body = plentyOfBytes()
-    await assert.rejects(storage.append(upload, 0, body, never()))
+    await assertRejects(() => storage.append(upload, 0, body, never()))
     assert.ok(!body.destroyed || body.readableEnded, 'The body was destroyed, and with it the connection.')
     const held = await storage.received(upload)
     if (held > 0) assertBytes(await bench.stagedContent(upload), Buffer.alloc(held))

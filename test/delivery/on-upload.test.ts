@@ -6,9 +6,9 @@ import { buffer } from 'node:stream/consumers'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from '@jest/globals'
 import {
-  type ArrivedUpload,
   BitsError,
   type BitsUploadOptions,
+  type CompletedUpload,
   MemoryStorage,
   type Reply,
 } from 'express-bits-upload'
@@ -95,7 +95,7 @@ describe('onUpload', () => {
   })
 
   test('reads the staged bytes of a storage that has no paths', async () => {
-    let arrived: ArrivedUpload | undefined
+    let arrived: CompletedUpload | undefined
     let content: Buffer | undefined
     const running = await start({
       storage: new MemoryStorage(),

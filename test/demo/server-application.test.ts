@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { ArrivedUpload } from 'express-bits-upload'
+import type { CompletedUpload } from 'express-bits-upload'
 import { uploadFile } from 'express-bits-upload/client'
 import { type Answer, serverApplication } from '../../demo/server-application.js'
 import { type RunningDemo, startDemo } from './support.js'
@@ -149,7 +149,7 @@ test('the case of the extension does not matter', async () => {
 
 describe('limits', () => {
   const now = new Date()
-  const arrived = (size: number, read: () => Readable): ArrivedUpload => ({
+  const arrived = (size: number, read: () => Readable): CompletedUpload => ({
     session: {
       uploadId: 'id',
       destination: 'a.csv',
@@ -161,6 +161,7 @@ describe('limits', () => {
       lastActivity: now,
     },
     destination: 'a.csv',
+    signal: new AbortController().signal,
     size,
     read,
   })

@@ -123,17 +123,17 @@ test('never are two at work on one session, and in the end nobody is', async () 
 class SharedLock {
   holders = 0
   tries = 0
-  wanted: () => void = () => {}
+  request: LockOptions['onReleaseRequested'] = () => {}
   isHeldElsewhere = false
   failure: Error | undefined
 
-  lock = async (_key: string, { onReleaseRequested }: { onReleaseRequested: () => void }) => {
+  lock = async (_key: string, { onReleaseRequested }: LockOptions) => {
     this.tries++
     await turn()
     if (this.failure) throw this.failure
     if (this.isHeldElsewhere) return undefined
     this.holders++
-    this.wanted = onReleaseRequested
+    this.request = onReleaseRequested
     return async () => {
       await turn()
       this.holders--
@@ -154,9 +154,61 @@ test('another process that wants the session makes the request at work give way'
   const store = new SharedLock()
   const lease = await new SessionLocks(store).acquire('a')
   expect(lease.signal.aborted).toBe(false)
-  store.wanted()
+  store.request('wanted')
   expect(lease.signal.aborted).toBe(true)
+  expect(lease.lost.aborted).toBe(false)
   await lease.release()
+})
+
+test('a lease whose lock is lost says so, whether or not anything was watching', async () => {
+  const store = new SharedLock()
+  const locks = new SessionLocks(store)
+  const watched = await locks.acquire('a')
+  const { lost } = watched
+  expect(lost.aborted).toBe(false)
+  store.request('lost')
+  expect(lost.aborted).toBe(true)
+  expect(lost.reason).toMatchObject({ code: 'session-busy' })
+  expect(watched.signal.aborted).toBe(true)
+  await watched.release()
+  const unwatched = await locks.acquire('a')
+  store.request('lost')
+  expect(unwatched.lost.aborted).toBe(true)
+  await unwatched.release()
+})
+
+test('requests on one connection wait their turn, in order', async () => {
+  const locks = new SessionLocks()
+  const connection = {}
+  const first = await locks.acquire('a', { connection })
+  const order: number[] = []
+  const later = [2, 3, 4].map(async (n) => {
+    const lease = await locks.acquire('a', { connection })
+    order.push(n)
+    await turns()
+    await lease.release()
+  })
+  await turns()
+  expect(first.signal.aborted).toBe(false)
+  expect(order).toEqual([])
+  await first.release()
+  await Promise.all(later)
+  expect(order).toEqual([2, 3, 4])
+})
+
+test('a request on another connection pre-empts all that were pipelined on the older one', async () => {
+  const locks = new SessionLocks()
+  const [older, newer] = [{}, {}]
+  const first = await locks.acquire('a', { connection: older })
+  const waiting = Promise.allSettled([1, 2].map(() => locks.acquire('a', { connection: older })))
+  await turns()
+  const taken = locks.acquire('a', { connection: newer })
+  expect(first.signal.aborted).toBe(true)
+  await first.release()
+  for (const outcome of await waiting) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(PreemptedError) })
+  }
+  expect((await taken).signal.aborted).toBe(false)
 })
 
 test('a session that another process keeps is busy, and to be had later', async () => {
@@ -218,11 +270,11 @@ test('a request that waits for another process waits no more once a newer one ha
       })
     })
   const locks = new SessionLocks({ lock })
-  const older = locks.acquire('a', new AbortController().signal)
+  const older = locks.acquire('a', { disconnected: new AbortController().signal })
   await turns()
   expect(waiting.size).toBe(1)
   const client = new AbortController()
-  const newer = locks.acquire('a', client.signal)
+  const newer = locks.acquire('a', { disconnected: client.signal })
   await expect(older).rejects.toBeInstanceOf(PreemptedError)
   await turns()
   expect(waiting.size).toBe(1)
@@ -233,7 +285,7 @@ test('a request that waits for another process waits no more once a newer one ha
 
 test('a client that goes once its request has the session does not end the lease', async () => {
   const client = new AbortController()
-  const lease = await new SessionLocks(new SharedLock()).acquire('a', client.signal)
+  const lease = await new SessionLocks(new SharedLock()).acquire('a', { disconnected: client.signal })
   client.abort()
   expect(lease.signal.aborted).toBe(false)
   await lease.release()
