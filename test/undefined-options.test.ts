@@ -85,6 +85,7 @@ test('the client has its defaults', () => {
     tls: undefined,
     signal: undefined,
     cancelOnAbort: undefined,
+    followHostId: undefined,
     resume: undefined,
     onProgress: undefined,
     onState: undefined,

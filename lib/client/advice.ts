@@ -1,6 +1,8 @@
-/** What can be done about an error, for programs that use the client; `send` names its flags in place of it. */
+/** What to do about an error, for programs that use the client; `send` replaces it with its flags. */
 export const ADVICE = {
   credentials: 'give them in `headers` or in the URL',
+  proxyCredentials: 'give them to the `agent`',
   certificate: 'give one in `tls`, as `cert` and `key`',
+  authority: "give the certificate of the server's authority in `tls`, as `ca`",
   largeReply: 'raise maxReplySize, or give replyTo to write it to a file',
 } as const

@@ -54,6 +54,7 @@ const CLIENT_OPTION_CHECKS: OptionChecks<UploadOptions> = {
   tls,
   signal: objectWith({ addEventListener: true, throwIfAborted: true }, 'an AbortSignal'),
   cancelOnAbort: isBoolean,
+  followHostId: isBoolean,
   resume: state,
   onProgress: isFunction,
   onState: isFunction,

@@ -59,11 +59,18 @@ export interface UploadOptions {
    * ones after a 413 and, for a while, after a broken connection.
    */
   fragmentSize?: number | undefined
-  /** Sent with every request, `Authorization` for example; to another origin that holds the reply they are not. */
+  /**
+   * Sent with every request, `Authorization` for example; also to the host that the server names in `BITS-Host-Id`, see
+   * {@link followHostId}. A reply on another origin is fetched without them.
+   */
   headers?: Record<string, string> | undefined
   /** Default: `Microsoft BITS/7.8`, as Windows 10 and 11 say. */
   userAgent?: string | undefined
-  /** Default: an agent of the upload's own, with one kept-alive connection, destroyed at the end. Yours is left alone. */
+  /**
+   * Makes the connections: an `https.Agent` for `https:`, or an agent for a proxy, such as those of `https-proxy-agent`
+   * and `http-proxy-agent`. It is not destroyed. Default: an agent for this upload, with one kept-alive connection,
+   * destroyed at the end; environment variables such as `HTTPS_PROXY` have no effect.
+   */
   agent?: Agent | undefined
   /** Certificates and the like for `https:`. Default: Node's. */
   tls?: TlsOptions | undefined
@@ -74,6 +81,13 @@ export interface UploadOptions {
    * Default: true. With false the session stays, and {@link resume} can go on with it.
    */
   cancelOnAbort?: boolean | undefined
+  /**
+   * Follow `BITS-Host-Id`, by which a server sends clients to the host that keeps the session (MC-BUP 2.2.3.2). That host
+   * receives everything the URL's own host would: credentials, {@link headers} and the file, over the scheme of the URL, so
+   * that `https:` never becomes `http:`. With false the header is ignored, and all requests go to the URL's own host; in a
+   * farm whose machines share no storage that host may not know the session. Default: true.
+   */
+  followHostId?: boolean | undefined
   /** Go on with an earlier upload of this very file, from a state that {@link onState} told. */
   resume?: UploadState | undefined
   /** Told of every piece handed to the connection and of every Ack. */

@@ -1,4 +1,5 @@
 import { HRESULT } from '../protocol/bits-error.js'
+import { errorCode } from '../util/errors.js'
 import type { BitsClientError, RequestKind } from './transport/client-error.js'
 
 /** What to do after a failure (MC-BUP 3.1.5.1.7, 3.1.5.2.1). */
@@ -17,29 +18,36 @@ export function reactionTo(error: BitsClientError): Reaction {
 const FATAL_HRESULTS = new Set<number>([HRESULT.BG_E_TOO_LARGE, HRESULT.E_INVALIDARG])
 
 /**
- * Is there a file that the server does not overwrite? Windows tries again for days after this 409, as after any other;
- * but the file will not go away by itself.
+ * Does a file exist that the server does not overwrite? Win32 ack-for-create-session has servers answer 409, which
+ * Windows tries again for days; but the file will not go away by itself.
  */
 export const isDestinationTaken = (packet: RequestKind, hresult: number | undefined): boolean =>
   packet === 'Create-Session' && hresult === HRESULT.ERROR_FILE_EXISTS
 
 /**
- * Does the server not know what to make of the range of a fragment (MC-BUP 2.2.1.2)? A server application that refuses
- * the file is another matter, whatever its status.
+ * Does the server reject the range of a fragment itself (MC-BUP 2.2.1.2)? A server application that refuses the file
+ * is another matter, whatever its status.
  */
 export const isRangeRefused = ({ packet, status, hresult, context }: BitsClientError): boolean =>
   packet === 'Fragment' &&
   context !== 'server application' &&
   (status === 400 || status === 416 || hresult === HRESULT.E_INVALIDARG)
 
-/** Is it of no use to send this again? (Win32 handling-server-application-errors, ack-for-close-session) */
+/** Did the server, or something on the way to it, close the connection in place of a response? */
+export function isConnectionLost({ status, cause }: BitsClientError): boolean {
+  const code = errorCode(cause)
+  return status === undefined && (code === 'ECONNRESET' || code === 'EPIPE')
+}
+
+/** Would sending this again fail in the same way? (Win32 handling-server-application-errors, ack-for-close-session) */
 export function isFatal(packet: RequestKind, status: number, hresult: number | undefined): boolean {
   if (hresult === HRESULT.BG_E_SESSION_NOT_FOUND) return false
   if (packet === 'Close-Session' || packet === 'Cancel-Session') return status < 500 || status > 599
   if (packet === 'Fragment' && status === 413) return false
   if (isDestinationTaken(packet, hresult)) return true
   if (hresult !== undefined && FATAL_HRESULTS.has(hresult)) return true
-  if (status >= 300 && status <= 399) return status <= 305 || status === 307
+  // 308 came after that table. Redirects are not followed, so that another try would end the same way.
+  if (status >= 300 && status <= 399) return status <= 305 || status === 307 || status === 308
   if (status >= 400 && status <= 499) return status !== 408 && status !== 409
   return status === 501 || status === 505
 }

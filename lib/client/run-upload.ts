@@ -3,19 +3,22 @@ import { sleep } from './sleep.js'
 import { BitsClientError } from './transport/client-error.js'
 import type { UploadContext } from './upload-context.js'
 import type { Step, UploadSession } from './upload-session.js'
+import { wrongScheme } from './wrong-scheme.js'
 
 type Helpers = Pick<UploadContext, 'settings' | 'host' | 'retryBudget' | 'reporter'>
 
 /** An upload from Create-Session, or from a Ping when it is resumed, to Close-Session, with all that may happen between. */
 export async function runUpload(session: UploadSession, helpers: Helpers): Promise<void> {
+  const { settings } = helpers
   let step: Step | 'done' = session.state ? 'ping' : 'create'
-  while (step !== 'done') {
+  for (let first = true; step !== 'done'; first = false) {
     try {
       step = await session.perform(step)
     } catch (error) {
-      helpers.settings.signal?.throwIfAborted()
+      settings.signal?.throwIfAborted()
       if (!(error instanceof BitsClientError)) throw error
-      step = await recover(error, session, helpers)
+      const reason = first ? await wrongScheme(error, settings) : undefined
+      step = await recover(reason ?? error, session, helpers)
     }
   }
 }

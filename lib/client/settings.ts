@@ -9,6 +9,7 @@ import type { CommonHeaders } from './transport/packet-headers.js'
 export interface ClientSettings extends Readonly<UploadOptions> {
   readonly fragmentSize: number
   readonly cancelOnAbort: boolean
+  readonly followHostId: boolean
   readonly retries: number
   readonly restarts: number
   readonly minRetryDelay: number
@@ -42,6 +43,7 @@ export function settingsOf(destination: string | URL, options: UploadOptions): C
       custom: authorization && !given ? { ...headers, Authorization: authorization } : headers,
     },
     cancelOnAbort: options.cancelOnAbort ?? true,
+    followHostId: options.followHostId ?? true,
     fragmentSize: options.fragmentSize ?? 4 * 1024 * 1024,
     retries: options.retries ?? 10,
     restarts: options.restarts ?? 3,

@@ -10,7 +10,7 @@ const BARE_IPV6 = /^[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*$/i
  * The URL with `BITS-Host-Id` in place of its host, and of nothing else (MC-BUP 2.2.3.2): scheme, path and query stay,
  * and so does the port unless the host id names one.
  *
- * @returns undefined when the host id is none.
+ * @returns undefined when the host id is not a host; one with a scheme is refused, too, so that `https:` stays.
  */
 export function withHost(url: URL, hostId: string): URL | undefined {
   if (hostId.length > MAX_HOST_ID) return undefined
@@ -32,7 +32,7 @@ export class UploadHost {
 
   /**
    * @param state of a resumed upload, which stays with its host.
-   * @param now milliseconds.
+   * @param now returns milliseconds.
    */
   constructor(origin: URL, state?: UploadState, now: () => number = Date.now) {
     this.#origin = origin
@@ -53,7 +53,7 @@ export class UploadHost {
     return this.#alternate?.timeout
   }
 
-  /** @param timeout seconds; without it the origin is never asked again. @returns false when the host id is none. */
+  /** @param timeout seconds; without it the origin is never asked again. @returns false when the host id is not a host. */
   adopt(hostId: string, timeout: number | undefined): boolean {
     const url = withHost(this.#origin, hostId)
     if (!url) return false

@@ -70,8 +70,8 @@ export class UploadJob {
   async cancel(): Promise<void> {
     const state = this.#state
     if (!state) return
-    const { url, common } = this.#settings
-    const host = new UploadHost(url, state)
+    const { url, common, followHostId } = this.#settings
+    const host = new UploadHost(url, followHostId ? state : undefined)
     await this.#alone((line) => cancelSession(line, host.url, state.sessionId, common))
     this.#state = undefined
   }
@@ -95,7 +95,7 @@ export class UploadJob {
     const state = settings.resume
     const tools: UploadContext = {
       ...given,
-      host: new UploadHost(settings.url, state),
+      host: new UploadHost(settings.url, settings.followHostId ? state : undefined),
       retryBudget: new RetryBudget(settings, state?.offset ?? 0),
       reporter: new Reporter({ ...settings, onState: (news) => this.#keep(news) }),
       contentName: contentNameOf(basename(this.#path)),

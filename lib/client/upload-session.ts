@@ -1,6 +1,6 @@
 import { FragmentSize } from './fragment-size.js'
 import type { UploadResult, UploadState } from './options.js'
-import { isRangeRefused, reactionTo } from './retry-policy.js'
+import { isConnectionLost, isRangeRefused, reactionTo } from './retry-policy.js'
 import { sendFragment } from './send-fragment.js'
 import { sleep } from './sleep.js'
 import type { AckFields } from './transport/ack.js'
@@ -19,12 +19,14 @@ export class UploadSession {
   #id: string | undefined
   #offset = 0
   #replyUrl: string | undefined
-  /** A Close-Session went out and nobody knows whether it arrived. */
+  /** A Close-Session was sent, and whether it arrived is not known. */
   #closeUnanswered = false
   /** The server knows that the file is empty: it may have named a reply. */
   #emptyAcknowledged = false
   /** The server takes no empty fragment; it will not in its next session either, so {@link forget} leaves this. */
   #emptyRefused = false
+  /** How often the connection was lost to an empty fragment. */
+  #emptyLost = 0
 
   constructor(tools: UploadContext) {
     const { resume, fragmentSize } = tools.settings
@@ -97,12 +99,13 @@ export class UploadSession {
       length: 0,
     })
     this.#id = sessionId
-    if (hostId !== undefined && !this.#tools.host.adopt(hostId, hostIdFallbackTimeout)) {
+    const follow = hostId !== undefined && this.#tools.settings.followHostId
+    if (follow && !this.#tools.host.adopt(hostId, hostIdFallbackTimeout)) {
       throw new BitsClientError('BITS-Host-Id is not a host.', { packet: 'Create-Session', fatal: true })
     }
     this.#report()
     // The other host has to answer before anything else is sent to it (MC-BUP 2.2.4).
-    return hostId === undefined ? this.#next() : 'ping'
+    return follow ? 'ping' : this.#next()
   }
 
   async #ping(): Promise<Step> {
@@ -119,7 +122,8 @@ export class UploadSession {
 
   /**
    * Has an empty file delivered while there is a session to keep its reply (D16): the Ack of Close-Session names none.
-   * MC-BUP does not know such a range; a server that does not either publishes the file at Close-Session.
+   * MC-BUP does not know such a range. Servers that do not either refuse it, or hang up; they publish the file at
+   * Close-Session.
    */
   async #emptyFragment(): Promise<Step> {
     const { file, host } = this.#tools
@@ -130,10 +134,18 @@ export class UploadSession {
       this.#emptyAcknowledged = true
       return await this.#adopt(ack)
     } catch (error) {
-      if (!(error instanceof BitsClientError && isRangeRefused(error))) throw error
+      if (!(error instanceof BitsClientError)) throw error
+      if (!isRangeRefused(error) && !this.#hangsUp(error)) throw error
       this.#emptyRefused = true
       return this.#next()
     }
+  }
+
+  /** A connection may break by chance once, and with it a reply would be lost; twice in the same place is an answer. */
+  #hangsUp(error: BitsClientError): boolean {
+    if (!isConnectionLost(error)) return false
+    this.#emptyLost += 1
+    return this.#emptyLost > 1 || this.#tools.settings.retries === 0
   }
 
   /** Whatever number the server names, lower or higher, with 200 or with 416, is the next byte (MC-BUP 3.1.5.1.4). */
@@ -166,7 +178,7 @@ export class UploadSession {
       await this.#send({ type: 'Close-Session', sessionId: this.#id, length: 0 })
     } catch (error) {
       if (!(error instanceof BitsClientError)) throw error
-      // An earlier Close did arrive (D10); to start anew would be to upload the file twice.
+      // An earlier Close did arrive (D10); to start again would upload the file twice.
       const closedBefore = this.#closeUnanswered && reactionTo(error) === 'restart'
       this.#closeUnanswered ||= error.status === undefined
       if (!closedBefore) throw error

@@ -241,7 +241,7 @@ describe('send', () => {
     expect(seen).toContain(`Basic ${btoa('alice:secret')} of file`)
     const [, , , , refused, nobody] = commands
     expect(refused?.stderr).toMatch(
-      /^error: .*401.* It wants other credentials: give --user or --header\.\n$/,
+      /^error: .*401.* It does not accept these credentials: give --user or --header\.\n$/,
     )
     expect(nobody?.stderr).toMatch(/^error: --user: there is nobody to ask for the password.*\n$/)
   })
@@ -266,7 +266,7 @@ describe('send', () => {
         /^error: --fragment-size is 1024: give a whole number of bytes, from .*\n$/,
       ],
       [3, [file, `${origin}/uploads/a.bin`], /^error: .*BG_E_TOO_LARGE.*\n$/],
-      [3, [file, `${origin}/uploads/there.bin`], /^error: .*409.* A file of this name is there, .*\n$/],
+      [3, [file, `${origin}/uploads/there.bin`], /^error: .*40[39].* A file of this name .*\n$/],
       [3, [file, `${origin}/uploads/con.txt`], /^error: .*403.*\n$/],
       [
         4,

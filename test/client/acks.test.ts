@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { uploadFile } from 'express-bits-upload/client'
-import { parseHresult } from '../../lib/client/transport/ack.js'
+import { parseHresult } from '../../lib/client/transport/refusal.js'
 import { ack, created, faulty, refuse, SESSION_ID, wellBehaved } from '../support/scripted-server.js'
 import { clientError, FAST, withFile, withServer } from '../support/upload-fixture.js'
 
@@ -97,7 +97,10 @@ describe('an error', () => {
       packet: 'Create-Session',
       fatal: true,
     })
-    expect(error.message).toBe('The server answered Create-Session with 403, 0x80070005 (E_ACCESSDENIED).')
+    expect(error.message).toBe(
+      'The server answered Create-Session with 403, 0x80070005 (E_ACCESSDENIED). ' +
+        'A file of this name may exist already, or this path may not be allowed.',
+    )
   })
 
   test('tells when the server application failed', async () => {
@@ -123,7 +126,7 @@ describe('an error', () => {
   test('401 says what to do', async () => {
     const error = await failWith(refuse(401))
     expect(error).toMatchObject({ status: 401, fatal: true })
-    expect(error.message).toMatch(/wants other credentials/)
+    expect(error.message).toMatch(/asks for credentials: give them in `headers` or in the URL\.$/)
   })
 })
 

@@ -78,6 +78,30 @@ describe('the empty fragment', () => {
     expect(asked).toEqual(['Create-Session', EMPTY, 'Ping', EMPTY, 'Close-Session'])
   })
 
+  test('is given up, and the session closed, by servers that hang up on it', async () => {
+    const { result, asked } = await upload(faulty('Fragment', ...Array(20).fill('drop')))
+    expect(result.bytes).toBe(0)
+    expect(asked).toEqual(['Create-Session', EMPTY, 'Ping', EMPTY, 'Close-Session'])
+  })
+
+  test('is given up at once where nothing may be tried again', async () => {
+    await withFile(0, ({ path }) =>
+      withServer(faulty('Fragment', 'drop'), async (server) => {
+        await uploadFile(path, server.url(), { ...FAST, retries: 0 })
+        expect(server.asked).toEqual(['Create-Session', EMPTY, 'Close-Session'])
+      }),
+    )
+  })
+
+  test('is sent again while its answer fails to come in time', async () => {
+    await withFile(0, ({ path }) =>
+      withServer(faulty('Fragment', 'silence', 'silence'), async (server) => {
+        await uploadFile(path, server.url(), { ...FAST, responseTimeout: 50 })
+        expect(server.asked.filter((packet) => packet === EMPTY)).toHaveLength(3)
+      }),
+    )
+  })
+
   test('is not sent again for the sake of Close-Session', async () => {
     const { asked } = await upload(faulty('Close-Session', 'drop'))
     expect(asked).toEqual(['Create-Session', EMPTY, 'Close-Session', 'Ping', 'Close-Session'])

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { type UploadState, uploadFile } from 'express-bits-upload/client'
+import { UploadJob, type UploadState, uploadFile } from 'express-bits-upload/client'
 import { UploadHost, withHost } from '../../lib/client/target-host.js'
 import {
   ack,
@@ -92,9 +92,13 @@ describe('BITS-Host-Id', () => {
     expect(origin.asked).toEqual(['Ping', 'Ping', 'Ping', 'Fragment bytes 0-9/10', 'Close-Session'])
   })
 
-  test('that is no host is fatal', async () => {
+  test.each([
+    'user@evil/path',
+    // Another scheme would send the credentials without encryption.
+    'http://evil',
+  ])('that is not a host is fatal: %s', async (hostId) => {
     await withFile(10, ({ path }) =>
-      withServer(faulty('Create-Session', created({ 'BITS-Host-Id': 'user@evil/path' })), async (server) => {
+      withServer(faulty('Create-Session', created({ 'BITS-Host-Id': hostId })), async (server) => {
         const error = await clientError(uploadFile(path, server.url(), FAST))
         expect(error).toMatchObject({ fatal: true, message: 'BITS-Host-Id is not a host.' })
       }),
@@ -111,6 +115,37 @@ describe('BITS-Host-Id', () => {
     })
     expect(origin.asked).toEqual(['Create-Session', 'GET /a/reply.bin'])
     expect(other.asked.at(-1)).toBe('Close-Session')
+  })
+
+  test("receives what the URL's own host would, credentials included", async () => {
+    const other = await start(wellBehaved)
+    const origin = await start(sendingTo(`127.0.0.1:${other.port}`))
+    await withFile(10, ({ path }) => uploadFile(path, origin.url().replace('//', '//u:p@'), FAST))
+    expect(other.requests.map(({ headers }) => headers.authorization)).toEqual(Array(3).fill('Basic dTpw'))
+  })
+
+  test('is ignored with followHostId: false, also in a state to resume', async () => {
+    const other = await start(wellBehaved)
+    const hostId = `127.0.0.1:${other.port}`
+    const origin = await start(sendingTo(hostId))
+    await withFile(10, async ({ path }) => {
+      const states: UploadState[] = []
+      const stay = { ...FAST, followHostId: false }
+      await uploadFile(path, origin.url(), { ...stay, onState: (state) => states.push(state) })
+      expect(origin.asked).toEqual(['Create-Session', 'Fragment bytes 0-9/10', 'Close-Session'])
+      expect(states.map((state) => state.hostId)).toEqual([undefined, undefined])
+      const { mtimeMs: modified } = await stat(path)
+      const resume = { sessionId: 'a', offset: 0, size: 10, modified, hostId }
+      await uploadFile(path, origin.url(), { ...stay, resume })
+      await new UploadJob(path, origin.url(), { ...stay, resume }).cancel()
+    })
+    expect(origin.asked.slice(3)).toEqual([
+      'Ping',
+      'Fragment bytes 0-9/10',
+      'Close-Session',
+      'Cancel-Session',
+    ])
+    expect(other.asked).toEqual([])
   })
 
   test('stays with a resumed upload', async () => {

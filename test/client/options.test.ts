@@ -30,6 +30,7 @@ describe('options that make no sense are refused at once, by name', () => {
       'the option tls is an object: give an object, { ca } for example; there is no rejectUnauthorised, there are ca, ',
     ],
     [{ cancelOnAbort: 'no' }, 'the option cancelOnAbort is "no": give true or false.'],
+    [{ followHostId: 'no' }, 'the option followHostId is "no": give true or false.'],
     [{ onProgress: true }, 'the option onProgress is true: give a function.'],
     [{ onState: {} }, 'the option onState is an object: give a function.'],
     [{ onFailure: null }, 'the option onFailure is null: give a function.'],

@@ -95,7 +95,7 @@ describe('BITS-Reply-URL', () => {
 
   test('that is no URL is fatal', async () => {
     const error = await clientError(upload(replying('ftp://host/reply', () => 'drop')))
-    expect(error).toMatchObject({ fatal: true, message: 'BITS-Reply-URL is no URL of a reply.' })
+    expect(error).toMatchObject({ fatal: true, message: 'BITS-Reply-URL is not an http: or https: URL.' })
   })
 })
 

@@ -33,7 +33,6 @@ describe('after a transient failure', () => {
     ['503', { status: 503, body: '<html>' }],
     ['408', refuse(408, '0x80070112', '0x7')],
     ['409', refuse(409)],
-    ['308', { status: 308 }],
   ])('of a fragment (%s) a Ping is sent, then the fragment again', async (_, reply) => {
     const { asked, error } = await upload('Fragment', [reply])
     expect(error).toBeUndefined()
@@ -135,6 +134,7 @@ describe('the client gives up', () => {
     ['E_INVALIDARG', 'Fragment', refuse(500, '0x80070057')],
     ['505', 'Fragment', refuse(505)],
     ['302', 'Create-Session', { status: 302, headers: { Location: '/' } }],
+    ['308', 'Fragment', { status: 308, headers: { Location: '/' } }],
     ['413 to another packet', 'Create-Session', refuse(413)],
     ['409 + ERROR_FILE_EXISTS', 'Create-Session', refuse(409, '0x80070050')],
     ['404 to Close-Session', 'Close-Session', refuse(404)],
@@ -203,9 +203,9 @@ describe('back-off', () => {
   })
 })
 
-test('transient or fatal: the table of Win32 handling-server-application-errors', () => {
+test('transient or fatal: the table of Win32 handling-server-application-errors, and 308', () => {
   const statuses = Array.from({ length: 300 }, (_, i) => 300 + i)
   const fatal = statuses.filter((status) => isFatal('Create-Session', status, undefined))
   const fours = statuses.filter((status) => status >= 400 && status < 500 && status !== 408 && status !== 409)
-  expect(fatal).toEqual([300, 301, 302, 303, 304, 305, 307, ...fours, 501, 505])
+  expect(fatal).toEqual([300, 301, 302, 303, 304, 305, 307, 308, ...fours, 501, 505])
 })

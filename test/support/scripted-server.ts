@@ -88,6 +88,11 @@ export class ScriptedServer {
     let buffer = Buffer.alloc(0)
     let headAnswered = false
     socket.on('data', (data) => {
+      // A ClientHello of TLS: this server does not speak it.
+      if (buffer.length === 0 && data[0] === 0x16) {
+        socket.destroy()
+        return
+      }
       buffer = Buffer.concat([buffer, data])
       for (;;) {
         const end = buffer.indexOf('\r\n\r\n')

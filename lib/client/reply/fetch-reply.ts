@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
 import { ADVICE } from '../advice.js'
-import { refusal } from '../transport/ack.js'
 import { BitsClientError } from '../transport/client-error.js'
 import { type CommonHeaders, replyHeaders } from '../transport/packet-headers.js'
-import { type RequestOptions, type ResponseReader, sendRequest } from '../transport/send-request.js'
+import { type AnsweredRequest, refusal } from '../transport/refusal.js'
+import { type RequestOptions, sendRequest } from '../transport/send-request.js'
 import type { ReplySink } from './reply-sink.js'
 
 /** Bytes asked for at once. */
@@ -17,7 +17,10 @@ const PIECE = 1024 * 1024
 export function resolveReplyUrl(replyUrl: string, destination: URL): URL {
   const url = URL.canParse(replyUrl, destination.href) ? new URL(replyUrl, destination) : undefined
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
-  throw new BitsClientError('BITS-Reply-URL is no URL of a reply.', { packet: 'Fragment', fatal: true })
+  throw new BitsClientError('BITS-Reply-URL is not an http: or https: URL.', {
+    packet: 'Fragment',
+    fatal: true,
+  })
 }
 
 interface Piece {
@@ -56,15 +59,15 @@ export class ReplyDownload {
   #piece(line: RequestOptions): Promise<boolean> {
     const headers = replyHeaders(this.url, this.#common, this.#position, this.#position + PIECE - 1)
     const request = { kind: 'GET', method: 'GET', url: this.url, headers } as const
-    return sendRequest(line, request, (response, alive) => this.#take(response, alive))
+    return sendRequest(line, request, (response, alive) => this.#take(request, response, alive))
   }
 
-  readonly #take: ResponseReader<boolean> = async (response, alive) => {
+  async #take(request: AnsweredRequest, response: IncomingMessage, alive: () => void): Promise<boolean> {
     if (response.statusCode === 416 && response.headers['content-range'] === 'bytes */0') {
       await finished(response.resume())
       return true
     }
-    const piece = pieceOf(response)
+    const piece = pieceOf(request, response)
     await this.#startOverIfNeeded(piece, response.statusCode === 200)
     this.#refuseLarge(piece.total ?? 0)
     const before = this.#position
@@ -98,11 +101,11 @@ export class ReplyDownload {
   }
 }
 
-function pieceOf(response: IncomingMessage): Piece {
+function pieceOf(request: AnsweredRequest, response: IncomingMessage): Piece {
   const { statusCode: status, headers } = response
   const unusable = (why: string): BitsClientError =>
     new BitsClientError(`The answer ${status} with the reply ${why}.`, { packet: 'GET', status, fatal: true })
-  if (status !== 200 && status !== 206) throw refusal('GET', response)
+  if (status !== 200 && status !== 206) throw refusal(request, response)
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw unusable('is encoded')
   if (status === 200) {
     const length = headers['content-length']

@@ -1,11 +1,10 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { PacketType } from '../../../types/packets.js'
-import { HRESULT, hresultOfStatus } from '../../protocol/bits-error.js'
+import { HRESULT } from '../../protocol/bits-error.js'
 import { BITS_UPLOAD_PROTOCOL, parseProtocols } from '../../protocol/guids.js'
 import { HEADER } from '../../protocol/headers.js'
-import { ADVICE } from '../advice.js'
-import { isDestinationTaken, isFatal } from '../retry-policy.js'
-import { BitsClientError, describeHresult, type RemoteContext, type RequestKind } from './client-error.js'
+import { BitsClientError } from './client-error.js'
+import { type AnsweredRequest, headerOf, refusal } from './refusal.js'
 
 /** What an Ack of success says, a 416 to a fragment included. */
 export interface AckFields {
@@ -22,18 +21,18 @@ export interface AckFields {
 const MAX_SESSION_ID = 100
 
 /**
- * Reads the answer to a packet (MC-BUP 3.1.5.2).
+ * Reads the response to a packet (MC-BUP 3.1.5.2).
  *
- * @throws BitsClientError for a status that is no success, and for an answer that cannot be an Ack: the latter may be
- * sent again, as though no answer had come.
+ * @throws BitsClientError for a status other than success, and for a response that cannot be an Ack: the packet may
+ * then be sent again, as if there had been no response.
  */
-export function readAck(packet: PacketType, response: IncomingMessage): AckFields {
+export function readAck(packet: PacketType, request: AnsweredRequest, response: IncomingMessage): AckFields {
   const status = response.statusCode ?? 0
   const header = (name: string): string | undefined => headerOf(response.headers, name)
   const success = status === 200 || status === 201 || (packet === 'Fragment' && status === 416)
-  if (!success) throw refusal(packet, response)
+  if (!success) throw refusal(request, response)
   const malformed = (why: string): BitsClientError =>
-    new BitsClientError(`The answer ${status} to ${packet} is no Ack: ${why}.`, { packet, status })
+    new BitsClientError(`The response ${status} to ${packet} is not an Ack: ${why}.`, { packet, status })
 
   if (header(HEADER.packetType)?.toLowerCase() !== 'ack') throw malformed('BITS-Packet-Type is not "Ack"')
   const ack: AckFields = {
@@ -64,46 +63,6 @@ function refuseOtherProtocol(protocol: string | undefined, status: number): void
   })
 }
 
-/** The error that an answer stands for. */
-export function refusal(packet: RequestKind, response: IncomingMessage): BitsClientError {
-  const status = response.statusCode ?? 0
-  const header = (name: string): string | undefined => headerOf(response.headers, name)
-  const told = parseHresult(header(HEADER.errorCode)) ?? parseHresult(header(HEADER.error))
-  const hresult = told ?? hresultOfStatus(status)
-  const context = told === undefined ? undefined : contextOf(header(HEADER.errorContext))
-  const who = context === 'server application' ? 'server application' : 'server'
-  const hint = hintOn(packet, status, told)
-  return new BitsClientError(
-    `The ${who} answered ${packet} with ${status}, ${describeHresult(hresult)}.${hint}`,
-    { packet, status, hresult, context, fatal: isFatal(packet, status, told) },
-  )
-}
-
-function hintOn(packet: RequestKind, status: number, hresult: number | undefined): string {
-  if (status === 401 || status === 407) return ` It wants other credentials: ${ADVICE.credentials}.`
-  return isDestinationTaken(packet, hresult)
-    ? ' A file of this name is there, and the server does not overwrite it.'
-    : ''
-}
-
-/** Hexadecimal with or without `0x`, as servers write it (protocol notes on MC-BUP 2.2.1.2). */
-export function parseHresult(text: string | undefined): number | undefined {
-  const match = /^(?:0?x)?([0-9a-f]{1,8})$/i.exec(text ?? '')
-  return match ? Number.parseInt(match[1] ?? '', 16) : undefined
-}
-
-function contextOf(text: string | undefined): RemoteContext | undefined {
-  const value = parseHresult(text)
-  if (value === 0x5) return 'server'
-  return value === 0x7 ? 'server application' : undefined
-}
-
 function wholeNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : undefined
-}
-
-function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
-  const value = headers[name.toLowerCase()]
-  const text = (Array.isArray(value) ? value[0] : value)?.trim()
-  return text === '' ? undefined : text
 }

@@ -17,11 +17,11 @@ export function sendPacket(
   body?: PacketBody,
 ): Promise<AckFields> {
   const headers = packetHeaders(packet, url, common)
-  const request = { kind: packet.type, method: 'BITS_POST', url, headers }
+  const request = { kind: packet.type, method: 'BITS_POST', url, headers } as const
   const withBody = body ? { ...request, body: body.bytes, onSent: body.onSent } : request
   return sendRequest(line, withBody, async (response) => {
     // An Ack has no body, but a proxy's error page has one.
     await finished(response.resume())
-    return readAck(packet.type, response)
+    return readAck(packet.type, request, response)
   })
 }

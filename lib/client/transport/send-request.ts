@@ -120,7 +120,7 @@ function noAnswer(packet: RequestKind, url: URL, cause: unknown): BitsClientErro
   const message = types.isNativeError(cause) ? cause.message : String(cause)
   const fault = tlsFault(code, message)
   if (fault) {
-    const sentence = `No answer to ${packet} from ${url.host}: ${fault.why}.${fault.hint}`
+    const sentence = `No answer to ${packet} from ${url.host}: ${fault.why}.${fault.hint && ` ${fault.hint}`}`
     return new BitsClientError(sentence, { packet, cause, fatal: true })
   }
   // An AggregateError, of several addresses tried, has no message of its own.

@@ -1,7 +1,13 @@
 import { ADVICE } from '../advice.js'
 
-/** The server's certificate: it does not get better by asking again. */
+/** Node's codes for a certificate that it does not accept: asking again does not change that. */
 const CERTIFICATE = /^(?:ERR_TLS_CERT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
+
+/** Those of a certificate whose authority this machine does not know. */
+const UNKNOWN_AUTHORITY = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_)/
+
+/** OpenSSL's words for a server that answers the TLS handshake with something else. */
+const NOT_TLS = /SSL routines:[^:]*:(?:wrong version number|http request|unknown protocol)\b/
 
 /**
  * `SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:../deps/[...]:SSL alert number 116`: alike in all
@@ -9,7 +15,7 @@ const CERTIFICATE = /^(?:ERR_TLS_CERT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)
  */
 const ALERT = /SSL routines:[^:]*:([^:]+):.*SSL alert number (\d+)/
 
-/** close_notify, bad_record_mac, internal_error and user_canceled say nothing of the next try (RFC 8446 6). */
+/** close_notify, bad_record_mac, internal_error and user_canceled say nothing about the next try (RFC 8446 6). */
 const PASSING_ALERTS = new Set([0, 20, 80, 90])
 
 /** handshake_failure, those of certificates, unknown_ca, access_denied, certificate_required (RFC 8446 6.2, RFC 5246 7.2). */
@@ -18,15 +24,27 @@ const CERTIFICATE_ALERTS = new Set([40, 41, 42, 43, 44, 45, 46, 48, 49, 116])
 /** A failure of TLS that lasts until something is changed. */
 export interface TlsFault {
   readonly why: string
-  /** What to do about it, where that is known. */
+  /** What to do about it, as a sentence; empty where that is not known. */
   readonly hint: string
 }
 
 /** @param message of the error that Node gives. */
 export function tlsFault(code: string, message: string): TlsFault | undefined {
-  if (CERTIFICATE.test(code)) return { why: message || code, hint: '' }
+  if (CERTIFICATE.test(code)) return { why: message || code, hint: certificateHint(code) }
+  if (NOT_TLS.test(message)) {
+    return { why: 'this port does not speak TLS', hint: 'Use http: in the URL, or the port for https:.' }
+  }
   const [, why = '', number] = ALERT.exec(message) ?? []
   if (number === undefined || PASSING_ALERTS.has(Number(number))) return undefined
   const asksForOne = CERTIFICATE_ALERTS.has(Number(number))
-  return { why, hint: asksForOne ? ` It may want a certificate that it trusts: ${ADVICE.certificate}.` : '' }
+  return { why, hint: asksForOne ? `It may want a certificate that it trusts: ${ADVICE.certificate}.` : '' }
+}
+
+function certificateHint(code: string): string {
+  if (UNKNOWN_AUTHORITY.test(code)) {
+    return `This machine does not trust the server's certificate: ${ADVICE.authority}.`
+  }
+  return code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID'
+    ? 'Renew it, or set the clock of this machine.'
+    : ''
 }

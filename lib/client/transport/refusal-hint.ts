@@ -1,0 +1,68 @@
+import { HRESULT } from '../../protocol/bits-error.js'
+import { ADVICE } from '../advice.js'
+import { isDestinationTaken } from '../retry-policy.js'
+import type { RequestKind } from './client-error.js'
+
+/** What is known of a response with a status other than success. */
+export interface RefusalFacts {
+  readonly packet: RequestKind
+  readonly status: number
+  /** The one in `BITS-Error-Code` or `BITS-Error`. */
+  readonly hresult: number | undefined
+  readonly url: URL
+  /** Did the response have a `BITS-Packet-Type`? */
+  readonly speaksBits: boolean
+  readonly sentCredentials: boolean
+  /** Values of the headers `Location` and `WWW-Authenticate`. */
+  readonly location: string | undefined
+  readonly challenges: string | undefined
+}
+
+/** What the user can do about a refusal, in sentences; empty where the status says it all. */
+export function hintFor(facts: RefusalFacts): string {
+  const { packet, status, hresult } = facts
+  if (status >= 300 && status <= 399) return redirectHint(facts)
+  if (status === 401) return credentialsHint(facts)
+  if (status === 407) return `The proxy asks for other credentials: ${ADVICE.proxyCredentials}.`
+  if (isDestinationTaken(packet, hresult)) {
+    return 'A file of this name exists, and the server does not overwrite it.'
+  }
+  if (packet === 'Create-Session' && status === 403 && hresult === HRESULT.E_ACCESSDENIED) {
+    return 'A file of this name may exist already, or this path may not be allowed.'
+  }
+  return facts.speaksBits || packet === 'GET' ? '' : otherServerHint(facts)
+}
+
+/** Statuses of servers and proxies that know neither the verb nor the path. */
+const NOT_BITS = new Set([400, 404, 405, 410, 411, 501])
+
+function otherServerHint({ packet, status }: RefusalFacts): string {
+  if (!NOT_BITS.has(status)) return ''
+  return packet === 'Create-Session' || packet === 'Ping'
+    ? 'Nothing at this URL speaks BITS (the response has no BITS-Packet-Type): check the URL and its path.'
+    : 'The response has no BITS-Packet-Type: it does not come from a BITS server.'
+}
+
+/** Redirects are not followed: neither does Windows for uploads, and credentials might go to a stranger. */
+function redirectHint({ location, url }: RefusalFacts): string {
+  if (location === undefined || !URL.canParse(location, url.href)) return ''
+  // Nothing else of it: a query may hold a secret.
+  const { origin, protocol, pathname } = new URL(location, url)
+  if (protocol !== 'http:' && protocol !== 'https:') return ''
+  return `It redirects to ${origin}${pathname}: upload to that URL if it is the right one.`
+}
+
+function credentialsHint({ sentCredentials, challenges }: RefusalFacts): string {
+  if (sentCredentials) return `It does not accept these credentials: ${ADVICE.credentials}.`
+  const offered = schemesOf(challenges ?? '')
+  const others = offered.length > 0 && !offered.some((scheme) => /^(?:basic|bearer)$/i.test(scheme))
+  const only = others ? ` (${offered.join(', ')})` : ''
+  return `It asks for credentials${only}: ${ADVICE.credentials}.`
+}
+
+/** The names of authentication schemes in a `WWW-Authenticate` (RFC 9110 11.6.1). */
+function schemesOf(challenges: string): string[] {
+  const unquoted = challenges.replace(/"[^"]*"/g, '""')
+  const parts = unquoted.split(',').map((part) => /^([a-z][\w-]*)(?![\w-]|\s*=)/i.exec(part.trim())?.[1])
+  return parts.filter((name) => name !== undefined)
+}

@@ -1,0 +1,56 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { hresultOfStatus } from '../../protocol/bits-error.js'
+import { HEADER } from '../../protocol/headers.js'
+import { isFatal } from '../retry-policy.js'
+import { BitsClientError, describeHresult, type RemoteContext, type RequestKind } from './client-error.js'
+import { hintFor } from './refusal-hint.js'
+
+/** The request that a response belongs to. */
+export interface AnsweredRequest {
+  readonly kind: RequestKind
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** The error that a response with a status other than success stands for. */
+export function refusal({ kind, url, headers }: AnsweredRequest, response: IncomingMessage): BitsClientError {
+  const status = response.statusCode ?? 0
+  const header = (name: string): string | undefined => headerOf(response.headers, name)
+  const reported = parseHresult(header(HEADER.errorCode)) ?? parseHresult(header(HEADER.error))
+  const hresult = reported ?? hresultOfStatus(status)
+  const context = reported === undefined ? undefined : contextOf(header(HEADER.errorContext))
+  const who = context === 'server application' ? 'server application' : 'server'
+  const hint = hintFor({
+    packet: kind,
+    status,
+    hresult: reported,
+    url,
+    speaksBits: header(HEADER.packetType) !== undefined,
+    sentCredentials: Object.keys(headers).some((name) => name.toLowerCase() === 'authorization'),
+    location: header('Location'),
+    challenges: header('WWW-Authenticate'),
+  })
+  return new BitsClientError(
+    `The ${who} answered ${kind} with ${status}, ${describeHresult(hresult)}.${hint && ` ${hint}`}`,
+    { packet: kind, status, hresult, context, fatal: isFatal(kind, status, reported) },
+  )
+}
+
+/** Hexadecimal with or without `0x`, as servers write it (protocol notes on MC-BUP 2.2.1.2). */
+export function parseHresult(text: string | undefined): number | undefined {
+  const match = /^(?:0?x)?([0-9a-f]{1,8})$/i.exec(text ?? '')
+  return match ? Number.parseInt(match[1] ?? '', 16) : undefined
+}
+
+/** The value of a header, the first of several; `undefined` when it is missing or empty. */
+export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name.toLowerCase()]
+  const text = (Array.isArray(value) ? value[0] : value)?.trim()
+  return text === '' ? undefined : text
+}
+
+function contextOf(text: string | undefined): RemoteContext | undefined {
+  const value = parseHresult(text)
+  if (value === 0x5) return 'server'
+  return value === 0x7 ? 'server application' : undefined
+}
