@@ -7,28 +7,28 @@ import { VerbRewriter } from './verb-rewriter.js'
 interface Connection {
   readonly server: HttpServer | HttpsServer
   readonly rewriter: VerbRewriter
-  /** Is `onData` on the socket? Not while the parser decides on a head that may be an upgrade, which finds it untouched. */
+  /** Is `onData` on the socket? It is not while the parser decides on a possible upgrade, which finds it untouched. */
   listening: boolean
   onData(chunk: unknown): void
 }
 
-/** Marks, which other copies of this module in the process (ESM and CJS, tests) see too: one copy is enough. */
-const TAUGHT = Symbol.for('express-bits-upload.taught')
+/** Global symbols, so that another copy of this module in the process (ESM and CJS) does not patch a second time. */
+const PATCHED = Symbol.for('express-bits-upload.patched')
 const EVERYWHERE = Symbol.for('express-bits-upload.everywhere')
 
 const connections = new WeakMap<Duplex, Connection>()
-let heedsRequests = false
+let restoresVerb = false
 let everywhere = false
 
 /**
  * Makes a server accept the verb `BITS_POST`, which Node's parser refuses: requests arrive with `req.method` set to
- * `BITS_POST`, like any other. Everything else is answered as before, and sockets, TLS, timeouts and limits stay
- * Node's own. Needed only where `bitsUpload({ acceptBitsPost: false })` leaves servers alone, or where a server is
- * handed its connections by `emit('connection')`. Connections that are open already are not changed. May be called
- * twice.
+ * `BITS_POST`. Everything else is answered as before, and sockets, TLS, timeouts and limits stay
+ * Node's own. Needed only where `bitsUpload({ acceptBitsPost: false })` leaves servers alone, or where a server gets
+ * its connections from `emit('connection')`. Connections that are already open are not changed. Calling it twice has no
+ * further effect.
  *
  * @throws TypeError when `server` is not a server of `node:http` or `node:https`.
- * @throws Error when this Node does not know the verb BIND, on which this rests.
+ * @throws Error when this version of Node does not know the verb BIND, which this depends on.
  */
 export function acceptBitsPost(server: HttpServer | HttpsServer): void {
   assertBindIsKnown()
@@ -38,18 +38,18 @@ export function acceptBitsPost(server: HttpServer | HttpsServer): void {
         'pass what http.createServer(), https.createServer() or app.listen() returned.',
     )
   }
-  if (TAUGHT in server) return
-  Object.defineProperty(server, TAUGHT, { value: true })
-  heedRequests()
+  if (PATCHED in server) return
+  Object.defineProperty(server, PATCHED, { value: true })
+  restoreVerbOnRequest()
   const event = server instanceof HttpServer ? 'connection' : 'secureConnection'
-  server.on(event, (socket: Duplex) => watch(server, socket))
+  server.on(event, (socket: Duplex) => attachRewriter(server, socket))
 }
 
 /**
- * {@link acceptBitsPost} for every server of this process, present and future, at its first connection from now on.
- * May be called twice.
+ * {@link acceptBitsPost} for every server of this process, present and future, at its next connection.
+ * Calling it twice has no further effect.
  *
- * @throws Error when this Node does not know the verb BIND, on which this rests.
+ * @throws Error when this version of Node does not know the verb BIND, which this depends on.
  */
 export function acceptBitsPostEverywhere(): void {
   assertBindIsKnown()
@@ -58,17 +58,17 @@ export function acceptBitsPostEverywhere(): void {
   const connected = channel('net.server.socket')
   const older: unknown = Reflect.get(connected, EVERYWHERE)
   if (isListener(older)) connected.unsubscribe(older)
-  connected.subscribe(teach)
-  Reflect.set(connected, EVERYWHERE, teach)
+  connected.subscribe(patchServer)
+  Reflect.set(connected, EVERYWHERE, patchServer)
 }
 
-const teach: ChannelListener = (message) => {
+const patchServer: ChannelListener = (message) => {
   const socket = property(message, 'socket')
   const server = property(socket, 'server')
-  if (!(socket instanceof Duplex) || !isHttpServer(server) || TAUGHT in server) return
+  if (!(socket instanceof Duplex) || !isHttpServer(server) || PATCHED in server) return
   acceptBitsPost(server)
   // Node publishes this after the 'connection' event of the same socket; a 'secureConnection' is yet to come.
-  if (server instanceof HttpServer) watch(server, socket)
+  if (server instanceof HttpServer) attachRewriter(server, socket)
 }
 
 const isListener = (value: unknown): value is ChannelListener => typeof value === 'function'
@@ -78,7 +78,7 @@ export function assertBindIsKnown(methods: readonly string[] = METHODS): void {
   if (methods.includes('BIND')) return
   throw new Error(
     `Node ${process.version} cannot receive BITS_POST: its HTTP parser does not know the verb BIND (http.METHODS), ` +
-      'through which the requests are read. Use Node 20 to 26, or set acceptBitsPost: false and acceptPost: true ' +
+      'as which the requests are read. Use Node 20 to 26, or set acceptBitsPost: false and acceptPost: true ' +
       'behind a proxy that turns BITS_POST into POST.',
   )
 }
@@ -87,10 +87,10 @@ function isHttpServer(value: unknown): value is HttpServer | HttpsServer {
   return value instanceof HttpServer || value instanceof HttpsServer
 }
 
-/** Once: restores the verb before anybody sees the request, as Node publishes this ahead of its own checks and events. */
-function heedRequests(): void {
-  if (heedsRequests) return
-  heedsRequests = true
+/** Restores the verb before anybody sees the request: Node publishes this ahead of its own checks and events. */
+function restoreVerbOnRequest(): void {
+  if (restoresVerb) return
+  restoresVerb = true
   subscribe('http.server.request.start', (message) => {
     const socket = property(message, 'socket')
     const request = property(message, 'request')
@@ -101,8 +101,8 @@ function heedRequests(): void {
   })
 }
 
-/** A socket may be handed on to a second server, after a CONNECT for example: then it starts anew. */
-function watch(server: HttpServer | HttpsServer, socket: Duplex): void {
+/** A socket may come back as a new connection, after a CONNECT for example: then it gets a new rewriter. */
+function attachRewriter(server: HttpServer | HttpsServer, socket: Duplex): void {
   if (connections.get(socket)?.listening) return
   const connection: Connection = {
     server,

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 
-/** The message goes on in the next buffer. */
-export const MORE = -1
-/** What was found is not what a strict parser takes: nothing may be concluded from it. */
-export const DOUBT = -2
+/** The message continues in the next buffer. */
+export const NEED_MORE = -1
+/** A strict parser would not accept this, so nothing may be concluded from it. */
+export const UNSURE = -2
 
-/** Reads on from `from`; returns where its part of the message ends, or {@link MORE}, or {@link DOUBT}. */
+/** Reads from `from`; returns where its part of the message ends, or {@link NEED_MORE}, or {@link UNSURE}. */
 export type Reader = (bytes: Buffer, from: number) => number
 
 const CR = 0x0d
@@ -19,16 +19,16 @@ export class Section {
   #empty: boolean
   #afterCr = false
 
-  /** @param empty is the first line empty as yet? Not a head's: the verb's first byte has been seen. */
+  /** @param empty whether the first line is still empty. A head's is not: it starts with the verb. */
   constructor(empty: boolean) {
     this.#empty = empty
   }
 
-  /** Lenient parsers end a line at a bare LF or CR too; then nobody but they know where the section ends. */
+  /** Lenient parsers also end a line at a bare LF or CR; then only they know where the section ends. */
   read(bytes: Buffer, from: number): number {
     for (let at = from; at < bytes.length; at++) {
       const byte = bytes[at]
-      if ((byte === LF) !== this.#afterCr) return DOUBT
+      if ((byte === LF) !== this.#afterCr) return UNSURE
       this.#afterCr = byte === CR
       if (byte === LF) {
         this.lines++
@@ -38,40 +38,56 @@ export class Section {
         this.#empty = false
       }
     }
-    return MORE
+    return NEED_MORE
   }
 }
 
-/**
- * Finds the end of the body that Node's parser is about to read, from the headers it handed out.
- *
- * @param headerLines how many header lines the head had on the wire: Node drops those beyond `maxHeadersCount`, a
- * Content-Length among them, which its parser heeds all the same.
- */
-export function bodyOf({ rawHeaders }: IncomingMessage, headerLines: number): Reader | 'none' | 'doubt' {
-  if (rawHeaders.length !== 2 * headerLines) return 'doubt'
+/** Finds the end of the body that Node's parser is about to read, from the headers it passed on. */
+export function bodyOf({ rawHeaders }: IncomingMessage): Reader | 'none' | 'unsure' {
   let framing: 'content-length' | 'transfer-encoding' | undefined
   let value = ''
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase() ?? ''
     const trimmed = name.trim()
     if (trimmed !== 'content-length' && trimmed !== 'transfer-encoding') continue
-    if (framing || name !== trimmed) return 'doubt'
+    if (framing || name !== trimmed) return 'unsure'
     framing = trimmed
     value = rawHeaders[i + 1]?.toLowerCase() ?? ''
   }
   if (!framing) return 'none'
-  if (framing === 'transfer-encoding') return value === 'chunked' ? chunked() : 'doubt'
+  if (framing === 'transfer-encoding') return value === 'chunked' ? chunked() : 'unsure'
   const length = /^\d+$/.test(value) ? Number(value) : Number.NaN
-  if (!Number.isSafeInteger(length)) return 'doubt'
+  if (!Number.isSafeInteger(length)) return 'unsure'
   return length === 0 ? 'none' : ofLength(length)
+}
+
+/**
+ * Does Node's parser take these headers for an upgrade? It does so when there is an `Upgrade` and a `Connection` header
+ * that lists it. Spellings about which parsers may differ are 'unsure'.
+ */
+export function upgradeOf({ rawHeaders }: IncomingMessage): 'none' | 'upgrade' | 'unsure' {
+  let hasUpgrade = false
+  let isListed = false
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase() ?? ''
+    const value = rawHeaders[i + 1]?.toLowerCase() ?? ''
+    if (name.trim() === 'upgrade') {
+      if (name !== 'upgrade' || value === '') return 'unsure'
+      hasUpgrade = true
+    } else if (name.trim() === 'connection' && value.includes('upgrade')) {
+      const options = value.split(',').map((option) => option.trim())
+      if (name !== 'connection' || !options.includes('upgrade')) return 'unsure'
+      isListed = true
+    }
+  }
+  return hasUpgrade && isListed ? 'upgrade' : 'none'
 }
 
 function ofLength(length: number): Reader {
   let remaining = length
   return (bytes, from) => {
     remaining -= bytes.length - from
-    return remaining > 0 ? MORE : bytes.length + remaining
+    return remaining > 0 ? NEED_MORE : bytes.length + remaining
   }
 }
 
@@ -90,15 +106,15 @@ function chunked(): Reader {
         if (digit >= 0) {
           size = size * 16 + digit
           digits++
-          if (!Number.isSafeInteger(size)) return DOUBT
+          if (!Number.isSafeInteger(size)) return UNSURE
         } else if (digits > 0 && byte === SEMICOLON) part = 'extension'
         else if (digits > 0 && byte === CR) part = 'size LF'
-        else return DOUBT
+        else return UNSURE
       } else if (part === 'extension') {
-        if (byte === LF) return DOUBT
+        if (byte === LF) return UNSURE
         if (byte === CR) part = 'size LF'
       } else if (part === 'size LF') {
-        if (byte !== LF) return DOUBT
+        if (byte !== LF) return UNSURE
         part = size === 0 ? 'trailers' : 'data'
       } else if (part === 'data') {
         const here = Math.min(size, bytes.length - at)
@@ -106,17 +122,17 @@ function chunked(): Reader {
         at += here - 1
         if (size === 0) part = 'data CR'
       } else if (part === 'data CR') {
-        if (byte !== CR) return DOUBT
+        if (byte !== CR) return UNSURE
         part = 'data LF'
       } else if (part === 'data LF') {
-        if (byte !== LF) return DOUBT
+        if (byte !== LF) return UNSURE
         part = 'size'
         digits = 0
       } else {
         return trailers.read(bytes, at)
       }
     }
-    return MORE
+    return NEED_MORE
   }
 }
 

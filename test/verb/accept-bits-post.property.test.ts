@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { acceptBitsPost } from '../lib/verb/accept-bits-post.js'
-import { cut, everyByte, exchange, recordingServer, type Server } from './support/piecewise-socket.js'
+import { acceptBitsPost } from '../../lib/verb/accept-bits-post.js'
+import { cut, everyByte, exchange, recordingServer, type Server } from '../support/piecewise-socket.js'
 
 const SEED = process.env.FC_SEED ? { seed: Number(process.env.FC_SEED) } : {}
 const RUNS = Number(process.env.FC_RUNS ?? 1)
@@ -230,10 +230,10 @@ function takeUpgrades(server: Server): void {
   }
 }
 
-function serverFor({ options, upgrades }: Setting, taught: boolean) {
+function serverFor({ options, upgrades }: Setting, patched: boolean) {
   const recording = recordingServer(options)
   if (upgrades) takeUpgrades(recording.server)
-  if (taught) acceptBitsPost(recording.server)
+  if (patched) acceptBitsPost(recording.server)
   return recording
 }
 

@@ -12,9 +12,13 @@ import { afterEach, describe, expect, it } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { acceptBitsPost, acceptBitsPostEverywhere, assertBindIsKnown } from '../lib/verb/accept-bits-post.js'
-import { everyByte, exchange, readBody, recordingServer, turns } from './support/piecewise-socket.js'
-import { RawConnection } from './support/raw.js'
+import {
+  acceptBitsPost,
+  acceptBitsPostEverywhere,
+  assertBindIsKnown,
+} from '../../lib/verb/accept-bits-post.js'
+import { everyByte, exchange, readBody, recordingServer, turns } from '../support/piecewise-socket.js'
+import { RawConnection } from '../support/raw.js'
 
 const express4: typeof express = createRequire(import.meta.url)('express4')
 
@@ -58,7 +62,7 @@ async function connection(port: number): Promise<RawConnection> {
 async function until(condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 10_000
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error('It has not come true within 10 seconds.')
+    if (Date.now() > deadline) throw new Error('The condition did not become true within 10 seconds.')
     await turns(1)
   }
 }
@@ -70,7 +74,7 @@ async function answerTo(port: number, bytes: string): Promise<string> {
   return `${status} ${body}`
 }
 
-describe('a server that has been taught', () => {
+describe('a patched server', () => {
   it('hands out the verb and the body, also when they come one byte at a time', async () => {
     const server = http.createServer(echo)
     acceptBitsPost(server)
@@ -208,20 +212,20 @@ describe('a server that has been taught', () => {
     expect(meanwhile).toBeLessThan(3000)
   })
 
-  it('keeps its hands off a body whose Content-Length Node does not hand out', async () => {
+  it('leaves a body alone whose Content-Length Node does not hand out', async () => {
     const plain = recordingServer()
-    const taught = recordingServer()
-    acceptBitsPost(taught.server)
+    const patched = recordingServer()
+    acceptBitsPost(patched.server)
     const body = 'BITS_POST / HTTP/1.1\r\nHost: a\r\n\r\n'
     const note = 'X-Note: 1\r\n'.repeat(40)
     const head = `PUT / HTTP/1.1\r\nHost: a\r\n${note}Content-Length: ${body.length}\r\n\r\n`
     for (const pieces of [[Buffer.from(head + body)], [Buffer.from(head), Buffer.from(body)]]) {
       // The latest Node 22, 24 and 26 refuse a head with more headers; Node 20 drops those beyond.
-      for (const { server } of [plain, taught]) server.maxHeadersCount = 2
-      expect(await exchange(taught.server, pieces)).toBe(await exchange(plain.server, pieces))
+      for (const { server } of [plain, patched]) server.maxHeadersCount = 2
+      expect(await exchange(patched.server, pieces)).toBe(await exchange(plain.server, pieces))
     }
-    expect(taught.received).toEqual(plain.received)
-    expect(taught.received.every((each) => each.body.toString() === body)).toBe(true)
+    expect(patched.received).toEqual(plain.received)
+    expect(patched.received.every((each) => each.body.toString() === body)).toBe(true)
   })
 
   it('restores the verb also of a head that only a lenient parser takes', async () => {
@@ -257,7 +261,7 @@ describe('a server that has been taught', () => {
     }
   })
 
-  it('understands the verb anew on a connection that comes back from a CONNECT', async () => {
+  it('accepts the verb on a connection that comes back from a CONNECT', async () => {
     const { server, received } = recordingServer()
     server.on('connect', (_req, socket) => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n')
@@ -296,26 +300,26 @@ describe('a verb that is not quite BITS_POST', () => {
   it.each(broken)('is answered as before, wherever it is cut: %s', async (line) => {
     const bytes = Buffer.from(`${line}\r\nHost: a\r\n\r\n`)
     const plain = recordingServer()
-    const taught = recordingServer()
-    acceptBitsPost(taught.server)
+    const patched = recordingServer()
+    acceptBitsPost(patched.server)
     const before = await exchange(plain.server, [bytes])
     expect(before).toMatch(/^HTTP\/1.1 400 /)
     for (let place = 0; place < 15; place++) {
       for (let next = place; next < 15; next++) {
         const cuts = [bytes.subarray(0, place), bytes.subarray(place, next), bytes.subarray(next)]
-        expect(await exchange(taught.server, cuts)).toBe(before)
+        expect(await exchange(patched.server, cuts)).toBe(before)
       }
     }
-    expect(taught.received).toEqual([])
+    expect(patched.received).toEqual([])
   })
 
   it('is answered as before when the connection ends in it', async () => {
     const plain = recordingServer()
-    const taught = recordingServer()
-    acceptBitsPost(taught.server)
+    const patched = recordingServer()
+    acceptBitsPost(patched.server)
     for (let length = 1; length < 'BITS_POST '.length; length++) {
       const bytes = [Buffer.from('BITS_POST '.slice(0, length))]
-      expect(await exchange(taught.server, bytes)).toBe(await exchange(plain.server, bytes))
+      expect(await exchange(patched.server, bytes)).toBe(await exchange(plain.server, bytes))
     }
   })
 })
@@ -332,7 +336,7 @@ describe('an upgrade', () => {
     return listen(server)
   }
 
-  it('gives a WebSocket its messages untouched, however large, and requests go on beside it', async () => {
+  it('gives a WebSocket its messages untouched, however large, and requests work beside it', async () => {
     const port = await serveWebSockets()
     const socket = new WebSocket(`ws://127.0.0.1:${port}`)
     closing.push(() => socket.terminate())
@@ -391,7 +395,61 @@ describe('an upgrade', () => {
     expect(listeners).toEqual([0])
   })
 
-  it('is ignored by a server that takes none, and BITS_POST goes on', async () => {
+  const IGNORED = 'GET /x HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: h2c\r\n'
+  const PLAIN = 'GET /z HTTP/1.1\r\nHost: a\r\n\r\n'
+  it.each([
+    ['the start of a BITS_POST', 'BITS_POST /'],
+    ['a verb', 'BITS_POST '],
+    ['part of a verb', 'BITS_'],
+    ['half a head', 'BITS_POST /y HTTP/1.1\r\nHost: a\r\nX: '],
+    ['a BITS_POST', PING],
+    ['a GET and the start of a BITS_POST', `${PLAIN}BITS_POST /y`],
+  ])('that is ignored takes the rest of its buffer with it: %s', async (_name, rest) => {
+    for (const body of ['', 'BITS_POST ']) {
+      const upgrade = `${IGNORED}Content-Length: ${body.length}\r\n\r\n${body}`
+      const sent = [upgrade + rest, PLAIN, PING, PLAIN].map((text) => Buffer.from(text))
+      const native = recordingServer()
+      await exchange(native.server, [
+        ...sent.slice(0, 2),
+        Buffer.from(PING.replace('BITS_POST', 'BIND')),
+        Buffer.from(PLAIN),
+      ])
+      const { server, received } = recordingServer()
+      acceptBitsPost(server)
+      await exchange(server, sent)
+      expect(received.map(({ method, url, body }) => `${method} ${url} ${body}`)).toEqual([
+        `GET /x ${body}`,
+        'GET /z ',
+        'BITS_POST /uploads/a.bin ',
+        'GET /z ',
+      ])
+      expect(received.map(({ url, body }) => `${url} ${body}`)).toEqual(
+        native.received.map(({ url, body }) => `${url} ${body}`),
+      )
+    }
+  })
+
+  it('that is ignored cannot shift where the next body seems to begin', async () => {
+    const put = (length: number) => `PUT /z HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`
+    const length = 200
+    const body = `${'.'.repeat(length - put(length).length)}BITS_POST `.padEnd(length, '.')
+    // The blank line would complete the dropped head, whose lines are as many as those of the one that follows.
+    for (const dropped of [
+      'PUT /z HTTP/1.1\r\nHost: a\r\nX: y\r\n',
+      'XUT /z HTTP/1.1\r\nHost: a\r\nX: y\r\n',
+    ]) {
+      const { server, received } = recordingServer()
+      acceptBitsPost(server)
+      const sent = [`${IGNORED}\r\n${dropped}`, `\r\n${put(length)}${body}`]
+      await exchange(
+        server,
+        sent.map((text) => Buffer.from(text)),
+      )
+      expect(received.map((each) => each.body.toString())).toEqual(['', body])
+    }
+  })
+
+  it('is ignored by a server that takes none, and BITS_POST still works', async () => {
     const server = http.createServer(echo)
     acceptBitsPost(server)
     const raw = await connection(await listen(server))
@@ -441,7 +499,7 @@ describe('https', () => {
     })
   }
 
-  it.each(['said so', 'everywhere'])('is taught as http is: %s', async (how) => {
+  it.each(['by name', 'everywhere'])('is patched like http: %s', async (how) => {
     const server = https.createServer(await certificate(), echo)
     if (how === 'everywhere') acceptBitsPostEverywhere()
     else acceptBitsPost(server)
@@ -487,7 +545,7 @@ describe('every server of the process', () => {
   })
 
   it('may be a worker of a cluster', async () => {
-    const child = fork(new URL('./fixtures/cluster-worker.ts', import.meta.url), {
+    const child = fork(new URL('../fixtures/cluster-worker.ts', import.meta.url), {
       execArgv: ['--import', 'tsx'],
     })
     closing.push(() => child.kill())
@@ -501,8 +559,8 @@ describe('every server of the process', () => {
   })
 })
 
-describe('a mistake is answered with a sentence', () => {
-  it('when something else than a server is taught', () => {
+describe('a mistake is explained', () => {
+  it('when the argument is not a server', () => {
     const app = express()
     // @ts-expect-error An app is not a server.
     expect(() => acceptBitsPost(app)).toThrow(
