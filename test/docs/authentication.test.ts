@@ -7,6 +7,7 @@ import { fragment, PROTOCOL, packet } from '../support/raw.js'
 import { block } from './blocks.js'
 import { FILE, useWorkshop } from './use-workshop.js'
 
+const PAGE = 'docs/authentication.md'
 const bench = useWorkshop()
 const { connect, afterwards } = fixtures()
 
@@ -14,8 +15,8 @@ const basic = (user: string): Record<string, string> => ({
   Authorization: `Basic ${Buffer.from(user).toString('base64')}`,
 })
 
-test('Name and password: asks for them, and keeps everybody to their own directory', async () => {
-  const server = await bench.workshop.serve(block('js', { heading: 'Name and password' }))
+test('user name and password: challenges, and limits each user to their own directory', async () => {
+  const server = await bench.workshop.serve(block('js', { in: `${PAGE}#User name and password` }))
   await expect(bench.upload(server, 'alice/a.zip')).rejects.toMatchObject({ status: 401 })
   for (const wrong of ['alice:wrong', 'bob:', 'bob:correct horse']) {
     await expect(bench.upload(server, 'alice/a.zip', basic(wrong))).rejects.toMatchObject({ status: 401 })
@@ -28,8 +29,8 @@ test('Name and password: asks for them, and keeps everybody to their own directo
   expect(ack.header('WWW-Authenticate')).toBe('Basic realm="uploads"')
 })
 
-describe('Tokens', () => {
-  /** An issuer that publishes its key as OpenID Connect wants it. */
+describe('tokens', () => {
+  /** An issuer that publishes its key in the form of OpenID Connect. */
   async function issuer() {
     const { publicKey, privateKey } = await generateKeyPair('RS256')
     const jwk = { ...(await exportJWK(publicKey)), kid: '1', alg: 'RS256', use: 'sig' }
@@ -54,9 +55,9 @@ describe('Tokens', () => {
     return { origin, token }
   }
 
-  test('in front: takes a token that is for it, and no other', async () => {
+  test('middleware in front accepts only tokens for its audience', async () => {
     const { origin, token } = await issuer()
-    const server = await bench.workshop.serve(block('js', { heading: 'Tokens' }), { ISSUER: origin })
+    const server = await bench.workshop.serve(block('js', { in: `${PAGE}#Tokens` }), { ISSUER: origin })
     await bench.upload(server, 'a.zip', await token('uploads'))
     expect(await bench.arrived('uploads/a.zip')).toEqual(FILE)
     const wrong = bench.upload(server, 'b.zip', await token('something else'))
@@ -64,9 +65,9 @@ describe('Tokens', () => {
     await expect(bench.upload(server, 'b.zip')).rejects.toMatchObject({ status: 401 })
   })
 
-  test('inside authorize: once there is a session, no token is needed', async () => {
+  test('inside authorize: packets of an active session need no token', async () => {
     const { origin, token } = await issuer()
-    const found = block('js', { heading: 'Clients that authenticate once', containing: 'jwt-bearer' })
+    const found = block('js', { in: `${PAGE}#Clients that authenticate once`, containing: 'jwt-bearer' })
     const server = await bench.workshop.serve(found, { ISSUER: origin })
     const connection = await connect(server)
     const create = async (headers: Record<string, string>) =>
@@ -88,11 +89,11 @@ describe('Tokens', () => {
   })
 })
 
-test('Certificates: takes those of its authority, and nobody without', async () => {
+test('client certificates: accepts those of its authority, and no connection without one', async () => {
   const authority = await Authority.create(bench.workshop.cwd, 'clients')
   await authority.issue('server')
   const alice = await authority.issue('alice')
-  const server = await bench.workshop.serve(block('js', { heading: 'Certificates' }))
+  const server = await bench.workshop.serve(block('js', { in: `${PAGE}#Client certificates` }))
   const origin = server.origin.replace('http:', 'https:')
   const tls = { ca: authority.own.cert }
   await bench.upload({ origin }, 'a.zip', {}, { tls: { ...tls, cert: alice.cert, key: alice.key } })
@@ -100,8 +101,8 @@ test('Certificates: takes those of its authority, and nobody without', async () 
   await expect(bench.upload({ origin }, 'b.zip', {}, { tls })).rejects.toMatchObject({ status: undefined })
 })
 
-test('Clients that authenticate once: their name is asked with Create-Session alone', async () => {
-  const found = block('js', { heading: 'Clients that authenticate once', containing: 'basic-auth' })
+test('clients that authenticate once: credentials are needed for Create-Session only', async () => {
+  const found = block('js', { in: `${PAGE}#Clients that authenticate once`, containing: 'basic-auth' })
   const server = await bench.workshop.serve(found)
   const connection = await connect(server)
   const path = '/uploads/alice/a.zip'

@@ -1,52 +1,57 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { DOCUMENTS, type Document } from './documents.js'
 
-/** A fenced block of the README. */
+/** A fenced block of a document. */
 export interface Block {
-  /** What stands after the opening fence: `js`, `nginx`, ... */
+  /** The info string of the opening fence: `js`, `nginx`, ... */
   readonly language: string
   readonly text: string
-  /** The nearest heading above. */
-  readonly heading: string
+  readonly file: string
+  /** The nearest heading above, as `file#heading`. */
+  readonly section: string
   /** Line of the opening fence, counted from 1. */
   readonly line: number
 }
 
-export const README = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+/** Which block is meant. */
+export interface BlockQuery {
+  /** `docs/options.md`, or `docs/storage.md#FileStorage` with a heading. */
+  readonly in?: string
+  readonly containing?: string
+}
 
 /** All fenced blocks, in their order. */
-export const BLOCKS: readonly Block[] = readBlocks(README)
+export const BLOCKS: readonly Block[] = DOCUMENTS.flatMap(readBlocks)
 
-function readBlocks(markdown: string): Block[] {
+function readBlocks({ file, text }: Document): Block[] {
   const blocks: Block[] = []
   let heading = ''
   let open: { language: string; line: number; lines: string[] } | undefined
-  for (const [index, line] of markdown.split('\n').entries()) {
+  for (const [index, line] of text.split('\n').entries()) {
     const fence = /^```(\S*)\s*$/.exec(line)
     if (fence && !open) open = { language: fence[1] ?? '', line: index + 1, lines: [] }
     else if (fence && open) {
-      blocks.push({ language: open.language, text: `${open.lines.join('\n')}\n`, heading, line: open.line })
+      const { language, lines } = open
+      const section = `${file}#${heading}`
+      blocks.push({ language, text: `${lines.join('\n')}\n`, file, section, line: open.line })
       open = undefined
     } else if (open) open.lines.push(line)
     else heading = /^#+ (.*)$/.exec(line)?.[1] ?? heading
   }
-  if (open) throw new Error(`README.md: the block at line ${open.line} has no end.`)
+  if (open) throw new Error(`${file}: the block at line ${open.line} has no end.`)
   return blocks
 }
 
-/** The one block of a language (below a heading, or with some words in it). */
-export function block(language: string, where: { heading?: string; containing?: string } = {}): Block {
+/** The only block of a language that fits the query. */
+export function block(language: string, query: BlockQuery = {}): Block {
   const found = BLOCKS.filter(
     (candidate) =>
       candidate.language === language &&
-      (where.heading === undefined || candidate.heading === where.heading) &&
-      candidate.text.includes(where.containing ?? ''),
+      (query.in === undefined || [candidate.file, candidate.section].includes(query.in)) &&
+      candidate.text.includes(query.containing ?? ''),
   )
   const [only, another] = found
   if (!only || another) {
-    throw new Error(
-      `README.md: ${found.length} blocks are "${language}" ${JSON.stringify(where)}; one was wanted.`,
-    )
+    throw new Error(`Expected one "${language}" block for ${JSON.stringify(query)}, found ${found.length}.`)
   }
   return only
 }

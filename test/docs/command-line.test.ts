@@ -13,7 +13,7 @@ import { table } from './tables.js'
 import { FILE, useWorkshop } from './use-workshop.js'
 
 const bench = useWorkshop()
-const heading = 'Without writing an app'
+const PAGE = 'docs/command-line.md'
 /** "correct horse", as `htpasswd -nbB` writes it. */
 const USER = 'alice:$2y$05$Vz/g63LtXKXpTN9uPzCLA.nD2ht2kO2Xs.fg144XAGgdCdSd64haW'
 const running = new Set<number>()
@@ -23,7 +23,7 @@ afterEach(() => {
   running.clear()
 })
 
-/** Runs lines of a shell in which `npx` starts the command from its sources. */
+/** Runs shell commands; `npx` starts the command line from its sources. */
 async function shell(lines: string, env: Record<string, string> = {}) {
   const command = ['shift', `exec "${process.execPath}" --import "${TSX}" "${ROOT}/lib/cli/main.ts" "$@"`]
   await writeFile(bench.inside('npx'), `#!/bin/sh\n${command.join('\n')}\n`, { mode: 0o755 })
@@ -31,7 +31,7 @@ async function shell(lines: string, env: Record<string, string> = {}) {
   const cwd = bench.workshop.cwd
   const child = spawn('sh', ['-ec', lines], {
     cwd,
-    // The group is what gets signals, as from a terminal.
+    // Signals go to the process group, as from a terminal.
     detached: true,
     env: {
       PATH: `${cwd}:${process.env.PATH}`,
@@ -51,7 +51,7 @@ async function shell(lines: string, env: Record<string, string> = {}) {
   return { child, said, ended, stop: () => process.kill(-group, 'SIGTERM') }
 }
 
-/** Runs a block of the chapter that begins to listen. */
+/** Runs a block that starts a server. */
 async function served(lines: string, port: number) {
   const server = await shell(lines.replace(/^npx/m, 'exec npx'))
   try {
@@ -62,13 +62,13 @@ async function served(lines: string, port: number) {
   return server
 }
 
-test('serve receives what send sends, and ends in order', async () => {
+test('serve receives what send sends, and stops cleanly', async () => {
   const port = await freePort()
-  const line = block('sh', { heading, containing: 'serve ./incoming\n' }).text
+  const line = block('sh', { in: `${PAGE}#Receive files`, containing: 'serve ./incoming\n' }).text
   const server = await served(`${line.trim()} --port ${port}`, port)
   await writeFile(bench.inside('backup.zip'), FILE)
   const send = await shell(
-    block('sh', { heading, containing: '/nightly/' }).text.replace('8080', String(port)),
+    block('sh', { in: PAGE, containing: '/nightly/' }).text.replace('8080', String(port)),
   )
   expect([await send.ended, await send.said]).toEqual([0, expect.stringContaining('Sent backup.zip')])
   expect(await bench.arrived('incoming/nightly/backup.zip')).toEqual(FILE)
@@ -83,9 +83,9 @@ test('for a network: passwords, TLS, a listing and a live page', async () => {
   await writeFile(bench.inside('key.pem'), await readFile(keyFile))
   await writeFile(bench.inside('backup.zip'), FILE)
   const port = await freePort()
-  const lines = block('sh', { heading, containing: 'htpasswd -cB' }).text
+  const lines = block('sh', { in: PAGE, containing: 'htpasswd -cB' }).text
   await served(lines.replace('443', String(port)).replace('0.0.0.0', '127.0.0.1'), port)
-  const line = block('sh', { heading, containing: 'BITS_PASSWORD' }).text
+  const line = block('sh', { in: PAGE, containing: 'BITS_PASSWORD' }).text
   const there = line.trim().replace('files.example.com', `127.0.0.1:${port}`)
   const send = await shell(`${there} --ca '${authority.own.certFile}'`)
   expect([await send.ended, await send.said]).toEqual([0, expect.stringContaining('Sent backup.zip')])
@@ -94,7 +94,7 @@ test('for a network: passwords, TLS, a listing and a live page', async () => {
   expect(await wrong.ended).toBe(3)
 })
 
-describe('what cannot be run here', () => {
+describe('what cannot be run here: compared with its source', () => {
   test('the exit codes are those of the code', () => {
     const codes = table('Exit code').flatMap(([code = '']) => code.split(', ').map(Number))
     expect(codes).toEqual([...Object.values(EXIT), 130, 143])
@@ -103,7 +103,7 @@ describe('what cannot be run here', () => {
   test('the lines for systemd are those of the unit', async () => {
     const unit = await readFile(join(ROOT, 'lib/cli/express-bits-upload.service'), 'utf8')
     const said = unit.split('\n').map((line) => line.replace(/^# */, ''))
-    const lines = BLOCKS.filter((found) => found.heading === 'As a service of systemd')
+    const lines = BLOCKS.filter((found) => found.section === `${PAGE}#systemd service`)
     expect(said).toEqual(expect.arrayContaining(lines.flatMap(({ text }) => text.trim().split('\n'))))
     for (const name of ['StateDirectory=bits-uploads', 'ExecStart=/usr/bin/env express-bits-upload'])
       expect(unit).toContain(name)
@@ -111,7 +111,9 @@ describe('what cannot be run here', () => {
 
   test('the lines for Docker are those of the Dockerfile', async () => {
     const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8')
-    for (const line of block('sh', { heading: 'In a container' }).text.trim().split('\n')) {
+    for (const line of block('sh', { in: `${PAGE}#Container` })
+      .text.trim()
+      .split('\n')) {
       expect(dockerfile).toContain(`# ${line}\n`)
     }
   })

@@ -15,5 +15,5 @@ sessionStoreContract(
       remove: () => workshop.close(),
     }
   },
-  { runner: { describe, test }, name: "the README's own store as a session store" },
+  { runner: { describe, test }, name: 'the documented session store' },
 )

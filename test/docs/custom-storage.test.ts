@@ -7,7 +7,7 @@ import { storageContract } from 'express-bits-upload/testing'
 import { block } from './blocks.js'
 import { Workshop } from './run-block.js'
 
-/** Linux has a file that takes no bytes. */
+/** A file on Linux that accepts no bytes. */
 const FULL_DISK = '/dev/full'
 
 for (const name of ['OneFolder', 'OneFolderWithReplies']) {
@@ -17,7 +17,7 @@ for (const name of ['OneFolder', 'OneFolderWithReplies']) {
       await workshop.write(block('ts', { containing: 'class OneFolder ' }))
       const path = await workshop.write(block('ts', { containing: `class ${name} ` }))
       const { [name]: Storage }: Record<string, new (folder: string) => StorageAdapter> = await import(path)
-      if (!Storage) throw new Error(`There is no class ${name}.`)
+      if (!Storage) throw new Error(`The block has no class ${name}.`)
       return {
         storage: new Storage(workshop.cwd),
         published: (destination) =>
@@ -32,6 +32,6 @@ for (const name of ['OneFolder', 'OneFolderWithReplies']) {
         remove: () => workshop.close(),
       }
     },
-    { runner: { describe, test }, name: `the README's ${name} as a storage` },
+    { runner: { describe, test }, name: `the documented ${name}` },
   )
 }

@@ -15,54 +15,75 @@ import { BLOCKS, type Block, block } from './blocks.js'
 import { ROOT } from './run-block.js'
 import { FILE, useWorkshop } from './use-workshop.js'
 
-/** Below each heading the languages of its blocks. Every one has a test in this file, or in the one that is named. */
+/**
+ * The languages of the blocks in each section. Every block has a test: in this file, or in the one that is named above it.
+ */
 const TRIED: Readonly<Record<string, string>> = {
-  'express-bits-upload': 'sh sh js sh',
-  // windows.test.ts
-  'From Windows': 'powershell powershell bat bat',
-  'With a reply': 'bat powershell',
+  'README.md#Installation': 'sh',
+  'README.md#Quick start': 'js sh powershell bat',
+  'README.md#Try it': 'sh',
+  // architecture.test.ts
+  'docs/architecture.md#Architecture': 'text',
+  // authentication.test.ts, windows.test.ts
+  'docs/authentication.md#User name and password': 'js',
+  'docs/authentication.md#Tokens': 'js powershell',
+  'docs/authentication.md#Client certificates': 'js bat',
+  'docs/authentication.md#Clients that authenticate once': 'js js',
+  'docs/client.md#Client': 'js',
   // command-line.test.ts
-  'Without writing an app': 'sh sh sh sh',
-  'As a service of systemd': 'sh ini ini',
-  'In a container': 'sh',
-  Options: 'js',
-  // authentication.test.ts
-  'Name and password': 'js',
-  Tokens: 'js powershell',
-  Certificates: 'js bat',
-  'Clients that authenticate once': 'js js',
-  // processing-uploads.test.ts
-  'In process': 'js',
-  'Over HTTP': 'js js js',
-  Replies: 'js ts',
-  Storage: 'js',
-  'Your own storage': 'ts',
-  'Your own session store': 'ts ts',
-  'Tests for both': 'ts',
-  Events: 'js',
-  // scaling.test.ts
-  'Limits and housekeeping': 'js',
-  'Workers of node:cluster': 'js',
-  'PM2, containers, machines with one disk': 'js',
-  'Machines that share nothing': 'js',
-  Client: 'js',
-  'Serving the files': 'js',
+  'docs/command-line.md#Receive files': 'sh sh',
+  'docs/command-line.md#Send a file': 'sh sh',
+  'docs/command-line.md#systemd service': 'sh ini ini',
+  'docs/command-line.md#Container': 'sh',
   // test/proxies
-  'Behind a proxy': 'nginx haproxy apache caddyfile nginx',
-  'Time-outs': 'js',
-  'When it does not work': 'text',
+  'docs/deployment.md#nginx': 'nginx',
+  'docs/deployment.md#HAProxy': 'haproxy',
+  'docs/deployment.md#Apache': 'apache',
+  'docs/deployment.md#Caddy': 'caddyfile',
+  'docs/deployment.md#Converting BITS_POST to POST': 'nginx',
+  'docs/deployment.md#Timeouts': 'js',
+  'docs/deployment.md#Serving the files': 'js',
+  'docs/events.md#Events': 'js',
   // iis-migration.test.ts, windows.test.ts
-  'Moving from IIS': 'js powershell bat json sh powershell',
-  Evidence: 'sh text',
+  'docs/iis-migration.md#IIS migration': 'js',
+  'docs/iis-migration.md#Step by step': 'powershell bat json sh powershell',
+  // scaling.test.ts
+  'docs/limits.md#Limits and clean-up': 'js',
+  'docs/options.md#Options of bitsUpload()': 'js',
+  // processing-uploads.test.ts
+  'docs/processing-uploads.md#onUpload': 'js',
+  'docs/processing-uploads.md#HTTP notification': 'js js js',
+  'docs/processing-uploads.md#Replies': 'js',
+  // scaling.test.ts
+  'docs/scaling.md#Workers of node:cluster': 'js',
+  'docs/scaling.md#Shared disk': 'js',
+  'docs/scaling.md#Independent servers (host id)': 'js',
+  'docs/storage.md#FileStorage': 'js',
+  // testing-your-app.test.ts
+  'docs/testing-your-app.md#Testing your app': 'js',
+  'docs/testing-your-app.md#Single packets': 'js',
+  'docs/troubleshooting.md#A body parser consumes the fragments': 'text',
+  'docs/troubleshooting.md#Packet log': 'sh text',
+  // windows.test.ts
+  'docs/windows.md#PowerShell': 'powershell powershell',
+  'docs/windows.md#bitsadmin': 'bat bat',
+  'docs/windows.md#Upload-reply jobs': 'bat powershell',
+  'docs/writing-adapters.md#Writing a storage adapter': 'ts',
+  // custom-storage.test.ts, processing-uploads.test.ts
+  'docs/writing-adapters.md#Replies and other optional methods': 'ts',
+  'docs/writing-adapters.md#Writing a session store': 'ts ts',
+  'docs/writing-adapters.md#Contract tests': 'ts',
 }
 
+const QUICK_START = 'README.md#Quick start'
+const PACKET_LOG = 'docs/troubleshooting.md#Packet log'
 const bench = useWorkshop()
-const js = (heading: string): Block => block('js', { heading })
+const js = (section: string): Block => block('js', { in: section })
 
-test('there is no block that is not tried', () => {
+test('every block of every document has a test', () => {
   const found: Record<string, string> = {}
-  for (const { heading, language } of BLOCKS) {
-    found[heading] = found[heading] === undefined ? language : `${found[heading]} ${language}`
+  for (const { section, language } of BLOCKS) {
+    found[section] = found[section] === undefined ? language : `${found[section]} ${language}`
   }
   expect(found).toEqual(TRIED)
 })
@@ -70,12 +91,10 @@ test('there is no block that is not tried', () => {
 describe('shell commands', () => {
   test('npm start and npm test are scripts of the package', async () => {
     const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
-    const lines = block('sh', { containing: 'npm start' }).text.trim().split('\n')
+    const lines = block('sh', { in: 'README.md#Try it' }).text.trim().split('\n')
     expect(lines.map((line) => line.replace(/ *#.*/, ''))).toEqual(['npm start', 'npm test'])
     expect(Object.keys(manifest.scripts)).toEqual(expect.arrayContaining(['start', 'test']))
-    expect(
-      block('sh', { heading: 'express-bits-upload', containing: 'npm install' }).text.trim().split(' '),
-    ).toEqual([
+    expect(block('sh', { in: 'README.md#Installation' }).text.trim().split(' ')).toEqual([
       'npm',
       'install',
       manifest.name,
@@ -86,16 +105,16 @@ describe('shell commands', () => {
   })
 })
 
-describe('the first example', () => {
-  test('receives a file, answers curl, and logs packets as the README shows them', async () => {
+describe('the quick start', () => {
+  test('receives a file, answers curl, and logs packets as documented', async () => {
     const [, variable = '', value = ''] =
-      /^(\w+)=(\S+) node server\.js\n$/.exec(block('sh', { heading: 'Evidence' }).text) ?? []
-    const server = await bench.workshop.serve(js('express-bits-upload'), { [variable]: value })
+      /^(\w+)=(\S+) node server\.js\n$/.exec(block('sh', { in: PACKET_LOG }).text) ?? []
+    const server = await bench.workshop.serve(js(QUICK_START), { [variable]: value })
     const url = `${server.origin.replace('//', '//alice:pw@')}/uploads/logs/today.zip`
     await uploadFile(bench.local, url, { retries: 0 })
     expect(await bench.arrived('uploads/logs/today.zip')).toEqual(FILE)
 
-    const curl = block('sh', { heading: 'express-bits-upload', containing: 'curl' }).text.replaceAll(
+    const curl = block('sh', { in: QUICK_START }).text.replaceAll(
       'localhost:3000',
       `127.0.0.1:${server.port}`,
     )
@@ -103,22 +122,22 @@ describe('the first example', () => {
     expect(stdout).toMatch(/^HTTP\/1\.1 200 /)
     expect(stdout).toMatch(/^BITS-Packet-Type: Ack\r$/m)
 
-    const shown = block('text', { heading: 'Evidence' }).text
+    const shown = block('text', { in: PACKET_LOG }).text
     while (!server.stderr.includes('packet 3, ')) await new Promise((resolve) => setTimeout(resolve, 10))
-    // The README's path has one directory more.
+    // The documented path has one more directory.
     expect(withoutNumbers(server.stderr)).toContain(withoutNumbers(shown).replace('/xxxx/xxxx/', '/xxxx/'))
   })
 })
 
-/** A log without what differs from run to run. */
+/** Replaces what differs between runs. */
 const withoutNumbers = (log: string): string =>
   log
     .replace(/^.*(?=express-bits-upload:packets)/gm, '')
     .replace(/\d+(?= ms)|(?<=connection )\d+|(?<=SESSION-)\d+|(?<=<host>:)\d+/g, 'N')
 
 describe('examples that are servers', () => {
-  test('Options: takes .zip files only, and replaces one that is there', async () => {
-    const server = await bench.workshop.serve(js('Options'))
+  test('options: accepts .zip files only, and overwrites', async () => {
+    const server = await bench.workshop.serve(js('docs/options.md'))
     await bench.upload(server, 'a.zip')
     await writeFile(bench.local, contentOf(9000))
     await bench.upload(server, 'a.zip')
@@ -126,14 +145,14 @@ describe('examples that are servers', () => {
     await expect(bench.upload(server, 'a.txt')).rejects.toMatchObject({ status: 403 })
   })
 
-  test('Storage: makes no directories', async () => {
-    const server = await bench.workshop.serve(js('Storage'))
+  test('storage: creates no directories', async () => {
+    const server = await bench.workshop.serve(js('docs/storage.md'))
     await bench.upload(server, 'a.zip')
     expect(await bench.arrived('inbox/a.zip')).toEqual(FILE)
     await expect(bench.upload(server, 'deep/a.zip')).rejects.toMatchObject({ status: 404 })
   })
 
-  test('Your own storage and session store: go on after being killed', async () => {
+  test('custom storage and session store: continue after being killed', async () => {
     await bench.workshop.write(block('ts', { containing: 'class OneFolder ' }))
     await bench.workshop.write(block('ts', { containing: 'class OneFile' }))
     const both = block('ts', { containing: "storage: new OneFolder('./inbox')" })
@@ -156,18 +175,20 @@ describe('examples that are servers', () => {
     expect(await readdir(join(bench.workshop.cwd, 'inbox/staged'))).toEqual([])
   })
 
-  test('Tests for both: the two pass them', async () => {
+  test('contract tests: both adapters pass', async () => {
     await bench.workshop.write(block('ts', { containing: 'class OneFolder ' }))
     await bench.workshop.write(block('ts', { containing: 'class OneFile' }))
-    const { code, stdout } = await bench.workshop.run(block('ts', { heading: 'Tests for both' }))
+    const { code, stdout } = await bench.workshop.run(
+      block('ts', { in: 'docs/writing-adapters.md#Contract tests' }),
+    )
     expect(stdout).toContain('the contract of a storage')
     expect(stdout).toContain('the contract of a session store')
     expect(stdout).toMatch(/ fail 0$/m)
     expect(code).toBe(0)
   })
 
-  test('Events: tells what arrives, lists what is on its way, and ends in order', async () => {
-    const server = await bench.workshop.serve(js('Events'))
+  test('events: reports finished uploads, lists those in progress, and stops cleanly', async () => {
+    const server = await bench.workshop.serve(js('docs/events.md'))
     await bench.upload(server, 'logs/today.zip')
     const connection = await RawConnection.open(server.port)
     const id = await openSession(connection, '/uploads/b.zip')
@@ -181,8 +202,8 @@ describe('examples that are servers', () => {
     expect(await server.stop('SIGTERM')).toBe(0)
   })
 
-  test('Serving the files: serves them as downloads, and nothing that is on its way', async () => {
-    const server = await bench.workshop.serve(js('Serving the files'))
+  test('serving the files: as downloads, and nothing that is in progress', async () => {
+    const server = await bench.workshop.serve(js('docs/deployment.md#Serving the files'))
     await bench.upload(server, 'logs/today.zip')
     const file = await fetch(`${server.origin}/uploads/logs/today.zip`)
     expect(Buffer.from(await file.arrayBuffer())).toEqual(FILE)
@@ -197,8 +218,8 @@ describe('examples that are servers', () => {
     }
   })
 
-  test('Time-outs: keeps connections longer', async () => {
-    const server = await bench.workshop.serve(js('Time-outs'))
+  test('timeouts: keeps connections open longer', async () => {
+    const server = await bench.workshop.serve(js('docs/deployment.md#Timeouts'))
     await bench.upload(server, 'a.zip')
     expect(await bench.arrived('uploads/a.zip')).toEqual(FILE)
     const response = await fetch(`${server.origin}/`)
@@ -206,7 +227,7 @@ describe('examples that are servers', () => {
   })
 })
 
-test('the client example uploads, and tells of it', async () => {
+test('the client example uploads, and reports progress', async () => {
   const storage = new MemoryStorage()
   const departments = new Set<string | undefined>()
   const server = await serve(
@@ -220,7 +241,7 @@ test('the client example uploads, and tells of it', async () => {
     },
   )
   try {
-    const { text, language } = js('Client')
+    const { text, language } = js('docs/client.md')
     const adapted = text.replaceAll('localhost:3000', `127.0.0.1:${server.port}`)
     const { code, stdout, stderr } = await bench.workshop.run({ text: adapted, language })
     expect([code, stderr]).toEqual([0, ''])
@@ -233,8 +254,8 @@ test('the client example uploads, and tells of it', async () => {
   }
 })
 
-describe('when it does not work', () => {
-  test('the log says what the README says about a body parser above', async () => {
+describe('troubleshooting', () => {
+  test('the log has the documented message about a body parser above', async () => {
     const before = (app: express.Express) => void app.use(raw({ type: () => true }))
     const server = await serve({ storage: new MemoryStorage() }, { before })
     try {
@@ -244,7 +265,7 @@ describe('when it does not work', () => {
       expect((await connection.ack()).header('BITS-Error-Code')).toBe('0x80004005')
       connection.end()
       expect(server.logger.lines.join('\n')).toContain(
-        block('text', { heading: 'When it does not work' }).text.trim(),
+        block('text', { in: 'docs/troubleshooting.md#A body parser consumes the fragments' }).text.trim(),
       )
     } finally {
       await server.stop()
@@ -273,11 +294,8 @@ describe('when it does not work', () => {
   })
 
   test('without acceptBitsPost the answer is 400 without BITS-Packet-Type', async () => {
-    const text = js('express-bits-upload').text.replace(
-      'bitsUpload()',
-      'bitsUpload({ acceptBitsPost: false })',
-    )
-    const server = await bench.workshop.serve({ ...js('express-bits-upload'), text })
+    const text = js(QUICK_START).text.replace('bitsUpload()', 'bitsUpload({ acceptBitsPost: false })')
+    const server = await bench.workshop.serve({ ...js(QUICK_START), text })
     const connection = await RawConnection.open(server.port)
     connection.write(packet('Ping', '/uploads/a'))
     const ack = await connection.ack()

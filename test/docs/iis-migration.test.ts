@@ -8,10 +8,10 @@ import { table } from './tables.js'
 import { FILE, useWorkshop } from './use-workshop.js'
 
 const bench = useWorkshop()
-const heading = 'Moving from IIS'
-const properties = block('json', { heading })
+const PAGE = 'docs/iis-migration.md'
+const properties = block('json', { in: PAGE })
 
-/** A value of each property that makes its option, with the properties that it needs beside it. */
+/** A value of each property that sets its option, with the properties it depends on. */
 const EXAMPLES: { readonly [Name in keyof Required<IisProperties>]: IisProperties } = {
   BITSUploadEnabled: { BITSUploadEnabled: 1 },
   BITSMaximumUploadSize: { BITSMaximumUploadSize: '' },
@@ -44,7 +44,7 @@ describe('the table of IIS properties', () => {
     },
   )
 
-  test('says of values what they become', () => {
+  test('names the values that options get', () => {
     const size = 1_844_674_407_370_955
     expect(iisOptions({ BITSMaximumUploadSize: '' }).maxUploadSize).toBe(size)
     expect(table('IIS property').flat().join()).toContain(size.toLocaleString('en'))
@@ -60,22 +60,22 @@ describe('the table of IIS properties', () => {
   })
 })
 
-test('the script reads the properties of a directory that the table has', () => {
-  const { text } = block('powershell', { heading, containing: '$names' })
+test('the script reads the properties of the table', () => {
+  const { text } = block('powershell', { in: PAGE, containing: '$names' })
   const named = /'(BITS[^']*)'/.exec(text)?.[1]?.split(' ') ?? []
-  const meaningless = ['BITSCleanupWorkItemKey', 'BITSUploadMetadataVersion', 'MaxBandwidth']
+  const unread = ['BITSCleanupWorkItemKey', 'BITSUploadMetadataVersion', 'MaxBandwidth']
   const known = table('IIS property').map(([name = '']) => name)
-  expect(named).toEqual(known.filter((name) => !meaningless.includes(name)))
+  expect(named).toEqual(known.filter((name) => !unread.includes(name)))
   expect(Object.keys(JSON.parse(properties.text))).toEqual(named)
 })
 
-test('the server takes uploads as its properties say, and answers curl', async () => {
+test('the server follows the properties, and answers curl', async () => {
   await writeFile(bench.inside('virtual-directory.json'), properties.text)
-  const server = await bench.workshop.serve(block('js', { heading }))
+  const server = await bench.workshop.serve(block('js', { in: PAGE }))
   await bench.upload(server, 'a.zip')
   await bench.upload(server, 'a.zip') // BITSAllowOverwrites
   expect(await bench.arrived('uploads/a.zip')).toEqual(FILE)
-  const curl = block('sh', { heading }).text.replaceAll('new.example.com:3000', `127.0.0.1:${server.port}`)
+  const curl = block('sh', { in: PAGE }).text.replaceAll('new.example.com:3000', `127.0.0.1:${server.port}`)
   const { stdout } = await promisify(execFile)('sh', ['-c', curl])
   expect(stdout).toMatch(/^HTTP\/1\.1 200 .*^BITS-Packet-Type: Ack\r$/ms)
 })

@@ -5,15 +5,17 @@ import { MemoryStorage, type StorageAdapter } from 'express-bits-upload'
 import { ask, replyPath, upload } from '../delivery/support.js'
 import { fixtures } from '../support/fixtures.js'
 import { closeSession } from '../support/raw.js'
-import { block, README } from './blocks.js'
+import { block } from './blocks.js'
+import { documentText } from './documents.js'
 import { FILE, useWorkshop } from './use-workshop.js'
 
 const bench = useWorkshop()
 const { start, connect } = fixtures()
-const overHttp = (containing: string) => block('js', { heading: 'Over HTTP', containing })
+const PAGE = 'docs/processing-uploads.md'
+const overHttp = (containing: string) => block('js', { in: `${PAGE}#HTTP notification`, containing })
 
-test('Server applications, in process: takes inventories, refuses for good what is none, publishes the rest', async () => {
-  const server = await bench.workshop.serve(block('js', { heading: 'In process' }))
+test('onUpload: processes inventories, refuses invalid ones permanently, publishes everything else', async () => {
+  const server = await bench.workshop.serve(block('js', { in: `${PAGE}#onUpload` }))
   await writeFile(bench.local, '{"name":"pc1"}')
   const { reply } = await bench.upload(server, 'inventory/pc1.json')
   expect(reply?.toString()).toBe('1 inventories\n')
@@ -31,10 +33,10 @@ test('Server applications, in process: takes inventories, refuses for good what 
   expect((await stat(bench.inside('uploads/today.zip'))).size).toBe(1024 ** 2 + 1)
 })
 
-describe('Server applications, over HTTP', () => {
+describe('HTTP notification', () => {
   const withToken = { HANDLER_TOKEN: 'of the server' }
 
-  test('by value: the program is sent the bytes, and its reply reaches the client', async () => {
+  test('by value: the application receives the bytes, and its reply reaches the client', async () => {
     const application = await bench.workshop.serve(overHttp("app.post('/handler'"), withToken)
     const HANDLER = `${application.origin}/handler`
     const server = await bench.workshop.serve(overHttp("type: 'by-value'"), { ...withToken, HANDLER })
@@ -44,8 +46,8 @@ describe('Server applications, over HTTP', () => {
     expect((await fetch(HANDLER, { method: 'POST' })).status).toBe(401)
   })
 
-  test('set by request, the notification carries the user', async () => {
-    const [, perRequest = ''] = /`(perRequest: .*X-Remote-User.*)`/.exec(README) ?? []
+  test('set per request, the notification carries the user', async () => {
+    const [, perRequest = ''] = /`(perRequest: .*X-Remote-User.*)`/.exec(documentText(PAGE)) ?? []
     const names: unknown[] = []
     const application = await start(
       { storage: new MemoryStorage() },
@@ -70,7 +72,7 @@ describe('Server applications, over HTTP', () => {
     await expect(stat(bench.inside('uploads/today.zip'))).rejects.toThrow('ENOENT')
   })
 
-  test('by reference, on the server itself: the program is told paths, and nobody else can tell it some', async () => {
+  test('by reference, in the same server: the application receives paths, and ignores those of other callers', async () => {
     const server = await bench.workshop.serve(overHttp("type: 'by-reference'"))
     const { reply } = await bench.upload(server, 'logs/today.zip')
     expect(reply?.toString()).toBe('4892 bytes\n')
@@ -87,20 +89,20 @@ describe('Server applications, over HTTP', () => {
   })
 })
 
-test('Replies: a client in Node gets one in memory, or in a file', async () => {
+test('replies: a client in Node gets one in memory, or in a file', async () => {
   const server = await start({
     storage: new MemoryStorage(),
     onUpload: ({ destination }) => `${destination} has been read`,
   })
   for (const name of ['pc1.json', 'pc2.json']) await writeFile(bench.inside(name), '{}')
-  const { text, language } = block('js', { heading: 'Replies' })
+  const { text, language } = block('js', { in: `${PAGE}#Replies` })
   const adapted = text.replaceAll('localhost:3000', `127.0.0.1:${server.port}`)
   const { stdout, stderr } = await bench.workshop.run({ text: adapted, language })
   expect([stdout, stderr]).toEqual(['inventory/pc1.json has been read\n', ''])
   expect((await bench.arrived('reply.txt')).toString()).toBe('inventory/pc2.json has been read')
 })
 
-test("Replies: the README's storage keeps one, serves a range of it, and removes it with the session", async () => {
+test('replies: the documented storage keeps one, serves a range of it, and removes it with the session', async () => {
   await bench.workshop.write(block('ts', { containing: 'class OneFolder ' }))
   const path = await bench.workshop.write(block('ts', { containing: 'class OneFolderWithReplies ' }))
   const { OneFolderWithReplies }: { OneFolderWithReplies: new (folder: string) => StorageAdapter } =

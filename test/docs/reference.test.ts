@@ -5,14 +5,14 @@ import { describe, expect, test } from '@jest/globals'
 import { UploadJob } from 'express-bits-upload/client'
 import { readOptions } from '../../lib/options/settings.js'
 import { CONDITIONS } from '../../lib/protocol/bits-error.js'
-import { README } from './blocks.js'
+import { documentText } from './documents.js'
 import { ROOT } from './run-block.js'
 import { membersOf, numberOf, table } from './tables.js'
 
 const source = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 const names = (firstCell: string): string[] => table(firstCell).map(([name = '']) => name)
 
-describe('the tables of the README', () => {
+describe('the tables of the documents', () => {
   test.each([
     ['Option', 'types/options.ts', 'BitsUploadOptions'],
     ['Option of `FileStorage`', 'lib/storage/file/file-storage.ts', 'FileStorageOptions'],
@@ -21,7 +21,7 @@ describe('the tables of the README', () => {
     ['Option of the client', 'lib/client/options.ts', 'UploadOptions'],
     ['Event', 'types/events.ts', 'BitsUploadEvents'],
     ['IIS property', 'types/iis.ts', 'IisProperties'],
-  ])('%s: none is missing and none is made up', (firstCell, path, name) => {
+  ])('%s: lists every member and no other', (firstCell, path, name) => {
     expect(names(firstCell).sort()).toEqual(membersOf(source(path), name).sort())
   })
 
@@ -49,7 +49,7 @@ describe('the tables of the README', () => {
     expect(compared).toBeGreaterThan(7)
   })
 
-  test("defaults of the client and the storages are those their types' comments name", () => {
+  test('defaults of the client and the storages are those in the comments of their types', () => {
     const comments = ['lib/client/options.ts', 'lib/storage/memory/memory-storage.ts'].map(source).join('\n')
     for (const firstCell of ['Option of the client', 'Option of `MemoryStorage`']) {
       for (const [name = '', , shown = ''] of table(firstCell)) {
@@ -64,7 +64,7 @@ describe('the tables of the README', () => {
     }
   })
 
-  test('the names within `tls` are those that the client takes', () => {
+  test('the names in `tls` are those the client accepts', () => {
     const named = table('Option of the client').find(([name]) => name === 'tls')?.[3] ?? ''
     const options = { tls: { none: true } }
     expect(() => Reflect.construct(UploadJob, ['x', 'http://127.0.0.1/', options])).toThrow(
@@ -72,40 +72,22 @@ describe('the tables of the README', () => {
     )
   })
 
-  test('answers are those of the error table', () => {
-    const expected = Object.entries(CONDITIONS).map(([code, condition]) => {
-      const hresult = 'hresult' in condition ? condition.hresult.toString(16).toUpperCase() : undefined
-      return [code, String(condition.status), hresult === undefined ? 'none' : `0x${hresult}`]
-    })
-    expect(table('Code').map((cells) => cells.slice(0, 3))).toEqual(expected)
+  test('error codes: status, HRESULT and context are those of the code', () => {
+    const hex = (value: number) => `0x${value.toString(16).toUpperCase()}`
+    const expected = Object.entries(CONDITIONS).map(([code, condition]) =>
+      'hresult' in condition
+        ? [code, String(condition.status), hex(condition.hresult), hex(condition.context)]
+        : [code, String(condition.status), 'none', 'none'],
+    )
+    expect(table('Code').map((cells) => cells.slice(0, 4))).toEqual(expected)
   })
 
-  test('Node has the time-outs it is said to have', () => {
+  test("Node's timeouts are the documented ones", () => {
     const server = createServer()
     const defaults = new Map(table('Property of the server').map(([name, value = '']) => [name, value]))
     expect(numberOf(defaults.get('requestTimeout') ?? '')).toBe(server.requestTimeout)
     expect(numberOf(defaults.get('keepAliveTimeout') ?? '')).toBe(server.keepAliveTimeout)
-    expect(README).toContain('`headersTimeout` (60,000 ms) and `timeout` (none)')
+    expect(documentText('docs/deployment.md')).toContain('`headersTimeout` (60,000 ms) and `timeout` (none)')
     expect([server.headersTimeout, server.timeout]).toEqual([60_000, 0])
   })
-})
-
-test('links within the README lead to a heading', () => {
-  const anchors = [...README.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\w -]/g, '')
-      .replaceAll(' ', '-'),
-  )
-  const links = [...README.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor]) => anchor)
-  expect(links.length).toBeGreaterThan(10)
-  expect(anchors).toEqual(expect.arrayContaining(links))
-})
-
-test('every chapter is in the list of contents', () => {
-  const chapters = [...README.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)
-  const contents = README.slice(README.indexOf('Contents:'), README.indexOf('\n## '))
-  for (const chapter of chapters.filter((name) => name !== 'Licence')) {
-    expect(contents).toContain(`[${chapter}](#`)
-  }
 })

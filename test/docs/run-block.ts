@@ -10,11 +10,11 @@ import type { Block } from './blocks.js'
 export const ROOT = join(import.meta.dirname, '../..')
 export const TSX = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/loader.mjs')).href
 
-/** A directory where blocks are put and run. Remove it in the end. */
+/** A directory where blocks are written and run. Close it afterwards. */
 export class Workshop {
-  /** Below the repository, where the blocks find their packages. */
+  /** Inside the repository, so that blocks find their packages. */
   readonly source: string
-  /** Where they run: what they write to `./uploads` lies here. */
+  /** Working directory of the blocks: what they write to `./uploads` is stored here. */
   readonly cwd: string
   readonly #removeCwd: () => Promise<void>
   readonly #children = new Set<ChildProcess>()
@@ -31,7 +31,7 @@ export class Workshop {
     return new Workshop(source, cwd.path, () => cwd.remove())
   }
 
-  /** Writes a block as it stands, under the name its first line gives or else as `main`. @returns its path. */
+  /** Writes a block unchanged, under the name in its first line, otherwise as `main`. @returns its path. */
   async write({ text, language }: Pick<Block, 'text' | 'language'>): Promise<string> {
     const name = /^\/\/ (\S+\.[jt]s)$/m.exec(text.split('\n')[0] ?? '')?.[1] ?? `main.${language}`
     // The package is a module, so `.js` files of blocks are.
@@ -40,7 +40,7 @@ export class Workshop {
     return path
   }
 
-  /** Runs a block that is a server. */
+  /** Runs a block that starts a server. */
   async serve(
     block: Pick<Block, 'text' | 'language'>,
     env: Record<string, string> = {},
@@ -55,7 +55,7 @@ export class Workshop {
     return new BlockServer(port, child)
   }
 
-  /** Runs a block to its end. */
+  /** Runs a block until it exits. */
   async run(block: Pick<Block, 'text' | 'language'>): Promise<Finished> {
     const child = this.#spawn(await this.write(block), {})
     const [code] = await once(child.process, 'close')

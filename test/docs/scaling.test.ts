@@ -8,7 +8,7 @@ const bench = useWorkshop()
 const { connect } = fixtures()
 const PATH = '/uploads/logs/today.zip'
 
-/** Sends a file in pieces, each over a connection of its own to the next server. @returns the processes that answered. */
+/** Sends a file in fragments, each over a new connection to the next server. @returns the processes that answered. */
 async function inTurns(servers: readonly { port: number }[]): Promise<Set<string | undefined>> {
   const processes = new Set<string | undefined>()
   let turn = 0
@@ -27,18 +27,17 @@ async function inTurns(servers: readonly { port: number }[]): Promise<Set<string
   return processes
 }
 
-/** A block whose app says which process it is. */
+/** A block whose app names its process in a header. */
 function signed({ text, language }: Pick<Block, 'text' | 'language'>): Pick<Block, 'text' | 'language'> {
   const sign = "app.use((req, res, next) => { res.set('X-Process', String(process.pid)); next() })"
   return { language, text: text.replace('const app = express()', `$&\n${sign}`) }
 }
 
-test('Workers of node:cluster: any of them takes any packet', async () => {
-  const { text, language } = signed(block('js', { heading: 'Workers of node:cluster' }))
-  // As many as the machine has may be many.
+test('workers of node:cluster: each handles any packet', async () => {
+  const { text, language } = signed(block('js', { in: 'docs/scaling.md#Workers of node:cluster' }))
   const two = text.replace('availableParallelism()', '2')
   const server = await bench.workshop.serve({ language, text: two })
-  // The server is there with its first worker; the primary hands connections to the workers that are, in turn.
+  // The server listens once its first worker does; connections go to the workers in turn.
   const workers = new Set<string | undefined>()
   while (workers.size < 2) {
     const ack = await (await connect(server)).exchange(packet('Ping', PATH))
@@ -48,23 +47,23 @@ test('Workers of node:cluster: any of them takes any packet', async () => {
   expect(await bench.arrived('uploads/logs/today.zip')).toEqual(FILE)
 })
 
-test('Machines with one disk: two processes share the uploads of a directory', async () => {
-  const found = signed(block('js', { heading: 'PM2, containers, machines with one disk' }))
+test('shared disk: two processes share the uploads of a directory', async () => {
+  const found = signed(block('js', { in: 'docs/scaling.md#Shared disk' }))
   const servers = await Promise.all([bench.workshop.serve(found), bench.workshop.serve(found)])
   expect((await inTurns(servers)).size).toBe(2)
   expect(await bench.arrived('uploads/logs/today.zip')).toEqual(FILE)
 })
 
-test('Machines that share nothing: clients are told where to go on', async () => {
-  const found = block('js', { heading: 'Machines that share nothing' })
+test('independent servers: Create-Session names the host to continue with', async () => {
+  const found = block('js', { in: 'docs/scaling.md#Independent servers (host id)' })
   const server = await bench.workshop.serve(found, { HOST_ID: 'node1.example.com:3000' })
   const ack = await (await connect(server)).exchange(createSession(PATH))
   expect(ack.header('BITS-Host-Id')).toBe('node1.example.com:3000')
   expect(ack.header('BITS-Host-Id-Fallback-Timeout')).toBe('3600')
 })
 
-test('Limits and housekeeping: each tenant has a directory and limits, and nobody else has any', async () => {
-  const server = await bench.workshop.serve(block('js', { heading: 'Limits and housekeeping' }))
+test('limits: each tenant has a directory and limits, and other hosts have none', async () => {
+  const server = await bench.workshop.serve(block('js', { in: 'docs/limits.md' }))
   const connection = await connect(server)
   const create = (Host: string, path = PATH) =>
     connection.exchange(packet('Create-Session', path, { 'BITS-Supported-Protocols': PROTOCOL, Host }))

@@ -8,14 +8,14 @@ import { type BlockServer, Workshop } from './run-block.js'
 /** 4,892 bytes: as many as in the captures of MC-BUP 4. */
 export const FILE = contentOf(4892)
 
-/** What each test of a file has at hand. */
+/** What each test has available. */
 export interface Bench {
   readonly workshop: Workshop
   /** Path of {@link FILE}. */
   readonly local: string
-  /** Path of something where the blocks run. */
+  /** A path in the directory where the blocks run. */
   inside(path: string): string
-  /** What lies where the blocks run. */
+  /** Reads a file in the directory where the blocks run. */
   arrived(path: string): Promise<Buffer>
   /** Uploads {@link FILE} to a server's `/uploads`. */
   upload(
@@ -26,7 +26,7 @@ export interface Bench {
   ): Promise<UploadResult>
 }
 
-/** A workshop for each test of the file that calls this. */
+/** Creates a workshop for each test of the calling file. */
 export function useWorkshop(): Bench {
   let workshop: Workshop
   const inside = (path: string) => join(workshop.cwd, path)

@@ -21,7 +21,7 @@ const CMDLETS: Readonly<Record<string, readonly string[]>> = {
   'ConvertTo-Json': [],
   'Set-Content': ['Encoding'],
 }
-/** What compares. */
+/** Comparison operators. */
 const OPERATORS = ['ne', 'eq']
 /** Numbers of arguments behind each switch, from Microsoft's reference of bitsadmin. */
 const SWITCHES: Readonly<Record<string, number>> = {
@@ -47,17 +47,17 @@ const SWITCHES: Readonly<Record<string, number>> = {
 }
 
 const blocks = (language: string) =>
-  BLOCKS.filter((block) => block.language === language).map(({ heading, text }) => [heading, text] as const)
+  BLOCKS.filter((block) => block.language === language).map(({ section, text }) => [section, text] as const)
 const lines = (language: string) =>
-  blocks(language).flatMap(([heading, text]) =>
+  blocks(language).flatMap(([section, text]) =>
     text
       .trimEnd()
       .split('\n')
-      .map((line) => [heading, line] as const),
+      .map((line) => [section, line] as const),
   )
 
-describe('lines for Windows, which cannot be run here: spelling only', () => {
-  test.each(blocks('powershell'))('PowerShell, %s: %s', (_heading, text) => {
+describe('commands for Windows, which cannot be run here: spelling only', () => {
+  test.each(blocks('powershell'))('PowerShell, %s: %s', (_section, text) => {
     expect(balanced(text)).toBe(true)
     const withoutStrings = text.replace(/'[^']*'|"[^"]*"/g, "''")
     const commands = [...withoutStrings.matchAll(/\b[A-Z][a-z]+-[A-Z]\w+/g)].map(([name]) => name)
@@ -69,14 +69,14 @@ describe('lines for Windows, which cannot be run here: spelling only', () => {
     for (const [command] of withoutStrings.matchAll(/\bbitsadmin [^)\n]*/g)) checkBitsadmin(command)
   })
 
-  test.each(lines('bat'))('command prompt, %s: %s', (_heading, line) => {
+  test.each(lines('bat'))('command prompt, %s: %s', (_section, line) => {
     expect(balanced(line)).toBe(true)
     // From Microsoft's "Getting Started with AppCmd.exe".
     if (/^%windir%\\system32\\inetsrv\\appcmd list (vdirs|config -section:[\w.]+\/\w+)$/.test(line)) return
     checkBitsadmin(line)
   })
 
-  test('there are some of both', () => {
+  test('both kinds exist', () => {
     expect(blocks('powershell').length).toBeGreaterThan(4)
     expect(lines('bat').length).toBeGreaterThan(15)
   })
@@ -90,7 +90,7 @@ function checkBitsadmin(command: string): void {
     expect(Object.keys(SWITCHES)).toContain(word)
     expected += SWITCHES[word] ?? 0
   }
-  // `/upload` names a type: it takes a name behind `/create`, and none behind `/transfer`, whose two files come last.
+  // `/upload` is a type: after `/create` a name follows, after `/transfer` two files.
   if (/\/create \/upload/.test(command)) expected -= 1
   if (command.includes('/transfer')) expected += 1
   expect(words.filter((word) => !word.startsWith('/'))).toHaveLength(expected)

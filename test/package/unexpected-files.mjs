@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 
 const WELCOME = [
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
+  /^(package\.json|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE)$/,
+  /^docs\/[\w-]+\.md$/,
   /^dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)$/,
   /^dist\/express-bits-upload\.service$/,
   /^dist\/public\/[\w-]+\.(html|css|js|svg)$/,
@@ -18,7 +19,21 @@ export function unexpectedFiles(root, files) {
       .filter((file) => !WELCOME.some((pattern) => pattern.test(file)))
       .map((file) => `should not be published: ${file}`),
     ...needed.filter((file) => !files.includes(file)).map((file) => `is missing: ${file}`),
+    ...brokenLinks(root, files),
   ]
+}
+
+/** Relative links of the documents in the tarball to files that are not in it. */
+function brokenLinks(root, files) {
+  return files
+    .filter((file) => file.endsWith('.md'))
+    .flatMap((file) => {
+      const text = readFileSync(join(root, file), 'utf8').replace(/^```.*?^```$/gms, '')
+      const targets = [...text.matchAll(/\]\((?!https:|#)([^)\s#]+)/g)]
+      return targets.map(([, target]) => ({ file, target, path: posix.join(posix.dirname(file), target) }))
+    })
+    .filter(({ path }) => !files.includes(path))
+    .map(({ file, target }) => `${file} links to ${target}, which is not in the package`)
 }
 
 function targets(value) {

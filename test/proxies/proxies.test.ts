@@ -52,7 +52,7 @@ class Client {
   }
 }
 
-describe.each(CASES)('the README configuration of $name', ({ proxy, snippet, seenAs }) => {
+describe.each(CASES)('the documented configuration of $name', ({ proxy, snippet, seenAs }) => {
   const behind = async (use: (client: Client, storage: MemoryStorage, seen: string[]) => Promise<void>) => {
     const storage = new MemoryStorage()
     const seen: string[] = []

@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../support/serve.js'
 /** How one proxy is run, alone in a directory and in the foreground. */
 interface ProxyKind {
   readonly binary: string
-  /** Puts what the README shows into a whole configuration. */
+  /** Embeds the documented snippet into a complete configuration. */
   configure(snippet: string, directory: string): string
   /** Its arguments, given the configuration's path. */
   args(config: string, directory: string): string[]
@@ -76,7 +76,7 @@ export interface RunningProxy {
   stop(): Promise<void>
 }
 
-/** Starts a proxy with a snippet of the README, in front of a server on `upstream`. Stop it in the end. */
+/** Starts a proxy with a documented snippet, in front of a server on port `upstream`. Stop it afterwards. */
 export async function startProxy(name: ProxyName, snippet: string, upstream: number): Promise<RunningProxy> {
   const kind: ProxyKind = PROXIES[name]
   if (!isInstalled(name)) throw new Error(`${kind.binary} is not installed; where CI is set it has to be.`)
@@ -113,7 +113,7 @@ export async function startProxy(name: ProxyName, snippet: string, upstream: num
   return { port, stop }
 }
 
-/** Loopback addresses and free ports in place of the README's. */
+/** Replaces addresses and ports of the documents by loopback and free ones. */
 const adapt = (snippet: string, port: number, upstream: number): string =>
   snippet
     .replaceAll('127.0.0.1:3000', `127.0.0.1:${upstream}`)

@@ -1,0 +1,22 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { expect, test } from '@jest/globals'
+import { BLOCKS } from './blocks.js'
+import { ROOT, TSX } from './run-block.js'
+import { useWorkshop } from './use-workshop.js'
+
+const bench = useWorkshop()
+const found = BLOCKS.filter(({ file }) => file === 'docs/testing-your-app.md')
+
+test.each(found.map((block) => [block.section, block] as const))(
+  '%s: the test passes',
+  async (_section, block) => {
+    const path = await bench.workshop.write(block)
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', TSX, '--test', path], {
+      cwd: bench.workshop.cwd,
+      env: { PATH: process.env.PATH, TSX_TSCONFIG_PATH: `${ROOT}/tsconfig.json` },
+    })
+    expect(stdout).toMatch(/ pass 1$/m)
+    expect(stdout).toMatch(/ fail 0$/m)
+  },
+)
