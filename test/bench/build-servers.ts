@@ -14,6 +14,7 @@ export async function buildServers(): Promise<string> {
       plain: join(HERE, 'servers/plain.ts'),
       hello: join(HERE, 'servers/hello.ts'),
       acks: join(HERE, 'servers/acks.ts'),
+      passwords: join(HERE, 'servers/passwords.ts'),
     },
     outDir: BUILT,
     tsconfig: join(HERE, '../../tsconfig.json'),

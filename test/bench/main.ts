@@ -7,6 +7,7 @@ import { type Entry, nodeEntry } from './contender.js'
 import { gets } from './gets.js'
 import { type Figures, measure } from './measure.js'
 import { nginxEntry } from './nginx.js'
+import { measurePasswords, PASSWORD_TITLE, passwordTargets } from './passwords.js'
 import { table, targetTable } from './report.js'
 import type { Scenario } from './scenario.js'
 import { bitsUploadIn, put } from './send-file.js'
@@ -100,6 +101,13 @@ try {
     quick ? 2 : 5,
   )
   const get = await run(gets('GET, over 8 connections', quick ? 4000 : 8000, 8), apps, quick ? 7 : 15)
+  const passwords = PASSWORD_TITLE.includes(options.only)
+    ? await measurePasswords(
+        nodeEntry('serve', built, 'passwords', put, (directory) => [directory]),
+        scratch,
+      )
+    : undefined
+  if (passwords) print(`${PASSWORD_TITLE}\n${targetTable(passwordTargets(passwords))}`)
   if (large && small && many && get) print(targetTable(targets({ large, small, many, get })))
 } finally {
   await rm(scratch, { recursive: true, force: true })

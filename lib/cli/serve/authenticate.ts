@@ -3,26 +3,30 @@ import type { Request, RequestHandler } from 'express'
 import { BitsError } from 'express-bits-upload'
 import { asError } from '../../util/errors.js'
 import { printError } from '../say.js'
-import type { HtpasswdFile } from './htpasswd.js'
+import type { HtpasswdFile } from './passwords/htpasswd-file.js'
+import { type PasswordGate, TooBusyError } from './passwords/password-gate.js'
 
-/** Who makes a request. @throws BitsError with the status to answer, when nobody who may does. */
+/** Returns the name of the user making a request. @throws BitsError with the status to answer when access is denied. */
 export type Authenticate = (req: Request) => Promise<string | undefined>
+
+/** Seconds after which a client that finds the server too busy should try again. */
+const RETRY_AFTER = '10'
 
 const names = new WeakMap<object, string>()
 
-/** The user that {@link Authenticate} found a request to be of. */
+/** The user that {@link Authenticate} found to be making a request. */
 export const userOf = (req: object): string | undefined => names.get(req)
 
 /** Asks for name and password (HTTP Basic) and looks them up. */
-export function authenticateBy(users: HtpasswdFile, realm: string): Authenticate {
+export function authenticateBy(users: HtpasswdFile, gate: PasswordGate, realm: string): Authenticate {
   const challenge = {
     'WWW-Authenticate': `Basic realm="${realm.replace(/["\\]/g, '\\$&')}", charset="UTF-8"`,
   }
   return async (req) => {
     const credentials = basicAuth(req)
     if (!credentials)
-      throw new BitsError({ status: 401, headers: challenge }, 'No name and password were sent.')
-    if (!(await isRight(users, credentials))) {
+      throw new BitsError({ status: 401, headers: challenge }, 'The request has no name and password.')
+    if (!(await isRight(users, gate, credentials, req))) {
       throw new BitsError({ status: 401, headers: challenge }, 'Wrong name or password.')
     }
     names.set(req, credentials.name)
@@ -30,18 +34,44 @@ export function authenticateBy(users: HtpasswdFile, realm: string): Authenticate
   }
 }
 
-/** Nobody is refused for good because of a file that cannot be read just now. */
-async function isRight(users: HtpasswdFile, { name, pass }: basicAuth.BasicAuthResult): Promise<boolean> {
+/** A 401 would end the job of a client: where the password cannot be checked now, it gets a 503 and tries again. */
+async function isRight(
+  users: HtpasswdFile,
+  gate: PasswordGate,
+  { name, pass }: basicAuth.BasicAuthResult,
+  req: Request,
+): Promise<boolean> {
+  const end = endOf(req)
   try {
-    return await users.isRight(name, pass)
+    const entry = await users.hashOf(name)
+    const credentials = { address: req.socket.remoteAddress, user: name, password: pass, ...entry }
+    return await gate.isRight(credentials, end.signal)
   } catch (error) {
-    const message = asError(error).message
+    const { message } = asError(error)
+    if (error instanceof TooBusyError)
+      throw new BitsError({ status: 503, headers: { 'Retry-After': RETRY_AFTER } }, message)
     printError(`error: ${message}`)
     throw new BitsError({ status: 503 }, message)
+  } finally {
+    end.release()
   }
 }
 
-/** The same for requests that are no uploads. */
+/** A signal, made when it is needed, that aborts when the connection of a request ends before the answer. */
+function endOf(req: Request): { signal(): AbortSignal; release(): void } {
+  const controller = new AbortController()
+  const abort = () => controller.abort()
+  return {
+    signal: () => {
+      if (req.destroyed) abort()
+      else req.once('close', abort)
+      return controller.signal
+    },
+    release: () => void req.off('close', abort),
+  }
+}
+
+/** Requires a user for requests that are not uploads. */
 export function requireUser(authenticate: Authenticate): RequestHandler {
   return (req, res, next) => {
     authenticate(req)

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { BitsUploadOptions } from 'express-bits-upload'
 import { type BitsUpload, bitsUpload } from 'express-bits-upload'
 import { asError } from '../../util/errors.js'
+import { defined } from '../../util/objects.js'
 import { nameFlags } from '../name-flags.js'
 import { CliError, EXIT, usageError } from '../output.js'
 import { printError } from '../say.js'
@@ -12,10 +13,12 @@ import { type Authenticate, authenticateBy } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import { Draining } from './graceful-shutdown.js'
 import { printGreeting } from './greeting.js'
-import { HtpasswdFile } from './htpasswd.js'
 import { createServerFor, listen } from './listen.js'
 import { openLog } from './log-file.js'
 import { logger } from './logger.js'
+import { HtpasswdFile } from './passwords/htpasswd-file.js'
+import { PasswordGate } from './passwords/password-gate.js'
+import { PasswordWorkers } from './passwords/password-workers.js'
 import { uploadOptions } from './upload-options.js'
 
 /** Milliseconds that deliveries may take to end once their connections are cut. */
@@ -33,12 +36,12 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
   const root = resolve(directory)
   const options = await uploadOptions(root, flags)
   const createServer = await createServerFor(flags)
-  const authenticate = await authenticator(flags)
+  const { authenticate, close: closeAccess } = await accessOf(flags)
   await prepare(root, options)
   const log = await openLog(flags.logFormat === 'none' ? '-' : flags.accessLog)
   const bits = createUploads({
     ...options,
-    user: authenticate,
+    ...defined({ user: authenticate }),
     logger: logger(flags.verbose === true),
   })
   const stop = listenForSignals()
@@ -55,6 +58,7 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
     await aborted(stop.signal)
     printError('Stopping: running requests may finish.')
     live?.close()
+    closeAccess()
     // From now on packets are answered 503; the running ones are waited for.
     const closed = bits.close()
     const cut = await draining.stop(server, flags.grace)
@@ -70,15 +74,22 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
   }
 }
 
-async function authenticator({
-  htpasswd,
-  realm,
-  trustSessionId,
-}: ServeFlags): Promise<Authenticate | undefined> {
-  if (htpasswd !== undefined) return authenticateBy(await HtpasswdFile.open(htpasswd), realm)
+interface Access {
+  /** Absent when everybody may do everything. */
+  readonly authenticate?: Authenticate
+  /** Ends the waiting of those who sent a wrong password. */
+  close(): void
+}
+
+async function accessOf({ htpasswd, realm, trustSessionId }: ServeFlags): Promise<Access> {
+  if (htpasswd !== undefined) {
+    const users = await HtpasswdFile.open(htpasswd)
+    const gate = new PasswordGate(await PasswordWorkers.start())
+    return { authenticate: authenticateBy(users, gate, realm), close: () => gate.close() }
+  }
   if (trustSessionId)
     throw usageError('--trust-session-id spares clients the password: give --htpasswd, too.')
-  return undefined
+  return { close: () => {} }
 }
 
 function createUploads(options: BitsUploadOptions): BitsUpload {

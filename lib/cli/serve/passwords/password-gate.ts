@@ -1,0 +1,210 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { CheckQueue, type Claimant, type Standing } from './check-queue.js'
+import { addressKey } from './client-address.js'
+import { FailureCounts } from './failure-counts.js'
+import { VerdictMemory } from './verdict-memory.js'
+
+/** Checks that wait for a free worker. More would only wait until their clients have given up. */
+const MAX_WAITING = 256
+
+/** Milliseconds that a check may wait. Windows waits five minutes for an answer. */
+const MAX_WAIT = 30_000
+
+/** Milliseconds by which the answer to the first wrong password of an address is delayed, doubled for each further one. */
+const FIRST_DELAY = 100
+const MAX_DELAY = 30_000
+
+/** Answers that are delayed at a time. */
+const MAX_DELAYED = 1000
+
+/** Bytes. htpasswd takes up to 255; one a hundred times as long would take a hundred times as long to check. */
+const MAX_PASSWORD = 1024
+
+/** Characters of a name by which failures are counted: the counts are kept for a while, and a name may be long. */
+const MAX_COUNTED_NAME = 64
+
+/** The server is too busy to check a password: the client should try again later. */
+export class TooBusyError extends Error {
+  override readonly name = 'TooBusyError'
+}
+
+/** Compares a password with a hash, off the main thread. */
+export interface Matcher {
+  /** How many comparisons may run at a time. */
+  readonly size: number
+  matches(hash: string, password: string): Promise<boolean>
+}
+
+export interface Credentials {
+  /** The address of the client. */
+  readonly address: string | undefined
+  readonly user: string
+  readonly password: string
+  /** The hash of this user; of somebody else when {@link isKnown} is false, so that both take equally long. */
+  readonly hash: string
+  readonly isKnown: boolean
+}
+
+interface Check extends Claimant, Pick<Credentials, 'password' | 'hash' | 'isKnown'> {
+  readonly mark: string
+  readonly settle: (verdict: boolean) => void
+  readonly fail: (error: Error) => void
+}
+
+/**
+ * Checks passwords so that nobody can keep others from being let in: a bounded queue in front of a few workers, fair
+ * by address and by user; what was found out is remembered for a minute; and the more wrong passwords come from one
+ * address, the longer their answers take.
+ */
+export class PasswordGate {
+  readonly #matcher: Matcher
+  readonly #queue: CheckQueue<Check>
+  readonly #memory: VerdictMemory
+  readonly #failures: FailureCounts
+  /** Held in place of passwords: HMACs with a key that exists in this process only. */
+  readonly #key = randomBytes(32)
+  readonly #running = new Set<Check>()
+  readonly #closing = new AbortController()
+  #delayed = 0
+
+  /** @param now milliseconds, a clock that a test can hold still. */
+  constructor(matcher: Matcher, now: () => number = () => performance.now()) {
+    this.#matcher = matcher
+    this.#memory = new VerdictMemory(now)
+    this.#failures = new FailureCounts(now)
+    this.#queue = new CheckQueue(MAX_WAITING, (check) => this.#standingOf(check))
+  }
+
+  /**
+   * Whether the credentials are right.
+   *
+   * @param gone called when an answer has to be waited for; its signal aborts when the client has gone.
+   * @throws TooBusyError when too many others wait, or when the client has gone.
+   */
+  async isRight(credentials: Credentials, gone?: () => AbortSignal): Promise<boolean> {
+    const { user, password, hash, isKnown } = credentials
+    const claimant = { address: addressKey(credentials.address), user: user.slice(0, MAX_COUNTED_NAME) }
+    const mark = this.#markOf(user, password, hash)
+    const known = Buffer.byteLength(password) > MAX_PASSWORD ? false : this.#memory.recall(mark)
+    if (known === true) return true
+    const signal = gone?.()
+    if (known === false) this.#noteFailure(claimant)
+    const verdict = known ?? (await this.#wait({ ...claimant, password, hash, isKnown, mark }, signal))
+    if (!verdict) await this.#delay(claimant, signal)
+    return verdict
+  }
+
+  /** Answers everybody who waits: with the verdict where it is known, else with a {@link TooBusyError}. */
+  close(): void {
+    this.#closing.abort()
+    for (const check of this.#queue.takeAll(() => true)) check.fail(busy())
+  }
+
+  #markOf(...facts: readonly string[]): string {
+    return createHmac('sha256', this.#key).update(JSON.stringify(facts)).digest('base64')
+  }
+
+  #wait(facts: Omit<Check, 'settle' | 'fail'>, signal: AbortSignal | undefined): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onGone)
+        this.#queue.remove(check)
+      }
+      const check: Check = {
+        ...facts,
+        settle: (verdict) => {
+          end()
+          resolve(verdict)
+        },
+        fail: (error) => {
+          end()
+          reject(error)
+        },
+      }
+      const onGone = () => check.fail(new TooBusyError('The client has gone.'))
+      const timer = setTimeout(() => check.fail(busy()), MAX_WAIT)
+      timer.unref()
+      signal?.addEventListener('abort', onGone)
+      if (signal?.aborted) return onGone()
+      if (this.#closing.signal.aborted) return check.fail(busy())
+      this.#queue.add(check)?.fail(busy())
+      this.#runNext()
+    })
+  }
+
+  #runNext(): void {
+    while (this.#running.size < this.#matcher.size) {
+      const marks = new Set([...this.#running].map(({ mark }) => mark))
+      const check = this.#queue.next(({ mark }) => !marks.has(mark))
+      if (!check) return
+      this.#running.add(check)
+      void this.#run(check)
+    }
+  }
+
+  async #run(check: Check): Promise<void> {
+    try {
+      const verdict = (await this.#matcher.matches(check.hash, check.password)) && check.isKnown
+      this.#memory.keep(check.mark, verdict)
+      // Others wait for the same verdict: a client may use several connections.
+      for (const one of [check, ...this.#queue.takeAll(({ mark }) => mark === check.mark)]) {
+        if (verdict) this.#failures.clear(pairKey(one))
+        else this.#noteFailure(one)
+        one.settle(verdict)
+      }
+    } catch (error) {
+      check.fail(error instanceof Error ? error : new Error(String(error)))
+    } finally {
+      this.#running.delete(check)
+      this.#runNext()
+    }
+  }
+
+  #standingOf(check: Claimant): Standing {
+    let address = this.#failures.of(check.address)
+    let user = this.#failures.of(pairKey(check))
+    for (const other of this.#running) {
+      if (other.address !== check.address) continue
+      address++
+      if (other.user === check.user) user++
+    }
+    return { address, user }
+  }
+
+  #noteFailure(claimant: Claimant): void {
+    this.#failures.add(claimant.address)
+    this.#failures.add(pairKey(claimant))
+  }
+
+  /** Holds back the answer to a wrong password. */
+  async #delay({ address }: Claimant, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#delayed >= MAX_DELAYED) throw busy()
+    const delay = FIRST_DELAY * 2 ** (this.#failures.of(address) - 1)
+    this.#delayed++
+    try {
+      const signals = [this.#closing.signal, ...(signal ? [signal] : [])]
+      await waitFor(Math.min(delay, MAX_DELAY), AbortSignal.any(signals))
+    } finally {
+      this.#delayed--
+    }
+  }
+}
+
+const pairKey = ({ address, user }: Claimant): string => JSON.stringify([address, user])
+
+const busy = (): TooBusyError => new TooBusyError('Too many passwords wait to be checked.')
+
+/** Resolves early when the signal aborts. */
+function waitFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, milliseconds)
+    signal.addEventListener('abort', end)
+  })
+}
