@@ -9,3 +9,4 @@ export type {
 export { BitsClientError, type RemoteContext, type RequestKind } from './transport/client-error.js'
 export { uploadFile } from './upload-file.js'
 export { UploadJob } from './upload-job.js'
+export type { UploadContent } from './upload-source.js'

@@ -1,29 +1,33 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { FileChangedError } from './file-changed-error.js'
 import { BitsClientError } from './transport/client-error.js'
+import type { UploadSource } from './upload-source.js'
 
 /** Read at once; what a connection has not taken yet stays in memory, so this bounds it. */
 const CHUNK = 128 * 1024
 
-/** The file to upload. A change of its size or time while it is read is fatal (Win32 file-transfer-consistency). */
-export class LocalFile {
+/** A file on the disk to upload. */
+export class LocalFile implements UploadSource {
   readonly #path: string
   readonly #handle: FileHandle
   readonly size: number
-  /** Time of the last change, milliseconds since 1970. */
   readonly modified: number
+  readonly name: string
 
   private constructor(path: string, handle: FileHandle, size: number, modified: number) {
     this.#path = path
     this.#handle = handle
     this.size = size
     this.modified = modified
+    this.name = basename(path)
   }
 
   static async open(path: string): Promise<LocalFile> {
     const cannot = (cause: Error): never => {
       throw new BitsClientError(`The file cannot be opened: ${cause.message}.`, { fatal: true, cause })
     }
-    // First: to open a pipe is to wait for its other end, which no signal could stop.
+    // First: opening a pipe would wait for its other end, and no signal could stop that.
     const facts = await stat(path).catch(cannot)
     if (!facts.isFile()) throw new BitsClientError(`"${path}" is not a file.`, { fatal: true })
     const handle = await open(path).catch(cannot)
@@ -44,7 +48,7 @@ export class LocalFile {
     let position = start
     while (position < end) {
       const chunk = await this.#chunk(position, Math.min(CHUNK, end - position))
-      if (chunk.length === 0) throw new FileChangedError(this.#path)
+      if (chunk.length === 0) throw new FileChangedError(JSON.stringify(this.#path))
       position += chunk.length
       if (position === end) await this.assertUnchanged()
       yield chunk
@@ -53,7 +57,8 @@ export class LocalFile {
 
   async assertUnchanged(size: number = this.size, modified: number = this.modified): Promise<void> {
     const stat = await this.#handle.stat()
-    if (stat.size !== size || stat.mtimeMs !== modified) throw new FileChangedError(this.#path)
+    if (stat.size !== size || stat.mtimeMs !== modified)
+      throw new FileChangedError(JSON.stringify(this.#path))
   }
 
   close(): Promise<void> {
@@ -68,12 +73,5 @@ export class LocalFile {
     } catch (cause) {
       throw new BitsClientError(`"${this.#path}" cannot be read.`, { fatal: true, cause })
     }
-  }
-}
-
-/** What was uploaded so far belongs to a file that is no more. */
-export class FileChangedError extends BitsClientError {
-  constructor(path: string) {
-    super(`"${path}" has changed since its upload began; upload it anew.`, { fatal: true })
   }
 }

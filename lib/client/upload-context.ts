@@ -1,15 +1,15 @@
-import type { LocalFile } from './local-file.js'
 import type { UploadReply } from './reply/upload-reply.js'
 import type { Reporter } from './reporter.js'
 import type { RetryBudget } from './retry-budget.js'
 import type { ClientSettings } from './settings.js'
 import type { UploadHost } from './target-host.js'
 import type { RequestOptions } from './transport/send-request.js'
+import type { UploadSource } from './upload-source.js'
 
 /** What the parts of one running upload share. */
 export interface UploadContext {
   readonly settings: ClientSettings
-  readonly file: LocalFile
+  readonly file: UploadSource
   readonly line: RequestOptions
   readonly host: UploadHost
   readonly retryBudget: RetryBudget

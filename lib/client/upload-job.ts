@@ -1,8 +1,8 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { basename } from 'node:path'
 import { cancelSession } from './cancel-session.js'
-import { FileChangedError, LocalFile } from './local-file.js'
+import { FileChangedError } from './file-changed-error.js'
+import { checkContent, openSource } from './open-source.js'
 import type { UploadOptions, UploadResult, UploadState } from './options.js'
 import { UploadReply } from './reply/upload-reply.js'
 import { Reporter } from './reporter.js'
@@ -15,6 +15,7 @@ import { contentNameOf } from './transport/packet-headers.js'
 import type { RequestOptions } from './transport/send-request.js'
 import type { UploadContext } from './upload-context.js'
 import { UploadSession } from './upload-session.js'
+import type { UploadContent } from './upload-source.js'
 
 /**
  * One upload of one file, with its state at hand: what `uploadFile()` is made of.
@@ -24,18 +25,19 @@ import { UploadSession } from './upload-session.js'
  * await job.run()
  */
 export class UploadJob {
-  readonly #path: string
+  readonly #content: UploadContent
   readonly #settings: ClientSettings
   #running = false
   #state: UploadState | undefined
 
   /**
-   * @param path local file.
+   * @param content the path of a local file, or bytes in memory: a Buffer or a Blob.
    * @param url destination: the file's URL on the server. A user name and password in it become Basic credentials.
    * @throws TypeError for options that make no sense.
    */
-  constructor(path: string, url: string | URL, options: UploadOptions = {}) {
-    this.#path = path
+  constructor(content: UploadContent, url: string | URL, options: UploadOptions = {}) {
+    checkContent(content)
+    this.#content = content
     this.#settings = settingsOf(url, options)
     this.#state = this.#settings.resume
   }
@@ -80,10 +82,13 @@ export class UploadJob {
     line.signal?.throwIfAborted()
     const state = this.#state
     const settings: ClientSettings = { ...this.#settings, resume: state }
-    const file = await LocalFile.open(this.#path)
+    const file = await openSource(this.#content)
     try {
       if (state) await file.assertUnchanged(state.size, state.modified)
-      const reply = await UploadReply.open(settings, this.#path)
+      const reply = await UploadReply.open(
+        settings,
+        typeof this.#content === 'string' ? this.#content : undefined,
+      )
       return await this.#transfer({ settings, file, line, reply }).finally(() => reply.close())
     } finally {
       await file.close()
@@ -91,14 +96,14 @@ export class UploadJob {
   }
 
   async #transfer(given: Pick<UploadContext, 'settings' | 'file' | 'line' | 'reply'>): Promise<UploadResult> {
-    const { settings } = given
+    const { settings, file } = given
     const state = settings.resume
     const tools: UploadContext = {
       ...given,
       host: new UploadHost(settings.url, settings.followHostId ? state : undefined),
       retryBudget: new RetryBudget(settings, state?.offset ?? 0),
       reporter: new Reporter({ ...settings, onState: (news) => this.#keep(news) }),
-      contentName: contentNameOf(basename(this.#path)),
+      contentName: file.name === undefined ? undefined : contentNameOf(file.name),
     }
     const session = new UploadSession(tools)
     await runUpload(session, tools).finally(() => {

@@ -32,13 +32,13 @@ export function memorySink(): ReplySink {
 /**
  * Makes sure that a reply can be written there.
  *
- * @param source the file that is uploaded.
+ * @param source path of the file that is uploaded, if it is a file.
  * @throws TypeError when `replyTo` is a directory, or the source. BitsClientError, here as from the sink: fatal, and
  * without a packet, for it is no fault of the server.
  */
 export async function openSink(
   replyTo: string,
-  source: string,
+  source: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ReplySink> {
   try {

@@ -23,15 +23,19 @@ export interface StreamTarget {
 /**
  * Finds out, before anything is sent, where a reply goes, and whether it can be written there. Leaves no trace.
  *
- * @param source the file that is uploaded.
+ * @param source path of the file that is uploaded, if it is a file.
  * @throws TypeError when `replyTo` is a directory, or the source; and what the file system throws.
  */
-export async function replyTarget(replyTo: string, source: string): Promise<FileTarget | StreamTarget> {
+export async function replyTarget(
+  replyTo: string,
+  source: string | undefined,
+): Promise<FileTarget | StreamTarget> {
   const found = await stat(replyTo, { bigint: true }).catch(ignoreNotFound)
   const meansDirectory = replyTo.endsWith('/') || replyTo.endsWith(sep)
   if (found ? found.isDirectory() : meansDirectory) throw unfit(replyTo, 'a file; it is a directory')
   if (!found) return await writable({ kind: 'file', path: await followed(replyTo), mode: undefined })
-  if (await isFile(source, found)) throw unfit(replyTo, 'another file; it is the one to upload')
+  if (source !== undefined && (await isFile(source, found)))
+    throw unfit(replyTo, 'another file; it is the one to upload')
   await access(replyTo, constants.W_OK)
   // By the name that was given: what /dev/fd/63 of a shell leads to has no path.
   if (!found.isFile()) return { kind: 'stream', path: replyTo }

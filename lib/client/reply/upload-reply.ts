@@ -17,10 +17,10 @@ export class UploadReply {
   }
 
   /**
-   * @param source the file that is uploaded.
+   * @param source path of the file that is uploaded, if it is a file.
    * @throws TypeError and BitsClientError when a reply cannot be written to `replyTo`.
    */
-  static async open(settings: ClientSettings, source: string): Promise<UploadReply> {
+  static async open(settings: ClientSettings, source: string | undefined): Promise<UploadReply> {
     const { replyTo, signal } = settings
     const sink = replyTo === undefined ? memorySink() : await openSink(replyTo, source, signal)
     return new UploadReply(settings, sink)

@@ -1,0 +1,48 @@
+import { types } from 'node:util'
+import { FileChangedError } from './file-changed-error.js'
+import { BitsClientError } from './transport/client-error.js'
+import type { UploadSource } from './upload-source.js'
+
+/** Bytes read from a Blob at once: it may be one of a large file on the disk. */
+const CHUNK = 128 * 1024
+
+/** A Buffer or a Blob to upload; a `File` brings its name and time. */
+export class MemorySource implements UploadSource {
+  readonly #content: Uint8Array | Blob
+  readonly size: number
+  readonly modified: number
+  readonly name: string | undefined
+
+  constructor(content: Uint8Array | Blob) {
+    this.#content = content
+    this.size = types.isUint8Array(content) ? content.byteLength : content.size
+    const modified: unknown = Reflect.get(content, 'lastModified')
+    const name: unknown = Reflect.get(content, 'name')
+    this.modified = typeof modified === 'number' ? modified : 0
+    this.name = typeof name === 'string' ? name : undefined
+  }
+
+  async *read(start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
+    for (let position = start; position < end; position += CHUNK) {
+      yield await this.#chunk(position, Math.min(position + CHUNK, end))
+    }
+  }
+
+  async assertUnchanged(size: number = this.size, modified: number = this.modified): Promise<void> {
+    if (size !== this.size || modified !== this.modified) throw new FileChangedError('The content')
+  }
+
+  async close(): Promise<void> {}
+
+  async #chunk(start: number, end: number): Promise<Buffer> {
+    const content = this.#content
+    if (types.isUint8Array(content)) {
+      return Buffer.from(content.buffer, content.byteOffset + start, end - start)
+    }
+    try {
+      return Buffer.from(await content.slice(start, end).arrayBuffer())
+    } catch (cause) {
+      throw new BitsClientError('The Blob cannot be read.', { fatal: true, cause })
+    }
+  }
+}
