@@ -1,12 +1,13 @@
+import { IncomingMessage } from 'node:http'
 import type { Request, RequestHandler, Response } from 'express'
 import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { BitsUploadOptions } from '../types/options.js'
-import type { UploadService } from './create-service.js'
 import { createEmit, createEmitter } from './events.js'
 import { answer } from './http/answer.js'
 import { sendAck } from './http/send-ack.js'
 import { logPacket } from './logging/packet-log.js'
 import { readOptions } from './options/settings.js'
+import type { UploadService } from './packets/context.js'
 import { pathOf } from './protocol/destination.js'
 import { HEADER } from './protocol/headers.js'
 import { reservedPathOf } from './protocol/reply-url.js'
@@ -17,6 +18,9 @@ import { Tenants } from './tenants.js'
 import { asError } from './util/errors.js'
 import { allSettledOrThrow } from './util/promises.js'
 import { acceptBitsPostEverywhere } from './verb/accept-bits-post.js'
+
+const NOT_CALLED =
+  "bitsUpload makes the middleware, it is not one: call it, as in app.use('/uploads', bitsUpload())."
 
 type Listener<Name extends keyof BitsUploadEvents> = (...args: BitsUploadEvents[Name]) => void
 
@@ -45,10 +49,12 @@ export interface BitsUpload extends RequestHandler {
  * Receives BITS uploads on the route it is mounted on, and hands all other requests on.
  *
  * @example app.use('/uploads', bitsUpload({ directory: './uploads' }))
- * @throws TypeError when an option is wrong, in a sentence that says which and what to give instead.
+ * @throws OptionError that names the option, its value and what to give instead.
  * @throws Error when this Node cannot receive `BITS_POST`.
  */
 export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
+  // app.use('/uploads', bitsUpload) calls it with a request.
+  if (options instanceof IncomingMessage) throw new TypeError(NOT_CALLED)
   const settings = readOptions(options)
   if (settings.acceptBitsPost) acceptBitsPostEverywhere()
   const events = createEmitter(settings.logger)
@@ -108,7 +114,7 @@ async function serve(req: Request, res: Response, tenants: Tenants): Promise<voi
   try {
     const ack = await answer(req, tenants)
     // When all is closing, a connection with an unread body closes too.
-    const drainLimit = tenants.closed ? 0 : tenants.base.maxFragmentSize
+    const drainLimit = tenants.closed ? 0 : tenants.base.settings.maxFragmentSize
     if (ack) await sendAck(req, res, ack, drainLimit)
   } catch (error) {
     tenants.base.emit('error', asError(error), { path: pathOf(req.originalUrl) })

@@ -1,37 +1,70 @@
+import type { SessionStore } from '../types/session.js'
+import type { StorageAdapter } from '../types/storage.js'
+import type { DeliverToApplication } from './delivery/arrival.js'
+import { callOnUpload } from './delivery/call-on-upload.js'
 import { Deliveries } from './delivery/deliver.js'
-import type { ServerSettings } from './options/settings.js'
+import { notifyApplication } from './delivery/notify-application.js'
+import type { Emit } from './events.js'
+import type { ServerSettings } from './options/upload-options.js'
 import type { Bandwidth } from './packets/bandwidth.js'
-import type { Emit, Service } from './packets/context.js'
+import type { UploadService } from './packets/context.js'
+import { FileSessionStore } from './session-stores/file-session-store.js'
+import { MemorySessionStore } from './session-stores/memory-session-store.js'
 import { Housekeeping } from './sessions/housekeeping.js'
 import { Sessions } from './sessions/sessions.js'
+import { FileStorage } from './storage/file/file-storage.js'
 
-/** What one set of options needs to serve packets. */
-export interface UploadService extends Service {
-  readonly settings: ServerSettings
-  readonly housekeeping: Housekeeping
+/** What all services of one `bitsUpload()` share. */
+interface Shared {
+  readonly emit: Emit
+  readonly bandwidth: Bandwidth
 }
 
 /**
- * Puts the parts together, opens the storage, and starts the housekeeping.
+ * Puts the parts together, opens the storage, and starts the housekeeping. Beside `index.ts` this is the only module
+ * that names storages and session stores.
  *
- * @param clear uploads are switched off for everybody: no session of an earlier run is to stay.
+ * @param clear uploads are switched off for everybody: remove the sessions of earlier runs.
  */
-export function createService(
-  settings: ServerSettings,
-  emit: Emit,
-  bandwidth: Bandwidth,
-  clear: boolean,
-): UploadService {
-  const { storage } = settings
-  const timeout = settings.sessionTimeout * 1000
-  const sessions = new Sessions({ store: settings.sessionStore, timeout, now: Date.now })
+export function createService(settings: ServerSettings, shared: Shared, clear: boolean): UploadService {
+  const storage = settings.storage ?? new FileStorage({ directory: settings.directory ?? './uploads' })
+  const sessions = new Sessions({
+    store: settings.sessionStore ?? defaultStore(storage),
+    timeout: settings.sessionTimeout * 1000,
+    now: Date.now,
+  })
   const housekeeping = new Housekeeping({
     sessions,
     storage,
     interval: settings.cleanupInterval * 1000,
     clear,
-    onExpired: (session) => emit('expired', session),
-    onError: (error) => emit('error', error, {}),
+    onExpired: (session) => shared.emit('expired', session),
+    onError: (error) => shared.emit('error', error, {}),
   })
-  return { ...settings, sessions, deliveries: new Deliveries(), bandwidth, emit, settings, housekeeping }
+  return {
+    ...shared,
+    settings,
+    storage,
+    sessions,
+    housekeeping,
+    deliveries: new Deliveries(),
+    deliverToApplication: createDelivery(settings),
+  }
 }
+
+/** The application that an upload is delivered to; `undefined` when there is none. */
+export function createDelivery({ onUpload, notification }: ServerSettings): DeliverToApplication | undefined {
+  if (onUpload) return callOnUpload(onUpload)
+  if (!notification) return undefined
+  const { type, url, timeout = 300, headers = {} } = notification
+  return notifyApplication({ type, url, timeout, headers })
+}
+
+/** Identifies a storage: two `FileStorage` objects for one directory are one. */
+export const storageIdentity = (storage: StorageAdapter): object | string =>
+  storage instanceof FileStorage ? storage.directory : storage
+
+const defaultStore = (storage: StorageAdapter): SessionStore =>
+  storage instanceof FileStorage
+    ? new FileSessionStore({ directory: storage.directory, durable: storage.durability === 'fragment' })
+    : new MemorySessionStore()

@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events'
 import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { Logger } from '../types/options.js'
-import type { Emit } from './packets/context.js'
 import { asError } from './util/errors.js'
+
+/** Emits an event to the application's listeners. */
+export type Emit = <Name extends keyof BitsUploadEvents>(name: Name, ...args: BitsUploadEvents[Name]) => void
 
 /** An emitter whose listeners may be async functions: one that rejects is reported, and does not end the process. */
 export function createEmitter(logger: Logger): EventEmitter {

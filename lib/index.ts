@@ -45,4 +45,5 @@ export { FileSessionStore, type FileSessionStoreOptions } from './session-stores
 export { MemorySessionStore } from './session-stores/memory-session-store.js'
 export { type Durability, FileStorage, type FileStorageOptions } from './storage/file/file-storage.js'
 export { MemoryStorage, type MemoryStorageOptions } from './storage/memory/memory-storage.js'
+export { OptionError } from './validation/option-error.js'
 export { acceptBitsPost } from './verb/accept-bits-post.js'

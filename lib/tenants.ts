@@ -1,16 +1,17 @@
 import { resolve } from 'node:path'
 import type { Request } from 'express'
 import type { BitsUploadOptions, RequestSettings } from '../types/options.js'
-import type { StorageAdapter } from '../types/storage.js'
-import { createService, type UploadService } from './create-service.js'
-import { checkOptions, checkRequestSettings } from './options/checks.js'
-import { readLimits, readOptions, refuseUnableStorage, type ServerSettings } from './options/settings.js'
+import { createDelivery, createService, storageIdentity } from './create-service.js'
+import type { Emit } from './events.js'
+import { bandwidthLimits } from './options/bandwidth.js'
+import { checkRequestSettings } from './options/checks.js'
+import { readOptions } from './options/settings.js'
+import type { ServerSettings } from './options/upload-options.js'
 import { Bandwidth } from './packets/bandwidth.js'
-import type { Emit } from './packets/context.js'
-import { FileStorage } from './storage/file/file-storage.js'
+import type { UploadService } from './packets/context.js'
 import { defined } from './util/objects.js'
 
-/** More storages than anybody has tenants, most likely. */
+/** Storages of which `perRequest` most likely makes a new one for each request. */
 const TENANT_WARNING_THRESHOLD = 1000
 
 /**
@@ -22,15 +23,15 @@ export class Tenants {
   /** No packet is taken any more. */
   closed = false
   readonly #options: BitsUploadOptions
-  readonly #announce: Emit
+  readonly #emit: Emit
   readonly #bandwidth: Bandwidth
   /** By the absolute path of the storage's directory, or else by the storage. */
-  readonly #homes = new Map<object | string, UploadService>()
+  readonly #services = new Map<object | string, UploadService>()
 
   constructor(options: BitsUploadOptions, settings: ServerSettings, emit: Emit) {
     this.#options = options
-    this.#announce = emit
-    this.#bandwidth = new Bandwidth(settings.bandwidthLimits)
+    this.#emit = emit
+    this.#bandwidth = new Bandwidth(bandwidthLimits(settings.maxBandwidth))
     // With `perRequest`, uploads that are off may be on for some.
     this.base = this.#create(settings, settings.enabled === false && !options.perRequest)
   }
@@ -41,47 +42,32 @@ export class Tenants {
     if (!answer) return this.base
     checkRequestSettings(answer)
     const own = defined(answer)
-    const options = merge(this.#options, own)
-    checkOptions(options)
-    const home = this.#home(own, options)
-    refuseUnableStorage(options, home.storage)
-    const limits = readLimits(options)
-    return { ...home, ...limits, settings: { ...home.settings, ...limits } }
+    const settings = readOptions(merge(this.#options, own))
+    return { ...this.#serviceFor(own, settings), settings, deliverToApplication: createDelivery(settings) }
   }
 
   all(): UploadService[] {
-    return [...this.#homes.values()]
+    return [...this.#services.values()]
   }
 
-  #home(own: RequestSettings, options: BitsUploadOptions): UploadService {
-    const place = placeNamedBy(own)
-    if (place === undefined) return this.base
-    const known = this.#homes.get(place)
-    if (known) return known
-    return this.#create(readOptions(options), false)
+  #serviceFor({ storage, directory }: RequestSettings, settings: ServerSettings): UploadService {
+    if (storage) return this.#services.get(storageIdentity(storage)) ?? this.#create(settings, false)
+    if (directory === undefined) return this.base
+    return this.#services.get(resolve(directory)) ?? this.#create(settings, false)
   }
 
   #create(settings: ServerSettings, clear: boolean): UploadService {
-    const service = createService(settings, this.#announce, this.#bandwidth, clear)
-    const { storage } = settings
-    this.#homes.set(placeOf(storage), service)
-    if (this.#homes.size === TENANT_WARNING_THRESHOLD) {
+    const shared = { emit: this.#emit, bandwidth: this.#bandwidth }
+    const service = createService(settings, shared, clear)
+    this.#services.set(storageIdentity(service.storage), service)
+    if (this.#services.size === TENANT_WARNING_THRESHOLD) {
       settings.logger.warn(
-        `BITS upload: perRequest has named ${TENANT_WARNING_THRESHOLD} storages. Each is kept, with its timers: keep a tenant's storage ` +
-          'and answer it again, rather than making one for each request, in which no upload could go on.',
+        `BITS upload: perRequest has returned ${TENANT_WARNING_THRESHOLD} storages. Each is kept, with its timers. Return the same ` +
+          'storage for the same tenant: an upload cannot continue in a storage made for another request.',
       )
     }
     return service
   }
-}
-
-/** What tells one storage from another: two objects for one directory are one. */
-const placeOf = (storage: StorageAdapter): object | string =>
-  storage instanceof FileStorage ? storage.directory : storage
-
-function placeNamedBy({ storage, directory }: RequestSettings): object | string | undefined {
-  if (storage) return placeOf(storage)
-  return directory === undefined ? undefined : resolve(directory)
 }
 
 /** A tenant's own storage or directory comes in place of the common one, with sessions of its own. */

@@ -16,6 +16,8 @@ import {
 } from 'express-bits-upload'
 import { UploadJob, type UploadOptions } from 'express-bits-upload/client'
 import { type ContractOptions, sessionStoreContract, storageContract } from 'express-bits-upload/testing'
+import { createDelivery } from '../lib/create-service.js'
+import { bandwidthLimits } from '../lib/options/bandwidth.js'
 import { readOptions } from '../lib/options/settings.js'
 
 /** All that may be left out, as `undefined`. That it fits, under `exactOptionalPropertyTypes`, the compiler says. */
@@ -55,10 +57,9 @@ test('bitsUpload() has its defaults', () => {
 })
 
 test('maxBandwidth has no limits', () => {
-  const { bandwidthLimits: bandwidth } = readOptions({
-    maxBandwidth: { perSession: undefined, total: undefined },
-  })
-  expect(bandwidth).toEqual({ perSession: Infinity, total: Infinity })
+  const { maxBandwidth } = readOptions({ maxBandwidth: { perSession: undefined, total: undefined } })
+  expect(bandwidthLimits(maxBandwidth)).toEqual({ perSession: Infinity, total: Infinity })
+  expect(bandwidthLimits(undefined)).toEqual({ perSession: Infinity, total: Infinity })
 })
 
 test('storages and stores have their defaults', () => {
@@ -128,7 +129,7 @@ test('IIS properties are not set', () => {
 test('a notification and an error have their defaults', () => {
   const nothing = { timeout: undefined, headers: undefined } satisfies Nothing<NotificationOptions>
   const notification: NotificationOptions = { type: 'by-value', url: '/x', ...nothing }
-  expect(readOptions({ notification }).deliverToApplication).toBeInstanceOf(Function)
+  expect(createDelivery(readOptions({ notification }))).toBeInstanceOf(Function)
   const condition: CustomCondition = {
     status: 404,
     ...({ hresult: undefined, context: undefined, headers: undefined } satisfies Nothing<CustomCondition>),

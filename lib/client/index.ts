@@ -1,3 +1,4 @@
+export { OptionError } from '../validation/option-error.js'
 export type {
   TlsOptions,
   UploadFailure,

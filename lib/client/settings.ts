@@ -1,6 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { HEADER } from '../protocol/headers.js'
 import { defined } from '../util/objects.js'
+import { OptionError } from '../validation/option-error.js'
 import { checkClientOptions } from './option-checks.js'
 import type { UploadOptions } from './options.js'
 import type { CommonHeaders } from './transport/packet-headers.js'
@@ -80,6 +81,8 @@ function basicAuthorization({ username, password }: URL): string | undefined {
   }
 }
 
+const SUBJECT = 'express-bits-upload/client'
+
 const RESERVED_HEADERS = new Set(
   [
     ...Object.values(HEADER),
@@ -99,7 +102,8 @@ function checkedHeaders(headers: Record<string, string>): Record<string, string>
     validateHeaderName(name)
     validateHeaderValue(name, value)
     if (RESERVED_HEADERS.has(name.toLowerCase())) {
-      throw new TypeError(`headers has "${name}", which the protocol itself uses; leave it out.`)
+      const problem = `has "${name}", which the protocol itself uses`
+      throw new OptionError({ subject: SUBJECT, option: 'headers', problem, expected: 'other headers' })
     }
   }
   return headers

@@ -7,7 +7,7 @@ import type { CompletedRequest, DeliverToApplication, DeliveryContext } from './
 /** How a delivery is done. */
 export interface DeliverySettings extends DeliveryContext {
   readonly emit: (name: 'uploaded', file: UploadedFile) => void
-  readonly overwrite: boolean
+  readonly settings: { readonly overwrite: boolean }
   /** `undefined` when there is nobody to tell. */
   readonly deliverToApplication: DeliverToApplication | undefined
 }
@@ -35,7 +35,8 @@ export class Deliveries {
 }
 
 async function deliver(completed: CompletedRequest, context: DeliverySettings): Promise<SessionRecord> {
-  const { storage, sessions, overwrite } = context
+  const { storage, sessions } = context
+  const { overwrite } = context.settings
   const record = await accept(completed, context)
   const upload = uploadOf(record)
   const stored = record.copyToDestination === false ? undefined : await storage.publish(upload, { overwrite })

@@ -1,8 +1,8 @@
 import type { Request } from 'express'
 import type { PacketType } from '../../types/packets.js'
-import type { UploadService } from '../create-service.js'
-import type { ServerSettings } from '../options/settings.js'
-import type { RequestContext } from '../packets/context.js'
+import { checkUser } from '../options/checks.js'
+import type { ServerSettings } from '../options/upload-options.js'
+import type { RequestContext, UploadService } from '../packets/context.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { parseDestination } from '../protocol/destination.js'
 import { HEADER } from '../protocol/headers.js'
@@ -33,7 +33,7 @@ export async function admit(
   if (!(await settings.authorize(req, destination))) {
     throw new BitsError('access-denied', `The option authorize refused "${destination}".`)
   }
-  const user = await settings.user(req)
+  const user = checkUser(await settings.user(req))
   return { req, uploadId: session, destination, path: url, user }
 }
 

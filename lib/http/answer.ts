@@ -1,7 +1,6 @@
 import type { Request } from 'express'
 import type { Ack } from '../../types/packets.js'
-import type { UploadService } from '../create-service.js'
-import type { PacketContext } from '../packets/context.js'
+import type { PacketContext, UploadService } from '../packets/context.js'
 import { handlePacket } from '../packets/handle-packet.js'
 import { BitsError, HRESULT } from '../protocol/bits-error.js'
 import { pathOf } from '../protocol/destination.js'

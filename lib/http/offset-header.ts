@@ -1,6 +1,5 @@
 import type { Request } from 'express'
-import type { UploadService } from '../create-service.js'
-import type { RequestContext } from '../packets/context.js'
+import type { RequestContext, UploadService } from '../packets/context.js'
 import { HEADER } from '../protocol/headers.js'
 import { hasEnded } from '../sessions/record.js'
 import { uploadOf } from '../sessions/sessions.js'

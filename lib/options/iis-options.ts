@@ -1,12 +1,13 @@
 import type { NotificationOptions } from '../../types/delivery.js'
 import type { IisProperties } from '../../types/iis.js'
 import type { BitsUploadOptions } from '../../types/options.js'
-import { maskUserInfo } from '../upload-option-values.js'
+import { DEFAULT_HOST_ID_FALLBACK_TIMEOUT } from '../protocol/limits.js'
 import { findUnknownKey } from '../validation/check-options.js'
 import { describeValue } from '../validation/describe-value.js'
 import type { Names } from '../validation/value-checks.js'
-import { UPLOAD_OPTION_CHECKS } from './checks.js'
+import { isHostId } from './host-id.js'
 import { invalid, readBoolean, readInteger, readString, refuseOtherThanNumber } from './iis-values.js'
+import { isNotification, maskUserInfo, NOTIFICATION_URL_EXPECTED } from './notification.js'
 
 /** The options that follow from IIS properties. */
 export type IisOptions = Pick<
@@ -27,7 +28,6 @@ export type IisOptions = Pick<
 const MAX_UPLOAD_SIZE = 1_844_674_407_370_955
 /** What IIS writes for "no limit" in MaxBandwidth. */
 const NO_BANDWIDTH_LIMIT = 0xffffffff
-const DEFAULT_FALLBACK = 24 * 60 * 60
 /** Seconds and largest count of each of BITSCleanupUnits: minutes, hours, days. */
 const CLEANUP_UNITS = [
   { seconds: 60, max: 60 },
@@ -99,9 +99,9 @@ function notification(properties: IisProperties): NotificationOptions | undefine
   if (url === undefined)
     throw invalid(`${name} is ${number}, and there is no BITSServerNotificationURL: give one`)
   const options: NotificationOptions = { type: number === 1 ? 'by-reference' : 'by-value', url }
-  if (UPLOAD_OPTION_CHECKS.notification(options) === undefined) return options
+  if (isNotification(options) === undefined) return options
   throw invalid(
-    `BITSServerNotificationURL is ${JSON.stringify(maskUserInfo(url))}: give an http: or https: URL, or a relative one, of at most 2,200 characters`,
+    `BITSServerNotificationURL is ${JSON.stringify(maskUserInfo(url))}: give ${NOTIFICATION_URL_EXPECTED}`,
   )
 }
 
@@ -122,10 +122,10 @@ function host(properties: IisProperties): Pick<IisOptions, 'hostId' | 'hostIdFal
   const hostId = readString(properties, 'BITSHostId')
   const timeout = readInteger(properties, 'BITSHostIdFallbackTimeout', 0)
   if (hostId === undefined) {
-    if (timeout === undefined || timeout === DEFAULT_FALLBACK) return {}
+    if (timeout === undefined || timeout === DEFAULT_HOST_ID_FALLBACK_TIMEOUT) return {}
     throw invalid(`BITSHostIdFallbackTimeout is ${timeout}, and there is no BITSHostId: give one, or neither`)
   }
-  const expected = UPLOAD_OPTION_CHECKS.hostId(hostId)
+  const expected = isHostId(hostId)
   if (expected !== undefined) throw invalid(`BITSHostId is ${JSON.stringify(hostId)}: give ${expected}`)
   return { hostId, ...optional('hostIdFallbackTimeout', timeout) }
 }

@@ -1,47 +1,55 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
+import type { NotificationOptions } from '../../types/delivery.js'
+import { MAX_URL } from '../protocol/limits.js'
+import { findUnknownKey } from '../validation/check-options.js'
+import { describeValue } from '../validation/describe-value.js'
+import { interval, type Names } from '../validation/value-checks.js'
+import { findWrongHeader } from './notification-headers.js'
 
-/** Headers of a notification that are not for anybody to choose (MC-BUP 2.2.12). */
-const RESERVED_HEADERS = new Set([
-  'bits-original-request-url',
-  'bits-request-datafile-name',
-  'bits-response-datafile-name',
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'transfer-encoding',
-  'user-agent',
-])
+const FIELDS: Names<NotificationOptions> = { type: true, url: true, timeout: true, headers: true }
 
-/** A header that cannot be added to a notification. */
-export interface WrongHeader {
-  readonly name: string
-  /** Shows no value: it may be a secret. */
-  readonly why: string
+/** What a URL of a notification must be; completes "give". */
+export const NOTIFICATION_URL_EXPECTED = `an http: or https: URL, or a relative one, of at most ${MAX_URL.toLocaleString('en')} characters`
+
+/** Checks the option `notification`. */
+export function isNotification(value: unknown): string | undefined {
+  const expected = "{ type: 'by-reference' or 'by-value', url, timeout, headers }"
+  if (typeof value !== 'object' || value === null) return expected
+  const field = (name: string): unknown => Reflect.get(value, name)
+  const unknown = findUnknownKey(value, FIELDS)
+  if (unknown !== undefined) return `${expected}; there is no ${unknown}`
+  if (field('type') !== 'by-reference' && field('type') !== 'by-value')
+    return `${expected}; its type is ${describeValue(field('type'))}`
+  const url = field('url')
+  if (!isNotificationUrl(url))
+    return `${expected}; its url is ${describeValue(maskUserInfo(url))}: ${NOTIFICATION_URL_EXPECTED}`
+  const header = headersProblem(field('headers'))
+  if (header !== undefined) return `${expected}; ${header}`
+  const timeout = field('timeout')
+  const expectedTimeout = timeout === undefined ? undefined : interval(timeout)
+  return expectedTimeout && `${expected}; its timeout is ${describeValue(timeout)}: ${expectedTimeout}`
 }
 
-/** The first of the headers that cannot be added to a notification; `undefined` when all can. */
-export function findWrongHeader(headers: Iterable<readonly [string, unknown]>): WrongHeader | undefined {
-  const before = new Set<string>()
-  for (const [name, value] of headers) {
-    const why = headerProblem(name, value, before)
-    if (why !== undefined) return { name, why }
-    before.add(name.toLowerCase())
-  }
-  return undefined
+function isNotificationUrl(url: unknown): boolean {
+  if (typeof url !== 'string' || url === '' || url.length > MAX_URL) return false
+  if (URL.canParse(url)) return /^https?:/i.test(url)
+  // A relative URL is requested from this server: "//elsewhere/handler" would go to another one.
+  const base = 'http://host/directory/file'
+  return URL.canParse(url, base) && new URL(url, base).host === 'host'
 }
 
-function headerProblem(name: string, value: unknown, before: ReadonlySet<string>): string | undefined {
-  if (RESERVED_HEADERS.has(name.toLowerCase())) return 'each notification has its own; leave it out'
-  if (before.has(name.toLowerCase())) return 'it is given twice; give it once'
-  if (typeof value !== 'string') return `its value is of type ${typeof value}; give a string`
-  // Most likely a variable that is not set, and then the handler would not be protected.
-  if (value === '') return 'it has no value; give one'
-  try {
-    validateHeaderName(name)
-    validateHeaderValue(name, value)
-    return undefined
-  } catch {
-    return 'there is a character in it that a header cannot have; take ASCII'
-  }
+/** The URL without credentials. An unescaped password may be the reason why it does not parse, so it is not parsed. */
+export function maskUserInfo<Value>(url: Value): Value | string {
+  if (typeof url !== 'string') return url
+  const end = url.lastIndexOf('@')
+  if (end < 0) return url
+  const scheme = /^[a-z]+:\/\//i.exec(url.slice(0, 20))?.[0] ?? ''
+  return `${scheme}…${url.slice(end)}`
+}
+
+function headersProblem(headers: unknown): string | undefined {
+  if (headers === undefined) return undefined
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers)
+    return 'its headers must be an object with strings as values'
+  const wrong = findWrongHeader(Object.entries(headers))
+  return wrong && `its header ${JSON.stringify(wrong.name)}: ${wrong.why}`
 }

@@ -2,7 +2,7 @@ import type { Ack, CloseSessionPacket } from '../../types/packets.js'
 import type { CompletedRequest } from '../delivery/arrival.js'
 import { mayHaveReply } from '../sessions/may-have-reply.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { PacketContext, Service } from './context.js'
+import type { PacketContext, UploadService } from './context.js'
 import { endSession } from './end-session.js'
 
 /**
@@ -12,13 +12,13 @@ import { endSession } from './end-session.js'
 export const closeSession = (
   packet: CloseSessionPacket,
   context: PacketContext,
-  service: Service,
+  service: UploadService,
 ): Promise<Ack> =>
   endSession('closed', context, service, (record, { lost }) =>
     close({ record, sessionId: packet.sessionId, req: context.req, origin: context.origin, lost }, service),
   )
 
-async function close(completed: CompletedRequest, service: Service): Promise<number | undefined> {
+async function close(completed: CompletedRequest, service: UploadService): Promise<number | undefined> {
   const { record } = completed
   const { storage, deliveries } = service
   const upload = uploadOf(record)

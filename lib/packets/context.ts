@@ -1,31 +1,35 @@
 import type { Request } from 'express'
-import type { BitsUploadEvents } from '../../types/events.js'
 import type { StorageAdapter } from '../../types/storage.js'
+import type { DeliverToApplication } from '../delivery/arrival.js'
 import type { Deliveries } from '../delivery/deliver.js'
+import type { Emit } from '../events.js'
+import type { ServerSettings } from '../options/upload-options.js'
+import type { Housekeeping } from '../sessions/housekeeping.js'
 import type { SessionOwner, Sessions } from '../sessions/sessions.js'
 import type { RequestOrigin } from '../util/request-origin.js'
 import type { Bandwidth } from './bandwidth.js'
-import type { RequestLimits } from './limits.js'
 
-/** One packet's request, admitted: who sent it, whither, and its body. */
+/** An authorized request: who sent it, and for which destination and session. */
 export interface RequestContext extends SessionOwner {
   readonly req: Request
-  /** Key of the session that the packet names; `undefined` when it names none, or its id is none of ours. */
+  /** Upload id of the session that the packet names; `undefined` when it names none, or its id is malformed. */
   readonly uploadId: string | undefined
 }
 
+/** An authorized packet, with what the delivery needs to know of its connection. */
 export interface PacketContext extends RequestContext {
   readonly origin: RequestOrigin
 }
 
-/** Tells the application's listeners. */
-export type Emit = <Name extends keyof BitsUploadEvents>(name: Name, ...args: BitsUploadEvents[Name]) => void
-
-/** What the packets' handlers work with: one for each set of options. */
-export interface Service extends RequestLimits {
+/** What serves the packets of one set of options. */
+export interface UploadService {
+  readonly settings: ServerSettings
   readonly storage: StorageAdapter
   readonly sessions: Sessions
   readonly deliveries: Deliveries
+  /** `undefined` when no application is to be notified. */
+  readonly deliverToApplication: DeliverToApplication | undefined
   readonly bandwidth: Bandwidth
+  readonly housekeeping: Housekeeping
   readonly emit: Emit
 }

@@ -1,11 +1,13 @@
 import type { Ack, CreateSessionPacket } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
+import { maxSessionsOf } from '../options/settings.js'
+import type { ServerSettings } from '../options/upload-options.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { directoryError, namesDirectory } from '../protocol/destination.js'
 import { BITS_UPLOAD_PROTOCOL } from '../protocol/guids.js'
 import { HEADER } from '../protocol/headers.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { PacketContext, Service } from './context.js'
+import type { PacketContext, UploadService } from './context.js'
 
 /**
  * Create-Session: always a new session (MC-BUP 3.2.5.2.4). The file's size is not known yet; that the destination can
@@ -14,18 +16,18 @@ import type { PacketContext, Service } from './context.js'
 export async function createSession(
   packet: CreateSessionPacket,
   context: PacketContext,
-  service: Service,
+  service: UploadService,
 ): Promise<Ack> {
   if (!packet.protocols.includes(BITS_UPLOAD_PROTOCOL)) {
     throw new BitsError('no-common-protocol', 'The client offers no protocol that is known here.')
   }
   const { destination } = context
   if (namesDirectory(destination)) throw directoryError(destination)
-  if ((await service.storage.has(destination)) && !service.overwrite) {
+  if ((await service.storage.has(destination)) && !service.settings.overwrite) {
     throw new BitsError('destination-exists', `There is a file at "${destination}", and overwriting is off.`)
   }
   const { path: url, user } = context
-  const maxSessions = user === undefined ? service.maxSessions.unnamed : service.maxSessions.named
+  const maxSessions = maxSessionsOf(user, service.settings)
   const { id, record } = await service.sessions.create({ destination, path: url, user }, maxSessions)
   await begin(record, service)
   service.emit('session', service.sessions.info(record, 0))
@@ -34,21 +36,21 @@ export async function createSession(
     headers: {
       [HEADER.protocol]: `{${BITS_UPLOAD_PROTOCOL}}`,
       [HEADER.sessionId]: id,
-      ...hostHeaders(service),
+      ...hostHeaders(service.settings),
       'Accept-Encoding': 'identity',
     },
   }
 }
 
 /** Where the client is to go on, in a farm whose servers share no storage (MC-BUP 2.2.3.2, D25). */
-function hostHeaders({ hostId, hostIdFallbackTimeout }: Service): Record<string, string> {
+function hostHeaders({ hostId, hostIdFallbackTimeout }: ServerSettings): Record<string, string> {
   if (hostId === undefined) return {}
   const timeout =
     hostIdFallbackTimeout === 0 ? {} : { [HEADER.hostIdFallbackTimeout]: String(hostIdFallbackTimeout) }
   return { [HEADER.hostId]: hostId, ...timeout }
 }
 
-async function begin(record: SessionRecord, { storage, sessions }: Service): Promise<void> {
+async function begin(record: SessionRecord, { storage, sessions }: UploadService): Promise<void> {
   try {
     await storage.begin(uploadOf(record))
   } catch (error) {

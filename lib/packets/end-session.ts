@@ -4,7 +4,7 @@ import { BitsError } from '../protocol/bits-error.js'
 import { lockSession, tryLockSession } from '../sessions/lock-session.js'
 import { hasEnded } from '../sessions/record.js'
 import type { SessionLease } from '../sessions/session-lock.js'
-import type { PacketContext, Service } from './context.js'
+import type { PacketContext, UploadService } from './context.js'
 
 /**
  * What Close-Session and Cancel-Session share: a repeated end of the same kind is answered 200 again (D10), a delivery
@@ -17,7 +17,7 @@ import type { PacketContext, Service } from './context.js'
 export async function endSession(
   state: 'closed' | 'cancelled',
   context: PacketContext,
-  service: Service,
+  service: UploadService,
   end: (record: SessionRecord, lease: SessionLease) => Promise<number | undefined>,
 ): Promise<Ack> {
   const { sessions, emit } = service

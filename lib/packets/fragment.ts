@@ -5,7 +5,7 @@ import { rangeLength } from '../protocol/content-range.js'
 import { HEADER } from '../protocol/headers.js'
 import { type LockedSession, lockSession, tryLockSession } from '../sessions/lock-session.js'
 import { hasEnded } from '../sessions/record.js'
-import type { PacketContext, Service } from './context.js'
+import type { PacketContext, UploadService } from './context.js'
 import { type FragmentContext, type Outcome, stageFragment } from './stage-fragment.js'
 import { whileConnected } from './while-connected.js'
 
@@ -16,9 +16,10 @@ import { whileConnected } from './while-connected.js'
 export async function fragment(
   packet: FragmentPacket,
   context: PacketContext,
-  service: Service,
+  service: UploadService,
 ): Promise<Ack> {
-  const { sessions, deliveries, maxFragmentSize } = service
+  const { sessions, deliveries } = service
+  const { maxFragmentSize } = service.settings
   if (rangeLength(packet.range) > maxFragmentSize) {
     throw new BitsError('fragment-too-large', `The fragment has more than ${maxFragmentSize} bytes.`)
   }
@@ -41,7 +42,7 @@ async function receive(
   packet: FragmentPacket,
   { record: found, lease }: LockedSession,
   context: PacketContext,
-  service: Service,
+  service: UploadService,
 ): Promise<Ack> {
   try {
     const record = checkTotal(found, packet.range.total)

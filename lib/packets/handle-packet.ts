@@ -1,13 +1,17 @@
 import type { Ack, Packet } from '../../types/packets.js'
 import { cancelSession } from './cancel-session.js'
 import { closeSession } from './close-session.js'
-import type { PacketContext, Service } from './context.js'
+import type { PacketContext, UploadService } from './context.js'
 import { createSession } from './create-session.js'
 import { fragment } from './fragment.js'
 import { ping } from './ping.js'
 
 /** Hands a packet to the file that is named for it. */
-export async function handlePacket(packet: Packet, context: PacketContext, service: Service): Promise<Ack> {
+export async function handlePacket(
+  packet: Packet,
+  context: PacketContext,
+  service: UploadService,
+): Promise<Ack> {
   switch (packet.type) {
     case 'Ping':
       return ping()

@@ -3,7 +3,7 @@ import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 import type { SessionLease } from '../sessions/session-lock.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { PacketContext, Service } from './context.js'
+import type { PacketContext, UploadService } from './context.js'
 import { skipBytes } from './skip-bytes.js'
 import { watchProgress } from './watch-progress.js'
 
@@ -13,7 +13,7 @@ export interface FragmentContext {
   readonly record: SessionRecord & { readonly total: number }
   readonly lease: SessionLease
   readonly context: PacketContext
-  readonly service: Service
+  readonly service: UploadService
 }
 
 /** A session that is published now, or else the offset to go on from. */
@@ -28,7 +28,8 @@ export type Outcome = { readonly published: SessionRecord } | { readonly held: n
  */
 export async function stageFragment(intake: FragmentContext): Promise<Outcome> {
   const { packet, record, lease, context, service } = intake
-  const { storage, sessions, deliveries, maxUploadSize } = service
+  const { storage, sessions, deliveries } = service
+  const { maxUploadSize } = service.settings
   const { range, sessionId } = packet
   if (range.total > maxUploadSize) {
     throw new BitsError(

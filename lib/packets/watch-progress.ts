@@ -1,6 +1,6 @@
 import type { ContentRange } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
-import type { PacketContext, Service } from './context.js'
+import type { PacketContext, UploadService } from './context.js'
 
 /** Milliseconds between two notices while a fragment is on its way. */
 const INTERVAL = 500
@@ -16,7 +16,7 @@ export function watchProgress(
   range: ContentRange,
   held: number,
   record: SessionRecord,
-  service: Service,
+  service: UploadService,
 ): (length?: number) => void {
   const emit = (received: number) => {
     service.sessions.progress.note(record.uploadId, received)

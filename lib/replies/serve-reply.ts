@@ -5,8 +5,9 @@ import type { Request, Response } from 'express'
 import fresh from 'fresh'
 import type { SessionRecord } from '../../types/session.js'
 import type { StoredReply } from '../../types/storage.js'
-import type { UploadService } from '../create-service.js'
 import { maskName } from '../logging/mask.js'
+import { checkUser } from '../options/checks.js'
+import type { UploadService } from '../packets/context.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { pathOf } from '../protocol/destination.js'
 import { RESERVED_NAME } from '../protocol/reserved-folder.js'
@@ -61,7 +62,7 @@ async function findRecord(
   if (!(await authorize(req, record.destination)))
     throw new BitsError('access-denied', 'authorize refused the reply.')
   // To others the reply is not there.
-  if ((await user(req)) !== record.user) throw missing()
+  if (checkUser(await user(req)) !== record.user) throw missing()
   return record
 }
 

@@ -64,7 +64,7 @@ export class FileSessionStore implements SessionStore {
   readonly #turns = new KeyedQueue()
   readonly #known = new Map<string, Known>()
 
-  /** @throws TypeError when an option is wrong. */
+  /** @throws OptionError when an option is wrong. */
   constructor(options: FileSessionStoreOptions, internals: { sync?: Sync } = {}) {
     checkEach(
       { name: 'FileSessionStore', checks: FILE_SESSION_STORE_CHECKS, required: ['directory'] },

@@ -1,4 +1,6 @@
+import { closestName } from './closest-name.js'
 import { describeValue } from './describe-value.js'
+import { OptionError } from './option-error.js'
 
 /** What a value should be instead; `undefined` when it is right. */
 export type Check = (value: unknown) => string | undefined
@@ -6,50 +8,51 @@ export type Check = (value: unknown) => string | undefined
 /** One check for each option: one without does not compile. */
 export type OptionChecks<Options> = { readonly [Name in keyof Required<Options>]: Check }
 
-/** Who takes options, and which. */
+/** The options that a function or class takes. */
 export interface OptionsSchema<Options> {
-  /** Begins the sentences. */
+  /** The function or class. Starts each message. */
   readonly name: string
   readonly checks: OptionChecks<Options>
-  /** Those without a default. */
+  /** Options without a default. */
   readonly required?: readonly (keyof Options & string)[]
-  /** Those that hold secrets: of a text in their place nothing is shown, as sentences are logged. */
+  /** Options that hold secrets. A string in their place is not shown, since messages are logged. */
   readonly secret?: readonly (keyof Options & string)[]
 }
 
 /**
- * Checks options one by one. `undefined` stands for what is left out.
+ * Checks options one by one. `undefined` counts as absent.
  *
- * @throws TypeError a sentence that names the option, its value and what to give instead.
+ * @throws OptionError that names the option, its value and what to give instead.
  */
 export function checkEach<Options>(
-  { name: taker, checks, required = [], secret = [] }: OptionsSchema<Options>,
+  { name: subject, checks, required = [], secret = [] }: OptionsSchema<Options>,
   options: unknown,
 ): void {
   if (typeof options !== 'object' || options === null) {
     const expected = required.length > 0 ? 'an object' : 'an object, or nothing'
-    throw new TypeError(`${taker}: its options are ${describeValue(options)}: give ${expected}.`)
+    throw new OptionError({ subject, problem: `the options are ${describeValue(options)}`, expected })
   }
   const known = new Map<string, Check>(Object.entries(checks))
   const needed = new Set<string>(required)
   const secrets = new Set<string>(secret)
   const unknown = findUnknownKey(options, checks)
-  if (unknown !== undefined) throw new TypeError(`${taker}: ${unknownOption(unknown, [...known.keys()])}`)
-  for (const [name, check] of known) {
-    const value: unknown = Reflect.get(options, name)
-    const expected = value === undefined && !needed.has(name) ? undefined : check(value)
+  if (unknown !== undefined) throw unknownOption(subject, unknown, [...known.keys()])
+  for (const [option, check] of known) {
+    const value: unknown = Reflect.get(options, option)
+    const expected = value === undefined && !needed.has(option) ? undefined : check(value)
     if (!expected) continue
-    const what = secrets.has(name) && typeof value === 'string' ? 'a text' : describeValue(value)
-    throw new TypeError(`${taker}: the option ${name} is ${what}: give ${expected}.`)
+    const shown = secrets.has(option) && typeof value === 'string' ? 'a string' : describeValue(value)
+    throw new OptionError({ subject, option, problem: `is ${shown}`, expected })
   }
 }
 
-/** The first of a value's names that is none of these. */
+/** The first key of `value` that `names` does not have. */
 export const findUnknownKey = (value: object, names: object): string | undefined =>
   Object.keys(value).find((name) => !Object.hasOwn(names, name))
 
-function unknownOption(name: string, known: readonly string[]): string {
-  const meant = known.find((other) => other.toLowerCase() === name.toLowerCase())
-  const hint = meant ? `did you mean ${meant}?` : `there are ${known.join(', ')}.`
-  return `there is no option ${JSON.stringify(name)}: ${hint}`
+function unknownOption(subject: string, name: string, known: readonly string[]): OptionError {
+  const meant = closestName(name, known)
+  const expected = meant ?? `one of ${known.join(', ')}`
+  const advice = meant === undefined ? `the options are ${known.join(', ')}.` : `did you mean ${meant}?`
+  return new OptionError({ subject, problem: `there is no option ${JSON.stringify(name)}`, expected, advice })
 }

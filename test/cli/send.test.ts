@@ -177,7 +177,7 @@ describe('send', () => {
     const reserved = send([file, `${origin}/uploads/b.bin`, '--header', 'Range: bytes=0-1'])
     expect(await reserved.exit).toBe(2)
     expect(reserved.stderr).toBe(
-      'error: --header has "Range", which the protocol itself uses; leave it out.\n',
+      'error: --header has "Range", which the protocol itself uses: give other headers.\n',
     )
 
     const authority = await Authority.create(folder)

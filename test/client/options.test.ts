@@ -63,9 +63,9 @@ describe('options that make no sense are refused at once, by name', () => {
       `${stateWanted}; its hostIdFallbackTimeout is of type string: a number, or undefined.`,
     ],
     [{ resume: { ...state, replyUrl: {} } }, `${stateWanted}; its replyUrl is of type object: a string`],
-    [{ retry: 3 }, 'there is no option "retry": there are fragmentSize, headers, '],
+    [{ retry: 3 }, 'there is no option "retry": did you mean retries?'],
     [{ useragent: 'x' }, 'there is no option "useragent": did you mean userAgent?'],
-    [null, 'its options are null: give an object, or nothing.'],
+    [null, 'the options are null: give an object, or nothing.'],
   ])('%j', (options, sentence) => {
     const construct = () => unchecked(options)
     expect(construct).toThrow(TypeError)
@@ -74,7 +74,7 @@ describe('options that make no sense are refused at once, by name', () => {
 
   test.each(['bits-session-id', 'Content-Length'])('the header %s', (name) => {
     expect(() => make({ headers: { [name]: '7' } })).toThrow(
-      `headers has "${name}", which the protocol itself uses; leave it out.`,
+      `headers has "${name}", which the protocol itself uses: give other headers.`,
     )
   })
 

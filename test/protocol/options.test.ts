@@ -6,6 +6,7 @@ import {
   FileStorage,
   MemorySessionStore,
   MemoryStorage,
+  OptionError,
 } from 'express-bits-upload'
 
 /** Hands options on as JavaScript would, where no compiler looks. */
@@ -82,7 +83,9 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     [{ acceptBitsPost: 0 }, 'the option acceptBitsPost is 0', 'give true or false.'],
     [{ storage: new MemoryStorage(), directory: 'x' }, 'give storage or directory, not both.'],
     [{ maxuploadsize: 5 }, 'there is no option "maxuploadsize"', 'did you mean maxUploadSize?'],
-    [{ maxSize: 5 }, 'there is no option "maxSize"', 'there are storage, directory, '],
+    [{ maxSize: 5 }, 'there is no option "maxSize"', 'the options are storage, directory, '],
+    [{ dir: 'x' }, 'there is no option "dir"', 'did you mean directory?'],
+    [{ overwritte: true }, 'there is no option "overwritte"', 'did you mean overwrite?'],
     [{ constructor: 5 }, 'there is no option "constructor"'],
   ]
 
@@ -91,6 +94,7 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     try {
       unchecked(options)
     } catch (error) {
+      expect(error).toBeInstanceOf(OptionError)
       expect(error).toBeInstanceOf(TypeError)
       message = error instanceof Error ? error.message : ''
     }
@@ -100,8 +104,8 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
 
   const TWICE = { 'X-Key': 'secret', 'x-key': 'secret' }
   test.each<[headers: unknown, sentence: string]>([
-    ['X-Key: secret', 'its headers are names with texts as values'],
-    [new Map(), 'its headers are names with texts as values'],
+    ['X-Key: secret', 'its headers must be an object with strings as values'],
+    [new Map(), 'its headers must be an object with strings as values'],
     [{ 'X Y': 'secret' }, 'its header "X Y": there is a character in it that a header cannot have'],
     [{ 'X-Key': 'secret\n' }, 'its header "X-Key": there is a character in it that a header cannot have'],
     [{ 'X-Key': ['secret'] }, 'its header "X-Key": its value is of type object; give a string'],
@@ -122,19 +126,19 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     [() => {}, 'the function or class without a name'],
   ])('%j in place of options', (options, shown) => {
     expect(() => unchecked(options)).toThrow(
-      `bitsUpload(): its options are ${shown}: give an object, or nothing.`,
+      `bitsUpload(): the options are ${shown}: give an object, or nothing.`,
     )
   })
 })
 
 describe('storages and stores refuse theirs in the same way', () => {
   const TAKERS = { FileStorage, FileSessionStore, MemoryStorage }
-  const fileOptions = 'there are directory, durability, createDirectories.'
+  const fileOptions = 'the options are directory, durability, createDirectories.'
   test.each<[name: keyof typeof TAKERS, options: unknown, sentence: string]>([
     ['FileStorage', { directory: '' }, 'the option directory is "": give a path.'],
     ['FileStorage', { durability: 'none' }, 'the option directory is undefined: give a path.'],
-    ['FileStorage', undefined, 'its options are undefined: give an object.'],
-    ['FileStorage', './uploads', 'its options are "./uploads": give an object.'],
+    ['FileStorage', undefined, 'the options are undefined: give an object.'],
+    ['FileStorage', './uploads', 'the options are "./uploads": give an object.'],
     ['FileStorage', { directory: 'x', durable: true }, `there is no option "durable": ${fileOptions}`],
     [
       'FileStorage',
@@ -152,21 +156,21 @@ describe('storages and stores refuse theirs in the same way', () => {
       'the option createDirectories is "no": give true or false.',
     ],
     ['FileSessionStore', {}, 'the option directory is undefined: give a path.'],
-    ['FileSessionStore', undefined, 'its options are undefined: give an object.'],
+    ['FileSessionStore', undefined, 'the options are undefined: give an object.'],
     [
       'FileSessionStore',
       { directory: 'x', sharde: true },
-      'there is no option "sharde": there are directory, shared, durable.',
+      'there is no option "sharde": did you mean shared?',
     ],
     ['FileSessionStore', { directory: 'x', shared: 'no' }, 'the option shared is "no": give true or false.'],
     ['FileSessionStore', { directory: 'x', durable: 1 }, 'the option durable is 1: give true or false.'],
-    ['MemoryStorage', { maxByte: 1 }, 'there is no option "maxByte": there are maxBytes.'],
+    ['MemoryStorage', { maxByte: 1 }, 'there is no option "maxByte": did you mean maxBytes?'],
     [
       'MemoryStorage',
       { maxBytes: 0 },
       'the option maxBytes is 0: give a whole number of bytes, from 1 to 2^53 - 1.',
     ],
-    ['MemoryStorage', null, 'its options are null: give an object, or nothing.'],
+    ['MemoryStorage', null, 'the options are null: give an object, or nothing.'],
   ])('%s %j', (name, options, sentence) => {
     const make = () => Reflect.construct(TAKERS[name], [options])
     expect(make).toThrow(TypeError)

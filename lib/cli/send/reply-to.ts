@@ -1,7 +1,7 @@
 import { replyTarget } from '../../client/reply/reply-target.js'
 import { asError } from '../../util/errors.js'
-import { nameFlags } from '../name-flags.js'
-import { CliError, EXIT, usageError } from '../output.js'
+import { namingFlag } from '../option-flags.js'
+import { CliError, EXIT } from '../output.js'
 import type { SendFlags } from './flags.js'
 
 /** The path that `--reply-to` names; undefined for the standard output. */
@@ -15,7 +15,7 @@ export async function checkReplyTo(file: string, flags: SendFlags): Promise<void
   try {
     await replyTarget(path, file)
   } catch (cause) {
-    if (cause instanceof TypeError) throw usageError(nameFlags(cause.message))
+    if (cause instanceof TypeError) throw namingFlag(cause)
     throw new CliError(EXIT.failure, `--reply-to: ${asError(cause).message}.`, { cause })
   }
 }

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { BitsClientError, UploadJob, type UploadOptions } from 'express-bits-upload/client'
-import { nameFlags } from '../name-flags.js'
-import { EXIT, exitCodeOf, usageError } from '../output.js'
+import { namingFlag } from '../option-flags.js'
+import { EXIT, exitCodeOf } from '../output.js'
 import { listenForSignals } from '../signals.js'
 import { destinationUrl, isLocal } from './destination.js'
 import type { SendFlags } from './flags.js'
@@ -97,9 +97,6 @@ function checkSendOptions(file: string, url: URL, options: UploadOptions): void 
   try {
     new UploadJob(file, url, options)
   } catch (error) {
-    if (error instanceof TypeError) {
-      throw usageError(nameFlags(error.message).replace(/^headers has/, '--header has'))
-    }
-    throw error
+    throw namingFlag(error)
   }
 }

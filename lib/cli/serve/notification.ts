@@ -1,7 +1,7 @@
 import type { NotificationOptions } from 'express-bits-upload'
-import { UPLOAD_OPTION_CHECKS } from '../../options/checks.js'
-import { findWrongHeader } from '../../options/notification.js'
-import { maskUserInfo } from '../../upload-option-values.js'
+import { isNotification, maskUserInfo } from '../../options/notification.js'
+import { findWrongHeader } from '../../options/notification-headers.js'
+import { interval } from '../../validation/value-checks.js'
 import { usageError } from '../output.js'
 import { type Header, readHeaders } from '../read-files.js'
 import type { ServeFlags } from './flags.js'
@@ -26,12 +26,12 @@ export async function notificationOf(
     return undefined
   }
   // A relative one would be asked of this server, which has no application.
-  if (UPLOAD_OPTION_CHECKS.notification({ type, url }) !== undefined || !URL.canParse(url)) {
+  if (isNotification({ type, url }) !== undefined || !URL.canParse(url)) {
     const source = flags.notifyUrl === undefined ? 'BITSServerNotificationURL' : '--notify-url'
     const shown = JSON.stringify(maskUserInfo(url))
     throw usageError(`${source} is ${shown}: give an http: or https: URL of at most 2,200 characters.`)
   }
-  const late = timeout === undefined ? undefined : UPLOAD_OPTION_CHECKS.cleanupInterval(timeout)
+  const late = timeout === undefined ? undefined : interval(timeout)
   if (late !== undefined) throw usageError(`--notify-timeout is ${timeout}: give ${late}.`)
   const headers = notifyHeader && checked(await readHeaders('--notify-header', notifyHeader))
   return { type, url, ...(timeout !== undefined && { timeout }), ...(headers && { headers }) }

@@ -4,7 +4,7 @@ import type { BitsUploadOptions } from 'express-bits-upload'
 import { type BitsUpload, bitsUpload } from 'express-bits-upload'
 import { asError } from '../../util/errors.js'
 import { defined } from '../../util/objects.js'
-import { nameFlags } from '../name-flags.js'
+import { namingFlag } from '../option-flags.js'
 import { CliError, EXIT, usageError } from '../output.js'
 import { printError } from '../say.js'
 import { listenForSignals } from '../signals.js'
@@ -96,8 +96,7 @@ function createUploads(options: BitsUploadOptions): BitsUpload {
   try {
     return bitsUpload(options)
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    throw usageError(nameFlags(error.message))
+    throw namingFlag(error)
   }
 }
 

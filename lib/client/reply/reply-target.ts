@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join, sep } from 'node:path'
 import { AtomicFile } from '../../util/atomic-file.js'
 import { ignoreNotFound } from '../../util/errors.js'
 import { describeValue } from '../../validation/describe-value.js'
+import { OptionError } from '../../validation/option-error.js'
 
 /** A file to be, or to be replaced. */
 export interface FileTarget {
@@ -24,7 +25,7 @@ export interface StreamTarget {
  * Finds out, before anything is sent, where a reply goes, and whether it can be written there. Leaves no trace.
  *
  * @param source path of the file that is uploaded, if it is a file.
- * @throws TypeError when `replyTo` is a directory, or the source; and what the file system throws.
+ * @throws OptionError when `replyTo` is a directory, or the source; and what the file system throws.
  */
 export async function replyTarget(
   replyTo: string,
@@ -42,10 +43,13 @@ export async function replyTarget(
   return await writable({ kind: 'file', path: await followed(replyTo), mode: Number(found.mode & 0o777n) })
 }
 
-const unfit = (replyTo: string, expected: string): TypeError =>
-  new TypeError(
-    `express-bits-upload/client: the option replyTo is ${describeValue(replyTo)}: give ${expected}.`,
-  )
+const unfit = (replyTo: string, expected: string): OptionError =>
+  new OptionError({
+    subject: 'express-bits-upload/client',
+    option: 'replyTo',
+    problem: `is ${describeValue(replyTo)}`,
+    expected,
+  })
 
 /** By whatever name, and be it a hard link. */
 async function isFile(path: string, { dev, ino }: BigIntStats): Promise<boolean> {

@@ -62,7 +62,7 @@ export class FileStorage implements StorageAdapter {
   readonly #sync: Sync
   readonly #forced: DirectorySync
 
-  /** @throws TypeError when an option is wrong. */
+  /** @throws OptionError when an option is wrong. */
   constructor(options: FileStorageOptions, internals: { link?: Link; sync?: Sync } = {}) {
     checkEach({ name: 'FileStorage', checks: FILE_STORAGE_CHECKS, required: ['directory'] }, options)
     const { directory, durability = 'publish', createDirectories = true } = options

@@ -44,7 +44,7 @@ export class MemoryStorage implements StorageAdapter {
   /** Bytes staged, and those of replies, the ones on their way included. */
   #bytes = 0
 
-  /** @throws TypeError when an option is wrong. */
+  /** @throws OptionError when an option is wrong. */
   constructor(options: MemoryStorageOptions = {}) {
     checkEach({ name: 'MemoryStorage', checks: MEMORY_STORAGE_CHECKS }, options)
     this.#maxBytes = options.maxBytes ?? 256 * 1024 * 1024

@@ -1,0 +1,24 @@
+import { OptionError } from 'express-bits-upload'
+import { type CliError, usageError } from './output.js'
+
+/** Options whose flags have other names. */
+const FLAGS: ReadonlyMap<string, string> = new Map([['headers', '--header']])
+
+/** The flag that sets an option of the package. */
+const flagOf = (option: string): string =>
+  FLAGS.get(option) ?? `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+
+/** A wrong option as a usage error that names its flag; other errors as they are. */
+export function namingFlag(error: unknown): unknown {
+  // Node refuses some headers and URLs itself.
+  if (!isOptionError(error)) return error instanceof TypeError ? usageError(error.message) : error
+  const { option, problem, expected, message } = error
+  return option === undefined ? usageError(message) : flagError(option, problem, expected)
+}
+
+const flagError = (option: string, problem: string, expected: string): CliError =>
+  usageError(`${flagOf(option)} ${problem}: give ${expected}.`)
+
+/** By name as well: the client is an entry point of its own, with a copy of the class. */
+const isOptionError = (error: unknown): error is OptionError =>
+  error instanceof OptionError || (error instanceof TypeError && error.name === 'OptionError')
