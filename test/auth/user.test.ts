@@ -72,7 +72,7 @@ describe('the option user: what is neither a string nor nobody is refused, and t
       const connection = await connect(running)
       expectAck(await connection.exchange(createSession(PATH)), FAILED)
       expect(errors).toEqual([expect.any(TypeError)])
-      const sentence = `the option user answered a value of type ${type}: give a string, or undefined or null for`
+      const sentence = `the option user returned a value of type ${type}: give a string, or undefined or null for`
       expect(errors[0]?.message).toContain(sentence)
       const log = running.logger.lines.join('\n')
       expect(log).toContain(sentence)
@@ -100,6 +100,6 @@ describe('the option user: what is neither a string nor nobody is refused, and t
     const { ack } = await upload(await connect(running), PATH, FILE)
     answer = 7
     expect((await ask(running, replyPath(PATH, ack))).status).toBe(500)
-    expect(running.logger.lines.join()).toContain('the option user answered a value of type number')
+    expect(running.logger.lines.join()).toContain('the option user returned a value of type number')
   })
 })

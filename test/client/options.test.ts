@@ -15,12 +15,12 @@ describe('options that make no sense are refused at once, by name', () => {
     [{ fragmentSize: 5119 }, `the option fragmentSize is 5119: ${bytesWanted}`],
     [{ fragmentSize: 13_631_489 }, `the option fragmentSize is 13631489: ${bytesWanted}`],
     [{ fragmentSize: '4MB' }, `the option fragmentSize is "4MB": ${bytesWanted}`],
-    [{ headers: 'X: y' }, 'the option headers is a text: give an object of names with texts as values.'],
+    [{ headers: 'X: y' }, 'the option headers is a string: give an object of names with texts as values.'],
     [{ headers: new Map() }, 'the option headers is an object of class Map: give an object of names'],
     [{ userAgent: 7 }, 'the option userAgent is 7: give a text.'],
-    [{ agent: 'http://u:p@proxy/' }, 'the option agent is a text: give an Agent of'],
+    [{ agent: 'http://u:p@proxy/' }, 'the option agent is a string: give an Agent of'],
     [{ agent: false }, 'the option agent is false: give an Agent of node:http or node:https.'],
-    [{ tls: 'ca.pem' }, 'the option tls is a text: give an object, { ca } for example.'],
+    [{ tls: 'ca.pem' }, 'the option tls is a string: give an object, { ca } for example.'],
     [
       { signal: new AbortController() },
       'the option signal is an object of class AbortController: give an AbortSignal; it lacks addEventListener()',
@@ -46,7 +46,7 @@ describe('options that make no sense are refused at once, by name', () => {
     [{ responseTimeout: 0 }, `the option responseTimeout is 0: ${timeWanted(1)}`],
     [{ replyTo: '' }, 'the option replyTo is "": give a path.'],
     [{ maxReplySize: -1 }, 'the option maxReplySize is -1: give a whole number of bytes, from 0'],
-    [{ resume: JSON.stringify(state) }, 'the option resume is a text: give a state that onState told.'],
+    [{ resume: JSON.stringify(state) }, 'the option resume is a string: give a state that onState told.'],
     [{ resume: { ...state, sessionId: '' } }, `${stateWanted}; it has no sessionId.`],
     [
       { resume: { ...state, size: '10' } },
@@ -63,7 +63,7 @@ describe('options that make no sense are refused at once, by name', () => {
       `${stateWanted}; its hostIdFallbackTimeout is of type string: a number, or undefined.`,
     ],
     [{ resume: { ...state, replyUrl: {} } }, `${stateWanted}; its replyUrl is of type object: a string`],
-    [{ retry: 3 }, 'there is no option "retry": did you mean retries?'],
+    [{ retry: 3 }, 'there is no option "retry": the options are fragmentSize, headers, '],
     [{ useragent: 'x' }, 'there is no option "useragent": did you mean userAgent?'],
     [null, 'the options are null: give an object, or nothing.'],
   ])('%j', (options, sentence) => {

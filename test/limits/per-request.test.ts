@@ -161,7 +161,7 @@ describe('perRequest', () => {
     const connection = await connect(running)
     for (let n = 0; n < 1001; n++) await connection.exchange(createSession(PATH))
     const warnings = running.logger.lines.filter((line) =>
-      line.startsWith('warn: BITS upload: perRequest has named'),
+      line.startsWith('warn: BITS upload: perRequest has returned'),
     )
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toContain('1000 storages')
@@ -270,7 +270,7 @@ describe('wrong settings for a request are answered 500, and the log says what i
     [
       'a notification of paths there are none of',
       { notification: { type: 'by-reference', url: 'x' } },
-      /use a FileStorage/,
+      /give a FileStorage/,
     ],
     ['no object', 'tenant', /perRequest .*"tenant"/],
   ]

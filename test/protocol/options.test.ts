@@ -67,7 +67,7 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     [{ hostId: 'bücher.example' }, 'the option hostId is "bücher.example"', 'give a host as in a URL'],
     [{ hostId: 'host:' }, 'the option hostId is "host:"', 'give a host as in a URL'],
     [{ hostId: 'host:0' }, 'the option hostId is "host:0"', 'give a host as in a URL'],
-    [{ notification: 'http://user:pass@x/' }, 'the option notification is a text: give { type:'],
+    [{ notification: 'http://user:pass@x/' }, 'the option notification is a string: give { type:'],
     [
       { notification: { type: 'by-value', url: 'http://user:pa#ss@host/' } },
       'its url is "http://…@host/": an http: or https: URL',
