@@ -3,83 +3,119 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { LockOptions } from '../../types/session.js'
 import { errorCode } from '../util/errors.js'
 
-/** Milliseconds without a sign of life after which a lock's holder counts as dead. */
+/** Milliseconds without a heartbeat after which a lock's holder counts as dead. */
 const STALE_AFTER = 10_000
-/** Milliseconds between a holder's signs of life, and between its looks at who else wants the lock. */
+/** Milliseconds between a holder's heartbeats, and between its looks at whether another process wants the lock. */
 const HEARTBEAT_INTERVAL = 1_000
-/** Milliseconds between two tries for a lock that somebody holds. */
+/** Milliseconds without a heartbeat after which a holder no longer trusts its lock: before others may take it. */
+const TRUSTED_FOR = STALE_AFTER - 2 * HEARTBEAT_INTERVAL
+/** Milliseconds between two attempts to acquire a lock that is held. */
 const RETRY = 50
 
 /**
- * Takes a lock that all processes respect which can see `path`, on one machine or on shared storage (the package
- * proper-lockfile: a directory that only one can make, kept fresh while it is held). Whoever waits leaves a note, so
- * that a holder whose client is gone can give way.
+ * Acquires a lock among all processes that can see `path`, on one machine or on shared storage (the package
+ * proper-lockfile: a directory that only one can make, kept fresh while it is held). A process that waits leaves a note,
+ * so that a holder whose client has disconnected can give way.
  *
- * @returns gives the lock back; `undefined` when somebody else holds it for longer than `options.wait` milliseconds.
- * @throws what `options.signal` was aborted with, while it waits.
+ * @returns `undefined` when another process holds it for longer than `options.timeout` milliseconds.
+ * @throws the reason of `options.signal` when that aborts during the wait.
  */
-export async function lockFile(path: string, options: LockOptions): Promise<Unlock | undefined> {
+export async function lockFile(path: string, options: LockOptions): Promise<FileLock | undefined> {
+  options.signal?.throwIfAborted()
   const note = `${path}.wanted`
   const deadline = Date.now() + options.timeout
-  let unlock: Unlock | undefined
+  let lock: FileLock | undefined
   let noted = false
   try {
-    unlock = await tryLock(path, options.onReleaseRequested)
-    while (!unlock && Date.now() < deadline) {
+    lock = await tryLock(path, note, options)
+    while (!lock && Date.now() < deadline) {
       noted = true
       await writeFile(note, '')
       await delay(RETRY, undefined, { signal: options.signal })
-      unlock = await tryLock(path, options.onReleaseRequested)
+      lock = await tryLock(path, note, options)
     }
   } finally {
-    // Nobody is to give way to who waits no more. Others that wait leave theirs again at their next try.
-    if (noted || unlock) await rm(note, { force: true }).catch((error) => giveBack(unlock, error))
+    // No holder should give way to a wait that has ended. Other waiters write theirs again at their next attempt.
+    if (noted || lock) await rm(note, { force: true }).catch((error) => giveBack(lock, error))
   }
-  return unlock && watched(note, options.onReleaseRequested, unlock)
+  lock?.start()
+  return lock
 }
 
-type Unlock = () => Promise<void>
-
-async function tryLock(
-  path: string,
-  onReleaseRequested: LockOptions['onReleaseRequested'],
-): Promise<Unlock | undefined> {
-  // Loaded where it is needed only: it watches the process's signals, to give back locks at its end.
+async function tryLock(path: string, note: string, options: LockOptions): Promise<FileLock | undefined> {
+  // Loaded only where it is needed: it watches the process's signals, to release locks at its end.
   const { lock } = await import('proper-lockfile')
+  const held = new FileLock(note, options.onReleaseRequested)
   try {
-    return await lock(path, {
+    held.unlock = await lock(path, {
       realpath: false,
       stale: STALE_AFTER,
       update: HEARTBEAT_INTERVAL,
-      onCompromised: () => onReleaseRequested('lost'),
+      onCompromised: () => held.lose(),
     })
+    return held
   } catch (error) {
     if (errorCode(error) === 'ELOCKED') return undefined
     throw error
   }
 }
 
-/** A lock that nobody learns of would be kept fresh for ever. */
-async function giveBack(unlock: Unlock | undefined, why: unknown): Promise<never> {
-  await unlock?.()
+/** A lock that its caller does not learn about would be kept fresh forever. */
+async function giveBack(lock: FileLock | undefined, why: unknown): Promise<never> {
+  await lock?.release()
   throw why
 }
 
-/** Looks out for the note of whoever wants the lock next, until it is given back. */
-function watched(
-  note: string,
-  onReleaseRequested: LockOptions['onReleaseRequested'],
-  unlock: Unlock,
-): Unlock {
-  const look = setInterval(() => {
-    access(note).then(
-      () => onReleaseRequested('wanted'),
+/** A lock that this process holds, or has lost. */
+export class FileLock {
+  /** Removes the lock's directory. */
+  unlock: () => Promise<void> = async () => {}
+  readonly #note: string
+  readonly #onReleaseRequested: LockOptions['onReleaseRequested']
+  #heartbeat: NodeJS.Timeout | undefined
+  #lastBeat = Date.now()
+  #suspectUntil = 0
+  #isLost = false
+
+  constructor(note: string, onReleaseRequested: LockOptions['onReleaseRequested']) {
+    this.#note = note
+    this.#onReleaseRequested = onReleaseRequested
+  }
+
+  /** Watches for the note of a process that wants the lock, until it is released. */
+  start(): void {
+    this.#lastBeat = Date.now()
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_INTERVAL).unref()
+  }
+
+  /**
+   * Whether another process may hold the lock by now. Also true for a moment after this process was suspended, until
+   * proper-lockfile has found out whether the lock is still its own.
+   */
+  get mayBeLost(): boolean {
+    const now = Date.now()
+    return this.#isLost || now - this.#lastBeat > TRUSTED_FOR || now < this.#suspectUntil
+  }
+
+  lose(): void {
+    this.#isLost = true
+    this.#onReleaseRequested('lost')
+  }
+
+  async release(): Promise<void> {
+    // What another process holds must not be removed.
+    while (this.mayBeLost && !this.#isLost) await delay(RETRY)
+    clearInterval(this.#heartbeat)
+    if (!this.#isLost) await this.unlock()
+  }
+
+  #beat(): void {
+    const now = Date.now()
+    if (now - this.#lastBeat > TRUSTED_FOR) this.#suspectUntil = now + 2 * HEARTBEAT_INTERVAL
+    this.#lastBeat = now
+    access(this.#note).then(
+      () => this.#onReleaseRequested('wanted'),
       () => {},
     )
-  }, HEARTBEAT_INTERVAL)
-  look.unref()
-  return () => {
-    clearInterval(look)
-    return unlock()
   }
 }

@@ -9,7 +9,7 @@ import { fsync, readFile, type Sync, stat, syncDirectory, unlink, writeText } fr
 import { KeyedQueue } from '../util/keyed-queue.js'
 import { checkEach, type OptionChecks } from '../validation/check-options.js'
 import { isBoolean, isPath } from '../validation/value-checks.js'
-import { lockFile } from './file-lock.js'
+import { HeldLocks } from './held-locks.js'
 import { changeLine, parseSessionRecord, recordLine } from './record-file.js'
 
 /** Options of a {@link FileSessionStore}. */
@@ -61,6 +61,7 @@ export class FileSessionStore implements SessionStore {
   /** See {@link FileSessionStoreOptions.shared}. */
   readonly lock?: NonNullable<SessionStore['lock']>
   readonly #sync: Sync | undefined
+  readonly #locks = new HeldLocks()
   readonly #turns = new KeyedQueue()
   readonly #known = new Map<string, Known>()
 
@@ -73,7 +74,7 @@ export class FileSessionStore implements SessionStore {
     this.#folder = join(resolve(options.directory), RESERVED_NAME)
     this.#sync = options.durable ? (internals.sync ?? fsync) : undefined
     if (options.shared ?? cluster.isWorker) {
-      this.lock = (key, lockOptions) => lockFile(join(this.#folder, key), lockOptions)
+      this.lock = (key, lockOptions) => this.#locks.acquire(key, join(this.#folder, key), lockOptions)
     }
   }
 
@@ -107,6 +108,7 @@ export class FileSessionStore implements SessionStore {
       const current = this.#memoryOf(key) ?? (await this.#read(key))
       const changes = current && change(current.record)
       if (!current || !changes) return undefined
+      this.#locks.assertNotLost(key)
       const added = await writeText(this.#path(key), APPEND, changeLine(changes), this.#sync).catch(
         ignoreNotFound,
       )

@@ -29,10 +29,13 @@ export const failingAfter = (content: Buffer, error: Error): Readable =>
     { objectMode: false },
   )
 
-/** More bytes than any storage keeps in memory before it writes some, though they do end. */
+/** Bytes of {@link plentyOfBytes}. */
+export const PLENTY = 128 * 1024 * 1024
+
+/** More bytes than any storage keeps in memory before it writes some. */
 export function plentyOfBytes(): Readable {
   const chunk = Buffer.alloc(64 * 1024)
-  let left = 2048
+  let left = PLENTY / chunk.length
   return new Readable({
     read() {
       this.push(left-- > 0 ? chunk : null)

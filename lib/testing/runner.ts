@@ -2,15 +2,16 @@ import assert, { type AssertPredicate } from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Awaitable } from '../../types/awaitable.js'
 
-/** What a test runner has to have; those of `node:test`, Jest, Vitest and (with `it` as `test`) Mocha do. */
+/** The functions of a test runner: those of `node:test`, Jest, Vitest and (with `it` as `test`) Mocha fit. */
 export interface Runner {
   describe(name: string, body: () => void): unknown
-  test(name: string, body: () => Promise<void>): unknown
+  /** @param timeout milliseconds, for a test that takes longer than usual. Jest and Vitest take it as it is. */
+  test(name: string, body: () => Promise<void>, timeout?: number): unknown
 }
 
-/** Options of a contract. */
+/** Options of a contract's tests. */
 export interface ContractOptions {
-  /** What the tests are listed under. */
+  /** The title of the tests. */
   readonly name?: string | undefined
   /** Default: `describe` and `test` of `node:test`. */
   readonly runner?: Runner | undefined
@@ -25,19 +26,23 @@ export function assertRejects(work: () => Awaitable<unknown>, expected?: AssertP
   return expected === undefined ? assert.rejects(run) : assert.rejects(run, expected)
 }
 
+const testWith: Runner['test'] = (name, body, timeout) =>
+  test(name, timeout === undefined ? {} : { timeout }, body)
+
 /**
  * Registers tests.
  *
- * @param contract what they are listed under by default.
- * @param use makes a subject, hands it to a test, and puts it away again.
+ * @param contract their title by default.
+ * @param use makes a subject, runs a test with it, and removes it again.
+ * @param options `timeout` in milliseconds for each test; default: the runner's own.
  */
 export function register<Subject>(
   contract: string,
   checks: ContractTests<Subject>,
   use: (check: (subject: Subject) => Promise<void>) => Promise<void>,
-  { name = contract, runner = { describe, test } }: ContractOptions,
+  { name = contract, runner = { describe, test: testWith }, timeout }: ContractOptions & { timeout?: number },
 ): void {
   runner.describe(name, () => {
-    for (const [title, check] of Object.entries(checks)) runner.test(title, () => use(check))
+    for (const [title, check] of Object.entries(checks)) runner.test(title, () => use(check), timeout)
   })
 }

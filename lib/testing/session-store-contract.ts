@@ -1,20 +1,21 @@
 import type { SessionStore } from '../../types/session.js'
 import { type ContractOptions, register } from './runner.js'
 import { CHANGING } from './session-store-changing.js'
+import { COUNTING } from './session-store-counting.js'
 import { KEEPING } from './session-store-keeping.js'
 import { LISTING } from './session-store-listing.js'
 
 /** A session store under test. */
 export interface StoreUnderTest {
-  /** An empty one, not open yet. */
+  /** Empty and not open yet. */
   readonly store: SessionStore
   /** Called after each test, after the store was closed; optional. */
   remove?(): Promise<void>
 }
 
 /**
- * Registers the tests that every session store has to pass: the contract of `SessionStore`, but for `lock`, which takes
- * several processes to be tested.
+ * Registers the tests that every session store has to pass: the contract of `SessionStore`, except `lock`, for which
+ * there is {@link sessionLockContract}. Optional methods are tested where the store has them.
  *
  * @param make called for each test.
  * @example sessionStoreContract(() => ({ store: new MyStore() }))
@@ -33,6 +34,6 @@ export function sessionStoreContract(
       await remove?.()
     }
   }
-  const checks = { ...KEEPING, ...CHANGING, ...LISTING }
+  const checks = { ...KEEPING, ...CHANGING, ...LISTING, ...COUNTING }
   register('the contract of a session store', checks, use, options)
 }

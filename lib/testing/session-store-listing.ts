@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
-import type { SessionRecord, SessionStore } from '../../types/session.js'
+import type { SessionRecord, SessionState, SessionStore } from '../../types/session.js'
 import { newRecord } from './new-record.js'
 import type { ContractTests } from './runner.js'
+import { assertRecord } from './session-store-keeping.js'
 
 const ALL = Number.MAX_SAFE_INTEGER
+
+const STATES: readonly SessionState[] = ['receiving', 'published', 'closed', 'cancelled', 'closed']
 
 async function keysOf(records: AsyncIterable<SessionRecord>): Promise<string[]> {
   const keys: string[] = []
@@ -13,40 +16,49 @@ async function keysOf(records: AsyncIterable<SessionRecord>): Promise<string[]> 
 
 const keys = (...numbers: number[]): string[] => numbers.map((n) => newRecord(n).uploadId)
 
-/** The two ways to list all sessions. */
-const LISTS: Readonly<Record<string, (store: SessionStore) => AsyncIterable<SessionRecord>>> = {
-  'it lists them': (store) => store.list(),
-  'it lists those that are idle': (store) => store.expired(ALL),
+/** The ways to list all sessions of a state. */
+const LISTS: Readonly<
+  Record<
+    string,
+    { state: SessionState; list: (store: SessionStore) => AsyncIterable<SessionRecord> | undefined }
+  >
+> = {
+  'list() runs': { state: 'receiving', list: (store) => store.list() },
+  'list({ openOnly: true }) runs': { state: 'published', list: (store) => store.list({ openOnly: true }) },
+  'expired() runs': { state: 'receiving', list: (store) => store.expired(ALL) },
+  'ended() runs': { state: 'closed', list: (store) => store.ended?.(ALL) },
 }
 
 const deletions: ContractTests<SessionStore> = Object.fromEntries(
-  Object.entries(LISTS).flatMap(([when, list]) => [
+  Object.entries(LISTS).flatMap(([when, { state, list }]) => [
     [
-      `may be asked to forget each session while ${when}`,
+      `delete may be called for each session while ${when}`,
       async (store: SessionStore) => {
         const numbers = Array.from({ length: 30 }, (_, n) => n + 1)
-        for (const n of numbers) await store.create(newRecord(n))
+        for (const n of numbers) await createInState(store, n, state)
         const seen: string[] = []
-        for await (const { uploadId } of list(store)) {
+        for await (const { uploadId } of list(store) ?? []) {
           seen.push(uploadId)
           await store.delete(uploadId)
         }
-        assert.deepEqual(seen.sort(), keys(...numbers).sort())
+        if (list(store)) assert.deepEqual(seen.sort(), keys(...numbers).sort())
+        else for (const n of numbers) await store.delete(newRecord(n).uploadId)
         assert.deepEqual(await keysOf(store.list()), [])
       },
     ],
     [
-      `sessions may come, change and go while ${when}, and those that stay are listed once`,
+      `sessions may be created, changed and deleted while ${when}, and those that stay are listed once`,
       async (store: SessionStore) => {
-        for (let n = 1; n <= 20; n++) await store.create(newRecord(n))
+        for (let n = 1; n <= 20; n++) await createInState(store, n, state)
         const seen: string[] = []
-        for await (const { uploadId } of list(store)) {
+        for await (const { uploadId } of list(store) ?? []) {
           seen.push(uploadId)
           if (seen.length > 1) continue
           for (const goes of keys(1, 5, 9, 13, 17)) await store.delete(goes)
           await store.create(newRecord(99))
           await store.update(newRecord(2).uploadId, () => ({ total: 5 }))
         }
+        if (!list(store)) return
         for (const stays of keys(2, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15, 16, 18, 19, 20)) {
           assert.equal(seen.filter((key) => key === stays).length, 1, `${stays} is listed once.`)
         }
@@ -54,6 +66,12 @@ const deletions: ContractTests<SessionStore> = Object.fromEntries(
     ],
   ]),
 )
+
+/** Created open and then changed, as sessions are. */
+async function createInState(store: SessionStore, n: number, state: SessionState): Promise<void> {
+  await store.create(newRecord(n))
+  if (state !== 'receiving') await store.update(newRecord(n).uploadId, () => ({ state }))
+}
 
 /** How sessions are found. */
 export const LISTING: ContractTests<SessionStore> = {
@@ -63,12 +81,46 @@ export const LISTING: ContractTests<SessionStore> = {
     assert.deepEqual(await keysOf(store.list()), keys(1, 2, 3))
   },
 
-  'lists the sessions that were idle since before a time': async (store) => {
+  'expired: lists the sessions without activity since a time': async (store) => {
     for (const n of [1, 2, 3, 4]) await store.create(newRecord(n, { lastActivity: n * 1000 }))
     await store.update(newRecord(1).uploadId, () => ({ lastActivity: 9000 }))
     assert.deepEqual(await keysOf(store.expired(3000)), keys(2))
     assert.deepEqual(await keysOf(store.expired(3001)), keys(2, 3))
     assert.deepEqual(await keysOf(store.expired(0)), [])
+  },
+
+  'list({ openOnly: true }): leaves out no open session': async (store) => {
+    for (const [n, state] of STATES.entries()) await createInState(store, n, state)
+    const seen = await keysOf(store.list({ openOnly: true }))
+    for (const [n, state] of STATES.entries()) {
+      if (state === 'receiving' || state === 'published')
+        assert.ok(seen.includes(newRecord(n).uploadId), state)
+    }
+    assert.deepEqual(await keysOf(store.list()), keys(...STATES.keys()))
+  },
+
+  'ended: lists the closed and cancelled sessions without activity since a time': async (store) => {
+    if (!store.ended) return
+    for (const [n, state] of STATES.entries()) await createInState(store, n, state)
+    const ended = STATES.flatMap((state, n) => (state === 'closed' || state === 'cancelled' ? [n] : []))
+    assert.deepEqual(await keysOf(store.ended(ALL)), keys(...ended))
+    const [first = 0] = ended
+    await store.update(newRecord(first).uploadId, () => ({ lastActivity: ALL }))
+    assert.deepEqual(await keysOf(store.ended(ALL)), keys(...ended.slice(1)))
+    assert.deepEqual(await keysOf(store.ended(0)), [])
+  },
+
+  'ended sessions are found, changed, deleted and expire like others': async (store) => {
+    await createInState(store, 1, 'closed')
+    const { uploadId } = newRecord(1)
+    assertRecord(await store.get(uploadId), newRecord(1, { state: 'closed' }))
+    const changed = newRecord(1, { state: 'closed', lastActivity: 5 })
+    assertRecord(await store.update(uploadId, () => ({ lastActivity: 5 })), changed)
+    assertRecord(await store.get(uploadId), changed)
+    assert.deepEqual(await keysOf(store.expired(6)), [uploadId])
+    await store.delete(uploadId)
+    assert.equal(await store.get(uploadId), undefined)
+    assert.deepEqual(await keysOf(store.list()), [])
   },
 
   ...deletions,

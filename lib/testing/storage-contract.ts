@@ -82,6 +82,7 @@ export class StorageBench {
     return upload
   }
 
+  /** Only for uploads that are complete: an adapter need not be able to read others. */
   stagedContent(upload: StagedUpload): Promise<Buffer> {
     return contentOf(this.storage.read(upload))
   }
@@ -91,10 +92,10 @@ export class StorageBench {
     return content && Buffer.from(content).toString()
   }
 
-  /** The ids that the storage lists as staged. */
+  /** The ids that the storage lists as staged, each once. */
   async listed(): Promise<string[]> {
-    const ids: string[] = []
-    for await (const { uploadId } of this.storage.staged?.() ?? []) ids.push(uploadId)
-    return ids.sort()
+    const ids = new Set<string>()
+    for await (const { uploadId } of this.storage.staged?.() ?? []) ids.add(uploadId)
+    return [...ids].sort()
   }
 }

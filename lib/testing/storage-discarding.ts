@@ -46,7 +46,7 @@ export const DISCARDING: ContractTests<StorageBench> = {
     assert.equal(await storage.received(upload), 0)
   },
 
-  'lists what is staged, if it lists at all': async (bench) => {
+  'staged: lists what is staged, once or more': async (bench) => {
     const { storage } = bench
     if (!storage.staged) return
     const before = Date.now() - 2000
@@ -55,11 +55,13 @@ export const DISCARDING: ContractTests<StorageBench> = {
     const discarded = await bench.filled('discarded.bin', Buffer.from('abc'))
     await storage.discard(discarded)
     await bench.publishedNow('published.bin', 'abc')
-    assert.deepEqual(await bench.listed(), [staged.uploadId, empty.uploadId].sort())
+    // An upload without bytes may be left out.
+    const listed = (await bench.listed()).filter((uploadId) => uploadId !== empty.uploadId)
+    assert.deepEqual(listed, [staged.uploadId])
     for await (const { lastModified } of storage.staged()) assert.ok(lastModified.getTime() > before)
   },
 
-  'may be asked to discard uploads while it lists them, if it does': async (bench) => {
+  'staged: uploads may be discarded while it runs': async (bench) => {
     const { storage } = bench
     if (!storage.staged) return
     for (let n = 0; n < 30; n++) await bench.filled(`${n}.bin`, Buffer.from('abc'))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
-import { assertBytes, consumed, failingAfter, never, plentyOfBytes, streamOf } from './bodies.js'
+import { assertBytes, consumed, failingAfter, never, PLENTY, plentyOfBytes, streamOf } from './bodies.js'
 import { assertRejects, type ContractTests } from './runner.js'
 import type { StorageBench } from './storage-contract.js'
 
@@ -104,13 +104,13 @@ export const STAGING: ContractTests<StorageBench> = {
   ) => {
     const { storage, subject } = bench
     if (!subject.breakAppends) return
-    const upload = await bench.begun('a.bin', 200_000_000)
+    const upload = await bench.begun('a.bin', PLENTY)
     await subject.breakAppends(upload)
     const body = plentyOfBytes()
     await assertRejects(() => storage.append(upload, 0, body, never()))
     assert.ok(!body.destroyed || body.readableEnded, 'The body was destroyed, and with it the connection.')
-    const held = await storage.received(upload)
-    if (held > 0) assertBytes(await bench.stagedContent(upload), Buffer.alloc(held))
+    const received = await storage.received(upload)
+    assert.ok(received >= 0 && received < PLENTY, `${received} bytes are received, although appends fail.`)
   },
 
   'during an append, what is received lies between its start and what was sent': async (bench) => {
@@ -166,7 +166,6 @@ async function assertGoesOn(
   const { storage } = bench
   assert.ok(kept <= sent, `${kept} bytes are kept, of ${sent} that were sent.`)
   assert.equal(await storage.received(upload), kept)
-  assertBytes(await bench.stagedContent(upload), content.subarray(0, kept))
   const rest = streamOf(content.subarray(kept))
   assert.equal(await storage.append(upload, kept, rest, never()), content.length)
   assertBytes(await bench.stagedContent(upload), content)

@@ -18,24 +18,24 @@ const never = { timeout: 0, onReleaseRequested: () => {} }
 describe('the lock of a session, on a directory that processes share,', () => {
   test('is held by one at a time', async () => {
     const path = join(await directory(), KEY)
-    const unlock = await lockFile(path, never)
+    const held = await lockFile(path, never)
     expect(await lockFile(path, never)).toBeUndefined()
-    await unlock?.()
+    await held?.release()
     const again = await lockFile(path, never)
     expect(again).toBeDefined()
-    await again?.()
+    await again?.release()
   })
 
   test('is waited for as long as is said', async () => {
     const path = join(await directory(), KEY)
-    const unlock = await lockFile(path, never)
+    const held = await lockFile(path, never)
     const start = Date.now()
     expect(await lockFile(path, { ...never, timeout: 200 })).toBeUndefined()
     expect(Date.now() - start).toBeGreaterThanOrEqual(200)
     const waiting = lockFile(path, { ...never, timeout: 5000 })
     await pause(100)
-    await unlock?.()
-    await (await waiting)?.()
+    await held?.release()
+    await (await waiting)?.release()
   })
 
   test('is given up by its holder within about a second of somebody’s waiting', async () => {
@@ -44,33 +44,33 @@ describe('the lock of a session, on a directory that processes share,', () => {
     const told = new Promise<void>((resolve) => {
       wanted = resolve
     })
-    const unlock = await lockFile(path, { timeout: 0, onReleaseRequested: wanted })
+    const held = await lockFile(path, { timeout: 0, onReleaseRequested: wanted })
     const start = Date.now()
     const waiting = lockFile(path, { ...never, timeout: 5000 })
     await told
     expect(Date.now() - start).toBeLessThan(3000)
-    await unlock?.()
-    await (await waiting)?.()
+    await held?.release()
+    await (await waiting)?.release()
   })
 
   test('is not given up for somebody who waited for an earlier holder', async () => {
     const path = join(await directory(), KEY)
     await writeFile(`${path}.wanted`, '')
     let count = 0
-    const unlock = await lockFile(path, { timeout: 0, onReleaseRequested: () => count++ })
+    const held = await lockFile(path, { timeout: 0, onReleaseRequested: () => count++ })
     await pause(1200)
     expect(count).toBe(0)
-    await unlock?.()
+    await held?.release()
   })
 
   test('leaves nothing behind', async () => {
     const root = await directory()
     const path = join(root, KEY)
-    const unlock = await lockFile(path, never)
+    const held = await lockFile(path, never)
     const waiting = lockFile(path, { ...never, timeout: 5000 })
     await pause(100)
-    await unlock?.()
-    await (await waiting)?.()
+    await held?.release()
+    await (await waiting)?.release()
     expect(await readdir(root)).toEqual([])
   })
 
@@ -130,10 +130,10 @@ describe('the lock of a session, on a directory that processes share,', () => {
   test('leaves no note when it was waited for in vain', async () => {
     const root = await directory()
     const path = join(root, KEY)
-    const unlock = await lockFile(path, never)
+    const held = await lockFile(path, never)
     expect(await lockFile(path, { ...never, timeout: 100 })).toBeUndefined()
     expect(await readdir(root)).toEqual([`${KEY}.lock`])
-    await unlock?.()
+    await held?.release()
   })
 
   test('is not kept for ever when a note cannot be removed', async () => {
@@ -141,9 +141,9 @@ describe('the lock of a session, on a directory that processes share,', () => {
     await mkdir(`${path}.wanted/occupied`, { recursive: true })
     await expect(lockFile(path, never)).rejects.toMatchObject({ code: 'ERR_FS_EISDIR' })
     await rm(`${path}.wanted`, { recursive: true })
-    const unlock = await lockFile(path, never)
-    expect(unlock).toBeDefined()
-    await unlock?.()
+    const held = await lockFile(path, never)
+    expect(held).toBeDefined()
+    await held?.release()
   })
 
   /** The locks of two processes on one directory. */

@@ -1,0 +1,33 @@
+import type { LockOptions, ReleaseLock } from '../../types/session.js'
+import { BitsError } from '../protocol/bits-error.js'
+import { type FileLock, lockFile } from './file-lock.js'
+
+/** The locks on sessions that this process holds. A process that has lost one must not change the session any more. */
+export class HeldLocks {
+  readonly #locks = new Map<string, FileLock>()
+
+  /** As `SessionStore.lock`, with the path of the lock. */
+  async acquire(key: string, path: string, options: LockOptions): Promise<ReleaseLock | undefined> {
+    const lock = await lockFile(path, options)
+    if (!lock) return undefined
+    this.#locks.set(key, lock)
+    let isReleased = false
+    return async () => {
+      if (isReleased) return
+      isReleased = true
+      await lock.release()
+      if (this.#locks.get(key) === lock) this.#locks.delete(key)
+    }
+  }
+
+  /**
+   * The last check before a change is written. A process can still be suspended between this check and the write, for
+   * files know no conditional write; but no longer for as long as its lock takes to expire.
+   *
+   * @throws BitsError `session-busy` when this process had the lock on a session, and may have lost it.
+   */
+  assertNotLost(key: string): void {
+    if (!this.#locks.get(key)?.mayBeLost) return
+    throw new BitsError('session-busy', `This process has lost the lock of session ${key}.`)
+  }
+}

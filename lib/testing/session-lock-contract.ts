@@ -1,0 +1,57 @@
+import type { SessionStore } from '../../types/session.js'
+import { type ContractOptions, register } from './runner.js'
+import { LOCK_HANDOVER } from './session-lock-handover.js'
+import { LOCK_HOLDING } from './session-lock-holding.js'
+
+/** Two stores that share their sessions, as two processes have them. */
+export interface LocksUnderTest {
+  /** Empty and not open yet, like {@link other}. */
+  readonly one: SessionStore
+  readonly other: SessionStore
+  /**
+   * Makes one of the stores stop keeping its locks, as if its process had been killed or suspended at that moment. The
+   * store is not used again, unless {@link wake} is there.
+   */
+  die(store: SessionStore): Promise<void>
+  /**
+   * Makes a store that died work again, as a suspended process does when it continues; optional. Without it, nothing is
+   * tested about locks that were lost.
+   */
+  wake?(store: SessionStore): Promise<void>
+  /** Called after each test, after both stores were closed; optional. */
+  remove?(): Promise<void>
+}
+
+/** Seconds that a test may take: it waits until a dead process's lock has expired. */
+const TIMEOUT = 60
+
+/**
+ * Registers the tests for the `lock` of a session store that several processes share. They take about a minute, most of
+ * it spent waiting until locks have expired.
+ *
+ * @param make called for each test.
+ * @example sessionLockContract(() => {
+ *   const [one, other] = [new MyStore(), new MyStore()]
+ *   return { one, other, die: async (store) => (store === one ? one : other).stopHeartbeat() }
+ * })
+ */
+export function sessionLockContract(
+  make: () => LocksUnderTest | Promise<LocksUnderTest>,
+  options: ContractOptions = {},
+): void {
+  const use = async (check: (subject: LocksUnderTest) => Promise<void>) => {
+    const subject = await make()
+    const { one, other, remove } = subject
+    try {
+      await one.open?.()
+      await other.open?.()
+      await check(subject)
+    } finally {
+      // A store that died may be unable to close.
+      await Promise.allSettled([one, other].map(async (store) => store.close?.()))
+      await remove?.()
+    }
+  }
+  const checks = { ...LOCK_HOLDING, ...LOCK_HANDOVER }
+  register('the contract of a session lock', checks, use, { ...options, timeout: TIMEOUT * 1000 })
+}
