@@ -28,6 +28,15 @@ export function duration(text: string): number {
   return Number(number) * (unit === 's' || unit === 'm' || unit === 'h' || unit === 'd' ? SECONDS[unit] : 1)
 }
 
+/** Seconds, as in {@link duration}; what a timer of Node can wait, and above 0. */
+export function timeout(text: string): number {
+  const seconds = duration(text)
+  if (seconds === 0 || seconds > 24 * SECONDS.d) {
+    throw new InvalidArgumentError('Give a time above 0 and of at most 24 days: 5m for example.')
+  }
+  return seconds
+}
+
 /** 0 lets the system choose. */
 export function port(text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {

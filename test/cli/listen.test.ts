@@ -10,6 +10,7 @@ const FLAGS = {
   port: 0,
   path: '/',
   grace: 30,
+  idleTimeout: 300,
   realm: '',
   createDirectories: true,
   accessLog: '-',

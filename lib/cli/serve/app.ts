@@ -16,7 +16,7 @@ export interface AppParts {
   readonly authenticate: Authenticate | undefined
   readonly log: Pick<Log, 'write'>
   /** Comes before everything else. */
-  readonly first: RequestHandler
+  readonly first: readonly RequestHandler[]
 }
 
 export interface ServeApp {
@@ -35,7 +35,7 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   const { bits, directory, authenticate, log, first } = parts
   const app = express()
   app.disable('x-powered-by')
-  app.use(first)
+  for (const handler of first) app.use(handler)
   if (flags.logFormat !== 'none') app.use(accessLog(flags.logFormat, log))
   // Asks who uploads by itself, for `trustSessionId` and for the Acks of those who may not.
   app.use(flags.path, bits)

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { asError } from '../../util/errors.js'
 import { CliError, EXIT } from '../output.js'
-import { address, collect, count, duration, port, rate, size, urlPath } from '../values.js'
+import { address, collect, count, duration, port, rate, size, timeout, urlPath } from '../values.js'
 import type { ServeFlags } from './flags.js'
 
 const SERVE_EXAMPLES = `
@@ -70,6 +70,12 @@ function addServerOptions(command: Command): void {
     .option('--tls-cert <file>', 'certificate (chain) in PEM; with --tls-key the server speaks https')
     .option('--tls-key <file>', 'private key in PEM')
     .option('--path <path>', 'URL path of the directory', urlPath, '/')
+    .option(
+      '--idle-timeout <time>',
+      'how long the bytes of a request may fail to come, or its response to be read, before it is ended',
+      timeout,
+      300,
+    )
     .option('--grace <time>', 'how long running requests may take to finish when stopped', duration, 30)
 }
 

@@ -9,6 +9,7 @@ export interface ServeFlags {
   readonly tlsKey?: string
   readonly path: string
   readonly grace: number
+  readonly idleTimeout: number
   readonly htpasswd?: string
   readonly realm: string
   readonly trustSessionId?: true

@@ -19,6 +19,7 @@ import { logger } from './logger.js'
 import { HtpasswdFile } from './passwords/htpasswd-file.js'
 import { PasswordGate } from './passwords/password-gate.js'
 import { PasswordWorkers } from './passwords/password-workers.js'
+import { StalledRequests } from './stalled-requests.js'
 import { uploadOptions } from './upload-options.js'
 
 /** Milliseconds that deliveries may take to end once their connections are cut. */
@@ -47,8 +48,11 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
   const stop = listenForSignals()
   try {
     const draining = new Draining()
+    const stalled = new StalledRequests(flags.idleTimeout, ({ socket, method }) => {
+      if (flags.verbose) printError(`Ended a stalled ${method} from ${socket.remoteAddress}.`)
+    })
     const { app, live } = createApp(
-      { bits, directory: root, authenticate, log, first: draining.middleware },
+      { bits, directory: root, authenticate, log, first: [draining.middleware, stalled.middleware] },
       flags,
     )
     const server = createServer(app)

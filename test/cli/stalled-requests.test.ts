@@ -1,0 +1,181 @@
+import { readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises'
+import { createServer, type Server as HttpServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, connect as connectTcp } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
+import { describe, expect, test } from '@jest/globals'
+import express, { type Express } from 'express'
+import { StalledRequests } from '../../lib/cli/serve/stalled-requests.js'
+import { Authority } from '../support/certificates.js'
+import { fixtures } from '../support/fixtures.js'
+import { fragment, openSession } from '../support/raw.js'
+import { Server } from './command.js'
+
+const { directory, connect, afterwards } = fixtures()
+
+/** Sockets and staged files that a process holds. */
+async function descriptors(pid: number, folder: string): Promise<number> {
+  let count = 0
+  for (const fd of await readdir(`/proc/${pid}/fd`)) {
+    const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')
+    if (target.startsWith('socket:') || target.startsWith(folder)) count++
+  }
+  return count
+}
+
+async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await condition())) await sleep(50)
+}
+
+describe('serve --idle-timeout', () => {
+  test('ends requests whose bytes do not come, and keeps those that came', async () => {
+    const folder = await directory()
+    const server = await Server.start(folder, [
+      '--idle-timeout',
+      '1s',
+      '--max-sessions-per-user',
+      'unlimited',
+    ])
+    afterwards(() => server.kill('SIGKILL'))
+    const file = Buffer.alloc(100_000, 'x')
+    const before = await descriptors(server.pid, folder)
+    const uploads = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        const connection = await connect(server)
+        const id = await openSession(connection, `/${n}.bin`)
+        const whole = fragment(`/${n}.bin`, id, file)
+        connection.write(whole.subarray(0, whole.length - 40_000))
+        // Half of them send a byte now and then.
+        const timer = n % 2 === 0 ? setInterval(() => connection.write('x'), 200) : undefined
+        afterwards(() => clearInterval(timer))
+        return { n, id, connection }
+      }),
+    )
+    await until(async () => (await descriptors(server.pid, folder)) >= before + 40)
+    for (const { connection } of uploads) await connection.closed()
+    await until(async () => (await descriptors(server.pid, folder)) === before)
+
+    for (const { n, id } of uploads) {
+      const connection = await connect(server)
+      // A gap: the answer names how much is there.
+      const ack = await connection.exchange(fragment(`/${n}.bin`, id, file, file.length - 1))
+      expect(ack.status).toBe(416)
+      expect(Number(ack.header('BITS-Received-Content-Range'))).toBeGreaterThanOrEqual(60_000)
+      const received = Number(ack.header('BITS-Received-Content-Range'))
+      expect((await connection.exchange(fragment(`/${n}.bin`, id, file, received))).status).toBe(200)
+      expect((await stat(join(folder, `${n}.bin`))).size).toBe(file.length)
+      expect((await readFile(join(folder, `${n}.bin`))).equals(file)).toBe(true)
+      connection.end()
+    }
+    expect(await server.stop()).toBe(0)
+  })
+
+  test('gives a sender that is slow and steady its time, also one that the server itself slows down', async () => {
+    const folder = await directory()
+    const server = await Server.start(folder, ['--idle-timeout', '1s', '--max-session-bandwidth', '20KB'])
+    afterwards(() => server.kill('SIGKILL'))
+    const slow = Buffer.alloc(30_000, 's')
+    const large = Buffer.alloc(80_000, 'l')
+    const steady = async () => {
+      const connection = await connect(server)
+      const bytes = fragment('/slow', await openSession(connection, '/slow'), slow)
+      for (let at = 0; at < bytes.length; at += 2000) {
+        connection.write(bytes.subarray(at, at + 2000))
+        await sleep(250)
+      }
+      return connection.ack()
+    }
+    const throttled = async () => {
+      const connection = await connect(server)
+      return connection.exchange(fragment('/large', await openSession(connection, '/large'), large))
+    }
+    const acks = await Promise.all([steady(), throttled()])
+    expect(acks.map(({ status }) => status)).toEqual([200, 200])
+  })
+})
+
+describe('stalled requests', () => {
+  async function start(timeout: number, setUp: (app: Express) => void, create = createServer as Create) {
+    const ended: string[] = []
+    const stalled = new StalledRequests(timeout, ({ url }) => void ended.push(url))
+    const app = express().use(stalled.middleware)
+    setUp(app)
+    const server = create(app).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.on('listening', resolve))
+    afterwards(() => {
+      stalled.close()
+      server.close()
+      server.closeAllConnections()
+    })
+    return { ended, port: (server.address() as AddressInfo).port }
+  }
+  type Create = (app: Express) => HttpServer
+
+  test('end where nobody reads the response', async () => {
+    const folder = await directory()
+    await writeFile(join(folder, 'large'), Buffer.alloc(20_000_000))
+    const { ended, port } = await start(0.5, (app) => app.use(express.static(folder)))
+    const socket = connectTcp(port, '127.0.0.1')
+    afterwards(() => socket.destroy())
+    socket.pause()
+    socket.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until(() => ended.length > 0)
+    expect(ended).toEqual(['/large'])
+    socket.on('error', () => {})
+    const closed = new Promise((resolve) => socket.on('close', resolve))
+    socket.resume()
+    await closed
+  })
+
+  test('do not end while the server takes its time to answer or to read', async () => {
+    const { ended, port } = await start(0.2, (app) => {
+      app.post('/slow', (req, res) => void setTimeout(() => req.resume().on('end', () => res.end()), 1000))
+      app.get('/slow', (_req, res) => void setTimeout(() => res.send('done'), 1000))
+    })
+    const body = Buffer.alloc(1_000_000)
+    const answers = await Promise.all([
+      fetch(`http://127.0.0.1:${port}/slow`),
+      fetch(`http://127.0.0.1:${port}/slow`, { method: 'POST', body }),
+    ])
+    expect(answers.map(({ status }) => status)).toEqual([200, 200])
+    expect(ended).toEqual([])
+  })
+
+  test('end where the body of an answered request does not come', async () => {
+    const { ended, port } = await start(0.5, (app) => app.use((_req, res) => void res.sendStatus(401)))
+    const socket = connectTcp(port, '127.0.0.1')
+    afterwards(() => socket.destroy())
+    socket.on('error', () => {}).resume()
+    const closed = new Promise((resolve) => socket.on('close', resolve))
+    socket.write('POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nx')
+    await closed
+    expect(ended).toEqual(['/refused'])
+  })
+
+  test('are counted over TLS as well', async () => {
+    const authority = await Authority.create(await directory())
+    const { cert, key } = await authority.issue('server')
+    const { ended, port } = await start(
+      0.5,
+      (app) => app.post('/*path', (req) => void req.resume()),
+      (app) => createTlsServer({ cert, key }, app),
+    )
+    const head = (path: string) => `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n`
+    const open = (path: string) => {
+      const socket = connectTls({ port, host: '127.0.0.1', ca: authority.own.cert })
+      socket.on('error', () => {})
+      socket.write(head(path))
+      afterwards(() => socket.destroy())
+      return socket
+    }
+    const steady = open('/steady')
+    const timer = setInterval(() => steady.write(Buffer.alloc(2000)), 100)
+    afterwards(() => clearInterval(timer))
+    open('/stalled')
+    await until(() => ended.length > 0)
+    await sleep(1000)
+    expect(ended).toEqual(['/stalled'])
+  })
+})
