@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { block } from './blocks.js'
 import { documentText } from './documents.js'
-import { ROOT } from './run-block.js'
+import { ROOT } from './temp-project.js'
 
 const diagram = block('text', { in: 'docs/architecture.md' }).text
 

@@ -5,10 +5,10 @@ import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
 import { fragment, PROTOCOL, packet } from '../support/raw.js'
 import { block } from './blocks.js'
-import { FILE, useWorkshop } from './use-workshop.js'
+import { FILE, useTempProject } from './use-temp-project.js'
 
 const PAGE = 'docs/authentication.md'
-const bench = useWorkshop()
+const temp = useTempProject()
 const { connect, afterwards } = fixtures()
 
 const basic = (user: string): Record<string, string> => ({
@@ -16,14 +16,14 @@ const basic = (user: string): Record<string, string> => ({
 })
 
 test('user name and password: challenges, and limits each user to their own directory', async () => {
-  const server = await bench.workshop.serve(block('js', { in: `${PAGE}#User name and password` }))
-  await expect(bench.upload(server, 'alice/a.zip')).rejects.toMatchObject({ status: 401 })
+  const server = await temp.project.serve(block('js', { in: `${PAGE}#User name and password` }))
+  await expect(temp.upload(server, 'alice/a.zip')).rejects.toMatchObject({ status: 401 })
   for (const wrong of ['alice:wrong', 'bob:', 'bob:correct horse']) {
-    await expect(bench.upload(server, 'alice/a.zip', basic(wrong))).rejects.toMatchObject({ status: 401 })
+    await expect(temp.upload(server, 'alice/a.zip', basic(wrong))).rejects.toMatchObject({ status: 401 })
   }
-  await bench.upload(server, 'alice/a.zip', basic('alice:correct horse'))
-  expect(await bench.arrived('uploads/alice/a.zip')).toEqual(FILE)
-  const elsewhere = bench.upload(server, 'bob/a.zip', basic('alice:correct horse'))
+  await temp.upload(server, 'alice/a.zip', basic('alice:correct horse'))
+  expect(await temp.read('uploads/alice/a.zip')).toEqual(FILE)
+  const elsewhere = temp.upload(server, 'bob/a.zip', basic('alice:correct horse'))
   await expect(elsewhere).rejects.toMatchObject({ status: 403 })
   const ack = await (await connect(server)).exchange(packet('Ping', '/uploads/'))
   expect(ack.header('WWW-Authenticate')).toBe('Basic realm="uploads"')
@@ -57,18 +57,18 @@ describe('tokens', () => {
 
   test('middleware in front accepts only tokens for its audience', async () => {
     const { origin, token } = await issuer()
-    const server = await bench.workshop.serve(block('js', { in: `${PAGE}#Tokens` }), { ISSUER: origin })
-    await bench.upload(server, 'a.zip', await token('uploads'))
-    expect(await bench.arrived('uploads/a.zip')).toEqual(FILE)
-    const wrong = bench.upload(server, 'b.zip', await token('something else'))
+    const server = await temp.project.serve(block('js', { in: `${PAGE}#Tokens` }), { ISSUER: origin })
+    await temp.upload(server, 'a.zip', await token('uploads'))
+    expect(await temp.read('uploads/a.zip')).toEqual(FILE)
+    const wrong = temp.upload(server, 'b.zip', await token('something else'))
     await expect(wrong).rejects.toMatchObject({ status: 401 })
-    await expect(bench.upload(server, 'b.zip')).rejects.toMatchObject({ status: 401 })
+    await expect(temp.upload(server, 'b.zip')).rejects.toMatchObject({ status: 401 })
   })
 
   test('inside authorize: packets of an active session need no token', async () => {
     const { origin, token } = await issuer()
     const found = block('js', { in: `${PAGE}#Clients that authenticate once`, containing: 'jwt-bearer' })
-    const server = await bench.workshop.serve(found, { ISSUER: origin })
+    const server = await temp.project.serve(found, { ISSUER: origin })
     const connection = await connect(server)
     const create = async (headers: Record<string, string>) =>
       connection.exchange(
@@ -85,25 +85,25 @@ describe('tokens', () => {
     const created = await create(await token('uploads'))
     const id = created.header('BITS-Session-Id') ?? ''
     expect((await connection.exchange(fragment('/uploads/a.zip', id, FILE))).status).toBe(200)
-    expect(await bench.arrived('uploads/a.zip')).toEqual(FILE)
+    expect(await temp.read('uploads/a.zip')).toEqual(FILE)
   })
 })
 
 test('client certificates: accepts those of its authority, and no connection without one', async () => {
-  const authority = await Authority.create(bench.workshop.cwd, 'clients')
+  const authority = await Authority.create(temp.project.cwd, 'clients')
   await authority.issue('server')
   const alice = await authority.issue('alice')
-  const server = await bench.workshop.serve(block('js', { in: `${PAGE}#Client certificates` }))
+  const server = await temp.project.serve(block('js', { in: `${PAGE}#Client certificates` }))
   const origin = server.origin.replace('http:', 'https:')
   const tls = { ca: authority.own.cert }
-  await bench.upload({ origin }, 'a.zip', {}, { tls: { ...tls, cert: alice.cert, key: alice.key } })
-  expect(await bench.arrived('uploads/a.zip')).toEqual(FILE)
-  await expect(bench.upload({ origin }, 'b.zip', {}, { tls })).rejects.toMatchObject({ status: undefined })
+  await temp.upload({ origin }, 'a.zip', {}, { tls: { ...tls, cert: alice.cert, key: alice.key } })
+  expect(await temp.read('uploads/a.zip')).toEqual(FILE)
+  await expect(temp.upload({ origin }, 'b.zip', {}, { tls })).rejects.toMatchObject({ status: undefined })
 })
 
 test('clients that authenticate once: credentials are needed for Create-Session only', async () => {
   const found = block('js', { in: `${PAGE}#Clients that authenticate once`, containing: 'basic-auth' })
-  const server = await bench.workshop.serve(found)
+  const server = await temp.project.serve(found)
   const connection = await connect(server)
   const path = '/uploads/alice/a.zip'
   const create = (headers: Record<string, string>, at = path) =>
@@ -119,5 +119,5 @@ test('clients that authenticate once: credentials are needed for Create-Session 
   const created = await create(basic('alice:correct horse'))
   const id = created.header('BITS-Session-Id') ?? ''
   expect((await connection.exchange(fragment(path, id, FILE))).status).toBe(200)
-  expect(await bench.arrived('uploads/alice/a.zip')).toEqual(FILE)
+  expect(await temp.read('uploads/alice/a.zip')).toEqual(FILE)
 })

@@ -8,11 +8,11 @@ import { EXIT } from '../../lib/cli/output.js'
 import { Authority } from '../support/certificates.js'
 import { freePort, untilListening } from '../support/ports.js'
 import { BLOCKS, block } from './blocks.js'
-import { ROOT, TSX } from './run-block.js'
 import { table } from './tables.js'
-import { FILE, useWorkshop } from './use-workshop.js'
+import { ROOT, TSX } from './temp-project.js'
+import { FILE, useTempProject } from './use-temp-project.js'
 
-const bench = useWorkshop()
+const temp = useTempProject()
 const PAGE = 'docs/command-line.md'
 /** "correct horse", as `htpasswd -nbB` writes it. */
 const USER = 'alice:$2y$05$Vz/g63LtXKXpTN9uPzCLA.nD2ht2kO2Xs.fg144XAGgdCdSd64haW'
@@ -26,9 +26,9 @@ afterEach(() => {
 /** Runs shell commands; `npx` starts the command line from its sources. */
 async function shell(lines: string, env: Record<string, string> = {}) {
   const command = ['shift', `exec "${process.execPath}" --import "${TSX}" "${ROOT}/lib/cli/main.ts" "$@"`]
-  await writeFile(bench.inside('npx'), `#!/bin/sh\n${command.join('\n')}\n`, { mode: 0o755 })
-  await writeFile(bench.inside('htpasswd'), `#!/bin/sh\necho '${USER}' > "$2"\n`, { mode: 0o755 })
-  const cwd = bench.workshop.cwd
+  await writeFile(temp.inside('npx'), `#!/bin/sh\n${command.join('\n')}\n`, { mode: 0o755 })
+  await writeFile(temp.inside('htpasswd'), `#!/bin/sh\necho '${USER}' > "$2"\n`, { mode: 0o755 })
+  const cwd = temp.project.cwd
   const child = spawn('sh', ['-ec', lines], {
     cwd,
     // Signals go to the process group, as from a terminal.
@@ -66,22 +66,22 @@ test('serve receives what send sends, and stops cleanly', async () => {
   const port = await freePort()
   const line = block('sh', { in: `${PAGE}#Receive files`, containing: 'serve ./incoming\n' }).text
   const server = await served(`${line.trim()} --port ${port}`, port)
-  await writeFile(bench.inside('backup.zip'), FILE)
+  await writeFile(temp.inside('backup.zip'), FILE)
   const send = await shell(
     block('sh', { in: PAGE, containing: '/nightly/' }).text.replace('8080', String(port)),
   )
   expect([await send.ended, await send.said]).toEqual([0, expect.stringContaining('Sent backup.zip')])
-  expect(await bench.arrived('incoming/nightly/backup.zip')).toEqual(FILE)
+  expect(await temp.read('incoming/nightly/backup.zip')).toEqual(FILE)
   server.stop()
   expect(await server.ended).toBe(0)
 })
 
 test('for a network: passwords, TLS, a listing and a live page', async () => {
-  const authority = await Authority.create(bench.workshop.cwd)
+  const authority = await Authority.create(temp.project.cwd)
   const { certFile, keyFile } = await authority.issue('server')
-  await writeFile(bench.inside('cert.pem'), await readFile(certFile))
-  await writeFile(bench.inside('key.pem'), await readFile(keyFile))
-  await writeFile(bench.inside('backup.zip'), FILE)
+  await writeFile(temp.inside('cert.pem'), await readFile(certFile))
+  await writeFile(temp.inside('key.pem'), await readFile(keyFile))
+  await writeFile(temp.inside('backup.zip'), FILE)
   const port = await freePort()
   const lines = block('sh', { in: PAGE, containing: 'htpasswd -cB' }).text
   await served(lines.replace('443', String(port)).replace('0.0.0.0', '127.0.0.1'), port)
@@ -89,7 +89,7 @@ test('for a network: passwords, TLS, a listing and a live page', async () => {
   const there = line.trim().replace('files.example.com', `127.0.0.1:${port}`)
   const send = await shell(`${there} --ca '${authority.own.certFile}'`)
   expect([await send.ended, await send.said]).toEqual([0, expect.stringContaining('Sent backup.zip')])
-  expect(await bench.arrived('incoming/backup.zip')).toEqual(FILE)
+  expect(await temp.read('incoming/backup.zip')).toEqual(FILE)
   const wrong = await shell(`${there} --ca '${authority.own.certFile}'`.replace('correct horse', 'wrong'))
   expect(await wrong.ended).toBe(3)
 })

@@ -5,7 +5,7 @@ import { describe, test } from '@jest/globals'
 import type { StorageAdapter } from 'express-bits-upload'
 import { storageContract } from 'express-bits-upload/testing'
 import { block } from './blocks.js'
-import { Workshop } from './run-block.js'
+import { TempProject } from './temp-project.js'
 
 /** A file on Linux that accepts no bytes. */
 const FULL_DISK = '/dev/full'
@@ -13,23 +13,23 @@ const FULL_DISK = '/dev/full'
 for (const name of ['OneFolder', 'OneFolderWithReplies']) {
   storageContract(
     async () => {
-      const workshop = await Workshop.open()
-      await workshop.write(block('ts', { containing: 'class OneFolder ' }))
-      const path = await workshop.write(block('ts', { containing: `class ${name} ` }))
+      const project = await TempProject.open()
+      await project.write(block('ts', { containing: 'class OneFolder ' }))
+      const path = await project.write(block('ts', { containing: `class ${name} ` }))
       const { [name]: Storage }: Record<string, new (folder: string) => StorageAdapter> = await import(path)
       if (!Storage) throw new Error(`The block has no class ${name}.`)
       return {
-        storage: new Storage(workshop.cwd),
+        storage: new Storage(project.cwd),
         published: (destination) =>
-          readFile(join(workshop.cwd, 'files', encodeURIComponent(destination))).catch(() => undefined),
+          readFile(join(project.cwd, 'files', encodeURIComponent(destination))).catch(() => undefined),
         ...(existsSync(FULL_DISK) && {
           breakAppends: async ({ uploadId }) => {
-            const staged = join(workshop.cwd, 'staged', uploadId)
+            const staged = join(project.cwd, 'staged', uploadId)
             await rm(staged)
             await symlink(FULL_DISK, staged)
           },
         }),
-        remove: () => workshop.close(),
+        remove: () => project.close(),
       }
     },
     { runner: { describe, test }, name: `the documented ${name}` },

@@ -12,8 +12,8 @@ import { closeSession, fragment, openSession, packet, RawConnection } from '../s
 import { serve } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
 import { BLOCKS, type Block, block } from './blocks.js'
-import { ROOT } from './run-block.js'
-import { FILE, useWorkshop } from './use-workshop.js'
+import { ROOT } from './temp-project.js'
+import { FILE, useTempProject } from './use-temp-project.js'
 
 /**
  * The languages of the blocks in each section. Every block has a test: in this file, or in the one that is named above it.
@@ -77,7 +77,7 @@ const TRIED: Readonly<Record<string, string>> = {
 
 const QUICK_START = 'README.md#Quick start'
 const PACKET_LOG = 'docs/troubleshooting.md#Packet log'
-const bench = useWorkshop()
+const temp = useTempProject()
 const js = (section: string): Block => block('js', { in: section })
 
 test('every block of every document has a test', () => {
@@ -109,10 +109,10 @@ describe('the quick start', () => {
   test('receives a file, answers curl, and logs packets as documented', async () => {
     const [, variable = '', value = ''] =
       /^(\w+)=(\S+) node server\.js\n$/.exec(block('sh', { in: PACKET_LOG }).text) ?? []
-    const server = await bench.workshop.serve(js(QUICK_START), { [variable]: value })
+    const server = await temp.project.serve(js(QUICK_START), { [variable]: value })
     const url = `${server.origin.replace('//', '//alice:pw@')}/uploads/logs/today.zip`
-    await uploadFile(bench.local, url, { retries: 0 })
-    expect(await bench.arrived('uploads/logs/today.zip')).toEqual(FILE)
+    await uploadFile(temp.local, url, { retries: 0 })
+    expect(await temp.read('uploads/logs/today.zip')).toEqual(FILE)
 
     const curl = block('sh', { in: QUICK_START }).text.replaceAll(
       'localhost:3000',
@@ -137,48 +137,48 @@ const withoutNumbers = (log: string): string =>
 
 describe('examples that are servers', () => {
   test('options: accepts .zip files only, and overwrites', async () => {
-    const server = await bench.workshop.serve(js('docs/options.md'))
-    await bench.upload(server, 'a.zip')
-    await writeFile(bench.local, contentOf(9000))
-    await bench.upload(server, 'a.zip')
-    expect(await bench.arrived('inbox/a.zip')).toEqual(contentOf(9000))
-    await expect(bench.upload(server, 'a.txt')).rejects.toMatchObject({ status: 403 })
+    const server = await temp.project.serve(js('docs/options.md'))
+    await temp.upload(server, 'a.zip')
+    await writeFile(temp.local, contentOf(9000))
+    await temp.upload(server, 'a.zip')
+    expect(await temp.read('inbox/a.zip')).toEqual(contentOf(9000))
+    await expect(temp.upload(server, 'a.txt')).rejects.toMatchObject({ status: 403 })
   })
 
   test('storage: creates no directories', async () => {
-    const server = await bench.workshop.serve(js('docs/storage.md'))
-    await bench.upload(server, 'a.zip')
-    expect(await bench.arrived('inbox/a.zip')).toEqual(FILE)
-    await expect(bench.upload(server, 'deep/a.zip')).rejects.toMatchObject({ status: 404 })
+    const server = await temp.project.serve(js('docs/storage.md'))
+    await temp.upload(server, 'a.zip')
+    expect(await temp.read('inbox/a.zip')).toEqual(FILE)
+    await expect(temp.upload(server, 'deep/a.zip')).rejects.toMatchObject({ status: 404 })
   })
 
   test('custom storage and session store: continue after being killed', async () => {
-    await bench.workshop.write(block('ts', { containing: 'class OneFolder ' }))
-    await bench.workshop.write(block('ts', { containing: 'class OneFile' }))
+    await temp.project.write(block('ts', { containing: 'class OneFolder ' }))
+    await temp.project.write(block('ts', { containing: 'class OneFile' }))
     const both = block('ts', { containing: "storage: new OneFolder('./inbox')" })
     const path = '/uploads/logs/today.zip'
-    const first = await bench.workshop.serve(both)
+    const first = await temp.project.serve(both)
     const before = await RawConnection.open(first.port)
     const id = await openSession(before, path)
     before.write(fragment(path, id, FILE, 0, 999))
     expect((await before.ack()).header('BITS-Received-Content-Range')).toBe('1000')
     await first.stop('SIGKILL')
 
-    const second = await bench.workshop.serve(both)
+    const second = await temp.project.serve(both)
     const after = await RawConnection.open(second.port)
     after.write(fragment(path, id, FILE, 1000))
     expect((await after.ack()).header('BITS-Received-Content-Range')).toBe('4892')
     after.write(closeSession(path, id))
     expect((await after.ack()).status).toBe(200)
     after.end()
-    expect(await bench.arrived('inbox/files/logs%2Ftoday.zip')).toEqual(FILE)
-    expect(await readdir(join(bench.workshop.cwd, 'inbox/staged'))).toEqual([])
+    expect(await temp.read('inbox/files/logs%2Ftoday.zip')).toEqual(FILE)
+    expect(await readdir(join(temp.project.cwd, 'inbox/staged'))).toEqual([])
   })
 
   test('contract tests: both adapters pass', async () => {
-    await bench.workshop.write(block('ts', { containing: 'class OneFolder ' }))
-    await bench.workshop.write(block('ts', { containing: 'class OneFile' }))
-    const { code, stdout } = await bench.workshop.run(
+    await temp.project.write(block('ts', { containing: 'class OneFolder ' }))
+    await temp.project.write(block('ts', { containing: 'class OneFile' }))
+    const { code, stdout } = await temp.project.run(
       block('ts', { in: 'docs/writing-adapters.md#Contract tests' }),
     )
     expect(stdout).toContain('the contract of a storage')
@@ -188,30 +188,30 @@ describe('examples that are servers', () => {
   })
 
   test('events: reports finished uploads, lists those in progress, and stops cleanly', async () => {
-    const server = await bench.workshop.serve(js('docs/events.md'))
-    await bench.upload(server, 'logs/today.zip')
+    const server = await temp.project.serve(js('docs/events.md'))
+    await temp.upload(server, 'logs/today.zip')
     const connection = await RawConnection.open(server.port)
     const id = await openSession(connection, '/uploads/b.zip')
     connection.write(fragment('/uploads/b.zip', id, FILE, 0, 99))
     await connection.ack()
     const status = await fetch(`${server.origin}/status`)
     expect(await status.json()).toMatchObject([{ destination: 'b.zip', received: 100, total: 4892 }])
-    const path = join(bench.workshop.cwd, 'uploads/logs/today.zip')
+    const path = join(temp.project.cwd, 'uploads/logs/today.zip')
     expect(server.stdout).toBe(`logs/today.zip has arrived: 4892 bytes in ${path}\n`)
     connection.end()
     expect(await server.stop('SIGTERM')).toBe(0)
   })
 
   test('serving the files: as downloads, and nothing that is in progress', async () => {
-    const server = await bench.workshop.serve(js('docs/deployment.md#Serving the files'))
-    await bench.upload(server, 'logs/today.zip')
+    const server = await temp.project.serve(js('docs/deployment.md#Serving the files'))
+    await temp.upload(server, 'logs/today.zip')
     const file = await fetch(`${server.origin}/uploads/logs/today.zip`)
     expect(Buffer.from(await file.arrayBuffer())).toEqual(FILE)
     expect(file.headers.get('content-disposition')).toBe('attachment')
     const connection = await RawConnection.open(server.port)
     await openSession(connection, '/uploads/b.zip')
     connection.end()
-    const [staged = ''] = await readdir(join(bench.workshop.cwd, 'uploads/BITS-Sessions'))
+    const [staged = ''] = await readdir(join(temp.project.cwd, 'uploads/BITS-Sessions'))
     expect(staged).not.toBe('')
     for (const folder of ['BITS-Sessions', 'bits-sessions', '%42ITS-Sessions', 'x/../BITS-Sessions']) {
       expect((await fetch(`${server.origin}/uploads/${folder}/${staged}`)).status).toBe(404)
@@ -219,9 +219,9 @@ describe('examples that are servers', () => {
   })
 
   test('timeouts: keeps connections open longer', async () => {
-    const server = await bench.workshop.serve(js('docs/deployment.md#Timeouts'))
-    await bench.upload(server, 'a.zip')
-    expect(await bench.arrived('uploads/a.zip')).toEqual(FILE)
+    const server = await temp.project.serve(js('docs/deployment.md#Timeouts'))
+    await temp.upload(server, 'a.zip')
+    expect(await temp.read('uploads/a.zip')).toEqual(FILE)
     const response = await fetch(`${server.origin}/`)
     expect(response.headers.get('keep-alive')).toBe('timeout=75')
   })
@@ -243,7 +243,7 @@ test('the client example uploads, and reports progress', async () => {
   try {
     const { text, language } = js('docs/client.md')
     const adapted = text.replaceAll('localhost:3000', `127.0.0.1:${server.port}`)
-    const { code, stdout, stderr } = await bench.workshop.run({ text: adapted, language })
+    const { code, stdout, stderr } = await temp.project.run({ text: adapted, language })
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout.trim().split('\n').at(-1)).toBe('4892 bytes uploaded')
     expect(stdout).toContain('4892 of 4892 bytes\n')
@@ -295,7 +295,7 @@ describe('troubleshooting', () => {
 
   test('without acceptBitsPost the answer is 400 without BITS-Packet-Type', async () => {
     const text = js(QUICK_START).text.replace('bitsUpload()', 'bitsUpload({ acceptBitsPost: false })')
-    const server = await bench.workshop.serve({ ...js(QUICK_START), text })
+    const server = await temp.project.serve({ ...js(QUICK_START), text })
     const connection = await RawConnection.open(server.port)
     connection.write(packet('Ping', '/uploads/a'))
     const ack = await connection.ack()
@@ -305,7 +305,7 @@ describe('troubleshooting', () => {
 
 test('TypeScript blocks pass the compiler', async () => {
   const paths: string[] = []
-  for (const found of BLOCKS) if (found.language === 'ts') paths.push(await bench.workshop.write(found))
+  for (const found of BLOCKS) if (found.language === 'ts') paths.push(await temp.project.write(found))
   const config = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, ROOT)
   const program = ts.createProgram(paths, options)

@@ -5,9 +5,9 @@ import { describe, expect, test } from '@jest/globals'
 import { type IisProperties, iisOptions } from 'express-bits-upload'
 import { block } from './blocks.js'
 import { table } from './tables.js'
-import { FILE, useWorkshop } from './use-workshop.js'
+import { FILE, useTempProject } from './use-temp-project.js'
 
-const bench = useWorkshop()
+const temp = useTempProject()
 const PAGE = 'docs/iis-migration.md'
 const properties = block('json', { in: PAGE })
 
@@ -70,11 +70,11 @@ test('the script reads the properties of the table', () => {
 })
 
 test('the server follows the properties, and answers curl', async () => {
-  await writeFile(bench.inside('virtual-directory.json'), properties.text)
-  const server = await bench.workshop.serve(block('js', { in: PAGE }))
-  await bench.upload(server, 'a.zip')
-  await bench.upload(server, 'a.zip') // BITSAllowOverwrites
-  expect(await bench.arrived('uploads/a.zip')).toEqual(FILE)
+  await writeFile(temp.inside('virtual-directory.json'), properties.text)
+  const server = await temp.project.serve(block('js', { in: PAGE }))
+  await temp.upload(server, 'a.zip')
+  await temp.upload(server, 'a.zip') // BITSAllowOverwrites
+  expect(await temp.read('uploads/a.zip')).toEqual(FILE)
   const curl = block('sh', { in: PAGE }).text.replaceAll('new.example.com:3000', `127.0.0.1:${server.port}`)
   const { stdout } = await promisify(execFile)('sh', ['-c', curl])
   expect(stdout).toMatch(/^HTTP\/1\.1 200 .*^BITS-Packet-Type: Ack\r$/ms)

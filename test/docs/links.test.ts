@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { DOCUMENTS, type Document, documentText, headingsOf, proseOf } from './documents.js'
-import { ROOT } from './run-block.js'
+import { ROOT } from './temp-project.js'
 
 interface Link {
   readonly target: string
@@ -81,13 +81,13 @@ test('the README links to every page, and stays below 10 KB', () => {
   expect(Buffer.byteLength(readme)).toBeLessThan(10_000)
 })
 
-test('every page has one title, and starts with what the reader will be able to do', () => {
+test('every page has one title, and starts by saying what it is good for', () => {
   for (const document of DOCUMENTS.filter(({ file }) => file.startsWith('docs/'))) {
     const [title, ...start] = document.text.split('\n').filter((line) => line !== '')
     expect([document.file, title]).toEqual([document.file, expect.stringMatching(/^# /)])
     expect([document.file, start[0]]).toEqual([
       document.file,
-      expect.stringMatching(/^After reading this page you /),
+      expect.stringMatching(/^This page (shows you|explains) /),
     ])
     expect([document.file, proseOf(document).match(/^# /gm)]).toEqual([document.file, ['# ']])
   }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { documentText } from './documents.js'
-import { ROOT } from './run-block.js'
+import { ROOT } from './temp-project.js'
 
 /** The rows of all tables of decisions: number, decision, reason. */
 const rows = [...documentText('docs/protocol.md').matchAll(/^\| (D\d+) \| (.*) \| (.*) \|$/gm)]

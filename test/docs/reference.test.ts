@@ -6,8 +6,8 @@ import { UploadJob } from 'express-bits-upload/client'
 import { readOptions } from '../../lib/options/settings.js'
 import { CONDITIONS } from '../../lib/protocol/bits-error.js'
 import { documentText } from './documents.js'
-import { ROOT } from './run-block.js'
 import { membersOf, numberOf, table } from './tables.js'
+import { ROOT } from './temp-project.js'
 
 const source = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 const names = (firstCell: string): string[] => table(firstCell).map(([name = '']) => name)

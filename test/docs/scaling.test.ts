@@ -2,9 +2,9 @@ import { expect, test } from '@jest/globals'
 import { fixtures } from '../support/fixtures.js'
 import { closeSession, createSession, fragment, PROTOCOL, packet } from '../support/raw.js'
 import { type Block, block } from './blocks.js'
-import { FILE, useWorkshop } from './use-workshop.js'
+import { FILE, useTempProject } from './use-temp-project.js'
 
-const bench = useWorkshop()
+const temp = useTempProject()
 const { connect } = fixtures()
 const PATH = '/uploads/logs/today.zip'
 
@@ -36,7 +36,7 @@ function signed({ text, language }: Pick<Block, 'text' | 'language'>): Pick<Bloc
 test('workers of node:cluster: each handles any packet', async () => {
   const { text, language } = signed(block('js', { in: 'docs/scaling.md#Workers of node:cluster' }))
   const two = text.replace('availableParallelism()', '2')
-  const server = await bench.workshop.serve({ language, text: two })
+  const server = await temp.project.serve({ language, text: two })
   // The server listens once its first worker does; connections go to the workers in turn.
   const workers = new Set<string | undefined>()
   while (workers.size < 2) {
@@ -44,26 +44,26 @@ test('workers of node:cluster: each handles any packet', async () => {
     workers.add(ack.header('X-Process'))
   }
   expect((await inTurns([server])).size).toBe(2)
-  expect(await bench.arrived('uploads/logs/today.zip')).toEqual(FILE)
+  expect(await temp.read('uploads/logs/today.zip')).toEqual(FILE)
 })
 
 test('shared disk: two processes share the uploads of a directory', async () => {
   const found = signed(block('js', { in: 'docs/scaling.md#Shared disk' }))
-  const servers = await Promise.all([bench.workshop.serve(found), bench.workshop.serve(found)])
+  const servers = await Promise.all([temp.project.serve(found), temp.project.serve(found)])
   expect((await inTurns(servers)).size).toBe(2)
-  expect(await bench.arrived('uploads/logs/today.zip')).toEqual(FILE)
+  expect(await temp.read('uploads/logs/today.zip')).toEqual(FILE)
 })
 
 test('independent servers: Create-Session names the host to continue with', async () => {
   const found = block('js', { in: 'docs/scaling.md#Independent servers (host id)' })
-  const server = await bench.workshop.serve(found, { HOST_ID: 'node1.example.com:3000' })
+  const server = await temp.project.serve(found, { HOST_ID: 'node1.example.com:3000' })
   const ack = await (await connect(server)).exchange(createSession(PATH))
   expect(ack.header('BITS-Host-Id')).toBe('node1.example.com:3000')
   expect(ack.header('BITS-Host-Id-Fallback-Timeout')).toBe('3600')
 })
 
 test('limits: each tenant has a directory and limits, and other hosts have none', async () => {
-  const server = await bench.workshop.serve(block('js', { in: 'docs/limits.md' }))
+  const server = await temp.project.serve(block('js', { in: 'docs/limits.md' }))
   const connection = await connect(server)
   const create = (Host: string, path = PATH) =>
     connection.exchange(packet('Create-Session', path, { 'BITS-Supported-Protocols': PROTOCOL, Host }))
@@ -76,7 +76,7 @@ test('limits: each tenant has a directory and limits, and other hosts have none'
   }
   for (const tenant of ['acme', 'initech']) {
     expect((await send(`${tenant}.example.com`, PATH, FILE.length)).status).toBe(200)
-    expect(await bench.arrived(`tenants/${tenant}/logs/today.zip`)).toEqual(FILE)
+    expect(await temp.read(`tenants/${tenant}/logs/today.zip`)).toEqual(FILE)
   }
   expect((await create('acme.example.com')).status).toBe(409)
   expect((await create('initech.example.com')).status).toBe(200)

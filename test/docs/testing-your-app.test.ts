@@ -2,18 +2,18 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
 import { BLOCKS } from './blocks.js'
-import { ROOT, TSX } from './run-block.js'
-import { useWorkshop } from './use-workshop.js'
+import { ROOT, TSX } from './temp-project.js'
+import { useTempProject } from './use-temp-project.js'
 
-const bench = useWorkshop()
+const temp = useTempProject()
 const found = BLOCKS.filter(({ file }) => file === 'docs/testing-your-app.md')
 
 test.each(found.map((block) => [block.section, block] as const))(
   '%s: the test passes',
   async (_section, block) => {
-    const path = await bench.workshop.write(block)
+    const path = await temp.project.write(block)
     const { stdout } = await promisify(execFile)(process.execPath, ['--import', TSX, '--test', path], {
-      cwd: bench.workshop.cwd,
+      cwd: temp.project.cwd,
       env: { PATH: process.env.PATH, TSX_TSCONFIG_PATH: `${ROOT}/tsconfig.json` },
     })
     expect(stdout).toMatch(/ pass 1$/m)

@@ -11,7 +11,7 @@ export const ROOT = join(import.meta.dirname, '../..')
 export const TSX = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/loader.mjs')).href
 
 /** A directory where blocks are written and run. Close it afterwards. */
-export class Workshop {
+export class TempProject {
   /** Inside the repository, so that blocks find their packages. */
   readonly source: string
   /** Working directory of the blocks: what they write to `./uploads` is stored here. */
@@ -25,16 +25,16 @@ export class Workshop {
     this.#removeCwd = removeCwd
   }
 
-  static async open(): Promise<Workshop> {
+  static async open(): Promise<TempProject> {
     const source = await mkdtemp(join(import.meta.dirname, '.blocks-'))
     const cwd = await temporaryDirectory()
-    return new Workshop(source, cwd.path, () => cwd.remove())
+    return new TempProject(source, cwd.path, () => cwd.remove())
   }
 
   /** Writes a block unchanged, under the name in its first line, otherwise as `main`. @returns its path. */
   async write({ text, language }: Pick<Block, 'text' | 'language'>): Promise<string> {
     const name = /^\/\/ (\S+\.[jt]s)$/m.exec(text.split('\n')[0] ?? '')?.[1] ?? `main.${language}`
-    // The package is a module, so `.js` files of blocks are.
+    // Blocks are written inside this package, so their .js files are ES modules.
     const path = join(this.source, name)
     await writeFile(path, text)
     return path
