@@ -19,6 +19,7 @@ describe('the tables of the documents', () => {
     ['Option of `FileSessionStore`', 'lib/session-stores/file-session-store.ts', 'FileSessionStoreOptions'],
     ['Option of `MemoryStorage`', 'lib/storage/memory/memory-storage.ts', 'MemoryStorageOptions'],
     ['Option of the client', 'lib/client/options.ts', 'UploadOptions'],
+    ['Option of `notification`', 'types/delivery.ts', 'NotificationOptions'],
     ['Event', 'types/events.ts', 'BitsUploadEvents'],
     ['IIS property', 'types/iis.ts', 'IisProperties'],
   ])('%s: lists every member and no other', (firstCell, path, name) => {
@@ -50,8 +51,14 @@ describe('the tables of the documents', () => {
   })
 
   test('defaults of the client and the storages are those in the comments of their types', () => {
-    const comments = ['lib/client/options.ts', 'lib/storage/memory/memory-storage.ts'].map(source).join('\n')
-    for (const firstCell of ['Option of the client', 'Option of `MemoryStorage`']) {
+    const comments = ['lib/client/options.ts', 'lib/storage/memory/memory-storage.ts', 'types/delivery.ts']
+      .map(source)
+      .join('\n')
+    for (const firstCell of [
+      'Option of the client',
+      'Option of `MemoryStorage`',
+      'Option of `notification`',
+    ]) {
       for (const [name = '', , shown = ''] of table(firstCell)) {
         const value = numberOf(shown)
         if (value === undefined) continue
