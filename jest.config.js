@@ -20,6 +20,7 @@ export default {
     '^express-bits-upload$': '<rootDir>/lib/index.ts',
     '^express-bits-upload/client$': '<rootDir>/lib/client/index.ts',
     '^express-bits-upload/testing$': '<rootDir>/lib/testing/index.ts',
+    '^express-bits-upload/s3$': '<rootDir>/lib/storage/s3/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   // The command line is tested in processes of its own, into which this cannot see.

@@ -6,7 +6,12 @@ rmSync('dist', { recursive: true, force: true })
 
 export default defineConfig([
   {
-    entry: { index: 'lib/index.ts', client: 'lib/client/index.ts', testing: 'lib/testing/index.ts' },
+    entry: {
+      index: 'lib/index.ts',
+      client: 'lib/client/index.ts',
+      testing: 'lib/testing/index.ts',
+      s3: 'lib/storage/s3/index.ts',
+    },
     format: ['esm', 'cjs'],
     target: 'node20',
     platform: 'node',

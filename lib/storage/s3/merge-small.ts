@@ -1,0 +1,50 @@
+import createDebug from 'debug'
+import { mapConcurrently } from '../../util/map-concurrently.js'
+import { collect } from './collect.js'
+import type { S3Context } from './context.js'
+import { coverOf } from './cover.js'
+import type { Segment } from './keys.js'
+import { smallRun } from './small-run.js'
+
+const log = createDebug('express-bits-upload:s3')
+
+/**
+ * Merges the newest small segments of an upload into one, once there are many. The joint segment is there before those
+ * it is made of are deleted. A failure does no harm, as the upload is complete without it.
+ *
+ * @param segments the newest of the upload, in the order of a listing.
+ */
+export async function mergeSmall(
+  context: S3Context,
+  uploadId: string,
+  segments: readonly Segment[],
+  total: number | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const run = smallRun(segments, total)
+  if (!run || signal.aborted) return
+  try {
+    await merge(context, uploadId, run, signal)
+  } catch (error) {
+    log('the small segments of %s were not merged: %s', uploadId, error)
+  }
+}
+
+async function merge(
+  { bucket, budget, keys, concurrency }: S3Context,
+  uploadId: string,
+  run: readonly Segment[],
+  signal: AbortSignal,
+): Promise<void> {
+  const start = run.at(-1)?.start ?? 0
+  const { pieces, end } = coverOf(run, start)
+  // Uploads wait for memory, housekeeping does not: the next fragment is another occasion.
+  if (!budget.tryTake(end - start)) return
+  try {
+    const bytes = await collect(bucket, pieces, concurrency, signal)
+    await bucket.put(keys.newSegment(uploadId, start, end).key, bytes, signal)
+  } finally {
+    budget.give(end - start)
+  }
+  await mapConcurrently(run, concurrency, ({ key }) => bucket.delete(key, signal))
+}

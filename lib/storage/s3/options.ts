@@ -1,0 +1,96 @@
+import type { S3Client } from '@aws-sdk/client-s3'
+import { type Check, checkEach, type OptionChecks } from '../../validation/check-options.js'
+import { isFunction, isInteger, isOneOf, objectWith } from '../../validation/value-checks.js'
+import type { S3ObjectSettings } from './object-settings.js'
+
+/** Options of an {@link S3Storage}. `undefined` stands for what is left out. */
+export interface S3StorageOptions {
+  /** A client of `@aws-sdk/client-s3` 3, yours to configure and to destroy. */
+  client: S3Client
+  /** The bucket, which must exist. */
+  bucket: string
+  /**
+   * Where the bytes of unfinished uploads and replies lie, in the same bucket; ends with a slash. Default:
+   * `BITS-Sessions/`.
+   */
+  stagingPrefix?: string | undefined
+  /** The key of a file, from its destination. Default: the destination itself. */
+  key?: ((destination: string) => string) | undefined
+  /** Settings of a published file: `ContentType`, `StorageClass`, `ServerSideEncryption` and the like. Default: none. */
+  object?: ((destination: string) => S3ObjectSettings) | undefined
+  /**
+   * Bytes of a fragment that go into one staged object at most; a larger fragment makes several. From 5,242,880 (5 MiB).
+   * Default: 16,777,216 (16 MiB).
+   */
+  segmentSize?: number | undefined
+  /**
+   * Bytes that all uploads together hold in memory. From 16,777,216 (16 MiB). Default: 268,435,456 (256 MiB). When they
+   * are used up, uploads store smaller objects or wait.
+   */
+  maxBuffered?: number | undefined
+  /** Requests that one publication makes at a time. Default: 8. */
+  concurrency?: number | undefined
+  /**
+   * Milliseconds that one request may take, all tries of the client included; the packet is answered with 503 then.
+   * Where the service copies bytes by itself, each 32 MiB have a second more. Default: 60,000.
+   */
+  timeout?: number | undefined
+  /**
+   * How a file is put together: `copy` (default) has the service copy the staged objects; with `stream` their bytes pass
+   * through this process, in parts of one size, for Cloudflare R2 and for services without `UploadPartCopy`.
+   */
+  assemble?: 'copy' | 'stream' | undefined
+  /**
+   * A lock that all servers share: runs `work` while nothing else runs for `key`. Needed where several servers share a
+   * bucket and the service does not honour `If-None-Match` (a warning says so when the storage is opened). Without it,
+   * publications to one key wait for each other in this process only.
+   */
+  exclusive?: (<T>(key: string, work: () => Promise<T>) => Promise<T>) | undefined
+}
+
+const MIB = 1024 * 1024
+
+const isText: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a name')
+
+/** Staging keys are compared with what listings return, so they have no characters that services write differently. */
+const isPrefix: Check = (value) =>
+  typeof value === 'string' && /^[\w!.'()-][\w!.'()/-]{0,399}\/$/.test(value) && !value.includes('//')
+    ? undefined
+    : "a prefix that ends with a slash, of letters, digits and !-_.'()"
+
+const CHECKS: OptionChecks<S3StorageOptions> = {
+  client: objectWith({ send: true }, 'an S3Client of @aws-sdk/client-s3'),
+  bucket: isText,
+  stagingPrefix: isPrefix,
+  key: isFunction,
+  object: isFunction,
+  segmentSize: (value) => isInteger(value, 'bytes', 5 * MIB, 1024 * MIB),
+  maxBuffered: (value) => isInteger(value, 'bytes', 16 * MIB),
+  concurrency: (value) => isInteger(value, 'requests', 1, 1000),
+  timeout: (value) => isInteger(value, 'milliseconds', 1, 2 ** 31 - 1),
+  assemble: isOneOf({ copy: true, stream: true }),
+  exclusive: isFunction,
+}
+
+/** {@link S3StorageOptions} with their defaults. */
+export type S3Settings = {
+  readonly [Name in keyof Omit<S3StorageOptions, 'exclusive'>]-?: NonNullable<S3StorageOptions[Name]>
+} & Pick<S3StorageOptions, 'exclusive'>
+
+/** @throws TypeError when an option is wrong. */
+export function s3Settings(options: S3StorageOptions): S3Settings {
+  checkEach({ name: 'S3Storage', checks: CHECKS, required: ['client', 'bucket'] }, options)
+  return {
+    client: options.client,
+    bucket: options.bucket,
+    stagingPrefix: options.stagingPrefix ?? 'BITS-Sessions/',
+    key: options.key ?? ((destination) => destination),
+    object: options.object ?? (() => ({})),
+    segmentSize: options.segmentSize ?? 16 * MIB,
+    maxBuffered: options.maxBuffered ?? 256 * MIB,
+    concurrency: options.concurrency ?? 8,
+    timeout: options.timeout ?? 60_000,
+    assemble: options.assemble ?? 'copy',
+    exclusive: options.exclusive,
+  }
+}

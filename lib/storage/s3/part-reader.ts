@@ -1,0 +1,37 @@
+import type { Readable } from 'node:stream'
+import { GrowingBuffer } from './growing-buffer.js'
+
+/** Reads a stream in pieces of a given size. */
+export class PartReader {
+  readonly #chunks: AsyncIterator<Buffer>
+  #rest: Buffer = Buffer.alloc(0)
+  #isOver = false
+
+  constructor(body: Readable) {
+    this.#chunks = body[Symbol.asyncIterator]()
+  }
+
+  /** Has the stream ended, with nothing left to read? */
+  get isOver(): boolean {
+    return this.#isOver && this.#rest.length === 0
+  }
+
+  /** Reads `size` bytes, or fewer when the stream ends. Rejects when it fails. */
+  async read(size: number): Promise<Buffer> {
+    const part = new GrowingBuffer(size)
+    while (!part.isFull) {
+      if (this.#rest.length === 0 && !(await this.#next())) break
+      if (part.length === part.capacity) part.grow()
+      this.#rest = this.#rest.subarray(part.fill(this.#rest))
+    }
+    return part.bytes
+  }
+
+  async #next(): Promise<boolean> {
+    const { done, value } = await this.#chunks.next()
+    if (done) this.#isOver = true
+    // A stream in object mode may have texts among its chunks.
+    else this.#rest = Buffer.from(value)
+    return !this.#isOver
+  }
+}

@@ -1,0 +1,71 @@
+import type { Readable } from 'node:stream'
+import type { Bucket, Range } from './bucket.js'
+import { withDeadline } from './deadline.js'
+import { ignoreMissing, toStorageError } from './service-error.js'
+
+/** Answers in a row that may break off before their first byte. */
+const MAX_FAILURES = 3
+
+/**
+ * Reads a range of an object. An answer that breaks off is continued by another request.
+ *
+ * @throws when the object is not there, was replaced meanwhile, or does not have that many bytes.
+ */
+export async function* readObject(
+  bucket: Bucket,
+  key: string,
+  { from, to }: Range,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
+  let position = from
+  let etag: string | undefined
+  for (let failures = 0; position < to; ) {
+    const answer = await bucket.get(key, { from: position, to }, { etag, signal })
+    etag = answer.etag
+    const before = position
+    try {
+      for await (const chunk of chunksOf(answer.body, bucket.timeout, signal)) {
+        position += chunk.length
+        if (position > to) break
+        yield chunk
+      }
+    } catch (error) {
+      failures = position > before ? 0 : failures + 1
+      if (failures >= MAX_FAILURES || signal?.aborted) {
+        throw toStorageError(error, `GetObject of "${bucket.name}/${key}"`)
+      }
+      continue
+    }
+    if (position !== to) {
+      throw new Error(
+        `S3Storage: bytes ${from} to ${to - 1} of "${bucket.name}/${key}" end at ${position - 1}.`,
+      )
+    }
+  }
+}
+
+/** The text of an object of up to 64 KiB; `undefined` when it is not there. */
+export async function readText(bucket: Bucket, key: string): Promise<string | undefined> {
+  const answer = await bucket.get(key, { from: 0, to: 64 * 1024 }).catch(ignoreMissing)
+  if (!answer) return undefined
+  const chunks: Buffer[] = []
+  for await (const chunk of chunksOf(answer.body, bucket.timeout)) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}
+
+/** The chunks of an answer, each of which has to come within `timeout` milliseconds of being asked for. */
+async function* chunksOf(body: Readable, timeout: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  const chunks = body[Symbol.asyncIterator]()
+  const abort = () => void body.destroy(new Error('aborted'))
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    for (;;) {
+      const next = await withDeadline(chunks.next(), timeout, () => void body.destroy())
+      if (next.done) return
+      yield next.value
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    body.destroy()
+  }
+}

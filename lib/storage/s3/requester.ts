@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import type { S3Client } from '@aws-sdk/client-s3'
+import { withDeadline } from './deadline.js'
+import { toStorageError } from './service-error.js'
+
+/** How a request is made. */
+export interface RequestOptions<Answer> {
+  readonly signal?: AbortSignal | undefined
+  /** Bytes that the service has to copy or put together, which takes its time. */
+  readonly size?: number | undefined
+  /** Frees what an answer holds that comes too late. */
+  readonly dispose?: ((late: Answer) => void) | undefined
+}
+
+/** How the last request of a publication is made. */
+export interface WriteOptions {
+  /** Fail with `PreconditionFailed` when there is an object already. */
+  readonly onlyIfNew?: boolean
+  /** Bytes that the service has to copy or put together. */
+  readonly size?: number
+}
+
+/** Bytes that a service copies in a second at the least. */
+const COPY_RATE = 32 * 1024 * 1024
+
+/**
+ * Sends requests for one bucket, each with a deadline of its own: a service that hangs must not hang an upload, and the
+ * SDK's `requestTimeout` only warns unless told otherwise.
+ */
+export class Requester {
+  readonly client: S3Client
+  readonly bucket: string
+  /** Milliseconds for one request. */
+  readonly timeout: number
+
+  constructor(client: S3Client, bucket: string, timeout: number) {
+    this.client = client
+    this.bucket = bucket
+    this.timeout = timeout
+  }
+
+  /** @throws what `toStorageError` makes of the SDK's error. */
+  async request<Answer>(
+    operation: string,
+    key: string,
+    send: (options: { abortSignal: AbortSignal }) => Promise<Answer>,
+    { signal, size = 0, dispose }: RequestOptions<Answer> = {},
+  ): Promise<Answer> {
+    const stop = new AbortController()
+    const abortSignal = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
+    const sending = send({ abortSignal })
+    try {
+      return await withDeadline(sending, this.timeout + (size / COPY_RATE) * 1000, () => stop.abort())
+    } catch (error) {
+      if (dispose) sending.then(dispose, () => {})
+      throw toStorageError(error, `${operation} of "${this.bucket}/${key}"`)
+    }
+  }
+
+  /** An object of this bucket as the source of a copy. */
+  sourceOf(key: string): string {
+    return [this.bucket, ...key.split('/')].map(encodeURIComponent).join('/')
+  }
+}
+
+export const conditionOf = ({ onlyIfNew }: WriteOptions): { IfNoneMatch?: string } =>
+  onlyIfNew ? { IfNoneMatch: '*' } : {}
+
+/** Services other than AWS ignore the newer checksum headers, and all check this one. FIPS modes have no MD5. */
+export function md5(bytes: Buffer): string | undefined {
+  try {
+    return createHash('md5').update(bytes).digest('base64')
+  } catch {
+    return undefined
+  }
+}

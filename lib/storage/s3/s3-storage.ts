@@ -1,0 +1,197 @@
+import type { Readable } from 'node:stream'
+import type {
+  ByteRange,
+  StagedData,
+  StagedUpload,
+  StorageAdapter,
+  StoredFile,
+  StoredReply,
+} from '../../../types/storage.js'
+import { BitsError } from '../../protocol/bits-error.js'
+import { KeyedQueue } from '../../util/keyed-queue.js'
+import { mapConcurrently } from '../../util/map-concurrently.js'
+import { appendSegments } from './append-segments.js'
+import { Bucket } from './bucket.js'
+import { BufferBudget } from './buffer-budget.js'
+import { rangeOf } from './collect.js'
+import { completeCover, requireComplete } from './complete-cover.js'
+import type { S3Context } from './context.js'
+import { coverOf } from './cover.js'
+import { fileKey } from './file-key.js'
+import { isNote, parseSegment, StagingKeys } from './keys.js'
+import { mergeSmall } from './merge-small.js'
+import { Multipart } from './multipart.js'
+import { markedSettings } from './object-settings.js'
+import { type S3Settings, type S3StorageOptions, s3Settings } from './options.js'
+import { type PartLimits, S3_LIMITS } from './plan-parts.js'
+import { type Conditions, probeConditions } from './probe.js'
+import { findPublished, type Publication, publishSegments } from './publish.js'
+import { readObject } from './read-object.js'
+import { RecentSegments } from './recent-segments.js'
+import { writeReply } from './reply.js'
+import { Requester } from './requester.js'
+import { abortNoted, listStaged } from './staging.js'
+import { streamFrom } from './stream-from.js'
+
+/** Names that {@link S3Storage.received} asks for: as cheap as one, and enough for the longest run of small segments. */
+const NEWEST = 100
+
+/**
+ * Uploads in an S3 bucket, for any number of servers. Each fragment becomes an object that is never written again, a
+ * segment; the service puts the segments together when the file is complete.
+ */
+export class S3Storage implements StorageAdapter {
+  readonly #settings: S3Settings
+  readonly #context: S3Context
+  readonly #recent = new RecentSegments()
+  readonly #publications = new KeyedQueue()
+  #conditions: Conditions | undefined
+
+  /** @throws TypeError when an option is wrong. */
+  constructor(options: S3StorageOptions, internals: { limits?: PartLimits } = {}) {
+    this.#settings = s3Settings(options)
+    const { client, bucket, stagingPrefix, maxBuffered, concurrency, timeout, assemble } = this.#settings
+    const requester = new Requester(client, bucket, timeout)
+    this.#context = {
+      bucket: new Bucket(requester),
+      multipart: new Multipart(requester),
+      keys: new StagingKeys(stagingPrefix),
+      budget: new BufferBudget(maxBuffered),
+      limits: internals.limits ?? S3_LIMITS,
+      concurrency,
+      assemble,
+    }
+  }
+
+  /** Tries which conditional writes the service honours, once. */
+  async open(): Promise<void> {
+    if (this.#conditions) return
+    const conditions = await probeConditions(this.#context)
+    this.#conditions = conditions
+    if ((conditions.copy && conditions.complete) || this.#settings.exclusive) return
+    process.emitWarning(
+      `S3Storage: the service of the bucket "${this.#settings.bucket}" does not honour If-None-Match when it copies an ` +
+        'object or completes a multipart upload. If several servers use the bucket, uploads to one name that end at the ' +
+        'same time may replace one another, whatever the option overwrite says: give the option exclusive.',
+      { code: 'BITS_S3_UNCONDITIONAL' },
+    )
+  }
+
+  async check(): Promise<void> {
+    await this.#context.bucket.check()
+  }
+
+  async has(destination: string): Promise<boolean> {
+    return (await this.#context.bucket.head(this.#keyOf(destination))) !== undefined
+  }
+
+  /** An upload without bytes has nothing staged. */
+  begin(): void {}
+
+  async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
+    const { bucket, budget, keys } = this.#context
+    const { segmentSize } = this.#settings
+    const segments = [...this.#recent.take(upload.uploadId)]
+    const put = async (bytes: Buffer, start: number) => {
+      const segment = keys.newSegment(upload.uploadId, start, start + bytes.length)
+      await bucket.put(segment.key, bytes)
+      segments.unshift(segment)
+    }
+    const end = await appendSegments({ budget, segmentSize, put }, offset, body, signal)
+    await mergeSmall(this.#context, upload.uploadId, segments, upload.total, signal)
+    return end
+  }
+
+  async received({ uploadId }: StagedUpload): Promise<number> {
+    const { bucket, keys } = this.#context
+    const listed = await bucket.listSome(keys.segmentPrefix(uploadId), NEWEST)
+    const segments = listed.flatMap(({ key }) => parseSegment(key) ?? [])
+    this.#recent.note(uploadId, segments)
+    return segments[0]?.end ?? 0
+  }
+
+  read({ uploadId }: StagedUpload): Readable {
+    return streamFrom((signal) => this.#readSegments(uploadId, signal))
+  }
+
+  async publish(upload: StagedUpload, { overwrite }: { overwrite: boolean }): Promise<StoredFile> {
+    const { uploadId, destination, total = 0 } = upload
+    const publication: Publication = {
+      upload,
+      total,
+      key: this.#keyOf(destination),
+      settings: markedSettings(this.#settings.object, destination, uploadId),
+      overwrite,
+      conditions: this.#conditions ?? { copy: false, complete: false },
+      exclusive: this.#settings.exclusive ?? ((_, work) => work()),
+    }
+    const complete = await completeCover(this.#context, uploadId, total)
+    const published = complete ? undefined : await findPublished(this.#context, publication)
+    if (published) return published
+    const { pieces, notes } = complete ?? (await requireComplete(this.#context, uploadId, total))
+    return this.#publications.run(publication.key, () =>
+      publishSegments(this.#context, publication, pieces, notes),
+    )
+  }
+
+  async discard({ uploadId }: StagedUpload, { keepReply = false } = {}): Promise<void> {
+    const { bucket, multipart, keys, concurrency } = this.#context
+    const doomed: string[] = []
+    for await (const { key } of bucket.list(keys.uploadPrefix(uploadId))) {
+      if (!keepReply || key !== keys.reply(uploadId)) doomed.push(key)
+    }
+    await mapConcurrently(doomed, concurrency, (key) =>
+      isNote(key) ? abortNoted(bucket, multipart, key) : bucket.delete(key),
+    )
+  }
+
+  async *staged(): AsyncGenerator<StagedData> {
+    const { bucket, keys } = this.#context
+    let upload: StagedData | undefined
+    for await (const { key, lastModified } of bucket.list(keys.prefix)) {
+      const uploadId = keys.uploadIdOf(key)
+      if (uploadId === undefined) continue
+      if (upload && upload.uploadId !== uploadId) yield upload
+      const isNewest = upload?.uploadId !== uploadId || upload.lastModified < lastModified
+      if (isNewest) upload = { uploadId, lastModified }
+    }
+    if (upload) yield upload
+  }
+
+  async writeReply({ uploadId }: StagedUpload, body: Readable): Promise<number> {
+    return writeReply(this.#context, uploadId, body)
+  }
+
+  async statReply({ uploadId }: StagedUpload): Promise<StoredReply | undefined> {
+    const { bucket, keys } = this.#context
+    const facts = await bucket.head(keys.reply(uploadId))
+    return facts && { size: facts.size, lastModified: facts.lastModified }
+  }
+
+  readReply(upload: StagedUpload, range?: ByteRange): Readable {
+    return streamFrom((signal) => this.#readReply(upload, range, signal))
+  }
+
+  async *#readSegments(uploadId: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const { bucket, keys } = this.#context
+    const { segments } = await listStaged(bucket, keys, uploadId)
+    const { pieces, end, highest } = coverOf(segments)
+    if (end < highest) {
+      throw new BitsError('staged-data-missing', `Upload ${uploadId} lacks bytes from ${end} on.`)
+    }
+    for (const piece of pieces) yield* readObject(bucket, piece.segment.key, rangeOf(piece), signal)
+  }
+
+  async *#readReply(upload: StagedUpload, range: ByteRange | undefined, signal: AbortSignal) {
+    const { bucket, keys } = this.#context
+    const size = range ? range.end + 1 : (await this.statReply(upload))?.size
+    if (size === undefined) {
+      throw new BitsError('staged-data-missing', `The reply of ${upload.uploadId} is gone.`)
+    }
+    yield* readObject(bucket, keys.reply(upload.uploadId), { from: range?.start ?? 0, to: size }, signal)
+  }
+
+  #keyOf(destination: string): string {
+    return fileKey(this.#settings.key, destination, this.#settings.stagingPrefix)
+  }
+}

@@ -1,0 +1,82 @@
+import { BitsError } from '../../protocol/bits-error.js'
+import { asError } from '../../util/errors.js'
+
+/** Seconds after which a client other than BITS may try again. BITS has a retry delay of its own. */
+const RETRY_AFTER = '30'
+
+/** What services answer when they have no room left, or may not use what is left. */
+const FULL = new Set(['QuotaExceeded', 'QuotaExceededException', 'XMinioStorageFull', 'InsufficientCapacity'])
+/** What is answered with a status below 500, and goes away by itself. */
+const PASSING = new Set([
+  'SlowDown',
+  'Throttling',
+  'ThrottlingException',
+  'TooManyRequests',
+  'RequestTimeout',
+  'OperationAborted',
+  'ConditionalRequestConflict',
+])
+
+/** How the service refused a request. */
+interface Refusal {
+  readonly code: string
+  readonly status: number
+}
+
+/** Reads an error of the SDK, or one of {@link toStorageError}; `undefined` when the service did not answer. */
+function refusalOf(error: unknown): Refusal | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  const metadata: unknown = Reflect.get(error, '$metadata')
+  const status: unknown =
+    typeof metadata === 'object' && metadata !== null ? Reflect.get(metadata, 'httpStatusCode') : undefined
+  if (typeof status === 'number') return { code: String(Reflect.get(error, 'name')), status }
+  return refusalOf(Reflect.get(error, 'cause'))
+}
+
+/** Does the error say that there is no such object or multipart upload? */
+export function isNotFound(error: unknown): boolean {
+  const refusal = refusalOf(error)
+  return refusal?.status === 404 && refusal.code !== 'NoSuchBucket'
+}
+
+/** Did the service honour `If-None-Match`? Swift answers 412 for another reason, with another code. */
+export const isPreconditionFailed = (error: unknown): boolean =>
+  refusalOf(error)?.code === 'PreconditionFailed'
+
+/** Was the request refused because of another one for the same object? */
+export const isConflict = (error: unknown): boolean => refusalOf(error)?.status === 409
+
+/** Did the service answer that it cannot or will not do this, so that another try would end the same? */
+export function isRefused(error: unknown): boolean {
+  const refusal = refusalOf(error)
+  return (
+    refusal !== undefined && (refusal.status < 500 || refusal.status === 501) && !PASSING.has(refusal.code)
+  )
+}
+
+/** For `.catch()`: an object that is not there is no failure but `undefined`. */
+export function ignoreMissing(error: unknown): undefined {
+  if (isNotFound(error)) return undefined
+  throw error
+}
+
+/**
+ * Makes of an SDK's error what is answered to the client: 503 where another try may succeed, "disk full" where the
+ * service has no room, and 500 where the configuration has to be changed.
+ *
+ * @param request for the message.
+ */
+export function toStorageError(error: unknown, request: string): Error {
+  const refusal = refusalOf(error)
+  const { message } = asError(error)
+  const options = { cause: error }
+  if (!refusal) return unavailable(`S3Storage: ${request} failed: ${message}`, options)
+  const text = `S3Storage: ${request} was answered ${refusal.status} ${refusal.code}: ${message}`
+  if (FULL.has(refusal.code) || refusal.status === 507) return new BitsError('disk-full', text, options)
+  if (refusal.code === 'KeyTooLongError') return new BitsError('destination-refused', text, options)
+  if (isRefused(error)) return new Error(text, options)
+  return unavailable(text, options)
+}
+
+const unavailable = (message: string, options: ErrorOptions): BitsError =>
+  new BitsError({ status: 503, headers: { 'Retry-After': RETRY_AFTER } }, message, options)

@@ -1,0 +1,61 @@
+import { Readable } from 'node:stream'
+import type { StagedUpload } from 'express-bits-upload'
+import { S3Storage, type S3StorageOptions } from 'express-bits-upload/s3'
+import { S3_LIMITS } from '../../../lib/storage/s3/plan-parts.js'
+import { BUCKET, FakeS3 } from '../../support/fake-s3/fake-s3.js'
+import type { Rules } from '../../support/fake-s3/rules.js'
+
+export const MIB = 1024 * 1024
+export const never = new AbortController().signal
+
+/** Runs a test with a service of its own. */
+export async function withS3(rules: Partial<Rules>, use: (s3: FakeS3) => Promise<void>): Promise<void> {
+  const s3 = await FakeS3.start(rules)
+  try {
+    await use(s3)
+  } finally {
+    await s3.close()
+  }
+}
+
+/** A storage with a client of its own, whose limits are those of the service. It is not open. */
+export function storageOn(
+  s3: FakeS3,
+  options: Partial<S3StorageOptions> & { name?: string; maxAttempts?: number } = {},
+): S3Storage {
+  const { name, maxAttempts, ...others } = options
+  const client = s3.client(name, maxAttempts === undefined ? {} : { maxAttempts })
+  const { minPartSize, maxParts } = s3.rules
+  const limits = { ...S3_LIMITS, minPartSize, maxParts }
+  return new S3Storage({ client, bucket: BUCKET, exclusive: (_, work) => work(), ...others }, { limits })
+}
+
+export async function openStorage(...given: Parameters<typeof storageOn>): Promise<S3Storage> {
+  const storage = storageOn(...given)
+  await storage.open()
+  return storage
+}
+
+export const uploadTo = (destination: string, total?: number, id = 1): StagedUpload => ({
+  uploadId: id.toString(16).padStart(32, '0'),
+  destination,
+  total,
+})
+
+/** Sends a file as a client does: fragment by fragment, from what the storage says is received. */
+export async function send(
+  storage: S3Storage,
+  upload: StagedUpload,
+  content: Buffer,
+  fragmentSize: number,
+): Promise<void> {
+  for (let offset = await storage.received(upload); offset < content.length; ) {
+    const body = Readable.from([content.subarray(offset, offset + fragmentSize)])
+    await storage.append(upload, offset, body, never)
+    offset = await storage.received(upload)
+  }
+}
+
+/** What is staged, probes aside. */
+export const stagedKeys = (s3: FakeS3): string[] =>
+  s3.objects.keys.filter((key) => key.startsWith('BITS-Sessions/'))

@@ -1,0 +1,11 @@
+/** An answer of the service that is an error. */
+export class Fault extends Error {
+  readonly code: string
+  readonly status: number
+
+  constructor(status: number, code: string) {
+    super(code)
+    this.status = status
+    this.code = code
+  }
+}
