@@ -65,7 +65,12 @@ test('maxBandwidth has no limits', () => {
 test('storages and stores have their defaults', () => {
   const files: FileStorageOptions = {
     directory: 'x',
-    ...({ durability: undefined, createDirectories: undefined } satisfies Nothing<FileStorageOptions>),
+    ...({
+      durability: undefined,
+      createDirectories: undefined,
+      fileMode: undefined,
+      directoryMode: undefined,
+    } satisfies Nothing<FileStorageOptions>),
   }
   expect(new FileStorage(files).durability).toBe('publish')
   const sessions: FileSessionStoreOptions = {

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { promisify } from 'node:util'
+import { errorCode } from './errors.js'
 
 /**
  * The file system calls that each packet makes. With their callbacks, which cost a third of the processor time of
@@ -9,13 +10,68 @@ export const open = promisify(fs.open)
 export const close = promisify(fs.close)
 export const stat = promisify(fs.stat)
 export const lstat = promisify(fs.lstat)
-export const link = promisify(fs.link)
-export const realpath = promisify(fs.realpath.native)
-export const unlink = promisify(fs.unlink)
+export const fstat = promisify(fs.fstat)
+export const link: (existing: string, path: string) => Promise<void> = promisify(fs.link)
+export const rename: (from: string, to: string) => Promise<void> = promisify(fs.rename)
+export const unlink: (path: string) => Promise<void> = promisify(fs.unlink)
+export const mkdir = promisify(fs.mkdir)
+export const opendir = promisify(fs.opendir)
+export const readlink = promisify(fs.readlink)
+export const copyFile = promisify(fs.copyFile)
+export const chmod = promisify(fs.chmod)
+export const fchmod = promisify(fs.fchmod)
+export const ftruncate = promisify(fs.ftruncate)
 export const fsync = promisify(fs.fsync)
 export const writev = promisify(fs.writev)
 export const readFile = promisify(fs.readFile)
 export const write = promisify(fs.write)
+
+/** What the system's own `realpath` answers where it answers truly. */
+const REALPATH_FAILURES = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENAMETOOLONG', 'EIO'])
+
+type ResolvePath = (path: string) => Promise<string>
+
+/**
+ * Resolves symbolic links. On RAM disks and some network drives of Windows the system's own call fails with EISDIR or
+ * UNKNOWN for paths that are fine; Node's, which looks at one directory after the other, works there.
+ */
+export const realpathWith =
+  (native: ResolvePath, portable: ResolvePath): ResolvePath =>
+  async (path) => {
+    try {
+      return await native(path)
+    } catch (error) {
+      if (REALPATH_FAILURES.has(errorCode(error) ?? '')) throw error
+      return portable(path)
+    }
+  }
+
+export const realpath = realpathWith(promisify(fs.realpath.native), promisify(fs.realpath))
+
+/** The calls that a `FileStorage` makes; tests replace some of them. */
+export const nodeFileSystem = {
+  open,
+  close,
+  stat,
+  lstat,
+  fstat,
+  link,
+  rename,
+  unlink,
+  mkdir,
+  opendir,
+  readlink,
+  copyFile,
+  chmod,
+  fchmod,
+  ftruncate,
+  fsync,
+  writev,
+  readFile,
+  write,
+  realpath,
+}
+export type FileSystem = typeof nodeFileSystem
 
 /**
  * Writes a short text to a file, opened with `flags`.
@@ -28,34 +84,64 @@ export async function writeText(
   flags: string | number,
   text: string,
   sync?: Sync,
+  calls: Pick<FileSystem, 'open' | 'close' | 'write'> = nodeFileSystem,
 ): Promise<number> {
   const bytes = Buffer.from(text)
-  const file = await open(path, flags, 0o600)
+  const file = await calls.open(path, flags, 0o600)
   try {
-    for (let done = 0; done < bytes.length; ) done += (await write(file, bytes, done)).bytesWritten
+    for (let done = 0; done < bytes.length; ) {
+      done += (await calls.write(file, bytes, done, bytes.length - done, null)).bytesWritten
+    }
     await sync?.(file)
     return bytes.length
   } finally {
-    await close(file)
+    await calls.close(file)
   }
 }
 
 /** Forces what was written to a file, by its descriptor, to the disk. Replaced in tests to see what is forced, and when. */
 export type Sync = (file: number) => Promise<void>
 
-/** Forces a directory's entries to the disk; Windows has no such call and needs none. */
-export async function syncDirectory(path: string, sync: Sync = fsync): Promise<void> {
-  if (process.platform !== 'win32') await syncPath(path, 'r', sync)
+/** How systems say that they cannot sync a directory: network and virtual file systems, FUSE, WSL. */
+const CANNOT_SYNC_DIRECTORIES = new Set([
+  'EINVAL',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EPERM',
+  'EBADF',
+  'EISDIR',
+])
+
+/** Forces the entries of an open directory to the disk, where the file system can do that. */
+export async function syncOpenDirectory(directory: number, sync: Sync = fsync): Promise<void> {
+  try {
+    await sync(directory)
+  } catch (error) {
+    if (!CANNOT_SYNC_DIRECTORIES.has(errorCode(error) ?? '')) throw error
+  }
 }
 
-/** Forces a file's bytes to the disk; Windows wants to be allowed to write for that. */
-export const syncFile = (path: string, sync: Sync = fsync): Promise<void> => syncPath(path, 'r+', sync)
-
-async function syncPath(path: string, flags: 'r' | 'r+', sync: Sync): Promise<void> {
-  const file = await open(path, flags)
+/**
+ * Forces a directory's entries to the disk. Windows has no such call and needs none; a directory that this process may
+ * write to but not read cannot be opened for it.
+ */
+export async function syncDirectory(
+  path: string,
+  sync: Sync = fsync,
+  calls: Pick<FileSystem, 'open' | 'close'> = nodeFileSystem,
+): Promise<void> {
+  if (process.platform === 'win32') return
+  let directory: number
   try {
-    await sync(file)
+    directory = await calls.open(path, 'r')
+  } catch (error) {
+    if (errorCode(error) === 'EACCES' || errorCode(error) === 'EISDIR') return
+    throw error
+  }
+  try {
+    await syncOpenDirectory(directory, sync)
   } finally {
-    await close(file)
+    await calls.close(directory)
   }
 }

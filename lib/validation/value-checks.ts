@@ -59,6 +59,12 @@ export function isPath(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? undefined : 'a path'
 }
 
+/** Permissions of a file or directory. */
+export function isMode(value: unknown): string | undefined {
+  const isValid = Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= 0o7777
+  return isValid ? undefined : 'a number from 0 to 0o7777, 0o640 for example'
+}
+
 /** @param words all that a type has, which the compiler sees to. */
 export function isOneOf<Word extends string>(words: Readonly<Record<Word, true>>): Check {
   const quoted = Object.keys(words).map((word) => `'${word}'`)

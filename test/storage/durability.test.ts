@@ -1,5 +1,5 @@
 import { fstatSync, statSync } from 'node:fs'
-import { link, mkdir, rm } from 'node:fs/promises'
+import { copyFile, link, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from '@jest/globals'
@@ -35,7 +35,7 @@ async function noteLink(existing: string, path: string): Promise<void> {
 }
 
 const storageOf = (durability: Durability, root = directory) =>
-  new FileStorage({ directory: root, durability }, { sync, link: noteLink })
+  new FileStorage({ directory: root, durability }, { fsync: sync, link: noteLink })
 
 const UPLOAD = { uploadId: '1'.repeat(32), destination: 'a/b/file', total: 10 }
 const STAGED = `BITS-Sessions/${UPLOAD.uploadId}.part`
@@ -100,11 +100,14 @@ describe('the names of a file’s directories are on the disk before its Ack', (
 
   test('when the first try made them and failed', async () => {
     let fails = true
-    const failing = async (existing: string, path: string) => {
-      if (fails) throw Object.assign(new Error('input/output error'), { code: 'EIO' })
-      await noteLink(existing, path)
-    }
-    const storage = new FileStorage({ directory }, { sync, link: failing })
+    const failing =
+      <Args extends unknown[]>(call: (...args: Args) => Promise<void>) =>
+      async (...args: Args) => {
+        if (fails) throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+        await call(...args)
+      }
+    const calls = { link: failing(noteLink), rename: failing(rename), copyFile: failing(copyFile) }
+    const storage = new FileStorage({ directory }, { fsync: sync, ...calls })
     await expect(uploadWith('publish', false, storage)).rejects.toThrow('input/output error')
     fails = false
     done = []
@@ -114,9 +117,11 @@ describe('the names of a file’s directories are on the disk before its Ack', (
 
   test('when a process died between moving the file, where there are no links, and its Ack', async () => {
     const unsupported = () => Promise.reject(Object.assign(new Error('no links'), { code: 'ENOTSUP' }))
-    await uploadWith('publish', true, new FileStorage({ directory }, { sync, link: unsupported }))
+    await uploadWith('publish', true, new FileStorage({ directory }, { fsync: sync, link: unsupported }))
     done = []
-    await new FileStorage({ directory }, { sync, link: unsupported }).publish(UPLOAD, { overwrite: true })
+    await new FileStorage({ directory }, { fsync: sync, link: unsupported }).publish(UPLOAD, {
+      overwrite: true,
+    })
     expect(done).toEqual(['sync a/b', 'sync a', 'sync .'])
   })
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { BitsError, FileSessionStore, FileStorage, type StagedUpload } from 'express-bits-upload'
+import { FileSessionStore, FileStorage, type StagedUpload } from 'express-bits-upload'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { temporaryDirectory } from '../support/serve.js'
 
@@ -71,11 +71,12 @@ describe('what FileStorage is told', () => {
     expect((await stat(join(directory, 'c'))).mode & 0o777).toBe(0o777 & ~process.umask())
   })
 
-  test.each(['file', 'a/b/file'])('a directory that is gone does not refuse %s for good', async (name) => {
+  test.each(['file', 'a/b/file'])('a directory that was removed is made again for %s', async (name) => {
     await rm(directory, { recursive: true })
-    const upload = newUpload(name)
-    const creation = storage.has(name).then(() => storage.begin(upload))
-    await expect(creation).rejects.not.toBeInstanceOf(BitsError)
+    expect(await storage.has(name)).toBe(false)
+    const upload = await filled(name, 'abc')
+    await storage.publish(upload, { overwrite: false })
+    expect(await content(name)).toBe('abc')
   })
 })
 
@@ -187,8 +188,21 @@ describe('on a file system without hard links', () => {
     },
   )
 
-  test('another failure is a failure, and the upload stays', async () => {
-    storage = new FileStorage({ directory }, { link: refusal('EIO') })
+  test.each(['EIO', 'EISDIR', 'EINVAL', 'EACCES', 'UNKNOWN'])(
+    '%s of a link does not keep a file from being moved',
+    async (code) => {
+      storage = new FileStorage({ directory }, { link: refusal(code) })
+      for (const overwrite of [false, true]) {
+        const upload = await filled(`${overwrite}.bin`, 'abc')
+        await storage.publish(upload, { overwrite })
+        expect(await content(`${overwrite}.bin`)).toBe('abc')
+      }
+    },
+  )
+
+  test('a failure of all ways to publish is a failure, and the upload stays', async () => {
+    const calls = { link: refusal('EIO'), rename: refusal('EIO'), copyFile: refusal('EIO') }
+    storage = new FileStorage({ directory }, calls)
     for (const overwrite of [false, true]) {
       const upload = await filled('a.bin', 'abc')
       await expect(storage.publish(upload, { overwrite })).rejects.toMatchObject({ code: 'EIO' })
@@ -225,9 +239,12 @@ describe('on a file system without hard links', () => {
   test('a file that was moved before a crash is known, and its mark goes with the upload', async () => {
     storage = new FileStorage({ directory }, { link: refusal('EPERM') })
     const upload = await filled('a.bin', 'abc')
-    await writeFile(`${storage.path(upload)}.moved`, '')
+    await writeFile(`${storage.path(upload)}.moved`, 'move 3\n')
     await rename(storage.path(upload), join(directory, 'a.bin'))
     expect(await storage.received(upload)).toBe(3)
+    expect(await storage.publish(upload, { overwrite: false })).toMatchObject({ size: 3 })
+    // Also when its reader has taken it away.
+    await rm(join(directory, 'a.bin'))
     expect(await storage.publish(upload, { overwrite: false })).toMatchObject({ size: 3 })
     await storage.discard(upload)
     expect(await stagedFiles(directory)).toEqual([])

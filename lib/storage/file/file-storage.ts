@@ -1,10 +1,9 @@
 import { createReadStream } from 'node:fs'
-import { opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type {
   ByteRange,
-  StagedData,
+  StagedData as StagedEntry,
   StagedUpload,
   StorageAdapter,
   StoredFile,
@@ -12,21 +11,16 @@ import type {
 } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
 import { ignoreNotFound } from '../../util/errors.js'
-import { close, fsync, link, lstat, open, type Sync, stat, syncDirectory, syncFile } from '../../util/fs.js'
+import { type FileSystem, nodeFileSystem, syncDirectory } from '../../util/fs.js'
 import { checkEach, type OptionChecks } from '../../validation/check-options.js'
-import { isBoolean, isOneOf, isPath } from '../../validation/value-checks.js'
-import { DirectorySync } from './directory-sync.js'
-import { gatherWrite } from './gather-write.js'
-import {
-  isOneFile,
-  type Link,
-  movedMarkerPath,
-  publishNew,
-  publishOver,
-  tempLinkPath,
-} from './publish-file.js'
+import { isBoolean, isMode, isOneOf, isPath } from '../../validation/value-checks.js'
+import { FilePublisher } from './file-publisher.js'
+import { movedMarkerPath, readMovedMarker } from './moved-marker.js'
+import { tempLinkPath } from './publish-file.js'
 import { draftOf, readReplyFile, statReplyFile, writeReplyFile } from './reply-file.js'
-import { openStaged, remove, writable } from './staged-file.js'
+import { retryWhileBusy } from './retry-while-busy.js'
+import { StagedData } from './staged-data.js'
+import { remove } from './staged-file.js'
 import { UploadDirectory } from './upload-directory.js'
 
 /** When bytes are forced to the disk, so that they survive a power cut as well as the death of the process. */
@@ -38,11 +32,21 @@ export interface FileStorageOptions {
   directory: string
   /**
    * `publish` (default): a finished file and its name are on the disk before its last fragment is acknowledged.
-   * `fragment`: each fragment too. `none`: whenever the system pleases.
+   * `fragment`: each fragment too. `none`: whenever the system writes them.
    */
   durability?: Durability | undefined
   /** Make the parent directories a destination needs. Default: true; with false such uploads are refused with 404. */
   createDirectories?: boolean | undefined
+  /**
+   * Mode of published files, as a number (`0o640`); the umask does not apply to it. Default: that of a file created in
+   * the same directory. Staged data is always 0600. Windows has no modes.
+   */
+  fileMode?: number | undefined
+  /**
+   * Mode of the directories that are made for a destination, as a number (`0o750`); the umask does not apply to it.
+   * Default: that of a directory created in the same place. The folder of staged data is always 0700.
+   */
+  directoryMode?: number | undefined
 }
 
 const STAGED = /^([0-9a-f]{32})\.(?:part(?:\.new|\.moved)?|reply(?:\.tmp)?)$/
@@ -51,27 +55,35 @@ const FILE_STORAGE_CHECKS: OptionChecks<FileStorageOptions> = {
   directory: isPath,
   durability: isOneOf<Durability>({ none: true, publish: true, fragment: true }),
   createDirectories: isBoolean,
+  fileMode: isMode,
+  directoryMode: isMode,
 }
 
 /** Uploads as files below a directory. Staged data lies in its `BITS-Sessions`, on the same file system. */
 export class FileStorage implements StorageAdapter {
   readonly directory: string
   readonly durability: Durability
+  readonly #fs: FileSystem
   readonly #uploads: UploadDirectory
-  readonly #link: Link
-  readonly #sync: Sync
-  readonly #forced: DirectorySync
+  readonly #staged: StagedData
+  readonly #publisher: FilePublisher
 
   /** @throws OptionError when an option is wrong. */
-  constructor(options: FileStorageOptions, internals: { link?: Link; sync?: Sync } = {}) {
+  constructor(options: FileStorageOptions, internals: Partial<FileSystem> & { now?: () => number } = {}) {
     checkEach({ name: 'FileStorage', checks: FILE_STORAGE_CHECKS, required: ['directory'] }, options)
-    const { directory, durability = 'publish', createDirectories = true } = options
-    this.#uploads = new UploadDirectory(directory, createDirectories)
+    const { directory, durability = 'publish', createDirectories = true, fileMode, directoryMode } = options
+    const { now, ...calls } = internals
+    const system = { ...nodeFileSystem, ...calls }
+    const fs = process.platform === 'win32' ? retryWhileBusy(system) : system
+    const uploads = new UploadDirectory({ directory, createDirectories, fs })
+    const staged = new StagedData(fs, durability === 'fragment')
+    const sync = durability !== 'none'
+    this.directory = uploads.root
     this.durability = durability
-    this.#link = internals.link ?? link
-    this.#sync = internals.sync ?? fsync
-    this.#forced = new DirectorySync(this.#sync)
-    this.directory = this.#uploads.root
+    this.#fs = fs
+    this.#uploads = uploads
+    this.#staged = staged
+    this.#publisher = new FilePublisher({ fs, uploads, staged, sync, fileMode, directoryMode, now })
   }
 
   async open(): Promise<void> {
@@ -79,32 +91,33 @@ export class FileStorage implements StorageAdapter {
   }
 
   has(destination: string): Promise<boolean> {
-    return this.#uploads.has(destination)
+    return this.#publisher.check(destination)
   }
 
-  async begin(upload: StagedUpload): Promise<void> {
-    await close(await open(this.path(upload), 'wx'))
+  begin(upload: StagedUpload): Promise<void> {
+    return this.#publisher.createStaged({ upload, path: this.path(upload) })
   }
 
   async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
-    const file = await openStaged(this.path(upload), offset)
-    try {
-      const length = await gatherWrite(writable(file), offset, body, signal)
-      if (this.durability === 'fragment') {
-        await this.#sync(file)
-        if (offset === 0) await this.#syncDirectories([this.#uploads.staging])
-      }
-      return length
-    } finally {
-      await close(file)
-    }
+    const staged = { uploadId: upload.uploadId, path: this.path(upload) }
+    const length = await this.#staged.append(staged, offset, body, signal)
+    if (this.durability === 'fragment' && offset === 0) await this.#syncDirectories([this.#uploads.staging])
+    return length
   }
 
   async received(upload: StagedUpload): Promise<number> {
-    const facts = await stat(this.path(upload)).catch(ignoreNotFound)
-    if (facts?.nlink === 1) return facts.size
-    if (facts) return this.#heldUnlessPublished(upload, facts.size)
-    return (await this.#wasMoved(upload)) ? (upload.total ?? 0) : 0
+    const { uploadId, total } = upload
+    const path = this.path(upload)
+    const facts = await this.#fs.stat(path).catch(ignoreNotFound)
+    if (!facts) {
+      const marker = await readMovedMarker(path, this.#fs)
+      return marker ? this.#published(upload, marker.size ?? total ?? 0) : 0
+    }
+    const isOtherSize = total !== undefined && total !== facts.size
+    if (facts.nlink > 1 && isOtherSize && (await this.#publisher.isPublished({ upload, path }))) {
+      return this.#published(upload, facts.size)
+    }
+    return this.#staged.trustedLength({ uploadId, path }, facts.size)
   }
 
   read(upload: StagedUpload): Readable {
@@ -115,48 +128,36 @@ export class FileStorage implements StorageAdapter {
     return join(this.#uploads.staging, `${upload.uploadId}.part`)
   }
 
-  async publish(upload: StagedUpload, options: { overwrite: boolean }): Promise<StoredFile> {
-    const staged = this.path(upload)
-    const facts = await lstat(staged).catch(ignoreNotFound)
-    const size = upload.total ?? facts?.size ?? 0
-    const target = await this.#uploads.locate(upload.destination, true)
-    const { path } = target
-    const file = { destination: upload.destination, size, path }
-    if (facts) {
-      if (facts.size !== size) {
-        throw new Error(
-          `Staged data of ${upload.uploadId} holds ${facts.size} bytes of ${size}: it cannot be published.`,
-        )
-      }
-      if (this.durability !== 'none') await syncFile(staged, this.#sync)
-      const put = options.overwrite ? publishOver : publishNew
-      await put(staged, path, upload.destination, this.#link)
-    } else {
-      await this.#refuseUnlessMoved(upload, file)
-    }
-    if (this.durability !== 'none') await this.#forced.sync(target)
-    return file
+  publish(upload: StagedUpload, options: { overwrite: boolean }): Promise<StoredFile> {
+    return this.#publisher.publish({ upload, path: this.path(upload) }, options.overwrite)
   }
 
   async discard(upload: StagedUpload, options: { keepReply?: boolean } = {}): Promise<void> {
     const staged = this.path(upload)
     const reply = this.replyPath(upload)
+    this.#staged.forget(upload.uploadId)
     // After a publication there is one or the other. What a crash may have left goes when the session does.
-    if (options.keepReply && (await remove(staged))) return
-    const gone = [staged, tempLinkPath(staged), movedMarkerPath(staged), draftOf(reply)]
+    if (options.keepReply && (await remove(staged, this.#fs))) return
+    const gone = [staged, tempLinkPath(staged), draftOf(reply)]
     if (!options.keepReply) gone.push(reply)
-    await Promise.all(gone.map(remove))
+    // The marker first: without staged data it would tell of a publication.
+    const hadMarker = await remove(movedMarkerPath(staged), this.#fs)
+    const removed = await Promise.all(gone.map((path) => remove(path, this.#fs)))
+    if (hadMarker || !removed.includes(true)) await this.#publisher.removeLeftovers(upload)
   }
 
-  async *staged(): AsyncIterable<StagedData> {
-    for await (const entry of await opendir(this.#uploads.staging)) {
+  async *staged(): AsyncIterable<StagedEntry> {
+    const entries = await this.#fs.opendir(this.#uploads.staging).catch(ignoreNotFound)
+    for await (const entry of entries ?? []) {
       const id = STAGED.exec(entry.name)?.[1]
-      const facts = id && (await stat(join(this.#uploads.staging, entry.name)).catch(ignoreNotFound))
+      const path = join(this.#uploads.staging, entry.name)
+      const facts = id && (await this.#fs.stat(path).catch(ignoreNotFound))
       if (id && facts) yield { uploadId: id, lastModified: facts.mtime }
     }
   }
 
   async writeReply(upload: StagedUpload, body: Readable): Promise<number> {
+    await this.#uploads.ensureOpen()
     const size = await writeReplyFile(this.replyPath(upload), body, this.durability !== 'none')
     await this.#syncDirectories([this.#uploads.staging])
     return size
@@ -176,25 +177,12 @@ export class FileStorage implements StorageAdapter {
 
   async #syncDirectories(directories: readonly string[]): Promise<void> {
     if (this.durability === 'none') return
-    for (const directory of directories) await syncDirectory(directory, this.#sync)
+    for (const directory of directories) await syncDirectory(directory, this.#fs.fsync, this.#fs)
   }
 
-  /** Staged data with a second name may be the file at its destination, to which nothing is to be added. */
-  async #heldUnlessPublished(upload: StagedUpload, size: number): Promise<number> {
-    if (upload.total === undefined || upload.total === size) return size
-    const { path } = await this.#uploads.locate(upload.destination, false)
-    if (!(await isOneFile(this.path(upload), path))) return size
-    throw new BitsError('total-changed', `"${upload.destination}" is published, with ${size} bytes.`)
-  }
-
-  /** A file without staged data stands at its destination: published before, though the session does not know yet. */
-  async #refuseUnlessMoved(upload: StagedUpload, file: StoredFile & { path: string }): Promise<void> {
-    const facts = await lstat(file.path).catch(ignoreNotFound)
-    if (facts?.isFile() && facts.size === file.size && (await this.#wasMoved(upload))) return
-    throw new BitsError('staged-data-missing', `The staged data of "${file.destination}" is gone.`)
-  }
-
-  async #wasMoved(upload: StagedUpload): Promise<boolean> {
-    return (await stat(movedMarkerPath(this.path(upload))).catch(ignoreNotFound)) !== undefined
+  /** Nothing is added to a published file, whatever size its session names now. */
+  #published({ destination, total = 0 }: StagedUpload, size: number): number {
+    if (total === size || total === 0) return size
+    throw new BitsError('total-changed', `"${destination}" is published, with ${size} bytes.`)
   }
 }

@@ -1,36 +1,46 @@
-import { rename, rm, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { constants } from 'node:fs'
 import { BitsError } from '../../protocol/bits-error.js'
 import { directoryError } from '../../protocol/destination.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
-import { link, lstat } from '../../util/fs.js'
+import type { FileSystem, Sync } from '../../util/fs.js'
+import { KeyedQueue } from '../../util/keyed-queue.js'
+import { movedMarkerPath, readMovedMarker, writeMovedMarker } from './moved-marker.js'
+import type { ParentDirectory } from './parent-directory.js'
+import { remove } from './staged-file.js'
 
-/** Makes a second name for a file; replaced in tests to stand for file systems that cannot. */
-export type Link = (existing: string, path: string) => Promise<void>
-
-const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
+/** A staged file and the place that it gets. */
+export interface Publication {
+  readonly fs: FileSystem
+  readonly staged: string
+  readonly parent: ParentDirectory
+  /** Its name in `parent`. */
+  readonly name: string
+  /** A name in `parent` that no other upload uses, for a copy in the making. */
+  readonly copyName: string
+  readonly destination: string
+  /** Bytes. */
+  readonly size: number
+  readonly mode: number | undefined
+  /** Forces a file to the disk; `undefined` when that is left to the system. */
+  readonly sync: Sync | undefined
+}
 
 /**
  * Gives a staged file its name, unless the name is taken: the system's `link` does it in one step, so of two uploads
- * that race for a name exactly one wins. The staged name stays, which is how a repetition after a crash knows its own
- * work: both names are one file.
+ * that race for a name exactly one wins. The staged name stays, which is how a repetition after a crash recognizes its
+ * own work: both names are one file. Whatever `link` fails with, the other ways are tried, which fail honestly by
+ * themselves.
  *
  * @throws BitsError `destination-taken`, `destination-is-directory`.
  */
-export async function publishNew(
-  staged: string,
-  path: string,
-  destination: string,
-  makeLink: Link = link,
-): Promise<void> {
+export async function publishNew(publication: Publication): Promise<void> {
+  const { fs, staged, parent, name } = publication
+  const path = parent.pathOf(name)
   try {
-    await makeLink(staged, path)
+    await fs.link(staged, path)
   } catch (error) {
-    if (isUnsupported(error)) return moveIfFree(staged, path, destination)
-    if (errorCode(error) !== 'EEXIST') throw error
-    if (await isOneFile(staged, path)) return
-    const facts = await lstat(path).catch(ignoreNotFound)
-    throw facts?.isDirectory() ? directoryError(destination) : takenError(destination)
+    if (errorCode(error) === 'EEXIST' && (await isOneFile(staged, path, fs))) return
+    await publishWithoutLink(publication, false)
   }
 }
 
@@ -40,93 +50,138 @@ export async function publishNew(
  *
  * @throws BitsError `destination-is-directory`.
  */
-export async function publishOver(
-  staged: string,
-  path: string,
-  destination: string,
-  makeLink: Link = link,
-): Promise<void> {
+export async function publishOver(publication: Publication): Promise<void> {
+  const { fs, staged, parent, name } = publication
   const second = tempLinkPath(staged)
   try {
-    await linkAnew(staged, second, makeLink)
-  } catch (error) {
-    if (isUnsupported(error)) return markAndMove(staged, path, destination)
-    throw error
-  }
-  try {
-    await moveOver(second, path, destination)
+    await replaceLink(staged, second, fs)
+    await fs.rename(second, parent.pathOf(name))
+  } catch {
+    await publishWithoutLink(publication, true)
   } finally {
     // Renaming one name of a file to another of its names leaves both; and a failure leaves the first.
-    await rm(second, { force: true })
+    await remove(second, fs).catch(() => {})
   }
 }
 
 /** Links, in place of what a crash may have left, which need not be the same file. */
-async function linkAnew(existing: string, path: string, makeLink: Link): Promise<void> {
+async function replaceLink(existing: string, path: string, fs: FileSystem): Promise<void> {
   try {
-    await makeLink(existing, path)
+    await fs.link(existing, path)
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error
-    await rm(path, { force: true })
-    await makeLink(existing, path)
+    await remove(path, fs)
+    await fs.link(existing, path)
   }
 }
 
 /** The name a staged file has for the moment before it replaces another; a crash may leave it behind. */
 export const tempLinkPath = (staged: string): string => `${staged}.new`
 
-/**
- * Where links are unsupported a staged file is moved, which leaves nothing to know one's own work by after a crash. So
- * this name says beforehand what happens: there, while the staged file is not, it means that the file was moved.
- */
-export const movedMarkerPath = (staged: string): string => `${staged}.moved`
+/** Moves and copies, by directory: file systems without links have no single step for "unless taken". */
+const moves = new KeyedQueue()
 
-async function markAndMove(staged: string, path: string, destination: string): Promise<void> {
-  await writeFile(movedMarkerPath(staged), '')
-  await moveOver(staged, path, destination)
+function publishWithoutLink(publication: Publication, overwrite: boolean): Promise<void> {
+  return moves.run(publication.parent.path, async () => {
+    if (await wasCopied(publication)) return
+    await refuseTaken(publication, overwrite)
+    try {
+      await move(publication)
+    } catch (error) {
+      await refuseTaken(publication, overwrite)
+      if (errorCode(error) === 'ENOENT') throw error
+      await copy(publication, overwrite)
+    }
+  })
 }
 
-async function moveOver(from: string, path: string, destination: string): Promise<void> {
-  try {
-    await rename(from, path)
-  } catch (error) {
-    const facts = await lstat(path).catch(() => undefined)
-    throw facts?.isDirectory() ? directoryError(destination) : error
+async function refuseTaken(
+  { fs, parent, name, destination }: Publication,
+  overwrite: boolean,
+): Promise<void> {
+  const facts = await fs.lstat(parent.pathOf(name)).catch(ignoreNotFound)
+  if (facts?.isDirectory()) throw directoryError(destination)
+  if (facts && !overwrite) {
+    throw new BitsError(
+      'destination-taken',
+      `Something appeared at "${destination}" while the upload was in progress.`,
+    )
   }
 }
 
-/** Moves waiting for their turn, by directory: file systems without links have no single step for "unless taken". */
-const moves = new Map<string, Promise<void>>()
+async function move({ fs, staged, parent, name, size, sync }: Publication): Promise<void> {
+  await writeMovedMarker(staged, { size, isCopy: false }, fs, sync)
+  try {
+    await fs.rename(staged, parent.pathOf(name))
+  } catch (error) {
+    await remove(movedMarkerPath(staged), fs)
+    throw error
+  }
+}
 
-function moveIfFree(staged: string, path: string, destination: string): Promise<void> {
-  const directory = dirname(path)
-  const before = moves.get(directory) ?? Promise.resolve()
-  const move = before.then(async () => {
-    const facts = await lstat(path).catch(() => undefined)
-    if (facts?.isDirectory()) throw directoryError(destination)
-    if (facts) throw takenError(destination)
-    await markAndMove(staged, path, destination)
-  })
-  const settled = move.catch(() => {})
-  moves.set(directory, settled)
-  void settled.then(() => {
-    if (moves.get(directory) === settled) moves.delete(directory)
-  })
-  return move
+/** For a destination to which the staged file can be neither linked nor moved, as behind a bind mount. */
+async function copy(publication: Publication, overwrite: boolean): Promise<void> {
+  const { fs, staged, parent, copyName, size, sync } = publication
+  const temporary = parent.pathOf(copyName)
+  await remove(temporary, fs)
+  try {
+    await fs.copyFile(staged, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+    await finishCopy(temporary, publication)
+    await writeMovedMarker(staged, { size, isCopy: true }, fs, sync)
+    await nameCopy(temporary, publication, overwrite)
+  } catch (error) {
+    await remove(movedMarkerPath(staged), fs)
+    await remove(temporary, fs)
+    throw error
+  }
+  await endCopy(publication)
+}
+
+async function finishCopy(temporary: string, { fs, mode, sync }: Publication): Promise<void> {
+  const file = await fs.open(temporary, 'r+')
+  try {
+    if (mode !== undefined) await fs.fchmod(file, mode).catch(() => {})
+    await sync?.(file)
+  } finally {
+    await fs.close(file)
+  }
+}
+
+async function nameCopy(temporary: string, publication: Publication, overwrite: boolean): Promise<void> {
+  const { fs, parent, name } = publication
+  const path = parent.pathOf(name)
+  if (!overwrite) {
+    const linked = await fs.link(temporary, path).then(
+      () => true,
+      () => false,
+    )
+    if (linked) return
+    await refuseTaken(publication, false)
+  }
+  await fs.rename(temporary, path)
+}
+
+/** What is left of a copy that has its name; the staged data may stay when it cannot be removed. */
+async function endCopy({ fs, staged, parent, copyName }: Publication): Promise<void> {
+  await remove(parent.pathOf(copyName), fs)
+  await remove(staged, fs).catch(() => {})
+}
+
+/** Did a copy get its name before, in a process that died before it could note that? */
+async function wasCopied(publication: Publication): Promise<boolean> {
+  const { fs, staged, parent, name, copyName } = publication
+  if (!(await readMovedMarker(staged, fs))?.isCopy) return false
+  const temporary = parent.pathOf(copyName)
+  const isWaiting = (await fs.lstat(temporary).catch(ignoreNotFound)) !== undefined
+  if (isWaiting && !(await isOneFile(temporary, parent.pathOf(name), fs))) return false
+  await endCopy(publication)
+  return true
 }
 
 /** Are both names there, and names of one file? */
-export async function isOneFile(one: string, other: string): Promise<boolean> {
+export async function isOneFile(one: string, other: string, fs: FileSystem): Promise<boolean> {
   const [mine, there] = await Promise.all(
-    [one, other].map((path) => lstat(path, { bigint: true }).catch(ignoreNotFound)),
+    [one, other].map((path) => fs.lstat(path, { bigint: true }).catch(ignoreNotFound)),
   )
   return mine !== undefined && there !== undefined && mine.ino === there.ino && mine.dev === there.dev
 }
-
-const takenError = (destination: string): BitsError =>
-  new BitsError(
-    'destination-taken',
-    `Something appeared at "${destination}" while the upload was on its way.`,
-  )
-
-const isUnsupported = (error: unknown): boolean => NO_LINKS.has(errorCode(error) ?? '')

@@ -1,26 +1,55 @@
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
-import { open, unlink, write, writev } from '../../util/fs.js'
+import type { FileSystem } from '../../util/fs.js'
 import type { WritableFile } from './gather-write.js'
 
-/** Opens staged data to add to it at `offset`. @returns its file descriptor. */
-export async function openStaged(path: string, offset: number): Promise<number> {
+/**
+ * Opens staged data to add to it at `offset`.
+ *
+ * @param cutOff drop what lies behind `offset`: it was written, and the disk failed to keep it.
+ * @returns its file descriptor.
+ * @throws Error when the data has a second name: it may be a published file by now, to which nothing may be added.
+ */
+export async function openStaged(
+  path: string,
+  offset: number,
+  cutOff: boolean,
+  fs: FileSystem,
+): Promise<number> {
+  const file = await openOrCreate(path, offset, fs)
   try {
-    return await open(path, 'r+')
+    const { nlink } = await fs.fstat(file)
+    if (nlink > 1) {
+      throw new Error(
+        `"${path}" has ${nlink} names (hard links), so it may be a published file: nothing is added to it. ` +
+          'If a backup or deduplication program made the other name, remove that one.',
+      )
+    }
+    if (cutOff) await fs.ftruncate(file, offset)
+    return file
   } catch (error) {
-    // Somebody removed it: only an upload that starts over can do without what was there.
-    if (offset === 0 && errorCode(error) === 'ENOENT') return open(path, 'wx')
+    await fs.close(file)
     throw error
   }
 }
 
-export const writable = (file: number): WritableFile => ({
-  writev: (chunks, position) => writev(file, chunks, position),
-  write: (bytes, offset, length, position) => write(file, bytes, offset, length, position),
+async function openOrCreate(path: string, offset: number, fs: FileSystem): Promise<number> {
+  try {
+    return await fs.open(path, 'r+')
+  } catch (error) {
+    // Somebody removed it: only an upload that starts over can do without what was there.
+    if (offset === 0 && errorCode(error) === 'ENOENT') return fs.open(path, 'wx', 0o600)
+    throw error
+  }
+}
+
+export const writable = (file: number, fs: FileSystem): WritableFile => ({
+  writev: (chunks, position) => fs.writev(file, chunks, position),
+  write: (bytes, offset, length, position) => fs.write(file, bytes, offset, length, position),
 })
 
 /** @returns whether it was there. */
-export const remove = (path: string): Promise<boolean> =>
-  unlink(path).then(
+export const remove = (path: string, fs: Pick<FileSystem, 'unlink'>): Promise<boolean> =>
+  fs.unlink(path).then(
     () => true,
     (error: unknown) => ignoreNotFound(error) ?? false,
   )

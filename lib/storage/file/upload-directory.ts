@@ -1,17 +1,26 @@
-import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { BitsError } from '../../protocol/bits-error.js'
 import { directoryError } from '../../protocol/destination.js'
 import { RESERVED_NAME } from '../../protocol/reserved-folder.js'
-import { lstat, realpath, stat } from '../../util/fs.js'
+import { errorCode, ignoreNotFound } from '../../util/errors.js'
+import type { FileSystem } from '../../util/fs.js'
 
 /** Where a file goes, with no symbolic link left in the way. */
-export interface Target {
-  readonly path: string
-  /** The directories it lies in, from its parent up to the root. */
-  readonly parents: readonly [string, ...string[]]
-  /** Was one of them made for it? */
-  readonly hasNewParents: boolean
+export interface Location {
+  /** Last segment of the destination. */
+  readonly name: string
+  /** The nearest directory above it that exists. */
+  readonly existing: string
+  /** Names of the directories between that and the file, outermost first. */
+  readonly missing: readonly string[]
+  /** The directory of the uploads, links resolved where that matters. */
+  readonly root: string
+}
+
+interface UploadDirectoryOptions {
+  readonly directory: string
+  readonly createDirectories: boolean
+  readonly fs: FileSystem
 }
 
 /**
@@ -23,68 +32,93 @@ export class UploadDirectory {
   /** Staged data: on the same file system as the files, so that publication needs no copy. */
   readonly staging: string
   readonly #createDirectories: boolean
+  readonly #fs: FileSystem
 
-  constructor(directory: string, createDirectories: boolean) {
+  constructor({ directory, createDirectories, fs }: UploadDirectoryOptions) {
     this.root = resolve(directory)
     this.staging = join(this.root, RESERVED_NAME)
     this.#createDirectories = createDirectories
+    this.#fs = fs
   }
 
-  /** @returns directories whose entries changed, as the root was made. */
+  /**
+   * Makes the directories that are missing, and keeps others out of the staged data.
+   *
+   * @returns directories whose entries changed, as the root was made.
+   * @throws Error in a sentence with a remedy, when uploads could never be stored here.
+   */
   async open(): Promise<string[]> {
-    const made = await mkdir(this.root, { recursive: true })
-    await mkdir(this.staging, { recursive: true, mode: 0o700 })
-    return made === undefined ? [] : directoriesBetween(dirname(made), this.root)
+    try {
+      const made = await this.#fs.mkdir(this.root, { recursive: true })
+      await this.#fs.mkdir(this.staging, { recursive: true, mode: 0o700 })
+      await this.#checkStaging()
+      return made === undefined ? [] : directoriesBetween(dirname(made), this.root)
+    } catch (error) {
+      throw explained(error, this.root)
+    }
+  }
+
+  /** Makes the directories again when somebody removed them, or mounted something over them, since they were opened. */
+  async ensureOpen(): Promise<void> {
+    if ((await this.#fs.lstat(this.staging).catch(ignoreNotFound)) === undefined) await this.open()
   }
 
   /**
    * Where `destination` lies.
    *
-   * @param make make the parent directories that are missing.
    * @throws BitsError `destination-refused` when it lies outside the directory, on another file system, or below a file;
    * `parent-missing` when directories are not to be made.
    * @throws Error when the root itself is gone.
    */
-  async locate(destination: string, make: boolean): Promise<Target> {
+  async locate(destination: string): Promise<Location> {
     const path = join(this.root, destination)
-    // Links above the root are whoever's it is: there is nothing to follow.
-    if (dirname(path) === this.root) return { path, parents: [this.root], hasNewParents: false }
-    const { real, missing } = await nearestReal(dirname(path), this.root)
-    const realRoot = await this.#refuseElsewhere(real, destination)
-    const parent = join(real, ...missing)
+    const name = basename(path)
+    // Links above the root are the operator's: there is nothing to follow.
+    if (dirname(path) === this.root) return { name, existing: this.root, missing: [], root: this.root }
+    const { existing, missing } = await this.#nearestExisting(dirname(path))
+    const root = await this.#refuseElsewhere(existing, destination)
     if (missing.length > 0 && !this.#createDirectories) {
       throw new BitsError('parent-missing', `The directory of "${destination}" does not exist.`)
     }
-    // Where nothing is missing, this finds out whether the parent is a directory.
-    if (make) await mkdir(parent, { recursive: true }).catch(refuseBelowFile)
-    const parents = directoriesBetween(realRoot, parent)
-    return { path: join(parent, basename(path)), parents, hasNewParents: missing.length > 0 }
+    return { name, existing, missing, root }
   }
 
   /**
    * Is there anything at `destination`, a link included?
    *
-   * @throws BitsError as {@link locate}; `destination-is-directory` for a link to one too, which must not be replaced.
+   * @throws BitsError `destination-is-directory` for a link to one too, which must not be replaced.
    */
-  async has(destination: string): Promise<boolean> {
-    const { path } = await this.locate(destination, false)
-    const facts = await lstat(path).catch(unlessMissingParent)
-    const led = facts?.isSymbolicLink() ? await stat(path).catch(() => undefined) : facts
+  async isTaken(destination: string, { existing, missing, name }: Location): Promise<boolean> {
+    if (missing.length > 0) return false
+    const path = join(existing, name)
+    const facts = await this.#fs.lstat(path).catch(unlessMissingParent)
+    const led = facts?.isSymbolicLink() ? await this.#fs.stat(path).catch(() => undefined) : facts
     if (led?.isDirectory()) throw directoryError(destination)
     return facts !== undefined
   }
 
-  /** @returns the root, links resolved. */
-  async #refuseElsewhere(real: string, destination: string): Promise<string> {
-    const realRoot = await realpath(this.root)
-    if (real === realRoot) return realRoot
-    if (!isWithin(real, realRoot) || isWithin(real, join(realRoot, RESERVED_NAME))) {
-      throw new BitsError(
-        'destination-refused',
-        `"${destination}" leads out of the directory of the uploads.`,
+  async #checkStaging(): Promise<void> {
+    const [root, staging] = await Promise.all([this.#fs.stat(this.root), this.#fs.stat(this.staging)])
+    if (root.dev !== staging.dev) {
+      throw new Error(
+        `"${this.staging}" lies on another file system than "${this.root}", so that no upload could take its place ` +
+          'in one step: unmount it, or give bitsUpload() a directory on that file system.',
       )
     }
-    const [here, there] = await Promise.all([stat(realRoot), stat(real)])
+    if (process.platform !== 'win32' && (staging.mode & 0o077) !== 0) {
+      await this.#fs.chmod(this.staging, 0o700).catch(ignoreUnsupportedMode)
+    }
+    const probe = join(this.staging, 'probe')
+    await this.#fs.close(await this.#fs.open(probe, 'w', 0o600))
+    await this.#fs.unlink(probe).catch(ignoreNotFound)
+  }
+
+  /** @returns the root, links resolved. */
+  async #refuseElsewhere(existing: string, destination: string): Promise<string> {
+    const root = await this.#fs.realpath(this.root)
+    if (existing === root) return root
+    refuseOutside(existing, root, destination)
+    const [here, there] = await Promise.all([this.#fs.stat(root), this.#fs.stat(existing)])
     // Better refused now than after days: a file cannot be published to another file system in one step.
     if (here.dev !== there.dev) {
       throw new BitsError(
@@ -92,15 +126,40 @@ export class UploadDirectory {
         `"${destination}" lies on another file system than "${this.staging}": mount a bitsUpload() of its own there.`,
       )
     }
-    return realRoot
+    return root
+  }
+
+  /** The part of a path below the root that exists, links resolved, and the segments below it that do not. */
+  async #nearestExisting(
+    path: string,
+    missing: string[] = [],
+  ): Promise<{ existing: string; missing: string[] }> {
+    const existing = await this.#fs.realpath(path).catch(unlessMissingParent)
+    if (existing !== undefined) return { existing, missing }
+    if (path === this.root) throw new Error(`The directory of the uploads, "${path}", is gone.`)
+    const facts = await this.#fs.lstat(path).catch(unlessMissingParent)
+    // A link to nowhere is there all the same, and nothing may be made through it.
+    if (facts?.isSymbolicLink()) {
+      throw new BitsError('destination-refused', `"${basename(path)}" is a symbolic link that leads nowhere.`)
+    }
+    // Another upload may have made the directory meanwhile.
+    return facts
+      ? this.#nearestExisting(path, missing)
+      : this.#nearestExisting(dirname(path), [basename(path), ...missing])
   }
 }
 
+/** @throws BitsError `destination-refused` for a directory that is not below `root`, or holds staged data. */
+export function refuseOutside(directory: string, root: string, destination: string): void {
+  if (isWithin(directory, root) && !isWithin(directory, join(root, RESERVED_NAME))) return
+  throw new BitsError('destination-refused', `"${destination}" leads out of the directory of the uploads.`)
+}
+
 const isWithin = (path: string, directory: string): boolean =>
-  path === directory || path.startsWith(directory + sep)
+  path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
 
 /** `from`, and all directories from there down to `to`, which lies below it; innermost first. */
-function directoriesBetween(from: string, to: string): [string, ...string[]] {
+export function directoriesBetween(from: string, to: string): [string, ...string[]] {
   const directories: [string, ...string[]] = [to]
   for (let at = to; at !== from && at !== dirname(at); ) {
     at = dirname(at)
@@ -109,36 +168,37 @@ function directoriesBetween(from: string, to: string): [string, ...string[]] {
   return directories
 }
 
-/** The part of a path below `root` that exists, links resolved, and the segments below it that do not. */
-async function nearestReal(
-  path: string,
-  root: string,
-  missing: string[] = [],
-): Promise<{ real: string; missing: string[] }> {
-  const real = await realpath(path).catch(unlessMissingParent)
-  if (real !== undefined) return { real, missing }
-  if (path === root) throw new Error(`The directory of the uploads, "${root}", is gone.`)
-  const facts = await lstat(path).catch(unlessMissingParent)
-  // A link to nowhere is there all the same, and nothing may be made through it.
-  if (facts?.isSymbolicLink()) {
-    throw new BitsError('destination-refused', `"${basename(path)}" is a symbolic link that leads nowhere.`)
-  }
-  // Another upload may have made the directory meanwhile.
-  return facts
-    ? nearestReal(path, root, missing)
-    : nearestReal(dirname(path), root, [basename(path), ...missing])
+const MODE_UNSUPPORTED = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL'])
+
+/** For `.catch()`: FAT, SMB and others have no modes, and files of another user cannot be given one. */
+export function ignoreUnsupportedMode(error: unknown): void {
+  if (!MODE_UNSUPPORTED.has(errorCode(error) ?? '')) throw error
 }
 
-function unlessMissingParent(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined
+const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS'])
+
+/** Does an error say that this process may not write somewhere, and will not until somebody changes that? */
+export const isNotWritable = (error: unknown): boolean => NOT_WRITABLE.has(errorCode(error) ?? '')
+
+function explained(error: unknown, root: string): unknown {
+  if (!isNotWritable(error)) return error
+  return new Error(
+    `Uploads cannot be stored in "${root}" (${errorCode(error)}): ` +
+      `give the user that runs this process write access to it and to its folder ${RESERVED_NAME}.`,
+    { cause: error },
+  )
+}
+
+function unlessMissingParent(error: unknown): undefined {
+  if (errorCode(error) === 'ENOENT') return undefined
   return refuseBelowFile(error)
 }
 
-function refuseBelowFile(error: NodeJS.ErrnoException): never {
-  if (error.code === 'ENOTDIR' || error.code === 'EEXIST' || error.code === 'ELOOP') {
-    throw new BitsError('destination-refused', 'A file is where a directory of the path would be.', {
-      cause: error,
-    })
-  }
+export function refuseBelowFile(error: unknown): never {
+  const code = errorCode(error)
+  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ELOOP') throw belowFileError(error)
   throw error
 }
+
+export const belowFileError = (cause?: unknown): BitsError =>
+  new BitsError('destination-refused', 'A file is where a directory of the path would be.', { cause })

@@ -1,0 +1,210 @@
+import { constants } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { StagedUpload, StoredFile } from '../../../types/storage.js'
+import { BitsError } from '../../protocol/bits-error.js'
+import { ignoreNotFound } from '../../util/errors.js'
+import type { FileSystem } from '../../util/fs.js'
+import { DirectorySync } from './directory-sync.js'
+import { readMovedMarker } from './moved-marker.js'
+import { ParentDirectory } from './parent-directory.js'
+import { isOneFile, type Publication, publishNew, publishOver } from './publish-file.js'
+import type { StagedData } from './staged-data.js'
+import { remove } from './staged-file.js'
+import type { Location, UploadDirectory } from './upload-directory.js'
+import { WriteProbe } from './write-probe.js'
+
+interface FilePublisherOptions {
+  readonly fs: FileSystem
+  readonly uploads: UploadDirectory
+  readonly staged: StagedData
+  /** Force files and their names to the disk? */
+  readonly sync: boolean
+  readonly fileMode: number | undefined
+  readonly directoryMode: number | undefined
+  readonly now: (() => number) | undefined
+}
+
+/** A staged file, and how it is to be published. */
+interface StagedFile {
+  readonly upload: StagedUpload
+  /** Absolute path of the staged data. */
+  readonly path: string
+}
+
+/** What happens in the directories of the destinations: they are tried, made, and given files. */
+export class FilePublisher {
+  readonly #options: FilePublisherOptions
+  readonly #fs: FileSystem
+  readonly #uploads: UploadDirectory
+  readonly #probe: WriteProbe
+  readonly #directories: DirectorySync
+
+  constructor(options: FilePublisherOptions) {
+    this.#options = options
+    this.#fs = options.fs
+    this.#uploads = options.uploads
+    this.#probe = new WriteProbe(options.fs, options.uploads.staging, options.now)
+    this.#directories = new DirectorySync(options.fs)
+  }
+
+  /**
+   * Is something published at `destination`?
+   *
+   * @throws BitsError `destination-refused`, `destination-is-directory` or `parent-missing` when nothing can be.
+   */
+  async check(destination: string): Promise<boolean> {
+    await this.#uploads.ensureOpen()
+    const location = await this.#uploads.locate(destination)
+    const isTaken = await this.#uploads.isTaken(destination, location)
+    if (!this.#probe.known(location.existing)) {
+      const existing = { ...location, missing: [] }
+      await this.#within(existing, destination, (parent) => this.#probe.check(parent))
+    }
+    return isTaken
+  }
+
+  /**
+   * Creates the staged file of an upload. It is created in the directory of its destination and then moved: so it has
+   * the group, default ACL and security label that a file of that directory has, and keeps them to its publication.
+   */
+  async createStaged({ upload, path }: StagedFile): Promise<void> {
+    const { existing } = await this.#uploads.locate(upload.destination)
+    const isMovable = this.#probe.known(existing)?.isMovable
+    if (isMovable && (await this.#createAndMove(join(existing, createdName(upload)), path))) return
+    this.#probe.forget(existing)
+    await this.#uploads.ensureOpen()
+    await this.#fs.close(await this.#fs.open(path, 'wx', 0o600))
+  }
+
+  /** @throws BitsError as {@link check}; `destination-taken`; `staged-data-missing`. */
+  async publish({ upload, path: staged }: StagedFile, overwrite: boolean): Promise<StoredFile> {
+    const { destination, uploadId } = upload
+    const facts = await this.#fs.lstat(staged).catch(ignoreNotFound)
+    const size = upload.total ?? facts?.size ?? 0
+    if (facts && facts.size !== size) {
+      throw new Error(
+        `Staged data of ${uploadId} holds ${facts.size} bytes of ${size}: it cannot be published.`,
+      )
+    }
+    const location = await this.#uploads.locate(destination)
+    try {
+      await this.#within(location, destination, async (parent) => {
+        if (facts) await this.#give({ upload, path: staged }, parent, size, overwrite, facts.nlink > 1)
+        else await this.#refuseUnlessMoved(upload, staged, parent.pathOf(location.name), size)
+        if (this.#options.sync) await this.#directories.sync(parent)
+      })
+    } catch (error) {
+      this.#probe.forget(location.existing)
+      throw error
+    }
+    return { destination, size, path: pathOf(location) }
+  }
+
+  /** Removes what a process that died may have left beside a destination. */
+  async removeLeftovers(upload: StagedUpload): Promise<void> {
+    // The sweep knows nothing of an upload that has no session.
+    if (upload.destination === '') return
+    const location = await this.#uploads.locate(upload.destination).catch(() => undefined)
+    if (!location) return
+    const names = [createdName(upload), copyName(upload)]
+    await Promise.all(names.map((name) => remove(join(location.existing, name), this.#fs)))
+  }
+
+  /** Is a staged file the one at its destination? */
+  async isPublished({ upload, path }: StagedFile): Promise<boolean> {
+    const location = await this.#uploads.locate(upload.destination)
+    return isOneFile(path, pathOf(location), this.#fs)
+  }
+
+  async #createAndMove(path: string, staged: string): Promise<boolean> {
+    try {
+      await this.#fs.close(await this.#fs.open(path, 'wx', 0o600))
+      await this.#fs.rename(path, staged)
+      return true
+    } catch {
+      await remove(path, this.#fs).catch(() => {})
+      return false
+    }
+  }
+
+  async #within<T>(
+    location: Location,
+    destination: string,
+    work: (parent: ParentDirectory) => Promise<T>,
+  ): Promise<T> {
+    const mode = this.#options.directoryMode
+    const parent = await ParentDirectory.open(location, { fs: this.#fs, destination, mode })
+    try {
+      return await work(parent)
+    } finally {
+      await parent.close()
+    }
+  }
+
+  async #give(
+    { upload, path: staged }: StagedFile,
+    parent: ParentDirectory,
+    size: number,
+    overwrite: boolean,
+    isPublished: boolean,
+  ): Promise<void> {
+    const { sync } = this.#options
+    const { destination } = upload
+    const mode = await this.#modeOf(parent)
+    await this.#options.staged.complete({ uploadId: upload.uploadId, path: staged }, size, {
+      sync,
+      mode,
+      isPublished,
+    })
+    const name = basename(destination)
+    const publication: Publication = {
+      ...{ fs: this.#fs, staged, parent, name, copyName: copyName(upload), destination, size, mode },
+      sync: sync ? this.#fs.fsync : undefined,
+    }
+    const put = overwrite ? publishOver : publishNew
+    await put(publication)
+    const path = parent.pathOf(name)
+    await parent.verify(destination, async () => {
+      if (await isOneFile(staged, path, this.#fs)) await remove(path, this.#fs)
+    })
+    await this.#announce(path)
+  }
+
+  /** The mode of a published file: as asked, or as that of any file created in the directory. */
+  async #modeOf(parent: ParentDirectory): Promise<number | undefined> {
+    const { fileMode } = this.#options
+    if (fileMode !== undefined || process.platform === 'win32') return fileMode
+    const inherited = parent.hasNewParents ? this.#probe.known(parent.existing) : undefined
+    if (inherited) this.#probe.remember(parent.path, inherited)
+    return (await this.#probe.check(parent)).fileMode
+  }
+
+  /**
+   * Programs that watch a directory with inotify often wait for a file to be closed after writing, which a link is not.
+   * Opening it for writing and closing it again is.
+   */
+  async #announce(path: string): Promise<void> {
+    if (process.platform !== 'linux') return
+    const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+    const file = await this.#fs.open(path, flags).catch(() => undefined)
+    if (file !== undefined) await this.#fs.close(file).catch(() => {})
+  }
+
+  /** Without staged data, an upload was published before, though its session could not note that. */
+  async #refuseUnlessMoved(upload: StagedUpload, staged: string, path: string, size: number): Promise<void> {
+    const marker = await readMovedMarker(staged, this.#fs)
+    // The file need not be there any more: what it was published for may have taken it.
+    if (marker?.size === size) return
+    if (marker && marker.size === undefined) {
+      const facts = await this.#fs.lstat(path).catch(ignoreNotFound)
+      if (facts?.isFile() && facts.size === size) return
+    }
+    throw new BitsError('staged-data-missing', `The staged data of "${upload.destination}" is gone.`)
+  }
+}
+
+const pathOf = ({ existing, missing, name }: Location): string => join(existing, ...missing, name)
+
+/** Names beside a destination for a moment. No client knows an upload's id before that upload is over. */
+const createdName = ({ uploadId }: StagedUpload): string => `.bits-${uploadId}.tmp`
+const copyName = ({ uploadId }: StagedUpload): string => `.bits-${uploadId}.part`

@@ -1,0 +1,31 @@
+import { ignoreNotFound } from '../../util/errors.js'
+import { type FileSystem, type Sync, writeText } from '../../util/fs.js'
+
+/**
+ * What a file's publication by a move or a copy is known by after a crash. Written before its name is given; there,
+ * while the staged file is not, it means that the file was published.
+ */
+export interface MovedMarker {
+  /** Bytes of the file; `undefined` when the marker was cut off by a crash. */
+  readonly size: number | undefined
+  /** The file was copied: it is published once its copy is no longer under its temporary name. */
+  readonly isCopy: boolean
+}
+
+export const movedMarkerPath = (staged: string): string => `${staged}.moved`
+
+export async function writeMovedMarker(
+  staged: string,
+  { size, isCopy }: MovedMarker,
+  fs: FileSystem,
+  sync: Sync | undefined,
+): Promise<void> {
+  await writeText(movedMarkerPath(staged), 'w', `${isCopy ? 'copy' : 'move'} ${size}\n`, sync, fs)
+}
+
+export async function readMovedMarker(staged: string, fs: FileSystem): Promise<MovedMarker | undefined> {
+  const text = await fs.readFile(movedMarkerPath(staged), 'latin1').catch(ignoreNotFound)
+  if (text === undefined) return undefined
+  const [, way, size] = /^(move|copy) (\d+)\n$/.exec(text) ?? []
+  return { size: size === undefined ? undefined : Number(size), isCopy: way === 'copy' }
+}

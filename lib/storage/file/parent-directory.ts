@@ -1,0 +1,188 @@
+import { constants } from 'node:fs'
+import { join } from 'node:path'
+import { BitsError } from '../../protocol/bits-error.js'
+import { errorCode, ignoreNotFound } from '../../util/errors.js'
+import { type FileSystem, syncDirectory, syncOpenDirectory } from '../../util/fs.js'
+import {
+  belowFileError,
+  directoriesBetween,
+  ignoreUnsupportedMode,
+  type Location,
+  refuseBelowFile,
+  refuseOutside,
+} from './upload-directory.js'
+
+const DIRECTORY = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)
+const NO_LINK = DIRECTORY | (constants.O_NOFOLLOW ?? 0)
+const SET_GROUP_ID = 0o2000
+
+interface OpenOptions {
+  readonly fs: FileSystem
+  readonly destination: string
+  /** For directories that are made; `undefined` leaves it to umask and default ACL. */
+  readonly mode?: number | undefined
+}
+
+/**
+ * The directory of a destination while something is done in it.
+ *
+ * Between the look at a path and its use, a local user who may write below the root can put a symbolic link in place of
+ * a directory. On Linux the directory is therefore opened once, checked by the path it then has, and used through its
+ * descriptor (`/proc/self/fd/N/name`), which no exchange can redirect. Elsewhere, and without `/proc`, the path is
+ * resolved once more afterwards ({@link ParentDirectory.verify}): the file is removed again when it lies outside, which
+ * leaves a moment in which it was there.
+ */
+export class ParentDirectory {
+  /** Its absolute path when it was opened. */
+  readonly path: string
+  /** The directories of a file in it, from this one up to the root. */
+  readonly parents: readonly [string, ...string[]]
+  /** Was one of them made for it? */
+  readonly hasNewParents: boolean
+  /** The innermost of them that was not. */
+  readonly existing: string
+  readonly #fs: FileSystem
+  readonly #descriptor: number | undefined
+
+  private constructor(fs: FileSystem, location: Location, descriptor: number | undefined) {
+    this.path = join(location.existing, ...location.missing)
+    this.parents = directoriesBetween(location.root, this.path)
+    this.hasNewParents = location.missing.length > 0
+    this.existing = location.existing
+    this.#fs = fs
+    this.#descriptor = descriptor
+  }
+
+  /**
+   * Makes the directories that are missing, and opens the innermost. Close it in the end.
+   *
+   * @throws BitsError `destination-refused` when the location was exchanged for something outside.
+   */
+  static async open(location: Location, options: OpenOptions): Promise<ParentDirectory> {
+    const { fs } = options
+    const pinned = await pin(location, options)
+    if (pinned === undefined) {
+      await makeByPath(location, options)
+      return new ParentDirectory(fs, location, undefined)
+    }
+    return new ParentDirectory(fs, location, await descend(pinned, location, options))
+  }
+
+  /** The path to use for a name in the directory. */
+  pathOf(name: string): string {
+    return join(this.#descriptor === undefined ? this.path : pathThrough(this.#descriptor), name)
+  }
+
+  /** Forces its entries to the disk. */
+  sync(): Promise<void> {
+    return this.#descriptor === undefined
+      ? syncDirectory(this.path, this.#fs.fsync, this.#fs)
+      : syncOpenDirectory(this.#descriptor, this.#fs.fsync)
+  }
+
+  /** Tells this directory from another one that has its path later on. */
+  async identity(): Promise<string> {
+    const facts =
+      this.#descriptor === undefined
+        ? await this.#fs.stat(this.path, { bigint: true })
+        : await this.#fs.fstat(this.#descriptor, { bigint: true })
+    return `${facts.dev}:${facts.ino}:${facts.birthtimeNs}`
+  }
+
+  /**
+   * Where the directory could not be pinned: has its path led where it was meant to?
+   *
+   * @throws BitsError `destination-refused`
+   */
+  async verify(destination: string, undo: () => Promise<void>): Promise<void> {
+    if (this.#descriptor !== undefined || this.parents.length === 1) return
+    const now = await this.#fs.realpath(this.path).catch(ignoreNotFound)
+    if (now === this.path) return
+    await undo()
+    throw exchangedError(destination)
+  }
+
+  async close(): Promise<void> {
+    if (this.#descriptor !== undefined) await this.#fs.close(this.#descriptor)
+  }
+}
+
+const pathThrough = (descriptor: number): string => `/proc/self/fd/${descriptor}`
+
+const exchangedError = (destination: string): BitsError =>
+  new BitsError('destination-refused', `The directory of "${destination}" was exchanged during publication.`)
+
+/** @returns a descriptor of the directory that exists; `undefined` where it has to be used by its path. */
+async function pin(location: Location, { fs, destination }: OpenOptions): Promise<number | undefined> {
+  if (process.platform !== 'linux') return undefined
+  let descriptor: number
+  try {
+    descriptor = await fs.open(location.existing, DIRECTORY)
+  } catch (error) {
+    // It may be written to but not read: `verify` has to do.
+    if (errorCode(error) === 'EACCES') return undefined
+    return refuseBelowFile(error)
+  }
+  try {
+    const path = await fs.readlink(pathThrough(descriptor)).catch(() => undefined)
+    if (path === undefined) {
+      await fs.close(descriptor)
+      return undefined
+    }
+    // The root is the operator's to exchange: a link that now leads elsewhere is a new root.
+    if (location.existing !== location.root) refuseOutside(path, location.root, destination)
+    return descriptor
+  } catch (error) {
+    await fs.close(descriptor)
+    throw error
+  }
+}
+
+/** Makes and opens one directory after the other, none of them by way of a link. Closes the descriptor it is given. */
+async function descend(
+  start: number,
+  { missing }: Location,
+  { fs, destination, mode }: OpenOptions,
+): Promise<number> {
+  let current = start
+  try {
+    for (const name of missing) {
+      const path = join(pathThrough(current), name)
+      await makeDirectory(path, fs, mode)
+      const next = await fs.open(path, NO_LINK).catch((error: unknown) => {
+        if (errorCode(error) === 'ENOENT') throw exchangedError(destination)
+        return refuseBelowFile(error)
+      })
+      await fs.close(current)
+      current = next
+    }
+    return current
+  } catch (error) {
+    await fs.close(current)
+    throw error
+  }
+}
+
+async function makeByPath({ existing, missing }: Location, { fs, mode }: OpenOptions): Promise<void> {
+  let path = existing
+  if (!(await fs.lstat(path)).isDirectory()) throw belowFileError()
+  for (const name of missing) {
+    path = join(path, name)
+    await makeDirectory(path, fs, mode)
+    if (!(await fs.lstat(path)).isDirectory()) throw belowFileError()
+  }
+}
+
+async function makeDirectory(path: string, fs: FileSystem, mode: number | undefined): Promise<void> {
+  try {
+    await fs.mkdir(path, mode)
+  } catch (error) {
+    // Another upload was faster; or a file is there, which the next step finds out.
+    if (errorCode(error) === 'EEXIST') return
+    throw error
+  }
+  if (mode === undefined) return
+  // Exactly as asked, whatever the umask; the bit that gives files their directory's group is inherited and stays.
+  const inherited = (await fs.stat(path)).mode & SET_GROUP_ID
+  await fs.chmod(path, mode | inherited).catch(ignoreUnsupportedMode)
+}

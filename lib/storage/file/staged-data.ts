@@ -1,0 +1,111 @@
+import type { Readable } from 'node:stream'
+import type { FileSystem } from '../../util/fs.js'
+import { gatherWrite } from './gather-write.js'
+import { openStaged, writable } from './staged-file.js'
+import { SyncedLengths } from './synced-lengths.js'
+import { ignoreUnsupportedMode } from './upload-directory.js'
+
+interface StagedFile {
+  readonly uploadId: string
+  readonly path: string
+}
+
+/**
+ * Bytes of uploads before their publication. Where the disk fails to keep some of them, their upload goes back to the
+ * last length that is known to be on the disk, and the client sends them again.
+ */
+export class StagedData {
+  readonly #fs: FileSystem
+  readonly #syncsFragments: boolean
+  readonly #lengths = new SyncedLengths()
+  readonly #appending = new Set<string>()
+
+  constructor(fs: FileSystem, syncsFragments: boolean) {
+    this.#fs = fs
+    this.#syncsFragments = syncsFragments
+  }
+
+  /** @returns the staged length afterwards. */
+  async append(
+    { uploadId, path }: StagedFile,
+    offset: number,
+    body: Readable,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const file = await openStaged(path, offset, this.#lengths.failedAt(uploadId) !== undefined, this.#fs)
+    this.#appending.add(uploadId)
+    try {
+      if (this.#lengths.failedAt(uploadId) !== undefined) this.#lengths.noteSynced(uploadId, offset)
+      const length = await gatherWrite(writable(file, this.#fs), offset, body, signal)
+      if (this.#syncsFragments) await this.#sync(uploadId, file, length)
+      return length
+    } finally {
+      this.#appending.delete(uploadId)
+      await this.#fs.close(file)
+    }
+  }
+
+  /**
+   * How much of the staged data counts. With durability `fragment`, data that an earlier process wrote is synced once:
+   * it may have died between the write and the sync.
+   *
+   * @param size bytes in the file.
+   */
+  async trustedLength({ uploadId, path }: StagedFile, size: number): Promise<number> {
+    const failedAt = this.#lengths.failedAt(uploadId)
+    if (failedAt !== undefined) return Math.min(failedAt, size)
+    if (!this.#syncsFragments || size === 0 || this.#appending.has(uploadId)) return size
+    if ((this.#lengths.synced(uploadId) ?? 0) >= size) return size
+    const file = await this.#fs.open(path, 'r+')
+    try {
+      await this.#fs.fsync(file)
+      this.#lengths.noteSynced(uploadId, size)
+      return size
+    } catch (error) {
+      // Another process may be appending: the next append cuts off what does not count.
+      this.#lengths.noteFailure(uploadId)
+      throw error
+    } finally {
+      await this.#fs.close(file)
+    }
+  }
+
+  /**
+   * Makes a complete file ready for its name.
+   *
+   * @param options.isPublished it has its name already, from an earlier try: it is synced, but never cut off.
+   */
+  async complete(
+    { uploadId, path }: StagedFile,
+    size: number,
+    options: { readonly sync: boolean; readonly mode: number | undefined; readonly isPublished: boolean },
+  ): Promise<void> {
+    if (!options.sync && options.mode === undefined) return
+    const file = await this.#fs.open(path, 'r+')
+    try {
+      if (options.mode !== undefined) await this.#fs.fchmod(file, options.mode).catch(ignoreUnsupportedMode)
+      if (!options.sync) return
+      if (options.isPublished) await this.#fs.fsync(file)
+      else await this.#sync(uploadId, file, size)
+    } finally {
+      await this.#fs.close(file)
+    }
+  }
+
+  forget(uploadId: string): void {
+    this.#lengths.forget(uploadId)
+  }
+
+  /** On failure the file ends where it is known to be on the disk. */
+  async #sync(uploadId: string, file: number, length: number): Promise<void> {
+    try {
+      await this.#fs.fsync(file)
+      if (this.#syncsFragments) this.#lengths.noteSynced(uploadId, length)
+    } catch (error) {
+      const kept = this.#lengths.noteFailure(uploadId)
+      // Where this fails, too, the length above does not count until the next append has cut it off.
+      await this.#fs.ftruncate(file, kept).catch(() => {})
+      throw error
+    }
+  }
+}

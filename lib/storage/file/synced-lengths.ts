@@ -1,0 +1,46 @@
+/** Uploads to remember; older ones are synced once more when they come again. */
+const MAX = 10_000
+
+/**
+ * How much of an upload's staged data is known to be on the disk.
+ *
+ * Linux reports a failed write to the disk once, drops the pages, and lets the next sync succeed. So a failure is
+ * remembered: what was not synced before it does not count, whatever a later sync says, until it has been sent again.
+ */
+export class SyncedLengths {
+  readonly #synced = new Map<string, number>()
+  readonly #failed = new Map<string, number>()
+
+  /** Bytes known to be on the disk; `undefined` when that is not known. */
+  synced(uploadId: string): number | undefined {
+    return this.#failed.get(uploadId) ?? this.#synced.get(uploadId)
+  }
+
+  /** Bytes to go back to; `undefined` unless a sync failed since. */
+  failedAt(uploadId: string): number | undefined {
+    return this.#failed.get(uploadId)
+  }
+
+  noteSynced(uploadId: string, length: number): void {
+    this.#failed.delete(uploadId)
+    this.#synced.delete(uploadId)
+    this.#synced.set(uploadId, length)
+    if (this.#synced.size > MAX) {
+      for (const oldest of this.#synced.keys()) {
+        this.#synced.delete(oldest)
+        break
+      }
+    }
+  }
+
+  noteFailure(uploadId: string): number {
+    const length = this.synced(uploadId) ?? 0
+    this.#failed.set(uploadId, length)
+    return length
+  }
+
+  forget(uploadId: string): void {
+    this.#failed.delete(uploadId)
+    this.#synced.delete(uploadId)
+  }
+}

@@ -1,0 +1,93 @@
+import { readdirSync, renameSync, symlinkSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { describe, expect, test } from '@jest/globals'
+import { BitsError, FileStorage } from 'express-bits-upload'
+import { fixtures } from '../support/fixtures.js'
+import { interceptedFileSystem, systemError } from '../support/intercepted-fs.js'
+
+const { directory: newDirectory } = fixtures()
+
+const DESTINATIONS = ['directory/file', 'directory/new/deeper/file']
+
+/** A place without hard links: files are moved. */
+const failLinks = (name: string) => {
+  if (name === 'link') throw systemError('EPERM', 'link')
+}
+const WAYS = [
+  { way: 'links', fail: () => {} },
+  { way: 'moves', fail: failLinks },
+]
+
+const SETTINGS = DESTINATIONS.flatMap((destination) =>
+  WAYS.flatMap((way) => [false, true].map((overwrite) => ({ destination, overwrite, ...way }))),
+)
+
+describe.each(SETTINGS)(
+  'a publication of $destination by $way with overwrite $overwrite writes nothing outside',
+  ({ destination, overwrite, fail }) => {
+    test('when its directory is exchanged for a link before any of its calls', async () => {
+      let exchanges = 0
+      let refusals = 0
+      for (let at = 0; ; at++) {
+        const base = await newDirectory()
+        const root = join(base, 'root')
+        const outside = join(base, 'outside')
+        await mkdir(join(root, 'directory'), { recursive: true })
+        await mkdir(outside)
+        let isPublishing = false
+        let count = 0
+        const fs = interceptedFileSystem(({ name }) => {
+          if (!isPublishing) return
+          if (count++ === at) {
+            renameSync(join(root, 'directory'), join(root, 'moved'))
+            symlinkSync(outside, join(root, 'directory'))
+            exchanges++
+          }
+          fail(name)
+        })
+        const storage = new FileStorage({ directory: root }, fs)
+        await storage.open()
+        const upload = { uploadId: '1'.repeat(32), destination, total: 5 }
+        await storage.has(destination)
+        await storage.begin(upload)
+        await storage.append(upload, 0, Readable.from([Buffer.from('bytes')]), new AbortController().signal)
+        isPublishing = true
+        const error: unknown = await storage.publish(upload, { overwrite }).catch((reason: unknown) => reason)
+        if (error instanceof BitsError) refusals++
+        // No directory either.
+        expect([at, readdirSync(outside)]).toEqual([at, []])
+        if (count <= at) break
+      }
+      expect(exchanges).toBeGreaterThan(10)
+      expect(refusals).toBeGreaterThan(0)
+    })
+  },
+)
+
+test('a directory that somebody removed and made again is forced to the disk again', async () => {
+  const root = await newDirectory()
+  const synced: string[] = []
+  const fs = interceptedFileSystem(({ name, args }) => {
+    if (name === 'open') opened = String(args[0])
+    if (name === 'fsync') synced.push(opened)
+  })
+  let opened = ''
+  const storage = new FileStorage({ directory: root }, fs)
+  await storage.open()
+  const publish = async (n: number) => {
+    const upload = { uploadId: `${n}`.repeat(32), destination: `a/b/${n}`, total: 5 }
+    await storage.begin(upload)
+    await storage.append(upload, 0, Readable.from([Buffer.from('bytes')]), new AbortController().signal)
+    synced.length = 0
+    await storage.publish(upload, { overwrite: false })
+    return synced.filter((path) => path === join(root, 'a') || path === root).length
+  }
+  expect(await publish(1)).toBe(2)
+  expect(await publish(2)).toBe(0)
+  renameSync(join(root, 'a'), join(root, 'old'))
+  await mkdir(join(root, 'a/b'), { recursive: true })
+  expect(await publish(3)).toBe(2)
+  expect(await readdir(join(root, 'a/b'))).toEqual(['3'])
+})
