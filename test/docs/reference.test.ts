@@ -26,6 +26,16 @@ describe('the tables of the documents', () => {
     expect(names(firstCell).sort()).toEqual(membersOf(source(path), name).sort())
   })
 
+  test.each([
+    ['Optional method', 'types/storage.ts', 'StorageAdapter'],
+    ['Optional method of a session store', 'types/session.ts', 'SessionStore'],
+  ])('%s: lists those of the type', (firstCell, path, name) => {
+    const optional = membersOf(source(path), name, { optionalOnly: true })
+    const listed = names(firstCell).map((call) => call.replace(/\(.*/, ''))
+    // These two belong to every adapter, and are explained by its type.
+    expect(listed.sort()).toEqual(optional.filter((method) => !['open', 'close'].includes(method)).sort())
+  })
+
   test('every option has a type or unit, and a default', () => {
     for (const firstCell of ['Option', 'Option of `FileStorage`', 'Option of the client']) {
       for (const [, type, defaultValue] of table(firstCell)) {

@@ -23,10 +23,11 @@ export function table(firstCell: string): string[][] {
 }
 
 /** The names of the members of an interface in a source, in their order. */
-export function membersOf(source: string, name: string): string[] {
+export function membersOf(source: string, name: string, { optionalOnly = false } = {}): string[] {
   const body = new RegExp(`interface ${name}(?: extends [^{]*)? \\{\\n(.*?)\\n\\}`, 's').exec(source)?.[1]
   if (body === undefined) throw new Error(`There is no interface ${name}.`)
-  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??[:(]/gm)].map(([, member = '']) => member)
+  const members = [...body.matchAll(/^ {2}(?:readonly )?(\w+)(\??)[:(]/gm)]
+  return members.filter(([, , mark]) => mark === '?' || !optionalOnly).map(([, member = '']) => member)
 }
 
 /** The number a cell starts with, as in `16,777,216 (16 MiB)`; `undefined` if it starts with anything else. */
