@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { uploadFile } from 'express-bits-upload/client'
-import type { Scenario } from './show.js'
+import type { Scenario } from './scenario.js'
 import { say } from './terminal.js'
 
 const COMPUTERS = 40

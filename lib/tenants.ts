@@ -8,7 +8,7 @@ import { checkRequestSettings } from './options/checks.js'
 import { readOptions } from './options/settings.js'
 import type { ServerSettings } from './options/upload-options.js'
 import { Bandwidth } from './packets/bandwidth.js'
-import type { UploadService } from './packets/context.js'
+import type { UploadService, UploadServices } from './packets/context.js'
 import { defined } from './util/objects.js'
 
 /** Storages of which `perRequest` most likely makes a new one for each request. */
@@ -18,7 +18,7 @@ const TENANT_WARNING_THRESHOLD = 1000
  * The services of one `bitsUpload()`: one for its own options, and one for each other storage that the option
  * `perRequest` names.
  */
-export class Tenants {
+export class Tenants implements UploadServices {
   readonly base: UploadService
   /** No packet is taken any more. */
   closed = false

@@ -1,13 +1,12 @@
 import type { Request } from 'express'
 import type { Ack } from '../../types/packets.js'
-import type { PacketContext, UploadService } from '../packets/context.js'
+import type { PacketContext, UploadService, UploadServices } from '../packets/context.js'
 import { handlePacket } from '../packets/handle-packet.js'
 import { BitsError, HRESULT } from '../protocol/bits-error.js'
 import { pathOf } from '../protocol/destination.js'
 import { HEADER } from '../protocol/headers.js'
 import { toBitsError } from '../protocol/to-bits-error.js'
 import { PreemptedError } from '../sessions/session-lock.js'
-import type { Tenants } from '../tenants.js'
 import { asError, errorCode } from '../util/errors.js'
 import { originOf } from '../util/request-origin.js'
 import { admit } from './admit.js'
@@ -21,13 +20,13 @@ import { errorAck } from './send-ack.js'
  *
  * @returns the Ack; `undefined` when nobody waits for one any more.
  */
-export async function answer(req: Request, tenants: Tenants): Promise<Ack | undefined> {
+export async function answer(req: Request, services: UploadServices): Promise<Ack | undefined> {
   const origin = originOf(req)
-  let service = tenants.base
+  let service = services.base
   let context: PacketContext | undefined
   try {
-    if (tenants.closed) throw new BitsError('closing', 'bits.close() was called.')
-    service = await tenants.of(req)
+    if (services.closed) throw new BitsError('closing', 'bits.close() was called.')
+    service = await services.of(req)
     await service.housekeeping.ready()
     const packet = readPacket(req)
     context = { ...(await admit(req, packet.type, service)), origin }

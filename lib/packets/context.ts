@@ -21,6 +21,16 @@ export interface PacketContext extends RequestContext {
   readonly origin: RequestOrigin
 }
 
+/** The services of one `bitsUpload()`. */
+export interface UploadServices {
+  /** The service of the middleware's own options. */
+  readonly base: UploadService
+  /** `bits.close()` was called. */
+  readonly closed: boolean
+  /** The service for a request, as the option `perRequest` says. */
+  of(req: Request): Promise<UploadService>
+}
+
 /** What serves the packets of one set of options. */
 export interface UploadService {
   readonly settings: ServerSettings

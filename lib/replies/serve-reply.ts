@@ -7,14 +7,13 @@ import type { SessionRecord } from '../../types/session.js'
 import type { StoredReply } from '../../types/storage.js'
 import { maskName } from '../logging/mask.js'
 import { checkUser } from '../options/checks.js'
-import type { UploadService } from '../packets/context.js'
+import type { UploadService, UploadServices } from '../packets/context.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { pathOf } from '../protocol/destination.js'
 import { RESERVED_NAME } from '../protocol/reserved-folder.js'
 import { sessionKey } from '../protocol/session-id.js'
 import { toBitsError } from '../protocol/to-bits-error.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { Tenants } from '../tenants.js'
 import { asError, errorCode } from '../util/errors.js'
 import { hostOf } from '../util/request-origin.js'
 import { Multipart, rangeHeader, selectRanges } from './byte-ranges.js'
@@ -31,12 +30,12 @@ export async function serveReply(
   sessionId: string | undefined,
   req: Request,
   res: Response,
-  tenants: Tenants,
+  services: UploadServices,
 ): Promise<void> {
-  let service = tenants.base
+  let service = services.base
   try {
-    if (tenants.closed) throw new BitsError('closing', 'bits.close() was called.')
-    service = await tenants.of(req)
+    if (services.closed) throw new BitsError('closing', 'bits.close() was called.')
+    service = await services.of(req)
     await service.housekeeping.ready()
     const record = await findRecord(sessionId, req, service)
     const facts = await service.storage.statReply?.(uploadOf(record))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ContractTests } from './runner.js'
-import type { StorageBench } from './storage-contract.js'
+import type { StorageBench } from './storage-bench.js'
 
 /** How staged bytes go again, and what is listed for it. */
 export const DISCARDING: ContractTests<StorageBench> = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { assertBytes } from './bodies.js'
 import { assertRejects, type ContractTests } from './runner.js'
-import type { StorageBench } from './storage-contract.js'
+import type { StorageBench } from './storage-bench.js'
 
 const TAKEN = { code: 'destination-taken' }
 

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import type { ByteRange, StagedUpload, StorageAdapter, StoredReply } from '../../types/storage.js'
 import { assertBytes, contentOf, failingAfter, streamOf } from './bodies.js'
 import { assertRejects, type ContractTests } from './runner.js'
-import type { StorageBench } from './storage-contract.js'
+import type { StorageBench } from './storage-bench.js'
 
 /** A storage that keeps replies and hands them out. */
 type ReplyStorage = StorageAdapter & Required<Pick<StorageAdapter, 'writeReply' | 'statReply' | 'readReply'>>

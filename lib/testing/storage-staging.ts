@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
 import { assertBytes, consumed, failingAfter, never, PLENTY, plentyOfBytes, streamOf } from './bodies.js'
 import { assertRejects, type ContractTests } from './runner.js'
-import type { StorageBench } from './storage-contract.js'
+import type { StorageBench } from './storage-bench.js'
 
 /** How a body may end before its bytes have all come, and what that is told as. */
 const ENDS: Readonly<Record<string, (body: PassThrough, stop: AbortController) => void>> = {

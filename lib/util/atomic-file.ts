@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { FileTarget } from '../client/reply/reply-target.js'
 
-/** A file in the making, beside the one that it will be, under a name that nothing else has. */
+/** A file that appears under its name all at once. Until then it lies beside it under a random name. */
 export class AtomicFile {
   readonly #path: string
   readonly #target: string
@@ -15,7 +14,8 @@ export class AtomicFile {
     this.#handle = handle
   }
 
-  static async create({ path, mode }: FileTarget): Promise<AtomicFile> {
+  /** @param target where the file goes, and its mode (default: 0o666 less the umask). */
+  static async create({ path, mode }: { path: string; mode: number | undefined }): Promise<AtomicFile> {
     const draft = join(dirname(path), `.reply-${randomBytes(8).toString('hex')}.part`)
     return new AtomicFile(draft, path, await open(draft, 'wx', mode))
   }
@@ -32,16 +32,16 @@ export class AtomicFile {
     return this.#handle.truncate(0)
   }
 
-  /** Puts it in its place, in that of a file that is there. */
+  /** Gives the file its name, replacing a file that has it. */
   async publish(): Promise<void> {
     await this.#handle.sync()
     await this.#handle.close()
     await rename(this.#path, this.#target)
   }
 
-  /** After a failed `publish`, too. */
+  /** Removes what was written; may follow a failed `publish`. */
   async discard(): Promise<void> {
-    // A handle may be closed twice.
+    // Closing a handle twice is harmless.
     await this.#handle.close()
     await rm(this.#path, { force: true })
   }

@@ -1,7 +1,8 @@
 import type { ClientSettings } from '../settings.js'
 import type { RequestOptions } from '../transport/send-request.js'
 import { ReplyDownload, resolveReplyUrl } from './fetch-reply.js'
-import { memorySink, openSink, type ReplySink } from './reply-sink.js'
+import { memorySink, openSink } from './open-reply-sink.js'
+import type { ReplySink } from './reply-sink.js'
 
 /** The reply of one upload, fetched before its session is closed: with the session it goes (Win32 close-session). */
 export class UploadReply {

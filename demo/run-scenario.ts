@@ -1,45 +1,32 @@
 import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { type CuttableConnection, openLine } from './cut-connection.js'
-import type { SampleFile } from './sample-file.js'
-import type { RunningServer } from './server.js'
+import type { Scenario } from './scenario.js'
 import { mib, say } from './terminal.js'
-import { uploadWithInterruptions } from './upload-through-trouble.js'
+import { uploadWithInterruptions } from './upload-with-interruptions.js'
 
-export interface Scenario {
-  readonly server: RunningServer
-  /** Stops the server and starts it anew, on the same port and directory. */
-  restart(): Promise<RunningServer>
-  readonly file: SampleFile
-  /** The file's name below `/uploads`. */
-  readonly name: string
-  /** `name:password` of whoever uploads. */
-  readonly credentials: string
-  readonly signal: AbortSignal
-}
-
-/** Fast enough not to bore, slow enough to be seen. */
+/** Fast enough to hold attention, slow enough to watch. */
 const BYTES_PER_SECOND = 16 * 1024 * 1024
 
 /** Uploads the file through a line that is cut once, to a server that restarts once. Throws unless all arrived. */
-export async function runScenario(stage: Scenario): Promise<void> {
-  const { server, file } = stage
+export async function runScenario(scenario: Scenario): Promise<void> {
+  const { server, file } = scenario
   const { hostname } = new URL(server.origin)
   const line = await openLine({ host: hostname.replace(/[[\]]/g, ''), port: server.port }, BYTES_PER_SECOND)
   try {
     say(`Uploading ${mib(file.size)} of pseudo-random bytes over a line of ${mib(BYTES_PER_SECOND)}/s.`)
     say('On the way the connection is cut once, and the server restarted once.')
     say()
-    await uploadAndCompare(stage, line)
+    await uploadAndCompare(scenario, line)
   } finally {
     await line.close()
   }
 }
 
-async function uploadAndCompare(stage: Scenario, line: CuttableConnection): Promise<void> {
-  const { server, file, name, signal } = stage
+async function uploadAndCompare(scenario: Scenario, line: CuttableConnection): Promise<void> {
+  const { server, file, name, signal } = scenario
   const started = Date.now()
-  const sessions = await uploadWithInterruptions(stage, line)
+  const sessions = await uploadWithInterruptions(scenario, line)
   const seconds = (Date.now() - started) / 1000
   const received = await sha256Of(`${server.origin}/uploads/${name}`, signal)
   say()

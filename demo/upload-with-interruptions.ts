@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BitsUpload } from 'express-bits-upload'
 import { uploadFile } from 'express-bits-upload/client'
 import type { CuttableConnection } from './cut-connection.js'
-import type { Scenario } from './show.js'
+import type { Scenario } from './scenario.js'
 import { mib, startBar } from './terminal.js'
 
 /** @returns how many sessions it took: one, when the upload always went on where it was. */
-export async function uploadWithInterruptions(stage: Scenario, line: CuttableConnection): Promise<number> {
-  const { file, name, credentials } = stage
+export async function uploadWithInterruptions(scenario: Scenario, line: CuttableConnection): Promise<number> {
+  const { file, name, credentials } = scenario
   const bar = startBar(file.size)
   const sessions = new Set<string>()
   const failed = new AbortController()
@@ -22,19 +22,19 @@ export async function uploadWithInterruptions(stage: Scenario, line: CuttableCon
     bar.say('  The connection is cut, in the middle of a fragment.')
     // Until the server has stored the last that came through.
     await sleep(100)
-    bar.say(`  The server keeps what has arrived: ${await held(stage.server.bits, name)}.`)
+    bar.say(`  The server keeps what has arrived: ${await held(scenario.server.bits, name)}.`)
   }
 
   async function restartServer(): Promise<void> {
     bar.say('  The server stops, and starts again.')
-    const { bits } = await stage.restart()
+    const { bits } = await scenario.restart()
     bar.say(`  It knows the session from before, and holds ${await held(bits, name)}.`)
   }
 
   try {
     await uploadFile(file.path, `http://${credentials}@127.0.0.1:${line.port}/uploads/${name}`, {
       minRetryDelay: 400,
-      signal: AbortSignal.any([stage.signal, failed.signal]),
+      signal: AbortSignal.any([scenario.signal, failed.signal]),
       onState: ({ sessionId }) => sessions.add(sessionId),
       onProgress({ sent }) {
         bar.update(sent)
