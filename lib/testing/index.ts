@@ -1,5 +1,6 @@
+export type { LocksUnderTest } from './locks-under-test.js'
 export type { ContractOptions, Runner } from './runner.js'
-export { type LocksUnderTest, sessionLockContract } from './session-lock-contract.js'
+export { sessionLockContract } from './session-lock-contract.js'
 export { type StoreUnderTest, sessionStoreContract } from './session-store-contract.js'
 export type { StorageUnderTest } from './storage-bench.js'
 export { storageContract } from './storage-contract.js'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { lock, tryLock } from './lock-helpers.js'
+import type { LocksUnderTest } from './locks-under-test.js'
 import { newRecord } from './new-record.js'
 import { assertRejects, type ContractTests } from './runner.js'
-import type { LocksUnderTest } from './session-lock-contract.js'
 
 const KEY = newRecord(1).uploadId
 
