@@ -14,8 +14,12 @@ export async function* decodeXml(source: AsyncIterable<Buffer>): AsyncGenerator<
 function encodingOf(start: Buffer): string {
   if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le'
   if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be'
-  const declaration = /^(?:\ufeff)?<\?xml\s[^>]*?\sencoding\s*=\s*["']([\w.-]+)["']/
-  return declaration.exec(start.toString('utf8', 0, 200))?.[1] ?? 'utf-8'
+  const [declaration = ''] = start
+    .toString('utf8', 0, 200)
+    .replace(/^\ufeff/, '')
+    .split('>')
+  if (!declaration.startsWith('<?xml')) return 'utf-8'
+  return /\sencoding\s*=\s*["']([\w.-]+)["']/.exec(declaration)?.[1] ?? 'utf-8'
 }
 
 function decoderFor(encoding: string): TextDecoder {

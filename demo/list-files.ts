@@ -1,10 +1,8 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RequestHandler } from 'express'
+import { isReservedName } from 'express-bits-upload'
 import { isHidden } from './hidden.js'
-
-/** Where `FileStorage` keeps unfinished uploads, replies and session records; some file systems ignore case. */
-const STAGING = 'bits-sessions'
 
 /** A file as the listing shows it. */
 interface ListedFile {
@@ -30,7 +28,7 @@ async function filesBelow(directory: string, prefix: string): Promise<ListedFile
   const files: ListedFile[] = []
   for (const entry of entries) {
     const name = prefix + entry.name
-    if (isHidden(name) || name.toLowerCase() === STAGING) continue
+    if (isHidden(name) || isReservedName(entry.name)) continue
     if (entry.isDirectory()) files.push(...(await filesBelow(directory, `${name}/`)))
     else if (entry.isFile()) files.push(...(await listed(directory, name)))
   }

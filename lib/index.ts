@@ -41,6 +41,7 @@ export {
   type ErrorContext,
   HRESULT,
 } from './protocol/bits-error.js'
+export { isReservedName } from './protocol/reserved-folder.js'
 export { FileSessionStore, type FileSessionStoreOptions } from './session-stores/file-session-store.js'
 export { MemorySessionStore } from './session-stores/memory-session-store.js'
 export { type Durability, FileStorage, type FileStorageOptions } from './storage/file/file-storage.js'

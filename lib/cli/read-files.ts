@@ -15,9 +15,10 @@ export async function readHeaders(option: string, given: readonly string[]): Pro
   for (const text of given) {
     const lines = text.startsWith('@') ? await linesOf(option, text.slice(1)) : [text]
     for (const line of lines) {
-      const [, name, value = ''] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? []
-      if (name === undefined) throw usageError(`${option}: give "Name: value", or @file with such lines.`)
-      headers.push([name, value.trim()])
+      const colon = line.indexOf(':')
+      const name = line.slice(0, Math.max(colon, 0))
+      if (!/^\S+$/.test(name)) throw usageError(`${option}: give "Name: value", or @file with such lines.`)
+      headers.push([name, line.slice(colon + 1).trim()])
     }
   }
   return headers

@@ -1,7 +1,12 @@
+import { describeValue } from '../validation/describe-value.js'
 import { BitsError } from './bits-error.js'
-import { RESERVED_NAME } from './reserved-folder.js'
+import { isReservedName } from './reserved-folder.js'
 
 const MAX_SEGMENT_BYTES = 255
+/** UTF-16 units: beyond these no normal form fits, and reordering combining marks takes quadratic time. */
+const MAX_RAW_SEGMENT = 4 * MAX_SEGMENT_BYTES
+/** Each directory of a path costs system calls at publication (D33). */
+const MAX_SEGMENTS = 64
 /** Names that Windows gives to devices, whatever extension follows; `¹²³` count as digits there. */
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)/i
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
@@ -9,16 +14,25 @@ const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\:*?"<>|]/
 
 /**
  * Turns the path of a request, as it stands below the mount point, into the relative path of its file (D33):
- * percent-decoded once, NFC, segments joined by `/`. Empty for the mount point itself; a trailing `/` is kept, since it
- * names a directory.
+ * percent-decoded once, NFC, at most 64 segments joined by `/`. Empty for the mount point itself; a trailing `/` is
+ * kept, since it names a directory.
  *
  * @param url request target in relative or absolute form, query and all.
- * @throws BitsError `malformed-packet` when it is no UTF-8 once decoded; `destination-refused` when a segment could
- * lead out of the directory, or names something that Windows or this server treats as special.
+ * @throws BitsError `malformed-packet` when the decoded path is not UTF-8; `destination-refused` when there are too many
+ * segments, or when one could lead out of the directory or names something that Windows or this server treats as special.
  */
 export function parseDestination(url: string): string {
-  const path = decode(pathOf(url)).normalize('NFC')
-  const segments = path.split('/').filter((segment) => segment !== '')
+  const path = decode(pathOf(url))
+  const segments = path
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map(normalized)
+  if (segments.length > MAX_SEGMENTS) {
+    throw new BitsError(
+      'destination-refused',
+      `The path has ${segments.length} segments: use at most ${MAX_SEGMENTS}.`,
+    )
+  }
   for (const segment of segments) refuseUnsafe(segment)
   return segments.join('/') + (segments.length > 0 && path.endsWith('/') ? '/' : '')
 }
@@ -41,13 +55,18 @@ function decode(path: string): string {
   try {
     return decodeURIComponent(escaped)
   } catch (cause) {
-    throw new BitsError('malformed-packet', `The path "${path}" is not percent-encoded UTF-8.`, { cause })
+    throw new BitsError('malformed-packet', `The path ${describeValue(path)} is not percent-encoded UTF-8.`, {
+      cause,
+    })
   }
 }
 
+const normalized = (segment: string): string =>
+  segment.length > MAX_RAW_SEGMENT ? segment : segment.normalize('NFC')
+
 function refuseUnsafe(segment: string): void {
   const why = unsafeReason(segment)
-  if (why) throw new BitsError('destination-refused', `The path segment ${JSON.stringify(segment)} ${why}.`)
+  if (why) throw new BitsError('destination-refused', `The path segment ${describeValue(segment)} ${why}.`)
 }
 
 function unsafeReason(segment: string): string | undefined {
@@ -55,15 +74,7 @@ function unsafeReason(segment: string): string | undefined {
   if (FORBIDDEN.test(segment)) return 'has a character that file names on Windows cannot have'
   if (/[. ]$/.test(segment)) return 'ends with a dot or a space'
   if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) return `is longer than ${MAX_SEGMENT_BYTES} bytes`
-  const name = asLenientFileSystem(segment)
-  if (DEVICE.test(name)) return 'is the name of a device on Windows'
-  if (name === RESERVED_NAME.toLowerCase()) return 'is reserved for data on its way'
-  return undefined
+  if (isReservedName(segment)) return 'is reserved for unfinished uploads'
+  const visible = segment.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+  return DEVICE.test(visible) ? 'is the name of a device on Windows' : undefined
 }
-
-/** A name as the most forgiving file system might see it: no case, no compatibility forms, no invisible characters. */
-const asLenientFileSystem = (segment: string): string =>
-  segment
-    .normalize('NFKC')
-    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
-    .toLowerCase()

@@ -1,41 +1,39 @@
 import { pathOf } from './destination.js'
-import { RESERVED_NAME } from './reserved-folder.js'
+import { isReservedName, RESERVED_NAME } from './reserved-folder.js'
 
-const REPLY = new RegExp(`(?:^|/)${RESERVED_NAME}/Replies/(\\{?[0-9a-f-]{36}\\}?)/responsefile\\.bin$`, 'i')
+const REPLY_FOLDER = 'replies'
+const REPLY_FILE = 'responsefile.bin'
+const REPLY_ID = /^\{?[0-9a-f-]{36}\}?$/i
 
-/** What a path below the mount point says of the server's own folder, which no other middleware is to serve. */
+/** A path below the mount point that leads into the server's own folder, which no other middleware may serve. */
 export interface ReservedPath {
-  /** The session whose reply is asked for; `undefined` when the path is no reply's. */
+  /** The session whose reply is requested; `undefined` when the path is not that of a reply. */
   readonly sessionId: string | undefined
 }
 
 /**
- * Does a GET or HEAD ask for something of the reserved folder? Windows asks for a reply with `/` for each `\` of its
- * URL and with escaped braces, other clients may leave both as they are (MC-BUP 4.2).
+ * Reads the path of a GET or HEAD that asks for something in the reserved folder. Windows replaces each `\` of a reply
+ * URL by `/` and escapes the braces; other clients may leave both as they are (MC-BUP 4.2).
  *
  * @returns `undefined` for all other paths.
  */
 export function reservedPathOf(url: string): ReservedPath | undefined {
-  const path = decoded(pathOf(url)).replaceAll('\\', '/')
-  if (!path.split('/').some(isReserved)) return undefined
-  return { sessionId: REPLY.exec(path)?.[1] }
-}
-
-/** Names under which some file system finds the folder: `file~1` is the short form that Windows makes of long names. */
-const RESERVED = new RegExp(`^(?:${RESERVED_NAME}|bi(?:ts-s|[0-9a-f]{4})~[0-9]+)$`, 'i')
-
-/** Is a name the folder's to the most forgiving file system that may lie behind a file server in the same app? */
-function isReserved(name: string): boolean {
-  const lenient = name.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, '')
-  // Windows takes what follows a colon for a stream of the file, and drops dots and spaces at the end.
-  return RESERVED.test(lenient.replace(/:.*$/s, '').replace(/[. ]+$/, ''))
+  const segments = decoded(pathOf(url)).replaceAll('\\', '/').split('/')
+  if (!segments.some(isReservedName)) return undefined
+  const [folder = '', replies = '', id = '', file = ''] = segments.slice(-4)
+  const isReply =
+    folder.toLowerCase() === RESERVED_NAME.toLowerCase() &&
+    replies.toLowerCase() === REPLY_FOLDER &&
+    file.toLowerCase() === REPLY_FILE &&
+    REPLY_ID.test(id)
+  return { sessionId: isReply ? id : undefined }
 }
 
 function decoded(path: string): string {
   try {
     return decodeURIComponent(path)
   } catch {
-    // No name of ours; what follows in the app may judge it.
+    // Not a name that this server issued; the rest of the app decides on it.
     return path
   }
 }

@@ -1,5 +1,37 @@
 /**
- * The folder below each directory of uploads for data on its way and for replies, named as IIS names it
- * (BITSSessionDirectory): no upload may go there.
+ * The folder below each upload directory that holds unfinished uploads and replies, named as in IIS
+ * (BITSSessionDirectory). No upload may be stored in it, and nothing but replies may be read from it.
  */
 export const RESERVED_NAME = 'BITS-Sessions'
+
+/** No file system has longer names. Longer ones are not normalized: reordering their combining marks takes quadratic time. */
+const MAX_NAME_LENGTH = 255
+const LOWER_CASE_NAME = RESERVED_NAME.toLowerCase()
+/** The 8.3 form that Windows generates for long names: of their first letters, or of two letters and a checksum. */
+const SHORT_NAME = /^bi(?:ts-s|[0-9a-f]{4})~[0-9]{1,6}$/
+
+/**
+ * Tells whether some file system would take a name for that of the folder in which uploads are staged (`BITS-Sessions`).
+ * File systems may ignore case, compatibility forms and invisible characters; Windows also drops dots and spaces at the
+ * end, takes what follows a colon for a stream of the file, and has a short form of the name.
+ *
+ * Use it in code that lists or serves the directory into which `bitsUpload()` stores files.
+ *
+ * @param name one segment of a path, percent-decoded.
+ */
+export function isReservedName(name: string): boolean {
+  const stem = withoutStream(name)
+  if (stem.length > MAX_NAME_LENGTH) return false
+  const lenient = withoutStream(
+    stem.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, ''),
+  ).toLowerCase()
+  return lenient === LOWER_CASE_NAME || SHORT_NAME.test(lenient)
+}
+
+/** A name without the stream that a colon introduces, and without dots and spaces at its end. */
+function withoutStream(name: string): string {
+  const colon = name.indexOf(':')
+  let end = colon < 0 ? name.length : colon
+  while (end > 0 && (name[end - 1] === '.' || name[end - 1] === ' ')) end--
+  return name.slice(0, end)
+}

@@ -2,39 +2,54 @@ import { randomBytes } from 'node:crypto'
 import parseRange from 'range-parser'
 import type { ByteRange } from '../../types/storage.js'
 
-/** More ranges than this in one request are not worth their boundaries: the whole is sent. */
-const MAX_RANGES = 64
+/** With more ranges than this the whole content is sent, as RFC 9110 14.2 allows: no client of replies needs them. */
+const MAX_RANGES = 8
 
 /** What to send of a content: all of it, nothing, or parts in the order they were asked for (MC-BUP 3.5.5). */
 export type Selection = 'all' | 'none' | readonly ByteRange[]
 
-/** @param size of the content in bytes. */
+/**
+ * Reads a `Range` header. The whole content is sent for what is not a list of byte ranges, for more than 8 ranges, and
+ * for ranges that overlap, which would multiply the bytes of the response (RFC 9110 14.2).
+ *
+ * @param size of the content in bytes.
+ */
 export function selectRanges(header: string | undefined, size: number): Selection {
-  const ranges = header === undefined ? -2 : parseRange(size, asParserLikesIt(header, size))
+  const ranges = header === undefined ? -2 : parseRange(size, normalizeRanges(header, size))
   if (ranges === -1) return 'none'
-  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MAX_RANGES) return 'all'
+  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MAX_RANGES || overlap(ranges)) return 'all'
   return ranges.map(({ start, end }) => ({ start, end }))
 }
 
-/**
- * What RFC 9110 14.1 allows and the parser does not: a unit in any case (Win32 writes "Bytes"), empty elements of the
- * list, and "the last 500 bytes" of 100, which are all 100. A range that ends before it begins makes the header void.
- */
-function asParserLikesIt(header: string, size: number): string {
-  const [, unit = '', list = ''] = /^\s*([^=]*?)\s*=(.*)$/s.exec(header) ?? []
-  const ranges = list.split(',').map((range) => range.trim())
-  const isBackwards = (range: string) => {
-    const [, first, last] = /^(\d+)\s*-\s*(\d+)$/.exec(range) ?? []
-    return first !== undefined && Number(last) < Number(first)
-  }
-  if (ranges.some(isBackwards)) return ''
-  const within = (range: string) =>
-    range.replace(/^-(\d+)$/, (_, count) => `-${Math.min(Number(count), size)}`)
-  return `${unit.toLowerCase()}=${ranges
-    .filter((range) => range !== '')
-    .map(within)
-    .join(',')}`
+function overlap(ranges: readonly ByteRange[]): boolean {
+  const inOrder = [...ranges].sort((one, other) => one.start - other.start)
+  return inOrder.some(({ start }, n) => start <= (inOrder[n - 1]?.end ?? -1))
 }
+
+/**
+ * Accepts what RFC 9110 14.1 allows and the parser does not: a unit in any case (Win32 writes "Bytes"), empty elements of
+ * the list, and "the last 500 bytes" of 100, which are all 100. A range that ends before it begins makes the header void.
+ */
+function normalizeRanges(header: string, size: number): string {
+  const equals = header.indexOf('=')
+  if (equals < 0) return ''
+  const unit = header.slice(0, equals).trim().toLowerCase()
+  const ranges = header
+    .slice(equals + 1)
+    .split(',')
+    .map((range) => range.trim())
+    .filter((range) => range !== '')
+  if (ranges.some(isBackwards)) return ''
+  return `${unit}=${ranges.map((range) => withinSize(range, size)).join(',')}`
+}
+
+function isBackwards(range: string): boolean {
+  const [, first, last] = /^(\d+)\s*-\s*(\d+)$/.exec(range) ?? []
+  return first !== undefined && Number(last) < Number(first)
+}
+
+const withinSize = (range: string, size: number): string =>
+  range.replace(/^-(\d+)$/, (_, count) => `-${Math.min(Number(count), size)}`)
 
 export const rangeHeader = ({ start, end }: ByteRange, size: number): string =>
   `bytes ${start}-${end}/${size}`

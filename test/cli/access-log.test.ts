@@ -2,7 +2,7 @@ import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { maskLoggedUrl } from '../../lib/cli/serve/access-log.js'
+import { maskLoggedUrl } from '../../lib/cli/serve/mask-logged-url.js'
 import { reservedPathOf } from '../../lib/protocol/reply-url.js'
 import { Application, ok } from '../delivery/application.js'
 import { ask, upload } from '../delivery/support.js'
@@ -59,6 +59,28 @@ describe('the access log', () => {
     connection.reset()
     await server.until('stdout', /\n.*\n/)
     expect(server.stdout.split('\n')[1]).toMatch(/"BITS_POST \/a\.bin HTTP\/1\.1" 499 -$/)
+  })
+
+  test('costs next to nothing for a URL full of escaped separators', async () => {
+    const server = await start([])
+    for (const part of ['%2f', '%252f', '%5c', '/']) {
+      await ask(server, `/BITS-Sessions${part.repeat(Math.floor(15_000 / part.length))}`)
+    }
+    // The log runs after the response: a server that is stuck in it would never send another one.
+    expect((await ask(server, '/still-there')).status).toBe(404)
+    await server.until('stdout', /still-there/)
+  })
+
+  test('has no control characters and no bidi marks of a client', async () => {
+    const server = await start(['--log-format', 'combined'])
+    const connection = await connect(server)
+    const agent = Buffer.from('a\u009b2Jb\u0085c', 'latin1')
+    const head = `GET /a HTTP/1.1\r\nHost: x\r\nReferer: /\xe2\x80\xae\r\nUser-Agent: `
+    connection.write(Buffer.concat([Buffer.from(head, 'latin1'), agent, Buffer.from('\r\n\r\n')]))
+    expect((await connection.ack()).status).toBe(404)
+    await server.until('stdout', /\n/)
+    expect(server.stdout).toMatch(/ "[^"]*" "a\\x9b2Jb\\x85c"\n$/)
+    expect(server.stdout.trimEnd()).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
   })
 
   test('is opened anew at SIGHUP, when somebody has moved it away', async () => {

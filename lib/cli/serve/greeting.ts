@@ -36,9 +36,11 @@ export function printGreeting(origin: string, directory: string, flags: Facts, m
   printError(lines.join('\n'))
 }
 
-/** Who listens at all addresses of a machine is reached by its name: 0.0.0.0 leads nowhere from another one. */
+/** A server that listens on all addresses of a machine is reached by its name: 0.0.0.0 leads nowhere from another one. */
 function reachableOrigin(origin: string, host: string, name: string): string {
-  return isEveryAddress(host) ? origin.replace(/\/\/.*(?=:\d+$)/, `//${name}`) : origin
+  if (!isEveryAddress(host)) return origin
+  const { protocol } = new URL(origin)
+  return `${protocol}//${name}${origin.slice(origin.lastIndexOf(':'))}`
 }
 
 /** `0.0.0.0` and `::`, however they are written. */

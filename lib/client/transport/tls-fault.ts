@@ -13,7 +13,8 @@ const NOT_TLS = /SSL routines:[^:]*:(?:wrong version number|http request|unknown
  * `SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:../deps/[...]:SSL alert number 116`: alike in all
  * versions of TLS, unlike the code, which may be a bare `EPROTO`.
  */
-const ALERT = /SSL routines:[^:]*:([^:]+):.*SSL alert number (\d+)/
+const ALERT = /SSL routines:[^:]*:([^:]+):/
+const ALERT_NUMBER = /SSL alert number (\d+)/
 
 /** close_notify, bad_record_mac, internal_error and user_canceled say nothing about the next try (RFC 8446 6). */
 const PASSING_ALERTS = new Set([0, 20, 80, 90])
@@ -34,8 +35,9 @@ export function tlsFault(code: string, message: string): TlsFault | undefined {
   if (NOT_TLS.test(message)) {
     return { why: 'this port does not speak TLS', hint: 'Use http: in the URL, or the port for https:.' }
   }
-  const [, why = '', number] = ALERT.exec(message) ?? []
-  if (number === undefined || PASSING_ALERTS.has(Number(number))) return undefined
+  const why = ALERT.exec(message)?.[1]
+  const number = ALERT_NUMBER.exec(message)?.[1]
+  if (why === undefined || number === undefined || PASSING_ALERTS.has(Number(number))) return undefined
   const asksForOne = CERTIFICATE_ALERTS.has(Number(number))
   return { why, hint: asksForOne ? `It may want a certificate that it trusts: ${ADVICE.certificate}.` : '' }
 }
