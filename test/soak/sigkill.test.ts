@@ -2,6 +2,7 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { sessionKey } from '../../lib/protocol/session-id.js'
 import { bytes } from '../support/bytes.js'
 import { ChildServer } from '../support/child-server.js'
 import { stagedFiles } from '../support/files.js'
@@ -9,10 +10,14 @@ import { ResumingClient } from '../support/resuming-client.js'
 import { temporaryDirectory } from '../support/serve.js'
 import { tell, times } from '../support/soak.js'
 
-const KILLS = times(5, 50)
+/** `SOAK_KILLS` has more of them: 1,000 take about half an hour. */
+const KILLS = Number(process.env.SOAK_KILLS ?? times(5, 50))
+const CLIENTS = 4
+/** Long enough for a few files of each client. */
+const MOST_MILLISECONDS_BETWEEN_KILLS = 600
 const MiB = 1024 * 1024
-const FILE = bytes(12 * MiB + 345)
-const FRAGMENT = 700_000
+const FILE = bytes(3 * MiB + 345)
+const FRAGMENT = 300_000
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 let server: ChildServer
@@ -51,49 +56,87 @@ class Watcher {
   }
 }
 
-/** What there is on the disk of the one upload under way, in bytes. */
-async function bytesOnDisk(destination: string): Promise<number> {
+/** What there is on the disk of an upload, in bytes. The name of its staged data is the digest of its session id. */
+async function bytesOnDisk(destination: string, sessionId: string): Promise<number> {
   const published = await stat(destination).catch(() => undefined)
   if (published) return published.size
-  const [part] = (await stagedFiles(directory.path)).filter((name) => name.endsWith('.part'))
-  return part ? (await stat(join(directory.path, 'BITS-Sessions', part))).size : 0
+  const uploadId = sessionKey(sessionId)
+  const part = join(directory.path, 'BITS-Sessions', `${uploadId}.part`)
+  return (await stat(part).catch(() => undefined))?.size ?? 0
 }
 
-/** Kills the server when the client has got `progress` (0 to 1) of the way, and a moment more. */
-async function killAt(client: ResumingClient, progress: number, moment: number): Promise<void> {
-  const deadline = Date.now() + 10_000
-  while (client.acknowledged < progress * FILE.length && Date.now() < deadline) await delay(0)
-  await delay(moment)
-  await server.kill()
-}
+/** Uploads file after file until it is stopped, and checks each. */
+class Uploader {
+  client: ResumingClient | undefined
+  destination = ''
+  files = 0
+  readonly #number: number
+  #uploading = true
 
-test(`a server that is killed ${KILLS} times in a row loses nothing it acknowledged, and shows no part of a file`, async () => {
-  let kills = 0
-  for (let n = 1; kills < KILLS; n++) {
-    const name = `${n}.bin`
-    const destination = join(directory.path, name)
-    const watcher = new Watcher(destination)
-    const target = { port: server.port, path: `/uploads/${name}`, file: FILE, fragmentSize: FRAGMENT }
-    const client = new ResumingClient(target)
-    const upload = client.finish(60_000)
-    // Up to three times in one upload, also after its last byte and during its publication.
-    for (let left = 1 + (n % 3); left > 0 && kills < KILLS; left--) {
-      const progress = client.acknowledged / FILE.length
-      await killAt(client, progress + Math.random() * (1 - progress), Math.random() * 8)
-      kills++
-      const { acknowledged } = client
-      expect(await bytesOnDisk(destination)).toBeGreaterThanOrEqual(acknowledged)
-      // From here on the client itself fails when it is asked for anything that was acknowledged.
-      server = await ChildServer.start(directory.path, target.port)
-      tell(`kill ${kills}: ${name} at ${acknowledged} of ${FILE.length} bytes`)
-    }
-    await upload
-    await watcher.stop()
-    expect((await readFile(destination)).equals(FILE)).toBe(true)
-    expect([...watcher.sizes].filter((size) => size !== FILE.length)).toEqual([])
-    expect(await stagedFiles(directory.path)).toEqual([])
-    expect((await readdir(directory.path)).sort()).toEqual([name, 'BITS-Sessions'].sort())
-    await rm(destination)
+  constructor(number: number) {
+    this.#number = number
   }
-  expect(await server.figures()).toMatchObject({ sessions: 0, errors: [] })
-}, 420_000)
+
+  stop(): void {
+    this.#uploading = false
+  }
+
+  async run(port: number): Promise<void> {
+    while (this.#uploading) {
+      const name = `${this.#number}-${this.files++}.bin`
+      this.destination = join(directory.path, name)
+      const watcher = new Watcher(this.destination)
+      this.client = new ResumingClient({
+        ...{ port, path: `/uploads/${name}` },
+        ...{ file: FILE, fragmentSize: FRAGMENT },
+      })
+      // The client itself fails when it is asked for anything that was acknowledged.
+      await this.client.finish(120_000)
+      await watcher.stop()
+      expect((await readFile(this.destination)).equals(FILE)).toBe(true)
+      expect([...watcher.sizes].filter((size) => size !== FILE.length)).toEqual([])
+      await rm(this.destination)
+    }
+  }
+
+  /** What was acknowledged is on the disk, now that the server is dead. */
+  async check(): Promise<void> {
+    const { client, destination } = this
+    if (!client?.id || client.isFinished) return
+    const { acknowledged, id } = client
+    expect(await bytesOnDisk(destination, id)).toBeGreaterThanOrEqual(acknowledged)
+  }
+}
+
+test(`a server with ${CLIENTS} clients that is killed ${KILLS} times loses nothing it acknowledged, and shows no part of a file`, async () => {
+  const { port } = server
+  const uploaders = Array.from({ length: CLIENTS }, (_, n) => new Uploader(n))
+  let failure: unknown
+  const runs = uploaders.map((uploader) =>
+    uploader.run(port).catch((error: unknown) => {
+      failure ??= error
+    }),
+  )
+  for (let kills = 1; kills <= KILLS && failure === undefined; kills++) {
+    await delay(Math.random() * MOST_MILLISECONDS_BETWEEN_KILLS)
+    await server.kill()
+    for (const uploader of uploaders) await uploader.check()
+    server = await ChildServer.start(directory.path, port)
+    const files = uploaders.reduce((sum, uploader) => sum + uploader.files, 0)
+    if (kills % 10 === 0) tell(`${kills} kills, ${files} files`)
+  }
+  for (const uploader of uploaders) uploader.stop()
+  await Promise.all(runs)
+  if (failure !== undefined) throw failure
+  // A kill before the Ack of Create-Session leaves a session that nobody knows, without bytes; one in the moment in
+  // which its staged data, or a probe, is created leaves a file without bytes.
+  const left = [
+    ...(await stagedFiles(directory.path)).map((name) => join('BITS-Sessions', name)),
+    ...(await readdir(directory.path)).filter((name) => name !== 'BITS-Sessions'),
+  ]
+  for (const name of left) {
+    const { size } = await stat(join(directory.path, name))
+    expect([name, size]).toEqual([expect.stringMatching(/^BITS-Sessions|^\.bits-/), 0])
+  }
+  expect(await server.figures()).toMatchObject({ errors: [] })
+}, 7_200_000)

@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { BitsUploadOptions } from 'express-bits-upload'
+import type { FsRequest } from '../fixtures/fs-hooks.js'
 
+const FS_HOOKS = new URL('../fixtures/fs-hooks.ts', import.meta.url).href
 const SCRIPT = fileURLToPath(new URL('../fixtures/upload-server.ts', import.meta.url))
 
 /** What a server process tells of itself, memory in bytes and after a garbage collection. */
@@ -32,14 +34,21 @@ export class ChildServer {
   /**
    * @param port 0 for a free one.
    * @param options further options of its `bitsUpload()`, as far as JSON can say them.
+   * @param hasFsHooks let {@link requestFs} fail its file system calls.
    */
-  static async start(directory: string, port = 0, options: BitsUploadOptions = {}): Promise<ChildServer> {
+  static async start(
+    directory: string,
+    port = 0,
+    options: BitsUploadOptions = {},
+    hasFsHooks = false,
+  ): Promise<ChildServer> {
     const child = spawn(
       process.execPath,
       [
         '--expose-gc',
         '--import',
         'tsx',
+        ...(hasFsHooks ? ['--import', FS_HOOKS] : []),
         SCRIPT,
         JSON.stringify({ port, options: { directory, ...options } }),
       ],
@@ -56,6 +65,29 @@ export class ChildServer {
     return figures
   }
 
+  /** Has a process with hooks fail a file system call, or die before one. */
+  requestFs(request: FsRequest): void {
+    this.#child.send(request)
+  }
+
+  /** What became of the last request. */
+  async reportFs(): Promise<{ readonly calls: number; readonly failed: boolean }> {
+    const answer = once(this.#child, 'message')
+    this.#child.send({ fs: 'report' })
+    const [report] = await answer
+    return report
+  }
+
+  /** Resolves when the process has ended. */
+  async ended(): Promise<void> {
+    if (this.#hasEnded) return
+    await once(this.#child, 'exit')
+  }
+
+  get #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
   /** Resident memory of the process now, in bytes. */
   async rss(): Promise<number> {
     const status = await readFile(`/proc/${this.pid}/status`, 'latin1')
@@ -64,7 +96,7 @@ export class ChildServer {
 
   /** Ends the process with SIGKILL: it gets to do nothing more. */
   async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    if (this.#hasEnded) return
     const exit = once(this.#child, 'exit')
     this.#child.kill('SIGKILL')
     await exit

@@ -14,6 +14,8 @@ export class ResumingClient {
   id: string | undefined
   /** Where the last Ack said to go on: the server must never fall behind it. */
   acknowledged = 0
+  /** The session is closed. */
+  isFinished = false
   readonly target: ResumingTarget
 
   constructor(target: ResumingTarget) {
@@ -41,6 +43,7 @@ export class ResumingClient {
       connection.write(closeSession(path, this.id))
       const ack = await connection.ack()
       if (ack.status !== 200) throw new UnexpectedAck('Close-Session', ack)
+      this.isFinished = true
     } finally {
       connection.end()
     }
