@@ -13,6 +13,14 @@ export function size(text: string): number {
   return bytes
 }
 
+/** {@link size} of a request's head: what BITS clients send fits, and a crowd of them fits into memory. */
+export function headerSize(text: string): number {
+  const bytes = size(text)
+  if (bytes < 8192 || bytes > 1_048_576)
+    throw new InvalidArgumentError('Give a size from 8KB to 1MB: 64KB for example.')
+  return bytes
+}
+
 /** {@link size} per second, above 0. */
 export function rate(text: string): number {
   const bytes = size(text.replace(/\/s$/, ''))

@@ -7,7 +7,11 @@ import { Command } from './command.js'
 const { directory, afterwards } = fixtures()
 
 /** What `serve` says once it listens. */
-function said(origin: string, flags: { host: string; path?: string; live?: true }, machine: string): string {
+function said(
+  origin: string,
+  flags: { host: string; path?: string; live?: true; htpasswd?: string },
+  machine: string,
+): string {
   let text = ''
   const write = jest.spyOn(process.stderr, 'write').mockImplementation((line) => {
     text += String(line)
@@ -38,9 +42,7 @@ describe('the line for Windows', () => {
     (machine) => {
       const text = said('https://0.0.0.0:443', { host: '0.0.0.0' }, machine)
       expect(text).toContain('-Destination https://SERVER:443/a.zip\n')
-      expect(text).toContain(
-        'For SERVER write the name or the address by which other machines know this one.',
-      )
+      expect(text).toContain('Replace SERVER by the name or address by which other machines reach this one.')
     },
   )
 
@@ -53,6 +55,12 @@ describe('the line for Windows', () => {
     const text = said(origin, { host }, 'localhost')
     expect(text).toContain(`-Destination ${origin}/a.zip\n`)
     expect(text).not.toContain('SERVER')
+  })
+
+  test('asks for the password where the server does', () => {
+    const text = said('http://127.0.0.1:8080', { host: '127.0.0.1', htpasswd: 'users' }, 'a')
+    expect(text).toMatch(/-Destination http:\S+ -Authentication Basic -Credential \(Get-Credential\)\n/)
+    expect(said('http://127.0.0.1:8080', { host: '127.0.0.1' }, 'a')).not.toContain('-Credential')
   })
 
   test('is said by serve --host 0.0.0.0 as well', async () => {

@@ -1,36 +1,27 @@
 import { describe, expect, test } from '@jest/globals'
 import { createServerFor } from '../../lib/cli/serve/listen.js'
+import { readTls } from '../../lib/cli/serve/tls/tls-options.js'
 import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
 
 const { directory } = fixtures()
 
-const FLAGS = {
-  host: '127.0.0.1',
-  port: 0,
-  path: '/',
-  grace: 30,
-  idleTimeout: 300,
-  realm: '',
-  createDirectories: true,
-  accessLog: '-',
-  logFormat: 'none',
-} as const
+const FLAGS = { maxHeaderSize: 65_536 }
 
 describe('the server of serve', () => {
   test('gives a fragment on a slow line more than the five minutes of Node, by http and https', async () => {
-    const folder = await directory()
-    const { certFile, keyFile } = await (await Authority.create(folder)).issue('server')
-    for (const tls of [{}, { tlsCert: certFile, tlsKey: keyFile }]) {
-      const server = (await createServerFor({ ...FLAGS, ...tls }))(() => {})
-      // No limit. What ends a connection is that nothing moves for a quarter of an hour.
+    const { certFile, keyFile } = await (await Authority.create(await directory())).issue('server')
+    for (const tls of [undefined, await readTls({ tlsCert: certFile, tlsKey: keyFile })]) {
+      const server = createServerFor(() => {}, FLAGS, tls)
+      // --idle-timeout is what ends a request.
       expect(server.requestTimeout).toBe(0)
+      expect(server.headersTimeout).toBe(60_000)
       expect(server.timeout).toBe(900_000)
     }
   })
 
-  test('does not end a connection while an application may still answer', async () => {
-    const server = (await createServerFor({ ...FLAGS, notifyTimeout: 3600 }))(() => {})
+  test('does not end a connection while an application may still answer', () => {
+    const server = createServerFor(() => {}, { ...FLAGS, notifyTimeout: 3600 }, undefined)
     expect(server.timeout).toBeGreaterThan(3_600_000)
   })
 })

@@ -6,6 +6,7 @@ import { describe, expect, test } from '@jest/globals'
 import { uploadFile } from 'express-bits-upload/client'
 import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
+import { fragment, openSession, RawConnection } from '../support/raw.js'
 import { clientError, contentOf, FAST, withFile } from '../support/upload-fixture.js'
 import { Command, Server } from './command.js'
 
@@ -185,6 +186,31 @@ describe('serve', () => {
     }
   })
 
+  test('takes a head of 60 KB, and refuses one of 70 KB', async () => {
+    const { origin } = await start(await directory(), ['--list'])
+    const statusFor = async (size: number) =>
+      (await fetch(origin, { headers: { cookie: 'x'.repeat(size) } })).status
+    expect(await statusFor(60_000)).toBe(200)
+    expect(await statusFor(70_000)).toBe(431)
+  })
+
+  test('shares a directory with another server with --shared', async () => {
+    const folder = await directory()
+    const servers = [await start(folder, ['--shared']), await start(folder, ['--shared'])]
+    await Promise.all(servers.map((server, n) => upload(server, `/${n}.txt`)))
+    const [one, other] = servers
+    if (!one || !other) throw new Error('Two servers were started.')
+    const file = Buffer.from('shared')
+    const first = await RawConnection.open(one.port)
+    const second = await RawConnection.open(other.port)
+    const id = await openSession(first, '/s.txt')
+    expect((await second.exchange(fragment('/s.txt', id, file, 0, 2))).status).toBe(200)
+    expect((await first.exchange(fragment('/s.txt', id, file, 3))).status).toBe(200)
+    expect(await readFile(join(folder, 's.txt'), 'utf8')).toBe('shared')
+    first.end()
+    second.end()
+  })
+
   test('refuses a directory without a name', async () => {
     const command = new Command(['serve', '', '--port', '0'])
     expect(await command.exit).toBe(2)
@@ -200,7 +226,7 @@ describe('serve', () => {
     const flags = ['serve', folder, '--port', '0', '--tls-key', keyFile, '--tls-cert']
     const command = new Command([...flags, empty])
     expect(await command.exit).toBe(2)
-    expect(command.stderr).toMatch(/^error: --tls-cert and --tls-key do not make a TLS server: .+\.\n$/)
+    expect(command.stderr).toMatch(/^error: --tls-cert .*empty\.pem holds no certificate in PEM\..+\n$/)
     const { certFile } = authority.own
     const noKey = new Command(['serve', folder, '--port', '0', '--tls-cert', certFile, '--tls-key', empty])
     expect(await noKey.exit).toBe(2)
@@ -215,12 +241,14 @@ describe('serve', () => {
     const taken = new Command(['serve', folder, '--port', String(port)])
     expect(await taken.exit).toBe(1)
     expect(taken.stderr).toBe(
-      `error: cannot listen on 127.0.0.1 port ${port}: another program has it; choose another --port.\n`,
+      `error: cannot listen on 127.0.0.1 port ${port}: another program uses it; choose another --port.\n`,
     )
     const file = join(folder, 'a file')
     await writeFile(file, '')
     const noDirectory = new Command(['serve', file, '--port', '0'])
     expect(await noDirectory.exit).toBe(1)
-    expect(noDirectory.stderr).toMatch(/^error: cannot keep uploads in .*a file: .*\n$/)
+    expect(noDirectory.stderr).toMatch(
+      /^error: .*a file is not a directory: name the one that uploads go into\.\n$/,
+    )
   })
 })

@@ -63,7 +63,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ['serve a --host-id a/b', /^error: --host-id is "a\/b": give a host as in a URL/],
     [
       'serve a --host-id-fallback-timeout 1h',
-      /^error: --host-id-fallback-timeout says when clients give up --host-id: give that, too\.$/,
+      /^error: --host-id-fallback-timeout is for --host-id: give that, too\.$/,
     ],
     [
       'serve a --notify-url ftp://x',
@@ -96,6 +96,14 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ],
     ['serve a --iis BITSHostId=a/b', /^error: IIS properties: BITSHostId is "a\/b": give a host as in a URL/],
     ['serve a --log-format json', /Allowed choices are common, combined, bits, none/],
+    ['serve a --idle-timeout 0', /Give a time above 0 and of at most 24 days/],
+    ['serve a --idle-timeout 25d', /Give a time above 0 and of at most 24 days/],
+    ['serve a --max-header-size 4KB', /Give a size from 8KB to 1MB/],
+    ['serve a --tls-min-version 1.4', /Allowed choices are 1\.0, 1\.1, 1\.2, 1\.3/],
+    ['serve a --tls-pfx a --tls-cert b', /^error: --tls-pfx holds certificate and key: give it, or/],
+    ['serve a --tls-client-ca a', /^error: --tls-client-ca is for https: give --tls-cert and --tls-key, or/],
+    ['serve a --tls-min-version 1.3', /^error: --tls-min-version is for https:/],
+    ['serve a --tls-passphrase-file a', /^error: --tls-passphrase-file is for https:/],
     ['serve a --tls-cert cert.pem', /^error: https needs a certificate and its key/],
     [
       'serve a --trust-session-id',
@@ -221,7 +229,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
     const { keyFile } = await authority.issue('other')
     const words = ['--tls-cert', authority.own.certFile, '--tls-key', keyFile]
     expect(await run('serve', join(folder, 'in'), ...words)).toBe(2)
-    expect(said).toMatch(/^error: --tls-cert and --tls-key do not make a TLS server: .*\n$/)
+    expect(said).toMatch(/^error: --tls-key .* is not the key of the certificate in .*\n$/)
   })
 
   test('but a file that is not there with 1', async () => {

@@ -17,6 +17,9 @@ const names = new WeakMap<object, string>()
 /** The user that {@link Authenticate} found to be making a request. */
 export const userOf = (req: object): string | undefined => names.get(req)
 
+/** Notes the user for the access log. */
+export const rememberUser = (req: object, name: string): void => void names.set(req, name)
+
 /** Asks for name and password (HTTP Basic) and looks them up. */
 export function authenticateBy(users: HtpasswdFile, gate: PasswordGate, realm: string): Authenticate {
   const challenge = {
@@ -29,7 +32,7 @@ export function authenticateBy(users: HtpasswdFile, gate: PasswordGate, realm: s
     if (!(await isRight(users, gate, credentials, req))) {
       throw new BitsError({ status: 401, headers: challenge }, 'Wrong name or password.')
     }
-    names.set(req, credentials.name)
+    rememberUser(req, credentials.name)
     return credentials.name
   }
 }

@@ -1,8 +1,20 @@
 import { type Command, Option } from 'commander'
 import { asError } from '../../util/errors.js'
 import { CliError, EXIT } from '../output.js'
-import { address, collect, count, duration, port, rate, size, timeout, urlPath } from '../values.js'
+import {
+  address,
+  collect,
+  count,
+  duration,
+  headerSize,
+  port,
+  rate,
+  size,
+  timeout,
+  urlPath,
+} from '../values.js'
 import type { ServeFlags } from './flags.js'
+import { TLS_VERSIONS } from './tls/versions.js'
 
 const SERVE_EXAMPLES = `
 Examples:
@@ -68,7 +80,15 @@ function addServerOptions(command: Command): void {
     )
     .option('-p, --port <number>', 'port to listen on, 0 for any free one', port, 8080)
     .option('--tls-cert <file>', 'certificate (chain) in PEM; with --tls-key the server speaks https')
-    .option('--tls-key <file>', 'private key in PEM')
+    .option('--tls-key <file>', 'its private key in PEM')
+    .option('--tls-pfx <file>', 'certificate and key in one PKCS #12 file, as Windows exports them')
+    .option('--tls-passphrase-file <file>', 'file whose first line opens an encrypted key or PKCS #12 file')
+    .addOption(
+      new Option('--tls-min-version <version>', 'oldest version of TLS to accept (default: "1.2")').choices(
+        Object.keys(TLS_VERSIONS),
+      ),
+    )
+    .option('--max-header-size <size>', 'largest head of a request', headerSize, 64 * 1024)
     .option('--path <path>', 'URL path of the directory', urlPath, '/')
     .option(
       '--idle-timeout <time>',
@@ -85,6 +105,10 @@ function addAccessOptions(command: Command): void {
     .option(
       '--htpasswd <file>',
       'let in those whose name and password are in this file; read again when it changes',
+    )
+    .option(
+      '--tls-client-ca <file>',
+      'require client certificates of these authorities (PEM); the user is the common name of the subject',
     )
     .option('--realm <text>', 'what password prompts call this place', 'BITS uploads')
     .option(
@@ -124,6 +148,7 @@ function addUploadOptions(command: Command): void {
         'fragment',
       ]),
     )
+    .option('--shared', 'lock uploads across processes: for several servers on one directory')
     .option('--no-create-directories', 'refuse uploads into directories that do not exist')
     .option('--accept-post', 'take POST for BITS_POST, for proxies that cannot pass the verb')
     .option('--host-id <host>', 'host that clients are to turn to once an upload has begun')

@@ -1,5 +1,6 @@
 import type { Durability } from 'express-bits-upload'
 import type { LogFormat } from './access-log.js'
+import type { TlsVersion } from './tls/versions.js'
 
 /** What `serve --help` lists, as commander hands it over. Sizes in bytes, times in seconds. */
 export interface ServeFlags {
@@ -7,6 +8,11 @@ export interface ServeFlags {
   readonly port: number
   readonly tlsCert?: string
   readonly tlsKey?: string
+  readonly tlsPfx?: string
+  readonly tlsPassphraseFile?: string
+  readonly tlsMinVersion?: TlsVersion
+  readonly tlsClientCa?: string
+  readonly maxHeaderSize: number
   readonly path: string
   readonly grace: number
   readonly idleTimeout: number
@@ -17,6 +23,7 @@ export interface ServeFlags {
   readonly list?: true
   readonly live?: true
   readonly livePath?: string
+  readonly shared?: true
   readonly overwrite?: true
   readonly maxUploadSize?: number
   readonly maxFragmentSize?: number

@@ -3,16 +3,21 @@ import { hostname } from 'node:os'
 import { printError } from '../say.js'
 import { livePathOf } from './app.js'
 import type { ServeFlags } from './flags.js'
+import { usesTls } from './tls/tls-options.js'
+import { powerShellLine } from './windows-commands.js'
 
-type Facts = Pick<ServeFlags, 'host' | 'path' | 'live' | 'livePath' | 'htpasswd' | 'tlsCert'>
+type Facts = Pick<
+  ServeFlags,
+  'host' | 'path' | 'live' | 'livePath' | 'htpasswd' | 'tlsCert' | 'tlsPfx' | 'tlsClientCa'
+>
 
-/** Stands for a name that others have to know. */
+/** Stands for a name that the reader has to know. */
 const UNKNOWN = 'SERVER'
 
 /**
- * Says where we are, how to upload from Windows, and what the world can do that it perhaps should not.
+ * Prints where the server listens, how to upload from Windows, and what others can do that they perhaps should not.
  *
- * @param origin where we listen.
+ * @param origin where the server listens.
  * @param machine what this machine calls itself.
  */
 export function printGreeting(origin: string, directory: string, flags: Facts, machine = hostname()): void {
@@ -22,21 +27,24 @@ export function printGreeting(origin: string, directory: string, flags: Facts, m
   const reached = reachableOrigin(origin, flags.host, name)
   const lines = [`Uploads to ${origin}${path}/ go to ${directory}`]
   if (live !== undefined) lines.push(`Watch them at ${reached}${live}/`)
-  lines.push(
-    `From Windows: Start-BitsTransfer -TransferType Upload -Source C:\\a.zip -Destination ${reached}${path}/a.zip`,
-  )
+  lines.push(`From Windows: ${powerShellLine(`${reached}${path}/a.zip`, flags.htpasswd !== undefined)}`)
   if (name === UNKNOWN && reached !== origin) {
-    lines.push(`For ${UNKNOWN} write the name or the address by which other machines know this one.`)
+    lines.push(`Replace ${UNKNOWN} by the name or address by which other machines reach this one.`)
   }
-  if (!isLocal(flags.host) && flags.htpasswd === undefined) {
-    lines.push('warning: everybody who can reach this may upload; see --htpasswd.')
-  } else if (!isLocal(flags.host) && flags.tlsCert === undefined) {
-    lines.push('warning: passwords come unencrypted; see --tls-cert, or put a proxy with TLS in front.')
-  }
+  const warning = isLocal(flags.host) ? undefined : warningFor(flags)
+  if (warning !== undefined) lines.push(`warning: ${warning}`)
   printError(lines.join('\n'))
 }
 
-/** A server that listens on all addresses of a machine is reached by its name: 0.0.0.0 leads nowhere from another one. */
+function warningFor(flags: Facts): string | undefined {
+  if (flags.htpasswd === undefined && flags.tlsClientCa === undefined)
+    return 'everybody who can reach this server may upload; see --htpasswd.'
+  if (!usesTls(flags))
+    return 'passwords are sent unencrypted; see --tls-cert, or put a proxy with TLS in front.'
+  return undefined
+}
+
+/** A server that listens on all addresses is reached by the name of its machine: 0.0.0.0 leads nowhere from another. */
 function reachableOrigin(origin: string, host: string, name: string): string {
   if (!isEveryAddress(host)) return origin
   const { protocol } = new URL(origin)

@@ -1,11 +1,10 @@
-import { access, constants } from 'node:fs/promises'
+import { Server as TlsServer } from 'node:https'
 import { resolve } from 'node:path'
 import type { BitsUploadOptions } from 'express-bits-upload'
 import { type BitsUpload, bitsUpload } from 'express-bits-upload'
-import { asError } from '../../util/errors.js'
 import { defined } from '../../util/objects.js'
 import { namingFlag } from '../option-flags.js'
-import { CliError, EXIT, usageError } from '../output.js'
+import { EXIT, usageError } from '../output.js'
 import { printError } from '../say.js'
 import { listenForSignals } from '../signals.js'
 import { createApp } from './app.js'
@@ -19,7 +18,11 @@ import { logger } from './logger.js'
 import { HtpasswdFile } from './passwords/htpasswd-file.js'
 import { PasswordGate } from './passwords/password-gate.js'
 import { PasswordWorkers } from './passwords/password-workers.js'
+import { prepareDirectory } from './prepare-directory.js'
 import { StalledRequests } from './stalled-requests.js'
+import { authenticateByCertificate } from './tls/client-certificate.js'
+import { CertificateReload } from './tls/reload.js'
+import { checkTlsFlags, readTls, tlsFiles, usesTls } from './tls/tls-options.js'
 import { uploadOptions } from './upload-options.js'
 
 /** Milliseconds that deliveries may take to end once their connections are cut. */
@@ -36,9 +39,11 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
     throw usageError('the directory has no name (a variable that is not set?): give one, or . for this one.')
   const root = resolve(directory)
   const options = await uploadOptions(root, flags)
-  const createServer = await createServerFor(flags)
+  checkTlsFlags(flags)
+  const tls = usesTls(flags) ? await readTls(flags) : undefined
+  for (const warning of tls?.warnings ?? []) printError(`warning: ${warning}`)
   const { authenticate, close: closeAccess } = await accessOf(flags)
-  await prepare(root, options)
+  await prepareDirectory(root, options)
   const log = await openLog(flags.logFormat === 'none' ? '-' : flags.accessLog)
   const bits = createUploads({
     ...options,
@@ -46,6 +51,7 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
     logger: logger(flags.verbose === true),
   })
   const stop = listenForSignals()
+  let reload: { close(): void } | undefined
   try {
     const draining = new Draining()
     const stalled = new StalledRequests(flags.idleTimeout, ({ socket, method }) => {
@@ -55,7 +61,8 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
       { bits, directory: root, authenticate, log, first: [draining.middleware, stalled.middleware] },
       flags,
     )
-    const server = createServer(app)
+    const server = createServerFor(app, flags, tls)
+    reload = server instanceof TlsServer ? reloadTls(server, flags) : undefined
     draining.watch(server)
     const origin = await listen(server, flags)
     printGreeting(origin, root, flags)
@@ -74,7 +81,24 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
     await bits.close()
     throw error
   } finally {
+    reload?.close()
     await log.close()
+  }
+}
+
+/** Until it is closed, SIGHUP and changed files give the server its new certificate. */
+function reloadTls(server: TlsServer, flags: ServeFlags): { close(): void } {
+  const reload = new CertificateReload(server, {
+    files: tlsFiles(flags),
+    read: () => readTls(flags),
+    log: printError,
+  })
+  process.on('SIGHUP', reload.now)
+  return {
+    close: () => {
+      process.off('SIGHUP', reload.now)
+      reload.close()
+    },
   }
 }
 
@@ -85,7 +109,9 @@ interface Access {
   close(): void
 }
 
-async function accessOf({ htpasswd, realm, trustSessionId }: ServeFlags): Promise<Access> {
+async function accessOf({ htpasswd, realm, trustSessionId, tlsClientCa }: ServeFlags): Promise<Access> {
+  if (htpasswd !== undefined && tlsClientCa !== undefined)
+    throw usageError('--htpasswd and --tls-client-ca both say who the user is: give one of them.')
   if (htpasswd !== undefined) {
     const users = await HtpasswdFile.open(htpasswd)
     const gate = new PasswordGate(await PasswordWorkers.start())
@@ -93,6 +119,7 @@ async function accessOf({ htpasswd, realm, trustSessionId }: ServeFlags): Promis
   }
   if (trustSessionId)
     throw usageError('--trust-session-id spares clients the password: give --htpasswd, too.')
+  if (tlsClientCa !== undefined) return { authenticate: authenticateByCertificate, close: () => {} }
   return { close: () => {} }
 }
 
@@ -101,17 +128,6 @@ function createUploads(options: BitsUploadOptions): BitsUpload {
     return bitsUpload(options)
   } catch (error) {
     throw namingFlag(error)
-  }
-}
-
-/** Makes the directory now, and not at the first upload. */
-async function prepare(directory: string, { storage }: BitsUploadOptions): Promise<void> {
-  try {
-    await storage?.open?.()
-    await access(directory, constants.R_OK | constants.W_OK)
-  } catch (cause) {
-    const why = asError(cause).message
-    throw new CliError(EXIT.failure, `cannot keep uploads in ${directory}: ${why}.`, { cause })
   }
 }
 

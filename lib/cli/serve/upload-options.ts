@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type BitsUploadOptions, FileStorage, type IisOptions } from 'express-bits-upload'
+import { type BitsUploadOptions, FileSessionStore, FileStorage, type IisOptions } from 'express-bits-upload'
 import { defined } from '../../util/objects.js'
 import { usageError } from '../output.js'
 import type { ServeFlags } from './flags.js'
@@ -9,11 +9,12 @@ import { notificationOf } from './notification.js'
 /**
  * The options of `bitsUpload()` that flags and IIS properties stand for.
  *
- * @throws Failure when they contradict each other.
+ * @throws CliError when they contradict each other.
  */
 export async function uploadOptions(directory: string, flags: ServeFlags): Promise<BitsUploadOptions> {
   const { durability, createDirectories, maxFragmentSize, trustSessionId, acceptPost, maxSessionBandwidth } =
     flags
+  const { shared } = flags
   const iis = await optionsOfIis(flags)
   const own = ownOptions(flags)
   for (const [name, flag] of OVERLAP) {
@@ -22,7 +23,7 @@ export async function uploadOptions(directory: string, flags: ServeFlags): Promi
     throw usageError(`${flag} contradicts the IIS properties: give one of them.`)
   }
   if (own.hostIdFallbackTimeout !== undefined && (own.hostId ?? iis.hostId) === undefined) {
-    throw usageError('--host-id-fallback-timeout says when clients give up --host-id: give that, too.')
+    throw usageError('--host-id-fallback-timeout is for --host-id: give that, too.')
   }
   const total = own.maxBandwidth ?? iis.maxBandwidth
   return {
@@ -36,6 +37,9 @@ export async function uploadOptions(directory: string, flags: ServeFlags): Promi
     trustSessionId,
     acceptPost,
     storage: new FileStorage({ directory, createDirectories, durability }),
+    ...(shared && {
+      sessionStore: new FileSessionStore({ directory, durable: durability === 'fragment', shared }),
+    }),
   }
 }
 

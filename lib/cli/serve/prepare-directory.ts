@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import { rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { BitsUploadOptions } from 'express-bits-upload'
+import { asError, errorCode } from '../../util/errors.js'
+import { CliError, EXIT } from '../output.js'
+
+/** Where `FileStorage` keeps unfinished uploads and session records. */
+const STAGING = 'BITS-Sessions'
+
+/**
+ * Makes the directory and finds out whether files can be written into it and into its staging folder, now and not at
+ * the first upload. It tries, since permissions do not tell all: a file system may be mounted read-only.
+ *
+ * @throws CliError in a sentence that says what to do.
+ */
+export async function prepareDirectory(directory: string, { storage }: BitsUploadOptions): Promise<void> {
+  const existing = await stat(directory).catch(() => undefined)
+  if (existing && !existing.isDirectory())
+    throw new CliError(EXIT.failure, `${directory} is not a directory: name the one that uploads go into.`)
+  const staging = join(directory, STAGING)
+  const staged = await stat(staging).catch(() => undefined)
+  if (staged && !staged.isDirectory())
+    throw new CliError(
+      EXIT.failure,
+      `${staging} is not a directory: move it away, unfinished uploads go there.`,
+    )
+  try {
+    await storage?.open?.()
+  } catch (cause) {
+    throw unusable(directory, cause)
+  }
+  for (const path of [directory, staging]) await tryToWrite(path)
+}
+
+async function tryToWrite(directory: string): Promise<void> {
+  const path = join(directory, `.write-test-${randomUUID()}`)
+  try {
+    await writeFile(path, '', { flag: 'wx' })
+    await rm(path)
+  } catch (cause) {
+    throw unusable(directory, cause)
+  }
+}
+
+const unusable = (directory: string, cause: unknown): CliError =>
+  new CliError(EXIT.failure, `cannot keep uploads in ${directory}: ${reasonOf(cause)}.`, { cause })
+
+function reasonOf(error: unknown): string {
+  switch (errorCode(error)) {
+    case 'EACCES':
+    case 'EPERM':
+      return `${userName()} may not write there. Give it the directory (chown), or run the server as its owner`
+    case 'EROFS':
+      return 'it is on a file system that is mounted read-only'
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'there is no space left'
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return 'a part of this path is a file'
+    default:
+      return asError(error).message
+  }
+}
+
+function userName(): string {
+  const id = process.getuid?.()
+  return id === undefined ? 'this user' : `the user with id ${id}`
+}

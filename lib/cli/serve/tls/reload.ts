@@ -1,0 +1,78 @@
+import { stat } from 'node:fs/promises'
+import type { Server } from 'node:https'
+import { asError } from '../../../util/errors.js'
+import type { TlsSettings } from './tls-options.js'
+
+/** Milliseconds between two looks at the files. */
+const INTERVAL = 10_000
+
+export interface ReloadOptions {
+  readonly files: readonly string[]
+  /** Reads the files. @throws Error in a sentence, when they do not make a server. */
+  readonly read: () => Promise<TlsSettings>
+  readonly log: (line: string) => void
+  /** Milliseconds; default 10 s. */
+  readonly interval?: number
+}
+
+/**
+ * Gives a server the new certificate when its files change, for certificates are renewed every few weeks. Looks at the
+ * files instead of watching them: tools replace links to them, and not all file systems report changes. Connections
+ * that exist keep the old one, and so do all when the new files are wrong.
+ */
+export class CertificateReload {
+  readonly #server: Pick<Server, 'setSecureContext'>
+  readonly #options: ReloadOptions
+  readonly #timer: NodeJS.Timeout
+  #seen: string | undefined
+  #running: Promise<void> | undefined
+
+  constructor(server: Pick<Server, 'setSecureContext'>, options: ReloadOptions) {
+    this.#server = server
+    this.#options = options
+    this.#running = this.#look(false)
+    this.#timer = setInterval(() => this.#start(false), options.interval ?? INTERVAL)
+    this.#timer.unref()
+  }
+
+  /** Reads the files again, changed or not: for SIGHUP. */
+  readonly now = (): void => this.#start(true)
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #start(always: boolean): void {
+    this.#running = (this.#running ?? Promise.resolve()).then(() => this.#look(always))
+  }
+
+  async #look(always: boolean): Promise<void> {
+    const versions = await Promise.all(this.#options.files.map(versionOf))
+    const version = versions.join('\n')
+    const isFirst = this.#seen === undefined
+    const hasChanged = !isFirst && version !== this.#seen
+    this.#seen = version
+    if (hasChanged || always) await this.#reload()
+  }
+
+  async #reload(): Promise<void> {
+    const { read, log } = this.#options
+    try {
+      const { options, warnings } = await read()
+      this.#server.setSecureContext(options)
+      for (const warning of warnings) log(`warning: ${warning}`)
+      log('The TLS certificate has been read again; new connections get it.')
+    } catch (error) {
+      log(`warning: the new TLS files are not used, the old ones stay in force: ${asError(error).message}`)
+    }
+  }
+}
+
+async function versionOf(path: string): Promise<string> {
+  try {
+    const { mtimeMs, size, ino } = await stat(path)
+    return `${mtimeMs} ${size} ${ino}`
+  } catch {
+    return 'missing'
+  }
+}

@@ -1,0 +1,4 @@
+/** The line of PowerShell that uploads to a URL. With a password it asks for one: Windows sends none by itself. */
+export const powerShellLine = (url: string, hasPassword: boolean): string =>
+  `Start-BitsTransfer -TransferType Upload -Source C:\\a.zip -Destination ${url}` +
+  (hasPassword ? ' -Authentication Basic -Credential (Get-Credential)' : '')
