@@ -1,8 +1,11 @@
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { defineConfig } from 'tsup'
 
-// The two builds write into one directory at the same time, so neither of them may empty it.
+// The builds write into one directory at the same time, so none of them may empty it.
 rmSync('dist', { recursive: true, force: true })
+
+const METAFILE = 'dist/metafile-esm.json'
 
 export default defineConfig([
   {
@@ -21,15 +24,55 @@ export default defineConfig([
     dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
   },
   {
+    // The libraries of the command line are development dependencies, so that apps do not install them: they are
+    // bundled, with their licenses beside them.
     entry: { cli: 'lib/cli/main.ts' },
     format: 'esm',
     target: 'node20',
     platform: 'node',
     // The command line uses the package as everybody does, by its name.
-    external: ['express-bits-upload', 'express-bits-upload/client'],
+    external: [/^express-bits-upload/],
+    // Bundled CommonJS libraries call `require` for Node's own modules.
+    banner: {
+      js: "import { createRequire as createRequireOfBundle } from 'node:module'\nconst require = createRequireOfBundle(import.meta.url)",
+    },
+    metafile: true,
     async onSuccess() {
       cpSync('lib/dashboard/public', 'dist/public', { recursive: true })
       cpSync('lib/cli/express-bits-upload.service', 'dist/express-bits-upload.service')
+      writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licensesOf(bundledPackages()))
+      rmSync(METAFILE)
     },
   },
 ])
+
+/** Directories of the packages in the bundle, in the order of their names. */
+function bundledPackages(): string[] {
+  const { inputs }: { inputs: Record<string, unknown> } = JSON.parse(readFileSync(METAFILE, 'utf8'))
+  const directories = Object.keys(inputs).flatMap((path) => {
+    const [, directory] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path) ?? []
+    return directory === undefined ? [] : [directory]
+  })
+  return [...new Set(directories)].sort()
+}
+
+/** @throws Error for a package without a license text: it must not be shipped then. */
+function licensesOf(directories: readonly string[]): string {
+  const texts = directories.map((directory) => {
+    const { name, version } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    return `${name} ${version}\n\n${licenseText(directory)}`
+  })
+  return `The command line contains these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`
+}
+
+/** From the license file, or from the license section of the README, where some packages keep it. */
+function licenseText(directory: string): string {
+  const files = readdirSync(directory)
+  const file = files.find((name) => /^(?:licen[cs]e|copying)/i.test(name))
+  if (file !== undefined) return readFileSync(join(directory, file), 'utf8')
+  const readme = files.find((name) => /^readme/i.test(name))
+  const text = readme === undefined ? '' : readFileSync(join(directory, readme), 'utf8')
+  const start = text.search(/^#+ +licen[cs]e/im)
+  if (start < 0) throw new Error(`${directory} has no license text.`)
+  return text.slice(start)
+}

@@ -5,7 +5,7 @@ const WELCOME = [
   /^(package\.json|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE)$/,
   /^docs\/[\w-]+\.md$/,
   /^dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)$/,
-  /^dist\/express-bits-upload\.service$/,
+  /^dist\/(express-bits-upload\.service|THIRD-PARTY-LICENSES\.txt)$/,
   /^dist\/public\/[\w-]+\.(html|css|js|svg)$/,
 ]
 const NEEDED = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']
