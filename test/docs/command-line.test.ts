@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from '@jest/globals'
@@ -8,6 +8,7 @@ import { EXIT } from '../../lib/cli/output.js'
 import { Authority } from '../support/certificates.js'
 import { freePort, untilListening } from '../support/ports.js'
 import { BLOCKS, block } from './blocks.js'
+import { DOCUMENTS } from './documents.js'
 import { table } from './tables.js'
 import { ROOT, TSX } from './temp-project.js'
 import { FILE, useTempProject } from './use-temp-project.js'
@@ -117,4 +118,19 @@ describe('what cannot be run here: compared with its source', () => {
       expect(dockerfile).toContain(`# ${line}\n`)
     }
   })
+})
+
+/** Flags of other programs that the documents name. */
+const FOREIGN = ['--global', '--now', '--root', '--time', '--max-http-header-size', '--test']
+
+test('every flag that a document names exists', async () => {
+  const files = await readdir(join(ROOT, 'lib/cli'), { recursive: true })
+  const sources = await Promise.all(
+    files.filter((file) => file.endsWith('.ts')).map((file) => readFile(join(ROOT, 'lib/cli', file), 'utf8')),
+  )
+  const known = [...sources.join('\n').matchAll(/'(?:-\w, )?(--[a-z-]+)/g)].map(([, flag]) => flag)
+  const named = DOCUMENTS.flatMap(({ text }) => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]+/g)])
+  const flags = [...new Set(named.map(([flag]) => flag))]
+  expect(flags.length).toBeGreaterThan(15)
+  expect(flags.filter((flag) => !known.includes(flag) && !FOREIGN.includes(flag))).toEqual([])
 })

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
@@ -97,6 +97,16 @@ describe('the tables of the documents', () => {
         : [code, String(condition.status), 'none', 'none'],
     )
     expect(table('Code').map((cells) => cells.slice(0, 4))).toEqual(expected)
+  })
+
+  test('commands for contributors exist', () => {
+    const { scripts } = JSON.parse(source('package.json'))
+    for (const command of names('Command')) {
+      const [program = '', ...words] = command.split(' ')
+      if (program === 'bash') expect(existsSync(join(ROOT, words[0] ?? ''))).toBe(true)
+      else expect([command, Object.keys(scripts)]).toEqual([command, expect.arrayContaining(words.slice(-1))])
+    }
+    expect(names('Command').length).toBeGreaterThan(5)
   })
 
   test("Node's timeouts are the documented ones", () => {
