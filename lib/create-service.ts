@@ -56,7 +56,7 @@ export function createService(settings: ServerSettings, shared: Shared, clear: b
 export function createDelivery({ onUpload, notification }: ServerSettings): DeliverToApplication | undefined {
   if (onUpload) return callOnUpload(onUpload)
   if (!notification) return undefined
-  const { type, url, timeout = 300, headers = {} } = notification
+  const { type, url, timeout = 240, headers = {} } = notification
   return notifyApplication({ type, url, timeout, headers })
 }
 

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { Logger } from '../types/options.js'
+import { escapeControls } from './logging/escape-controls.js'
 import { asError } from './util/errors.js'
 
 /** Emits an event to the application's listeners. */
@@ -15,7 +16,7 @@ export function createEmitter(logger: Logger): EventEmitter {
 }
 
 function report(logger: Logger, name: string, error: unknown): void {
-  logger.error(`A listener of "${name}" threw: ${asError(error).stack}`)
+  logger.error(`A listener of "${name}" threw: ${stackOf(error)}`)
 }
 
 /** Tells listeners and the log what happens. A listener that throws is reported, and does no harm to the upload. */
@@ -38,7 +39,7 @@ function log(
   args: BitsUploadEvents[keyof BitsUploadEvents],
 ): void {
   const [subject] = args
-  if (!('destination' in subject)) logger.error(`BITS upload: ${asError(subject).stack}`)
+  if (!('destination' in subject)) logger.error(`BITS upload: ${stackOf(subject)}`)
   else if (name === 'uploaded') logger.info(`BITS upload: "${subject.destination}" is published.`)
   else if (name === 'progress') logger.debug?.(`BITS upload: ${described(subject)}`)
   else logger.info(`BITS upload: session ${name === 'session' ? 'begun' : name}: ${described(subject)}`)
@@ -47,4 +48,10 @@ function log(
 function described(subject: { destination: string } & Partial<SessionInfo>): string {
   const { destination, received = 0, total, user } = subject
   return `"${destination}", ${received} of ${total ?? '?'} bytes${user === undefined ? '' : `, user ${user}`}`
+}
+
+/** A stack trace whose message is one line: it may quote what a client sent. */
+function stackOf(thrown: unknown): string {
+  const { message, stack = message } = asError(thrown)
+  return stack.replace(message, () => escapeControls(message))
 }

@@ -62,7 +62,7 @@ export interface NotificationOptions {
    * (`http://user:password@host/`, percent-encoded) are sent as `Authorization: Basic`, unless {@link headers} has one.
    */
   url: string
-  /** Seconds in total, until the last byte of the response. Default: 300. */
+  /** Seconds in total, until the last byte of the response. Default: 240, as a client waits 300 seconds for its Ack. */
   timeout?: number | undefined
   /** Headers to add, `Authorization` for example. Headers of the protocol and of the connection are rejected. */
   headers?: Record<string, string> | undefined

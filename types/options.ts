@@ -42,14 +42,14 @@ export interface BitsUploadOptions {
    */
   maxFragmentSize?: number | undefined
   /**
-   * May an upload replace a file that is there? Default: false (409 at Create-Session, 403 when it appeared later).
+   * May an upload replace a file that is there? Default: false (403 + 0x80070005, at Create-Session and later).
    * When true, the old file stays readable until the new one takes its place at once.
    */
   overwrite?: boolean | undefined
   /** Seconds without a successful packet after which a session and its data are removed. Default: 1,209,600 (14 days). */
   sessionTimeout?: number | undefined
   /**
-   * Most sessions a user may have going on; another Create-Session is refused with 503 + 0x80070045 until one ends. A
+   * Most sessions a user may have going on; another Create-Session is refused with 503 until one ends. A
    * whole number from 1, or Infinity. Default: 50 for users that the option {@link user} names, and no limit for
    * nobody in particular; a number you give counts for those as well, as if they were one user.
    */

@@ -19,6 +19,11 @@ export interface SessionRecord {
   readonly destination: string
   /** The destination's path on the server, mount point included. Requests for any other path do not find the session. */
   readonly path: string
+  /**
+   * Scheme and host by which the client addressed the server at Create-Session, `https://host:port`. A client that
+   * continues at another host (`hostId`) still means this one.
+   */
+  readonly origin?: string | undefined
   /** The user who created the session, as returned by the option `user`. Other users do not find the session. */
   readonly user?: string | undefined
   readonly state: SessionState
@@ -46,7 +51,7 @@ export interface SessionRecord {
 
 /** What can change in a session. A field that is present and `undefined` is removed; absent fields stay as they are. */
 export type SessionChange = Partial<
-  Omit<SessionRecord, 'uploadId' | 'destination' | 'path' | 'user' | 'createdAt'>
+  Omit<SessionRecord, 'uploadId' | 'destination' | 'path' | 'origin' | 'user' | 'createdAt'>
 >
 
 /** How long to wait for a lock, and what to do when another process wants it. */

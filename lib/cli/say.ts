@@ -1,4 +1,6 @@
-/** Says a line to whoever started us. The standard output is for data: the access log, a reply. */
+import { escapeControls } from '../logging/escape-controls.js'
+
+/** Prints a message for people, on standard error: the standard output is for data, the access log or a reply. */
 export const printError = (line: string): void => {
-  process.stderr.write(`${line}\n`)
+  process.stderr.write(`${escapeControls(line, { keepLineBreaks: true })}\n`)
 }

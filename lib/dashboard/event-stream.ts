@@ -1,5 +1,6 @@
 import type { RequestHandler, Response } from 'express'
 import type { BitsUpload, SessionInfo } from 'express-bits-upload'
+import { escapeControls } from '../logging/escape-controls.js'
 
 /** Milliseconds between two signs of life, which keep proxies from closing a quiet stream. */
 const HEARTBEAT = 15_000
@@ -69,12 +70,12 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
 
 const view = (session: SessionInfo, state: SessionView['state']): SessionView => ({
   uploadId: session.uploadId,
-  name: session.destination,
+  name: escapeControls(session.destination),
   received: session.received,
   total: session.total,
   rate: session.rate,
   state,
-  who: session.user ?? 'guest',
+  who: escapeControls(session.user ?? 'guest'),
 })
 
 /** JSON has no line breaks of its own, so one `data` line carries it. */

@@ -4,27 +4,31 @@ import { toBitsError } from '../protocol/to-bits-error.js'
 /**
  * Statuses that steer an upload, and never reach its user: after 413 a client sends the last fragment again at once, in
  * smaller pieces; after 416 it goes on where the Ack says, at the end of the file, and so takes the upload for complete
- * (MC-BUP 3.1.5.1.4, 3.1.5.1.7). An application that answers so means that it will not have the file.
+ * (MC-BUP 3.1.5.1.4, 3.1.5.1.7); a 407 is taken for its proxy's. An application that answers so does not want the file.
  */
-const STEERING: ReadonlySet<number> = new Set([413, 416])
+const STEERING: ReadonlySet<number> = new Set([407, 413, 416])
 
 /** What is said instead: as after most of 4xx, the client gives up and tells its user (Win32 Handling Server Application Errors). */
 const REFUSAL = 400
 
 /**
  * What a client is told when the application fails: the status it chose, or 500 + 0x80004005, with context 0x7
- * (MC-BUP 3.2.5.1.3). 413 and 416 are told as 400.
+ * (MC-BUP 3.2.5.1.3). 407, 413 and 416 are sent as 400 (D37), and so is a 401 without a challenge, which is no use to
+ * the client.
  */
 export function applicationError(error: unknown): BitsError {
   const { code, status: chosen, hresult, headers, message } = toBitsError(error)
   const wasChosen = error instanceof BitsError || code === 'custom'
   if (!wasChosen) return new BitsError('application-failed', message, { cause: error })
-  const isSteering = STEERING.has(chosen)
+  const isSteering = STEERING.has(chosen) || (chosen === 401 && !hasChallenge(headers))
   if (error instanceof BitsError && error.context === 0x7 && !isSteering) return error
   const status = isSteering ? REFUSAL : chosen
-  const why = isSteering ? `${message} (the application's ${chosen}, told as ${status})` : message
+  const why = isSteering ? `${message} (the application's ${chosen}, sent as ${status})` : message
   // The HRESULT of a status follows the status: a client may go by the one as well as by the other.
   const own = hresult === hresultOfStatus(chosen) ? undefined : hresult
   const condition = { status, headers, context: 0x7 as const, ...(own === undefined ? {} : { hresult: own }) }
   return new BitsError(condition, why, { cause: error })
 }
+
+const hasChallenge = (headers: Readonly<Record<string, string>>): boolean =>
+  Object.keys(headers).some((name) => name.toLowerCase() === 'www-authenticate')

@@ -15,13 +15,20 @@ export interface NotificationTarget {
  * The destination as the client addressed it, in full (MC-BUP 2.2.12.2), without credentials: what a client writes into
  * its request's target is neither for the application, nor may it become ours by a relative notification URL.
  *
- * @param requestTarget as the client sent it: a path, or a URL in full.
+ * @param requestTarget as the client sent it: a path, or a full URL.
+ * @param created scheme and host of Create-Session, which later packets may lack when a host id sends them elsewhere (D38).
  * @throws BitsError `malformed-packet` when the Host header names no host.
  */
-export function originalRequestUrl(requestTarget: string, { protocol, host }: RequestOrigin): URL {
+export function originalRequestUrl(
+  requestTarget: string,
+  { protocol, host }: RequestOrigin,
+  created?: string,
+): URL {
+  const isPath = requestTarget.startsWith('/')
   // Joined, not resolved: a path that begins with two slashes would resolve to another host.
-  const url = requestTarget.startsWith('/') ? `${protocol}://${host}${requestTarget}` : requestTarget
-  if (URL.canParse(url) && !/[/?#@\\]/.test(host)) return withoutCredentials(new URL(url))
+  const url = isPath ? `${created ?? `${protocol}://${host}`}${requestTarget}` : requestTarget
+  const namesHost = !isPath || created !== undefined || (host !== '' && !/[/?#@\\]/.test(host))
+  if (namesHost && URL.canParse(url)) return withoutCredentials(new URL(url))
   throw new BitsError('malformed-packet', `The Host header "${host}" names no host.`)
 }
 

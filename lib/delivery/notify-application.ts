@@ -18,7 +18,7 @@ export type Notification = {
 export const notifyApplication =
   (notification: Notification): DeliverToApplication =>
   async (completed, place) => {
-    const original = originalRequestUrl(completed.req.originalUrl, completed.origin)
+    const original = originalRequestUrl(completed.req.originalUrl, completed.origin, completed.record.origin)
     const target = notificationTarget(notification.url, original, completed.origin)
     await clearReply(completed, place)
     const signal = AbortSignal.timeout(Math.ceil(notification.timeout * 1000))
@@ -76,7 +76,8 @@ async function verdictOf(
 ): Promise<DeliveryResult> {
   const { statusCode = 0, httpVersion, headers } = response
   if (statusCode < 200 || statusCode > 599) {
-    throw new BitsError('notification-invalid', `The application answered ${statusCode}, which is no status.`)
+    const answered = `The application answered ${statusCode}, which is not an HTTP status.`
+    throw new BitsError({ status: 500, context: 0x7 }, answered)
   }
   if (statusCode > 299) {
     const answered = `The application answered ${statusCode}.`
@@ -92,7 +93,8 @@ async function verdictOf(
   // Its presence alone counts (MC-BUP 2.2.13.2).
   const publish = headers['bits-copy-file-to-destination'] !== undefined
   const staticUrl = headers['bits-static-response-url']
-  if (typeof staticUrl === 'string') {
+  // An empty one counts as absent (MC-BUP 3.3.5.2.4).
+  if (typeof staticUrl === 'string' && staticUrl.trim() !== '') {
     const replyUrl = staticReplyUrl(staticUrl)
     // There is one reply, and this is not it.
     await clearReply(completed, place)

@@ -29,8 +29,9 @@ export async function answer(req: Request, services: UploadServices): Promise<Ac
     service = await services.of(req)
     await service.housekeeping.ready()
     const packet = readPacket(req)
+    if (req.httpVersion === '1.0') warnOfHttp10(services, service)
     context = { ...(await admit(req, packet.type, service)), origin }
-    requireLength(req)
+    requireLength(req, packet.type)
     const eaten = packet.type === 'Fragment' ? detectConsumedBody(req) : undefined
     if (eaten) throw new Error(eaten)
     const ack = await handlePacket(packet, context, service)
@@ -42,6 +43,18 @@ export async function answer(req: Request, services: UploadServices): Promise<Ac
     }
     return refuse(toBitsError(error), req, context, service)
   }
+}
+
+const warnedOfHttp10 = new WeakSet<UploadServices>()
+
+/** D36: once, as proxies send every packet so. */
+function warnOfHttp10(services: UploadServices, { settings }: UploadService): void {
+  if (warnedOfHttp10.has(services)) return
+  warnedOfHttp10.add(services)
+  settings.logger.warn(
+    'BITS upload: packets come by HTTP/1.0, so each needs a connection of its own. Behind nginx, set ' +
+      '"proxy_http_version 1.1;" and "proxy_set_header Connection "";".',
+  )
 }
 
 async function refuse(

@@ -5,6 +5,7 @@ import { parseContentRange, rangeLength } from '../protocol/content-range.js'
 import { parseProtocols } from '../protocol/guids.js'
 import { HEADER, MAX_HEADER_LENGTH } from '../protocol/headers.js'
 
+const PROTOCOL_HEADER = /^(?:bits|content)-/i
 const TYPES: readonly PacketType[] = ['Ping', 'Create-Session', 'Fragment', 'Close-Session', 'Cancel-Session']
 /** Any string of this length may be a session id (Win32 Ack for Create-Session). */
 const MAX_SESSION_ID_LENGTH = 100
@@ -22,9 +23,13 @@ export function packetTypeOf(req: IncomingMessage): PacketType | undefined {
  * @throws BitsError for each breach of the message rules.
  */
 export function readPacket(req: IncomingMessage): Packet {
-  if (req.httpVersion !== '1.1') {
-    throw new BitsError('malformed-packet', `HTTP/${req.httpVersion} came: BITS needs HTTP/1.1.`)
+  if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') {
+    throw new BitsError(
+      'malformed-packet',
+      `The request came by HTTP/${req.httpVersion}: serve BITS from a server of node:http or node:https.`,
+    )
   }
+  if (req.headers.host?.trim() === '') throw new BitsError('malformed-packet', 'The Host header is empty.')
   refuseLongHeaders(req)
   const type = packetTypeOf(req)
   switch (type) {
@@ -46,13 +51,17 @@ export function readPacket(req: IncomingMessage): Packet {
 }
 
 /**
- * Every request must say how long its body is (MC-BUP 2.2.2.1 to 2.2.10.1).
+ * A fragment must say how long its body is. Other packets have no body, and no Content-Length means 0 (RFC 9112 6.3): many
+ * clients and proxies send none.
  *
  * @throws BitsError `length-required` (D19).
  */
-export function requireLength(req: IncomingMessage): void {
-  if (contentLength(req) === undefined) {
-    throw new BitsError('length-required', 'The request has no Content-Length, or is chunked.')
+export function requireLength(req: IncomingMessage, type: PacketType): void {
+  if (req.headers['transfer-encoding'] !== undefined) {
+    throw new BitsError('length-required', 'The body is chunked: send it with a Content-Length.')
+  }
+  if (type === 'Fragment' && contentLength(req) === undefined) {
+    throw new BitsError('length-required', 'The fragment has no Content-Length.')
   }
 }
 
@@ -100,12 +109,16 @@ function refuseBody(req: IncomingMessage): void {
   }
 }
 
-function refuseLongHeaders(req: IncomingMessage): void {
-  const long = req.rawHeaders.findIndex((text, n) => n % 2 === 1 && text.length > MAX_HEADER_LENGTH)
+/** The limit is for the headers of the protocol (MC-BUP 2.2.1, D35): tokens, tickets and those of proxies may be longer. */
+function refuseLongHeaders({ rawHeaders }: IncomingMessage): void {
+  const long = rawHeaders.findIndex(
+    (text, n) =>
+      n % 2 === 1 && text.length > MAX_HEADER_LENGTH && PROTOCOL_HEADER.test(rawHeaders[n - 1] ?? ''),
+  )
   if (long < 0) return
   throw new BitsError(
     'header-too-long',
-    `The header ${req.rawHeaders[long - 1]} is over ${MAX_HEADER_LENGTH} bytes.`,
+    `The header ${rawHeaders[long - 1]} is over ${MAX_HEADER_LENGTH} bytes.`,
   )
 }
 

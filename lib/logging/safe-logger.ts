@@ -1,5 +1,6 @@
 import type { Logger } from '../../types/options.js'
 import { asError } from '../util/errors.js'
+import { escapeControls } from './escape-controls.js'
 
 /**
  * A logger that does not throw: a log that fails must not fail an upload whose file is published already. What it
@@ -8,10 +9,10 @@ import { asError } from '../util/errors.js'
 export function safeLogger(logger: Logger): Logger {
   let hasFailed = false
   const guarded =
-    (log: (message: string) => void) =>
+    (log: (message: string) => void, keepLineBreaks = false) =>
     (message: string): void => {
       try {
-        log.call(logger, message)
+        log.call(logger, escapeControls(message, { keepLineBreaks }))
       } catch (error) {
         if (hasFailed) return
         hasFailed = true
@@ -22,7 +23,8 @@ export function safeLogger(logger: Logger): Logger {
   return {
     info: guarded(info),
     warn: guarded(warn),
-    error: guarded(error),
+    // Stack traces have lines.
+    error: guarded(error, true),
     ...(debug && { debug: guarded(debug) }),
   }
 }

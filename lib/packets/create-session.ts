@@ -1,3 +1,4 @@
+import type { Request } from 'express'
 import type { Ack, CreateSessionPacket } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
 import { maxSessionsOf } from '../options/settings.js'
@@ -7,6 +8,7 @@ import { directoryError, namesDirectory } from '../protocol/destination.js'
 import { BITS_UPLOAD_PROTOCOL } from '../protocol/guids.js'
 import { HEADER } from '../protocol/headers.js'
 import { uploadOf } from '../sessions/sessions.js'
+import { originUrl } from '../util/request-origin.js'
 import type { PacketContext, UploadService } from './context.js'
 
 /**
@@ -22,13 +24,17 @@ export async function createSession(
     throw new BitsError('no-common-protocol', 'The client offers no protocol that is known here.')
   }
   const { destination } = context
+  if (destination === '') throw mountPathError(context.req)
   if (namesDirectory(destination)) throw directoryError(destination)
   if ((await service.storage.has(destination)) && !service.settings.overwrite) {
-    throw new BitsError('destination-exists', `There is a file at "${destination}", and overwriting is off.`)
+    throw new BitsError('destination-taken', `There is a file at "${destination}", and overwriting is off.`)
   }
-  const { path: url, user } = context
+  const { path, user } = context
   const maxSessions = maxSessionsOf(user, service.settings)
-  const { id, record } = await service.sessions.create({ destination, path: url, user }, maxSessions)
+  const { id, record } = await service.sessions.create(
+    { destination, path, user, origin: originUrl(context.origin) },
+    maxSessions,
+  )
   await begin(record, service)
   service.emit('session', service.sessions.info(record, 0))
   return {
@@ -40,6 +46,15 @@ export async function createSession(
       'Accept-Encoding': 'identity',
     },
   }
+}
+
+/** An app that mounts the middleware with a wildcard leaves no path for the destination. */
+function mountPathError({ baseUrl }: Request): BitsError {
+  return new BitsError(
+    'destination-is-directory',
+    `The URL ${baseUrl || '/'} is the mount path itself, so it names no file. If it is the URL of a file, the mount path ` +
+      "matches whole URLs: mount bitsUpload() at the directory, as in app.use('/uploads', bitsUpload()), without a wildcard.",
+  )
 }
 
 /** Where the client is to go on, in a farm whose servers share no storage (MC-BUP 2.2.3.2, D25). */

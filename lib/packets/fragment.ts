@@ -3,6 +3,7 @@ import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { rangeLength } from '../protocol/content-range.js'
 import { HEADER } from '../protocol/headers.js'
+import { replyUrlAt } from '../protocol/reply-url.js'
 import { type LockedSession, lockSession, tryLockSession } from '../sessions/lock-session.js'
 import { hasEnded } from '../sessions/record.js'
 import type { PacketContext, UploadService } from './context.js'
@@ -31,7 +32,7 @@ export async function fragment(
   const running = deliveries.running(uploadId)
   if (running) {
     context.req.resume()
-    return complete(await running)
+    return complete(await running, context, service)
   }
   const connection = context.req.socket
   const lock = (disconnected: AbortSignal) => lockSession(uploadId, sessions, { connection, disconnected })
@@ -48,11 +49,11 @@ async function receive(
     const record = checkTotal(found, packet.range.total)
     if (record.state === 'published') {
       await service.sessions.touch(record)
-      return complete(record)
+      return complete(record, context, service)
     }
     const intake = { packet, record, lease, context, service }
     const outcome = found.total === undefined ? await stageFirstFragment(intake) : await stageFragment(intake)
-    if ('published' in outcome) return complete(outcome.published)
+    if ('published' in outcome) return complete(outcome.published, context, service)
     return outcome.held < packet.range.first ? outOfSync(outcome.held) : received(outcome.held)
   } finally {
     await lease.release()
@@ -100,9 +101,16 @@ const received = (offset: number): Ack => ({
 })
 
 /** The file is complete. Every Ack that says so names the reply, when there is one (D9, D15). */
-const complete = ({ total = 0, replyUrl }: SessionRecord): Ack => {
+function complete(
+  { total = 0, replyUrl }: SessionRecord,
+  { req, origin }: PacketContext,
+  { settings: { hostId } }: UploadService,
+): Ack {
   const { status, headers } = received(total)
-  return { status, headers: replyUrl === undefined ? headers : { ...headers, [HEADER.replyUrl]: replyUrl } }
+  if (replyUrl === undefined) return { status, headers }
+  const url =
+    hostId === undefined ? replyUrl : replyUrlAt(`${origin.protocol}://${hostId}`, req.originalUrl, replyUrl)
+  return { status, headers: { ...headers, [HEADER.replyUrl]: url } }
 }
 
 /** A gap: the client is told where to go on (MC-BUP 3.2.5.2.6). No error headers (D1). */

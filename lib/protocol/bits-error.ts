@@ -50,13 +50,11 @@ export const CONDITIONS = {
   'destination-is-directory': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
   'access-denied': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
   'destination-refused': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
-  /** D11: found at publication, when a 409 would make Windows try again for 14 days. */
+  /** D11: not 409, after which Windows would try again for 14 days. */
   'destination-taken': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
   'parent-missing': { status: 404, hresult: HRESULT.ERROR_PATH_NOT_FOUND, context: 0x5 },
   /** The data of an upload was removed behind the server's back (MC-BUP 3.2.5.2.7). */
   'staged-data-missing': { status: 404, hresult: HRESULT.ERROR_FILE_NOT_FOUND, context: 0x5 },
-  /** D11: found at Create-Session. */
-  'destination-exists': { status: 409, hresult: HRESULT.ERROR_FILE_EXISTS, context: 0x5 },
   /** D19 */
   'length-required': { status: 411, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
   /** D12: not BG_E_TOO_LARGE, which a client reports to its user instead of sending smaller fragments. */
@@ -69,8 +67,8 @@ export const CONDITIONS = {
   unforeseen: { status: 500, hresult: HRESULT.E_FAIL, context: 0x5 },
   /** D18 */
   'uploads-disabled': { status: 501, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
-  /** A 503 is tried again, until another session of the user has ended. */
-  'too-many-sessions': { status: 503, hresult: HRESULT.ERROR_TOO_MANY_SESS, context: 0x5 },
+  /** D39. The client tries again, until another session of the user has ended. */
+  'too-many-sessions': { status: 503, hresult: hresultOfStatus(503), context: 0x5 },
   'session-busy': { status: 503, hresult: hresultOfStatus(503), context: 0x5 },
   closing: { status: 503, hresult: hresultOfStatus(503), context: 0x5 },
   'application-failed': { status: 500, hresult: HRESULT.E_FAIL, context: 0x7 },

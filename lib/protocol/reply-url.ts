@@ -37,3 +37,19 @@ function decoded(path: string): string {
     return path
   }
 }
+
+/**
+ * A reply URL for clients of a server with a host id. They resolve a relative one against the host of the original URL,
+ * which does not have the reply unless the servers share their storage.
+ *
+ * @param origin scheme and host of this server.
+ * @param requestTarget of the upload.
+ * @param replyUrl as stored; an absolute one is left as it is.
+ */
+export function replyUrlAt(origin: string, requestTarget: string, replyUrl: string): string {
+  if (!replyUrl.startsWith(RESERVED_NAME)) return replyUrl
+  const path = pathOf(requestTarget)
+  const directory = path.slice(0, path.lastIndexOf('/') + 1)
+  const name = replyUrl.replaceAll('\\', '/').replaceAll('{', '%7B').replaceAll('}', '%7D')
+  return `${origin}${directory}${name}`
+}

@@ -49,6 +49,7 @@ function isSessionRecord(value: object): value is SessionRecord {
     is('lastActivity', 'number') &&
     STATES.includes(String(Reflect.get(value, 'state'))) &&
     may('user', 'string') &&
+    may('origin', 'string') &&
     may('total', 'number') &&
     may('copyToDestination', 'boolean') &&
     may('replyUrl', 'string') &&

@@ -46,7 +46,7 @@ export class Sessions {
    * @throws BitsError `too-many-sessions`.
    */
   async create(
-    owner: SessionOwner,
+    owner: SessionOwner & Pick<SessionRecord, 'origin'>,
     max = Number.POSITIVE_INFINITY,
   ): Promise<{ id: string; record: SessionRecord }> {
     const id = newSessionId()

@@ -77,7 +77,8 @@ const remove = (
     } catch (error) {
       onError(error)
     }
-    if (!hasEnded(record)) onExpired(sessions.info(record, received))
+    // A published upload is complete, even if its client never closed the session.
+    if (record.state === 'receiving') onExpired(sessions.info(record, received))
     sessions.progress.forget(record.uploadId)
     sessions.limit.free(record.uploadId)
   })

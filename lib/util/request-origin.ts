@@ -13,6 +13,12 @@ export interface RequestOrigin {
   readonly local: { readonly address: string; readonly port: number; readonly secure: boolean } | undefined
 }
 
+/** `https://host:port`; `undefined` when the client did not name a host. */
+export function originUrl({ protocol, host }: RequestOrigin): string | undefined {
+  const origin = `${protocol}://${host}`
+  return host !== '' && !/[/?#@\\]/.test(host) && URL.canParse(origin) ? origin : undefined
+}
+
 export function originOf(req: Request): RequestOrigin {
   const { localAddress: address, localPort: port } = req.socket
   const secure = 'encrypted' in req.socket && req.socket.encrypted === true

@@ -481,7 +481,7 @@ describe('credentials in the URL of a notification', () => {
 
   test.each<[string, Answer | string, number]>([
     ['accepts', ok(), 200],
-    ['refuses', response(401), 401],
+    ['refuses', response(401), 400],
     ['gives no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n', 500],
     ['answers a wrong URL', ok({ 'BITS-Static-Response-URL': 'reply.xml' }), 411],
     ['breaks off', (_notification, socket) => void socket.resetAndDestroy(), 500],

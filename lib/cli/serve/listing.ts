@@ -2,6 +2,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import escapeHtml from 'escape-html'
 import type { Request, Response } from 'express'
+import { escapeControls } from '../../logging/escape-controls.js'
 import { ignoreNotFound } from '../../util/errors.js'
 import { isHidden } from './hidden-paths.js'
 
@@ -50,7 +51,7 @@ async function entriesOf(directory: string): Promise<Entry[]> {
 }
 
 function page(name: string, entries: readonly Entry[]): string {
-  const title = escapeHtml(`/${name}`)
+  const title = escapeHtml(escapeControls(`/${name}`))
   const up = name === '' ? '' : '<tr><td><a href="../">../</a><td><td>'
   return `<!doctype html>
 <html lang="en">
@@ -79,5 +80,5 @@ function row({ name, size, modified }: Entry): string {
   // "./" keeps a name with a colon from being read as a scheme.
   const link = `./${name.split('/').map(encodeURIComponent).join('/')}`
   const time = modified.toISOString().slice(0, 16).replace('T', ' ')
-  return `<tr><td><a href="${escapeHtml(link)}">${escapeHtml(name)}</a><td>${size?.toLocaleString('en') ?? ''}<td>${time}`
+  return `<tr><td><a href="${escapeHtml(link)}">${escapeHtml(escapeControls(name))}</a><td>${size?.toLocaleString('en') ?? ''}<td>${time}`
 }
