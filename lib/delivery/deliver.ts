@@ -1,12 +1,13 @@
-import type { UploadedFile } from '../../types/events.js'
 import type { SessionRecord } from '../../types/session.js'
+import type { Emit } from '../events.js'
 import { BitsError } from '../protocol/bits-error.js'
+import { discardRemains } from '../sessions/discard-remains.js'
 import { uploadOf } from '../sessions/sessions.js'
 import type { CompletedRequest, DeliverToApplication, DeliveryContext } from './arrival.js'
 
 /** How a delivery is done. */
 export interface DeliverySettings extends DeliveryContext {
-  readonly emit: (name: 'uploaded', file: UploadedFile) => void
+  readonly emit: Emit
   readonly settings: { readonly overwrite: boolean }
   /** `undefined` when there is nobody to tell. */
   readonly deliverToApplication: DeliverToApplication | undefined
@@ -48,7 +49,7 @@ async function deliver(completed: CompletedRequest, context: DeliverySettings): 
   const published = await sessions.change(record.uploadId, { state: 'published', total })
   sessions.progress.note(record.uploadId, total)
   if (stored) context.emit('uploaded', { ...stored, session: sessions.info(published, stored.size) })
-  await storage.discard(upload, { keepReply: true })
+  await discardRemains(record, context, { keepReply: true })
   return published
 }
 

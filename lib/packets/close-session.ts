@@ -1,5 +1,6 @@
 import type { Ack, CloseSessionPacket } from '../../types/packets.js'
 import type { CompletedRequest } from '../delivery/arrival.js'
+import { discardRemains } from '../sessions/discard-remains.js'
 import { mayHaveReply } from '../sessions/may-have-reply.js'
 import { uploadOf } from '../sessions/sessions.js'
 import type { PacketContext, UploadService } from './context.js'
@@ -24,7 +25,7 @@ async function close(completed: CompletedRequest, service: UploadService): Promi
   const upload = uploadOf(record)
   if (record.state === 'published') {
     // What was staged went at publication.
-    if (mayHaveReply(record)) await storage.discard(upload)
+    if (mayHaveReply(record)) await discardRemains(record, service)
     return undefined
   }
   const held = await storage.received(upload)

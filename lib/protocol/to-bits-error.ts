@@ -1,11 +1,19 @@
 import { asError, errorCode } from '../util/errors.js'
-import { BitsError, type ErrorContext, isSendable } from './bits-error.js'
+import { BitsError, type BitsErrorCode, type ErrorContext, isSendable } from './bits-error.js'
 
-const DISK_FULL_CODES = new Set(['ENOSPC', 'EDQUOT'])
+/** What system errors mean to a client. All others are `unforeseen`. */
+const CONDITION_OF_CODE: Readonly<Record<string, BitsErrorCode>> = {
+  ENOSPC: 'disk-full',
+  EDQUOT: 'disk-full',
+  ENAMETOOLONG: 'destination-refused',
+  // FAT32 ends at 4 GiB, and `ulimit -f` may set a lower limit.
+  EFBIG: 'upload-too-large',
+}
 
 /**
- * What to tell the client of any thrown value: a `BitsError` as it is, an error with an HTTP status (as the package
- * `http-errors` makes them) with that status and what its `headers` ask of the client, a full disk as such, and everything else as `unforeseen`.
+ * What to answer the client for any thrown value: a `BitsError` as it is; an error with an HTTP status (as the package
+ * `http-errors` makes them) with that status and what its `headers` ask of the client; a system error that means
+ * something to the client by its code; everything else as `unforeseen`.
  *
  * @param context who failed, for errors that do not say it themselves.
  */
@@ -18,9 +26,9 @@ export function toBitsError(error: unknown, context: ErrorContext = 0x5): BitsEr
     return new BitsError({ status, context, headers: headersOf(error) }, message, cause)
   }
   const code = errorCode(error)
-  if (code !== undefined && DISK_FULL_CODES.has(code)) return new BitsError('disk-full', message, cause)
-  if (code === 'ENAMETOOLONG') return new BitsError('destination-refused', message, cause)
-  return new BitsError('unforeseen', message, cause)
+  const known =
+    code !== undefined && Object.hasOwn(CONDITION_OF_CODE, code) ? CONDITION_OF_CODE[code] : undefined
+  return new BitsError(known ?? 'unforeseen', message, cause)
 }
 
 function httpStatusOf(error: unknown): number | undefined {

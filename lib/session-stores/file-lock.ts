@@ -56,8 +56,19 @@ async function tryLock(path: string, note: string, options: LockOptions): Promis
     return held
   } catch (error) {
     if (errorCode(error) === 'ELOCKED') return undefined
-    throw error
+    throw explained(error, path)
   }
+}
+
+/** On SMB and some FUSE mounts, only the owner of a file may set its times, and that may be another user. */
+function explained(error: unknown, path: string): unknown {
+  const syscall = typeof error === 'object' && error !== null && Reflect.get(error, 'syscall')
+  if (errorCode(error) !== 'EPERM' || (syscall !== 'utime' && syscall !== 'utimes')) return error
+  return new Error(
+    `The lock "${path}" cannot be kept fresh, as this process may not set the times of its files (EPERM of ${syscall}). ` +
+      "If the directory is an SMB share, mount it with the uid of this process's user (mount option uid=).",
+    { cause: error },
+  )
 }
 
 /** A lock that its caller does not learn about would be kept fresh forever. */
