@@ -65,7 +65,7 @@ describe('send', () => {
     expect(await command.exit).toBe(0)
     expect((await readFile(join(folder, 'in', 'a file.bin'))).equals(FILE)).toBe(true)
     expect(command.stderr).toMatch(
-      /^10% 20\.0 KB of 200\.0 KB\n(?:\d+% .*\n)*100% .*\nSent a file\.bin: 200\.0 KB, .*\/s\.\n$/,
+      /^10% 20\.0 KiB of 200\.0 KiB\n(?:\d+% .*\n)*100% .*\nSent a file\.bin: 200\.0 KiB, .*\/s\.\n$/,
     )
     expect(command.stdout).toBe('')
     expect(await states()).toEqual([])
@@ -86,7 +86,7 @@ describe('send', () => {
     await first.until('stderr', /again in/)
     first.kill('SIGINT')
     expect(await first.exit).toBe(130)
-    expect(first.stderr).toMatch(/\nStopped\. The same command goes on from here\.\n$/)
+    expect(first.stderr).toMatch(/\nStopped\. The same command continues from here\.\n$/)
     const [name = ''] = await states()
     expect((await stat(join(cache, 'express-bits-upload', name))).mode & 0o777).toBe(0o600)
     open()
@@ -98,7 +98,7 @@ describe('send', () => {
       '10KB',
     ])
     expect(await second.exit).toBe(0)
-    expect(second.stderr).toMatch(/^Going on at 50\.0 KB of 200\.0 KB; --restart would begin anew\.\n/)
+    expect(second.stderr).toMatch(/^Continuing at 50\.0 KiB of 200\.0 KiB; --restart would start over\.\n/)
     expect((await readFile(join(folder, 'a.bin'))).equals(FILE)).toBe(true)
     expect(sessions.size).toBe(1)
     expect(await states()).toEqual([])
@@ -119,7 +119,7 @@ describe('send', () => {
   })
 
   test.each([
-    ['with --restart', async () => {}, ['--restart'], /^Beginning anew\.$/m],
+    ['with --restart', async () => {}, ['--restart'], /^Starting over\.$/m],
     [
       'when the file has changed',
       (file: string) => appendFile(file, 'more'),
@@ -132,7 +132,7 @@ describe('send', () => {
     const words = [file, `${origin}/uploads/a.bin`, '--fragment-size', '10KB', '--retries', '0']
     const first = send(words)
     expect(await first.exit).toBe(4)
-    expect(first.stderr).toMatch(/^error: .* Gave up; the same command goes on from here\.\n$/m)
+    expect(first.stderr).toMatch(/^error: .* Gave up; the same command continues from here\.\n$/m)
     const [session] = sessions
     await change(file)
     open()
@@ -256,10 +256,14 @@ describe('send', () => {
     execFileSync('mkfifo', [pipe])
     const expected: [number, string[], RegExp][] = [
       [1, [join(folder, 'missing'), origin], /^error: .*ENOENT.*\n$/],
-      [1, [folder, origin], /^error: ".*" is not a file\.\n$/],
+      [
+        2,
+        [folder, `${origin}/a`],
+        /^error: several files, or a directory, go to a URL that ends with a slash/,
+      ],
       // Not opened: that would wait for somebody to write into it.
       [1, [pipe, origin], /^error: ".*" is not a file\.\n$/],
-      [2, [file, 'ftp://user:secret@host/a'], /^error: the destination is no http: or https: URL, .*\n$/],
+      [2, [file, 'ftp://user:secret@host/a'], /^error: the destination is not an http: or https: URL, .*\n$/],
       [
         2,
         [file, origin, '--fragment-size', '1KB'],
@@ -310,7 +314,37 @@ describe('send in a terminal', () => {
     expect(await command.exit).toBe(0)
     expect(new Set(users)).toEqual(new Set([`Basic ${btoa('alice:sesame')}`]))
     expect(command.stdout).not.toContain('sesame')
-    expect(command.stdout).toMatch(/█{30} 100% {2}200\.0 KB of 200\.0 KB {2}\d.*\/s {2}ETA/)
+    expect(command.stdout).toMatch(/█{30} 100% {2}200\.0 KiB of 200\.0 KiB/)
     expect(command.stdout).toContain('A reply?]0;title? with')
+    expect(command.stdout).toMatch(/\nSent a file\.bin: 200\.0 KiB, \d+\.\d [KM]iB\/s\.\r\n/)
+    // A rate measured within the first second would be that of this machine's buffers.
+    expect(command.stdout).not.toMatch(/KiB of 200\.0 KiB {2}\d/)
+  })
+
+  test('shows its last words below the bar', async () => {
+    const { folder, file, cache } = await workplace()
+    const { origin } = await start({ directory: await directory(), onUpload: () => 'A reply' })
+    const replyTo = join(folder, 'reply.txt')
+    const sent = inTerminal([file, `${origin}/uploads/a.bin`, '--reply-to', replyTo], {
+      XDG_CACHE_HOME: cache,
+    })
+    expect(await sent.exit).toBe(0)
+    expect(sent.stdout).toMatch(/100%.*\nSent a file\.bin: .*\r\nThe reply is in .*reply\.txt\.\r\n/s)
+  })
+
+  test('shows that it was stopped, and what kept it from sending', async () => {
+    const { file, cache } = await workplace()
+    const { origin } = await startSlow()
+    const words = [file, `${origin}/uploads/a.bin`, '--fragment-size', '10KB', '--retries', 'unlimited']
+    const command = inTerminal(words, { XDG_CACHE_HOME: cache })
+    await command.until('stdout', /again in/)
+    // The terminal makes the signal of it.
+    command.type('\x03')
+    expect(await command.exit).toBe(130)
+    expect(command.stdout).toMatch(/\nStopped\. The same command continues from here\.\r\n/)
+    const stuck = inTerminal([...words.slice(0, -1), '0'], { XDG_CACHE_HOME: cache })
+    expect(await stuck.exit).toBe(4)
+    expect(stuck.stdout).toMatch(/Continuing at 50\.0 KiB of 200\.0 KiB; --restart would start over\.\r\n/)
+    expect(stuck.stdout).toMatch(/\nerror: .* Gave up; the same command continues from here\.\r\n/)
   })
 })

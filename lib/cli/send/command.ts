@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { usageError } from '../output.js'
 import { collect, count, size } from '../values.js'
 import type { SendFlags } from './flags.js'
 
@@ -8,9 +9,12 @@ Examples:
     $ npx express-bits-upload send backup.zip http://server:8080/
     $ npx express-bits-upload send backup.zip http://server:8080/nightly/monday.zip
 
-  Go on after an interruption, Ctrl+C or a reboot: run the same line again.
+  Send several files, and a directory with all files in it (photos/a.jpg goes to http://server:8080/in/photos/a.jpg):
+    $ npx express-bits-upload send backup.zip notes.txt photos http://server:8080/in/
 
-  With a password, asked for, or from the environment or a file where nobody is there to ask:
+  Continue after an interruption, Ctrl+C or a reboot: run the same line again.
+
+  With a password, asked for, or from the environment or a file for scripts:
     $ npx express-bits-upload send backup.zip https://server/ --user alice
     $ BITS_PASSWORD=... npx express-bits-upload send backup.zip https://server/ --user alice
     $ npx express-bits-upload send backup.zip https://server/ --user alice --password-file /run/secrets/bits
@@ -21,6 +25,9 @@ Examples:
   To a server whose certificate your own authority signed, with a certificate of your own:
     $ npx express-bits-upload send backup.zip https://server/ --ca ca.pem --cert me.pem --key me.key
 
+  Through a proxy, found in https_proxy, http_proxy, all_proxy and no_proxy as curl does:
+    $ HTTPS_PROXY=http://proxy:3128 npx express-bits-upload send backup.zip https://server/
+
   What the server's application replies goes to the standard output, or to a file:
     $ npx express-bits-upload send inventory.xml https://server/ --reply-to policy.xml
 
@@ -29,16 +36,21 @@ Examples:
 
 Exit codes: 0 sent, 1 failure on this machine (file unreadable or changed, reply not to be written), 2 wrong usage,
 3 refused by the server, or not to be trusted: something has to be changed first,
-4 gave up after --retries: a later try may succeed, 130 stopped by Ctrl+C, 143 by SIGTERM.`
+4 gave up after --retries: a later try may succeed, 130 stopped by Ctrl+C, 143 by SIGTERM. With several files the
+highest of theirs.`
 
-/** Adds `send` to the program. @param done told the exit code in the end. */
+/** Adds `send` to the program. @param done receives the exit code. */
 export function addSendCommand(program: Command, done: (exitCode: number) => void): void {
   program
     .command('send')
-    .description('upload a file as Windows does, over days and broken lines if it must be')
-    .argument('<file>', 'what to send')
-    .argument('<url>', 'where to; with a slash at its end, the name of the file is added')
-    .optionsGroup('Who you are:')
+    .description('upload files as Windows does: resumed after interruptions, for days if need be')
+    .usage('[options] <file...> <url>')
+    // Commander takes a list for its last argument only: the URL is the last word of it.
+    .argument(
+      '<file...>',
+      'files to upload, or directories; then the destination URL: one that ends with a slash gets their names',
+    )
+    .optionsGroup('Authentication:')
     .option('--user <name>', 'name for HTTP Basic; the password is asked for, or taken from BITS_PASSWORD')
     .option(
       '--password-file <file>',
@@ -52,20 +64,22 @@ export function addSendCommand(program: Command, done: (exitCode: number) => voi
     .option('--ca <file>', 'certificates (PEM) of authorities to trust, in place of the usual ones')
     .option('--cert <file>', 'certificate (PEM) to show, with --key')
     .option('--key <file>', 'its private key (PEM)')
-    .optionsGroup('How to send:')
+    .optionsGroup('Transfer:')
     .option('--fragment-size <size>', 'bytes sent at a time, 5KB to 13MB (default: 4MB)', size)
-    .option('--retries <n>', 'failures in a row to bear with, or unlimited (default: 10)', count)
-    .option('--restart', 'begin anew, whatever an earlier try has sent')
+    .option('--retries <n>', 'consecutive failures before giving up, or unlimited (default: 10)', count)
+    .option('--restart', 'ignore saved state and start over')
     .option(
       '--reply-to <file>',
-      'where to write the reply of the server application, if there is one; - for the standard output (default: -)',
+      'file for the reply of the server application, if there is one; - for the standard output (default: -)',
     )
-    .option('-q, --quiet', 'say nothing but what went wrong')
+    .option('-q, --quiet', 'print errors only')
     .optionsGroup('Help:')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', SEND_EXAMPLES)
-    .action(async (file: string, url: string, flags: SendFlags) => {
+    .action(async (words: string[], flags: SendFlags) => {
+      const paths = words.slice(0, -1)
+      if (paths.length === 0) throw usageError("missing required argument 'url'")
       const { send } = await import('./send.js')
-      done(await send(file, url, flags))
+      done(await send(paths, words.at(-1) ?? '', flags))
     })
 }

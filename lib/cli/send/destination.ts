@@ -1,17 +1,17 @@
-import { basename } from 'node:path'
 import { usageError } from '../output.js'
 
 /**
- * The URL of the file on the server; one that ends with a slash gets the file's name.
+ * The URL of a file on the server; one that ends with a slash gets the file's name.
  *
- * @throws Failure when it is none, without showing it: there may be a password in it.
+ * @param names the file's name, after those of the directories that it keeps.
+ * @throws CliError when it is not a URL, without showing it: there may be a password in it.
  */
-export function destinationUrl(file: string, destination: string): URL {
+export function destinationUrl(destination: string, names: readonly string[]): URL {
   if (!URL.canParse(destination) || !/^https?:$/.test(new URL(destination).protocol)) {
-    throw usageError('the destination is no http: or https: URL, such as http://server:8080/report.zip.')
+    throw usageError('the destination is not an http: or https: URL, such as http://server:8080/report.zip.')
   }
   const url = new URL(destination)
-  if (url.pathname.endsWith('/')) url.pathname += encodeURIComponent(basename(file))
+  if (url.pathname.endsWith('/')) url.pathname += names.map(encodeURIComponent).join('/')
   return url
 }
 

@@ -4,12 +4,12 @@ import { CliError, EXIT } from '../output.js'
 import type { SendFlags } from './flags.js'
 import { replyFile } from './reply-to.js'
 
-/** Gives the reply of the server's application to whoever wants it. @returns what to say of it. */
+/** Prints the reply of the server's application, unless it went to a file. @returns a line about it. */
 export function giveReply({ reply, replyUrl }: UploadResult, flags: SendFlags): string | undefined {
   const path = replyFile(flags)
   if (path !== undefined) return replyUrl === undefined ? 'There was no reply.' : `The reply is in ${path}.`
   if (reply === undefined) return undefined
-  // A server is not to control a terminal.
+  // A server must not control a terminal.
   if (process.stdout.isTTY) process.stdout.write(`${reply.toString().replace(/[^\P{C}\n\t]/gu, '?')}\n`)
   else process.stdout.write(reply)
   return undefined
@@ -35,10 +35,10 @@ export function failureOf(error: unknown, resumed: boolean): unknown {
   if (!(error instanceof BitsClientError)) return error
   const said = nameFlagsIn(error.message)
   if (!error.fatal) {
-    const message = `${said} Gave up; the same command goes on from here.`
+    const message = `${said} Gave up; the same command continues from here.`
     return new CliError(EXIT.gaveUp, message, { cause: error })
   }
   const exitCode = error.packet === undefined ? EXIT.failure : EXIT.refused
-  const hint = resumed ? ' With --restart it would begin anew.' : ''
+  const hint = resumed ? ' --restart would start over.' : ''
   return new CliError(exitCode, `${said}${hint}`, { cause: error })
 }

@@ -1,22 +1,23 @@
 import cliProgress from 'cli-progress'
 import { printError } from '../say.js'
 
-/** Bytes as people read them: `67108864` becomes `64.0 MB`, as Windows counts. */
+/** Bytes for people: `67108864` becomes `64.0 MiB`. */
 export function readable(bytes: number): string {
-  const units = ['bytes', 'KB', 'MB', 'GB', 'TB']
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
   const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), units.length - 1)
   return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
 }
 
-/** Shows how far an upload has come. */
+/** Shows the progress of one upload. */
 export interface ProgressBar {
   update(sent: number, total: number): void
-  /** A line among it. */
+  /** Prints a line without breaking the bar. */
   say(line: string): void
+  /** The bar stays as it is; lines may follow. */
   stop(): void
 }
 
-/** A bar in a terminal, a line at each tenth elsewhere, nothing but the lines that are said when quiet. */
+/** A bar in a terminal, a line at each tenth elsewhere, nothing but the lines of `say` when quiet. */
 export function startProgress(quiet: boolean): ProgressBar {
   if (quiet) return { update: () => {}, say: printError, stop: () => {} }
   return process.stderr.isTTY ? movingBar() : tenths()
@@ -24,47 +25,78 @@ export function startProgress(quiet: boolean): ProgressBar {
 
 function movingBar(): ProgressBar {
   const bars = new cliProgress.MultiBar({
-    format: '{bar} {percentage}%  {amount}  {rate}  ETA {eta_formatted}',
+    format: '{bar} {percentage}%  {amount}{pace}',
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 30,
-    etaBuffer: 100,
     stream: process.stderr,
     hideCursor: true,
-    // Signals are send's own business.
+    // send handles signals itself.
     gracefulExit: false,
   })
   let bar: cliProgress.SingleBar | undefined
-  let rateOf = averageRate(0)
+  let stopped = false
+  let pace = paceFrom(0)
   return {
     update(sent, total) {
       if (!bar) {
-        rateOf = averageRate(sent)
+        pace = paceFrom(sent)
         // An empty file would be 0 of 0, and never be done.
-        bar = bars.create(Math.max(total, 1), sent, { amount: '', rate: '' })
+        bar = bars.create(Math.max(total, 1), sent, { amount: '', pace: '' })
       }
       bar.update(total === 0 ? 1 : sent, {
         amount: `${readable(sent)} of ${readable(total)}`,
-        rate: `${readable(rateOf(sent))}/s`,
+        pace: pace(sent, total),
       })
     },
-    say: (line) => (bar ? bars.log(`${line}\n`) : printError(line)),
-    stop: () => bars.stop(),
+    // A bar that has stopped would keep the line for ever.
+    say: (line) => (bar && !stopped ? bars.log(`${line}\n`) : printError(line)),
+    stop() {
+      if (!bar || stopped) return
+      stopped = true
+      // Prints the lines that wait for the next redraw.
+      bars.update()
+      bars.stop()
+    },
   }
 }
 
 function tenths(): ProgressBar {
-  let told = 0
+  let last = 0
   return {
     update(sent, total) {
       const tenth = total === 0 ? 0 : Math.floor((sent * 10) / total)
-      if (tenth <= told) return
-      told = tenth
+      if (tenth <= last) return
+      last = tenth
       printError(`${tenth * 10}% ${readable(sent)} of ${readable(total)}`)
     },
     say: printError,
     stop: () => {},
   }
+}
+
+/** Milliseconds: the first bytes go into buffers of this machine, at a rate that says nothing about the network. */
+const WARM_UP = 1000
+
+/** Rate and remaining time, once they mean something. */
+function paceFrom(start: number): (sent: number, total: number) => string {
+  const began = performance.now()
+  const rateOf = averageRate(start)
+  return (sent, total) => {
+    const rate = rateOf(sent)
+    if (performance.now() - began < WARM_UP || rate === 0) return ''
+    return `  ${readable(rate)}/s  ETA ${duration((total - sent) / rate)}`
+  }
+}
+
+/** `9s`, `3m05s`, `2h03m` */
+export function duration(seconds: number): string {
+  const whole = Math.ceil(seconds)
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0')
+  if (whole < 60) return `${whole}s`
+  return whole < 3600
+    ? `${Math.floor(whole / 60)}m${two(whole % 60)}s`
+    : `${Math.floor(whole / 3600)}h${two((whole % 3600) / 60)}m`
 }
 
 /** Bytes per second since now, of what comes beyond `from`. */

@@ -1,14 +1,27 @@
 import type { TlsOptions, UploadOptions } from 'express-bits-upload/client'
 import { usageError } from '../output.js'
+import { checkCertificates, checkKey } from '../pem.js'
 import { readHeaders } from '../read-files.js'
 import { readTextFile } from '../read-text-file.js'
 import type { SendFlags } from './flags.js'
 import { readPassword } from './password.js'
+import { proxyFor } from './proxy.js'
 
-/** Headers and certificates. @throws Failure when they cannot be read, or make no sense. */
-export async function requestOptions(flags: SendFlags, url: URL): Promise<UploadOptions> {
+/**
+ * Headers, certificates, and the proxy.
+ *
+ * @param note receives lines about what the user did not give as flags.
+ * @throws CliError when they cannot be read, or make no sense.
+ */
+export async function requestOptions(
+  flags: SendFlags,
+  url: URL,
+  note: (line: string) => void,
+): Promise<UploadOptions> {
   const headers = Object.fromEntries(await readHeaders('--header', flags.header ?? []))
   const tls = await readTls(flags)
+  const proxy = await proxyFor(url)
+  if (proxy) note(`Through the proxy ${proxy.origin}.`)
   if (flags.user !== undefined) {
     if (url.username !== '' || url.password !== '') {
       throw usageError('there is a name in the URL and a --user: give one of them.')
@@ -20,17 +33,22 @@ export async function requestOptions(flags: SendFlags, url: URL): Promise<Upload
   } else if (flags.passwordFile !== undefined) {
     throw usageError('--password-file: give the name that goes with it, too, as --user.')
   }
-  return { headers, tls }
+  return { headers, tls: proxy?.tls ? { ...tls, ...proxy.tls } : tls, agent: proxy?.agent }
 }
 
 async function readTls({ ca, cert, key }: SendFlags): Promise<TlsOptions | undefined> {
-  if ((cert === undefined) !== (key === undefined)) {
+  const tls: { ca?: string; cert?: string; key?: string } = {}
+  if (ca !== undefined) {
+    tls.ca = await readTextFile('--ca', ca)
+    checkCertificates('--ca', ca, tls.ca)
+  }
+  if (cert !== undefined && key !== undefined) {
+    tls.cert = await readTextFile('--cert', cert)
+    tls.key = await readTextFile('--key', key)
+    checkCertificates('--cert', cert, tls.cert)
+    checkKey('--key', key, tls.key, tls.cert)
+  } else if (cert !== undefined || key !== undefined) {
     throw usageError('a certificate to show needs its key: give --cert and --key.')
   }
-  if (ca === undefined && cert === undefined) return undefined
-  return {
-    ...(ca !== undefined && { ca: await readTextFile('--ca', ca) }),
-    ...(cert !== undefined && { cert: await readTextFile('--cert', cert) }),
-    ...(key !== undefined && { key: await readTextFile('--key', key) }),
-  }
+  return ca === undefined && cert === undefined ? undefined : tls
 }

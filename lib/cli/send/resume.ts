@@ -9,14 +9,14 @@ export interface Upload {
   readonly saved: SavedState
   /** What requests need. */
   readonly request: UploadOptions
-  /** Begin anew in any case. */
+  /** Start over in any case. */
   readonly restart: boolean
 }
 
 /**
- * Where an earlier try stopped. When that is of no use any more, its session is ended, if the server can be told.
+ * Where an earlier try stopped. When that is of no use any more, its session is cancelled, if the server can be reached.
  *
- * @param note told what happens.
+ * @param note receives lines about what happens.
  */
 export async function stateToResume(
   upload: Upload,
@@ -25,15 +25,15 @@ export async function stateToResume(
   const { file, saved, restart } = upload
   const state = saved.read()
   if (!state) return undefined
-  // Whoever opens the file will say what is wrong with it.
+  // Opening the file will tell what is wrong with it.
   const facts = await stat(file).catch(() => undefined)
   if (!facts) return undefined
   const same = facts.size === state.size && facts.mtimeMs === state.modified
   if (same && !restart) {
-    note(`Going on at ${readable(state.offset)} of ${readable(state.size)}; --restart would begin anew.`)
+    note(`Continuing at ${readable(state.offset)} of ${readable(state.size)}; --restart would start over.`)
     return state
   }
-  note(same ? 'Beginning anew.' : 'The file has changed since an earlier try: beginning anew.')
+  note(same ? 'Starting over.' : 'The file has changed since an earlier try: starting over.')
   saved.remove()
   await cancel(upload, state)
   return undefined
@@ -43,7 +43,7 @@ async function cancel({ file, url, request }: Upload, resume: UploadState): Prom
   try {
     await new UploadJob(file, url, { ...request, resume }).cancel()
   } catch (error) {
-    // The session ends by itself one day; and whatever is wrong with the server, the upload will tell.
+    // The session expires by itself, and the upload will tell what is wrong with the server.
     if (!(error instanceof BitsClientError)) throw error
   }
 }

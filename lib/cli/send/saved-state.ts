@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import envPaths from 'env-paths'
 import type { UploadState } from 'express-bits-upload/client'
 import { asError } from '../../util/errors.js'
 
-/** Where an upload stands, in the user's own cache directory: the same file and URL find it again. */
+/** The state of an upload, in the user's own cache directory: the same file and URL find it again. */
 export class SavedState {
   readonly #path: string
+  readonly #file: string
   readonly #warn: (message: string) => void
   #failed = false
 
   /**
    * @param url of the destination; user, password and query do not matter.
-   * @param warn told once when the state cannot be kept, which is no reason not to send.
+   * @param warn called once when the state cannot be kept; the file is sent all the same.
    */
   constructor(file: string, url: URL, warn: (message: string) => void) {
     const { cache } = envPaths('express-bits-upload', { suffix: '' })
@@ -21,21 +22,45 @@ export class SavedState {
       .update(`${nameOf(file)}\n${url.origin}${url.pathname}`)
       .digest('hex')
     this.#path = join(cache, `${name}.json`)
+    this.#file = file
     this.#warn = warn
   }
 
   /** `undefined` when there is none, or none that can be read. */
   read(): UploadState | undefined {
+    const state = this.#load()
+    return isState(state) ? state : undefined
+  }
+
+  write(state: UploadState): void {
+    this.#save(state)
+  }
+
+  /** Notes that the file was sent, as it is now. */
+  markSent(): void {
+    const facts = statSync(this.#file, { throwIfNoEntry: false })
+    if (facts) this.#save({ sent: true, size: facts.size, modified: facts.mtimeMs })
+  }
+
+  /** Was the file sent as it is now, by a command that was to send others, too? */
+  wasSent(): boolean {
+    const note = this.#load()
+    const facts = statSync(this.#file, { throwIfNoEntry: false })
+    if (typeof note !== 'object' || note === null || !facts) return false
+    const is = (name: string, value: unknown): boolean => Reflect.get(note, name) === value
+    return is('sent', true) && is('size', facts.size) && is('modified', facts.mtimeMs)
+  }
+
+  #load(): unknown {
     try {
-      const state: unknown = JSON.parse(readFileSync(this.#path, 'utf8'))
-      return isState(state) ? state : undefined
+      return JSON.parse(readFileSync(this.#path, 'utf8'))
     } catch {
       return undefined
     }
   }
 
-  /** Whole or not at all, and for the user's own eyes: who knows a session's id can go on with it. */
-  write(state: UploadState): void {
+  /** Whole or not at all, and readable by the user only: a session's id is enough to continue with it. */
+  #save(state: object): void {
     if (this.#failed) return
     try {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
@@ -45,7 +70,7 @@ export class SavedState {
     } catch (error) {
       this.#failed = true
       const why = asError(error).message
-      this.#warn(`An interruption will mean to begin anew: ${why}.`)
+      this.#warn(`After an interruption the upload will start over: ${why}.`)
     }
   }
 
@@ -58,7 +83,7 @@ function nameOf(file: string): string {
   try {
     return realpathSync(file)
   } catch {
-    // Whoever opens it will say what is wrong.
+    // Opening it will tell what is wrong.
     return file
   }
 }

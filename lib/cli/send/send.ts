@@ -1,99 +1,63 @@
-import { basename } from 'node:path'
-import { BitsClientError, UploadJob, type UploadOptions } from 'express-bits-upload/client'
+import { UploadJob, type UploadOptions } from 'express-bits-upload/client'
 import { namingFlag } from '../option-flags.js'
-import { EXIT, exitCodeOf } from '../output.js'
+import { EXIT, exitCodeOf, usageError } from '../output.js'
+import { printError } from '../say.js'
 import { listenForSignals } from '../signals.js'
-import { destinationUrl, isLocal } from './destination.js'
+import { isLocal } from './destination.js'
 import type { SendFlags } from './flags.js'
-import { failureOf, giveReply } from './outcome.js'
-import { averageRate, type ProgressBar, readable, startProgress } from './progress.js'
+import { type Item, itemsToSend } from './items.js'
 import { checkReplyTo, replyFile } from './reply-to.js'
 import { requestOptions } from './request-options.js'
-import { stateToResume } from './resume.js'
-import { SavedState } from './saved-state.js'
+import { type SendContext, sendItem, uploadOptions } from './send-item.js'
+import { sendItems } from './send-items.js'
 
 /**
- * Sends a file.
+ * Sends files.
  *
+ * @param paths files, or directories with files in them.
  * @returns the exit code.
- * @throws Failure when it was not sent.
+ * @throws CliError when the only file was not sent, or none can be.
  */
-export async function send(file: string, destination: string, flags: SendFlags): Promise<number> {
-  const url = destinationUrl(file, destination)
-  const progress = startProgress(flags.quiet === true)
-  const note = (line: string) => {
-    if (!flags.quiet) progress.say(line)
+export async function send(paths: readonly string[], destination: string, flags: SendFlags): Promise<number> {
+  const note = (line: string): void => {
+    if (!flags.quiet) printError(line)
   }
-  const request = await requestOptions(flags, url)
-  checkSendOptions(file, url, { ...request, ...howToSend(flags) })
-  await checkReplyTo(file, flags)
-  if (url.protocol === 'http:' && (flags.user !== undefined || url.password !== '') && !isLocal(url)) {
-    note('warning: the password goes unencrypted; see https.')
+  const items = await itemsToSend(paths, destination, printError)
+  const [first] = items
+  if (!first) {
+    note('There are no files to send.')
+    return EXIT.done
   }
+  const several = items.length > 1
+  if (several && replyFile(flags) !== undefined) {
+    throw usageError('--reply-to names one file, and there are several to send: leave it out, or give -.')
+  }
+  const request = await requestOptions(flags, first.url, note)
+  checkSendOptions(first, { ...request, ...uploadOptions(flags) })
+  await checkReplyTo(first.file, flags)
+  warnOfPassword(first.url, flags, note)
   const stop = listenForSignals()
+  const context: SendContext = { flags, request, signal: stop.signal, several }
   try {
-    await upload({ file, url, flags, request, signal: stop.signal, progress, note })
+    if (several) return await sendItems(items, context)
+    await sendItem(first, context)
     return EXIT.done
   } catch (error) {
-    progress.stop()
     const signal = stop.first()
     if (!signal) throw error
-    note('Stopped. The same command goes on from here.')
+    note('Stopped. The same command continues from here.')
     return exitCodeOf(signal)
   }
 }
 
-interface Task {
-  readonly file: string
-  readonly url: URL
-  readonly flags: SendFlags
-  /** What requests need. */
-  readonly request: UploadOptions
-  readonly signal: AbortSignal
-  readonly progress: ProgressBar
-  /** Says what is of no interest to the quiet. */
-  readonly note: (line: string) => void
-}
-
-async function upload({ file, url, flags, request, signal, progress, note }: Task): Promise<void> {
-  const saved = new SavedState(file, url, (message) => progress.say(`warning: ${message}`))
-  const restart = flags.restart === true
-  const resume = await stateToResume({ file, url, saved, request, restart }, note)
-  const rateOf = averageRate(resume?.offset ?? 0)
-  const job = new UploadJob(file, url, {
-    ...request,
-    ...howToSend(flags),
-    resume,
-    signal,
-    cancelOnAbort: false,
-    onState: (state) => saved.write(state),
-    onProgress: ({ sent, total }) => progress.update(sent, total),
-    onFailure: ({ error, delay }) => {
-      if (delay !== undefined) note(`${error.message} Trying again in ${(delay / 1000).toFixed(1)} s.`)
-    },
-  })
-  try {
-    const result = await job.run()
-    progress.stop()
-    saved.remove()
-    note(`Sent ${basename(file)}: ${readable(result.bytes)}, ${readable(rateOf(result.bytes))}/s.`)
-    const word = giveReply(result, flags)
-    if (word !== undefined) note(word)
-  } catch (error) {
-    if (job.state) saved.write(job.state)
-    // Else, with a fault of this machine, an earlier state is as good as it was.
-    else if (error instanceof BitsClientError && error.packet) saved.remove()
-    throw failureOf(error, resume !== undefined)
+function warnOfPassword(url: URL, flags: SendFlags, note: (line: string) => void): void {
+  if (url.protocol !== 'http:' || isLocal(url)) return
+  if (flags.user !== undefined || url.password !== '') {
+    note('warning: the password is sent unencrypted: use https:, if the server has it.')
   }
 }
 
-const howToSend = (flags: SendFlags): UploadOptions => ({
-  fragmentSize: flags.fragmentSize,
-  retries: flags.retries,
-  replyTo: replyFile(flags),
-})
-
-function checkSendOptions(file: string, url: URL, options: UploadOptions): void {
+function checkSendOptions({ file, url }: Item, options: UploadOptions): void {
   try {
     new UploadJob(file, url, options)
   } catch (error) {

@@ -1,0 +1,81 @@
+import type { Agent } from 'node:http'
+import { BlockList, isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
+import type { TlsOptions } from 'express-bits-upload/client'
+import { usageError } from '../output.js'
+
+/** A proxy from the environment, and an agent that connects through it. */
+export interface Proxy {
+  readonly agent: Agent
+  /** What requests through it need besides. */
+  readonly tls: TlsOptions | undefined
+  /** Without user name and password, for messages. */
+  readonly origin: string
+}
+
+/**
+ * The proxy for a URL, found as curl does: in `https_proxy` or `http_proxy`, by the scheme of the URL, or `all_proxy`, in
+ * lower or upper case, unless `no_proxy` names the host.
+ *
+ * @returns `undefined` when there is none.
+ * @throws CliError when the variable holds anything but the URL of an HTTP proxy.
+ */
+export async function proxyFor(url: URL): Promise<Proxy | undefined> {
+  // Loaded only here: most commands need no proxy.
+  const { getProxyForUrl } = await import('proxy-from-env')
+  const found = getProxyForUrl(url.href)
+  if (found === '' || isExempt(url, getProxyForUrl)) return undefined
+  // A value without a scheme got that of the URL from the library; curl takes it for http.
+  const text = Object.values(process.env).includes(found) ? found : found.replace(/^[^:]*/, 'http')
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    const variable = `${url.protocol.slice(0, -1)}_proxy (or all_proxy)`
+    throw usageError(
+      `${variable} in the environment is not the URL of an HTTP proxy: give http://proxy:3128.`,
+    )
+  }
+  const options = { keepAlive: true, maxSockets: 1 }
+  const agent =
+    url.protocol === 'https:'
+      ? new (await import('https-proxy-agent')).HttpsProxyAgent(text, options)
+      : new (await import('http-proxy-agent')).HttpProxyAgent(text, options)
+  return { agent, tls: tlsFor(url), origin: new URL(text).origin }
+}
+
+/** The agent passes no address on to TLS, which would then look for `localhost` in the certificate. */
+function tlsFor(url: URL): TlsOptions | undefined {
+  const host = withoutBrackets(url.hostname)
+  if (isIP(host) === 0) return undefined
+  return {
+    checkServerIdentity: (name, certificate) =>
+      checkServerIdentity(name === 'localhost' ? host : name, certificate),
+  }
+}
+
+const withoutBrackets = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, '$1')
+
+/** What curl reads in `no_proxy` and the library does not: names stand for their subdomains, and networks are known. */
+function isExempt({ protocol, hostname, port }: URL, find: (url: string) => string): boolean {
+  const host = withoutBrackets(hostname)
+  const family = isIP(host)
+  if (family !== 0) return exemptAddresses().check(host, family === 4 ? 'ipv4' : 'ipv6')
+  const labels = host.split('.')
+  const parents = labels.slice(1).map((_, index) => labels.slice(index + 1).join('.'))
+  return parents.some((parent) => find(`${protocol}//${parent}${port && `:${port}`}/`) === '')
+}
+
+function exemptAddresses(): BlockList {
+  const list = new BlockList()
+  const entries = (process.env.no_proxy || process.env.NO_PROXY || '').split(/[,\s]+/)
+  for (const entry of entries) {
+    const [address = '', prefix] = entry.replace(/[[\]]/g, '').split('/')
+    const family = isIP(address)
+    if (family === 0) continue
+    const bits = family === 4 ? 32 : 128
+    const length = prefix === undefined ? bits : Number(prefix)
+    // Anything else is not a network, and exempts nothing.
+    if (Number.isInteger(length) && length >= 0 && length <= bits) {
+      list.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6')
+    }
+  }
+  return list
+}

@@ -1,0 +1,69 @@
+import { BitsClientError, UploadJob, type UploadOptions } from 'express-bits-upload/client'
+import type { SendFlags } from './flags.js'
+import type { Item } from './items.js'
+import { failureOf, giveReply } from './outcome.js'
+import { averageRate, readable, startProgress } from './progress.js'
+import { replyFile } from './reply-to.js'
+import { stateToResume } from './resume.js'
+import { SavedState } from './saved-state.js'
+
+/** What the uploads of one command share. */
+export interface SendContext {
+  readonly flags: SendFlags
+  /** Headers, certificates, the agent. */
+  readonly request: UploadOptions
+  readonly signal: AbortSignal
+  /** There are several files: what was sent is remembered until all are. */
+  readonly several: boolean
+}
+
+/** Sends one file, and prints its progress and outcome. @throws CliError when it was not sent; what `signal` gives. */
+export async function sendItem({ file, url, name }: Item, context: SendContext): Promise<void> {
+  const { flags, request, signal, several } = context
+  const progress = startProgress(flags.quiet === true)
+  const note = (line: string): void => {
+    if (!flags.quiet) progress.say(line)
+  }
+  const saved = new SavedState(file, url, (message) => progress.say(`warning: ${message}`))
+  const restart = flags.restart === true
+  if (several && !restart && saved.wasSent()) {
+    note(`${name} was sent before; --restart would send it again.`)
+    return
+  }
+  const resume = await stateToResume({ file, url, saved, request, restart }, note)
+  const rateOf = averageRate(resume?.offset ?? 0)
+  const job = new UploadJob(file, url, {
+    ...request,
+    ...uploadOptions(flags),
+    resume,
+    signal,
+    cancelOnAbort: false,
+    onState: (state) => saved.write(state),
+    onProgress: ({ sent, total }) => progress.update(sent, total),
+    onFailure: ({ error, delay }) => {
+      if (delay !== undefined) note(`${error.message} Trying again in ${(delay / 1000).toFixed(1)} s.`)
+    },
+  })
+  try {
+    const result = await job.run()
+    progress.stop()
+    if (several) saved.markSent()
+    else saved.remove()
+    note(`Sent ${name}: ${readable(result.bytes)}, ${readable(rateOf(result.bytes))}/s.`)
+    const line = giveReply(result, flags)
+    if (line !== undefined) note(line)
+  } catch (error) {
+    progress.stop()
+    if (job.state) saved.write(job.state)
+    // Else, with a fault of this machine, an earlier state is as good as it was.
+    else if (error instanceof BitsClientError && error.packet) saved.remove()
+    throw failureOf(error, resume !== undefined)
+  }
+}
+
+/** The client's options that flags set. */
+export const uploadOptions = (flags: SendFlags): UploadOptions => ({
+  fragmentSize: flags.fragmentSize,
+  retries: flags.retries,
+  replyTo: replyFile(flags),
+})
