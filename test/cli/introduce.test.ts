@@ -69,6 +69,6 @@ describe('the line for Windows', () => {
     const [, port] = await server.until('stderr', /^Uploads to http:\/\/0\.0\.0\.0:(\d+)\/ go to /m)
     const [, host] = await server.until('stderr', /-Destination http:\/\/(.+):\d+\/a\.zip$/m)
     expect([hostname(), 'SERVER']).toContain(host)
-    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404)
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200)
   })
 })

@@ -4,9 +4,11 @@ import { type LivePage, livePage } from '../../dashboard/index.js'
 import { asError } from '../../util/errors.js'
 import { printError } from '../say.js'
 import { accessLog } from './access-log.js'
+import { livePathOf } from './app-paths.js'
 import { type Authenticate, requireUser } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import type { Log } from './log-file.js'
+import { welcome } from './pages/welcome.js'
 import { publishedFiles } from './published-files.js'
 
 export interface AppParts {
@@ -24,12 +26,6 @@ export interface ServeApp {
   readonly live: LivePage | undefined
 }
 
-/** Where the live page is when its flag says no more. */
-const LIVE_PATH = '/live'
-
-export const livePathOf = ({ live, livePath }: Pick<ServeFlags, 'live' | 'livePath'>): string | undefined =>
-  livePath ?? (live && LIVE_PATH)
-
 /** The app of `serve`: uploads, then the live page, then the files. */
 export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   const { bits, directory, authenticate, log, first } = parts
@@ -43,10 +39,24 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   const livePath = livePathOf(flags)
   const live = livePath === undefined ? undefined : livePage(bits)
   if (live && livePath !== undefined) app.use(livePath, live.router)
-  if (flags.read || flags.list) app.use(flags.path, publishedFiles(directory, { list: flags.list === true }))
+  const files = publishedAs(flags, authenticate !== undefined)
+  if (files) app.use(flags.path, publishedFiles(directory, { ...files, livePath }))
+  app.all(['/', flags.path], welcome(flags))
   app.use((_req, res) => void res.sendStatus(404))
   app.use(sendError)
   return { app, live }
+}
+
+/**
+ * Which requests for files are answered. Users may ask with HEAD whether a file is there: clients such as DFIR-ORC do,
+ * to leave out what they have uploaded before.
+ */
+function publishedAs(
+  { read, list }: Pick<ServeFlags, 'read' | 'list'>,
+  hasUsers: boolean,
+): { methods: readonly string[]; list: boolean } | undefined {
+  if (read || list) return { methods: ['GET', 'HEAD'], list: list === true }
+  return hasUsers ? { methods: ['HEAD'], list: false } : undefined
 }
 
 /** Tells the client a status, and nothing more. */

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { printError } from '../say.js'
-import { livePathOf } from './app.js'
+import { livePathOf } from './app-paths.js'
 import type { ServeFlags } from './flags.js'
 import { usesTls } from './tls/tls-options.js'
 import { powerShellLine } from './windows-commands.js'
@@ -47,8 +47,8 @@ function warningFor(flags: Facts): string | undefined {
 /** A server that listens on all addresses is reached by the name of its machine: 0.0.0.0 leads nowhere from another. */
 function reachableOrigin(origin: string, host: string, name: string): string {
   if (!isEveryAddress(host)) return origin
-  const { protocol } = new URL(origin)
-  return `${protocol}//${name}${origin.slice(origin.lastIndexOf(':'))}`
+  const scheme = origin.slice(0, origin.indexOf('//'))
+  return `${scheme}//${name}${origin.slice(origin.lastIndexOf(':'))}`
 }
 
 /** `0.0.0.0` and `::`, however they are written. */

@@ -2,12 +2,22 @@ import { realpath, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import express, { type Request, type RequestHandler, type Response, Router } from 'express'
 import { isHidden } from './hidden-paths.js'
-import { sendListing } from './listing.js'
+import { sendListing } from './pages/listing.js'
 
-/** Answers GET and HEAD with the files of a directory, ranges included; with `list` also with its directories. */
-export function publishedFiles(directory: string, { list }: { list: boolean }): Router {
+export interface PublishedFilesOptions {
+  /** GET, HEAD, or both. Other requests are left to what follows. */
+  readonly methods: readonly string[]
+  /** Answer for directories, too. */
+  readonly list: boolean
+  /** The page of uploads in progress, for a link. */
+  readonly livePath: string | undefined
+}
+
+/** Serves the files of a directory, ranges included, and with `list` its directories. */
+export function publishedFiles(directory: string, options: PublishedFilesOptions): Router {
+  const { methods, list, livePath } = options
   const router = Router()
-  router.use(onlyReading)
+  router.use((req, _res, next) => next(methods.includes(req.method) ? undefined : 'router'))
   router.use(hide(directory))
   router.use(
     express.static(directory, {
@@ -18,11 +28,11 @@ export function publishedFiles(directory: string, { list }: { list: boolean }): 
       setHeaders: download,
     }),
   )
-  if (list) router.use(listings(directory))
+  if (list) router.use(listings(directory, livePath))
   return router
 }
 
-/** An uploaded page or script is somebody else's: it is downloaded, and never runs with the rights of this site. */
+/** Uploaded pages and scripts are downloaded, so that they never run with the rights of this site. */
 function download(res: Response): void {
   res.set({
     'Content-Disposition': 'attachment',
@@ -31,28 +41,30 @@ function download(res: Response): void {
   })
 }
 
-const onlyReading: RequestHandler = (req, _res, next) =>
-  next(req.method === 'GET' || req.method === 'HEAD' ? undefined : 'router')
-
 /**
- * Answers 404 for what is neither a file nor a directory, or is hidden, under any of its names: the file system is asked for the real one, as it may know
- * `BITS-Sessions` also as `bits-sessions` or `BITS-S~1`, and a link may lead there, or out of the directory.
+ * Answers 404 for what is neither a file nor a directory, or is hidden, under any of its names. The file system is
+ * asked for the real one: it may know `BITS-Sessions` as `bits-sessions` or `BITS-S~1`, and a link may lead there, or
+ * out of the directory.
  */
 function hide(directory: string): RequestHandler {
   return (req, res, next) => {
     realName(directory, req)
       .then((name) => (name === undefined || isHidden(name) ? undefined : stat(join(directory, name))))
-      // Whoever opens a named pipe waits for somebody to write into it, and the thread waits along.
+      // Opening a named pipe would block a thread until something writes to the pipe.
       .then((facts) => (facts?.isFile() || facts?.isDirectory() ? next() : res.sendStatus(404)))
       .catch(next)
   }
 }
 
-function listings(directory: string): RequestHandler {
+function listings(directory: string, livePath: string | undefined): RequestHandler {
   return (req, res, next) => {
     if (!req.path.endsWith('/')) return next()
     realName(directory, req)
-      .then((name) => (name === undefined ? next() : sendListing(join(directory, name), name, req, res)))
+      .then((name) =>
+        name === undefined
+          ? next()
+          : sendListing({ directory: join(directory, name), name, livePath }, req, res),
+      )
       .catch((error: NodeJS.ErrnoException) => (error.code === 'ENOTDIR' ? next() : next(error)))
   }
 }

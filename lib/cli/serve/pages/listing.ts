@@ -1,0 +1,66 @@
+import { lstat, readdir } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+import escapeHtml from 'escape-html'
+import type { Request, Response } from 'express'
+import { escapeControls } from '../../../logging/escape-controls.js'
+import { ignoreNotFound } from '../../../util/errors.js'
+import { isHidden } from '../hidden-paths.js'
+import { type Page, sendPage } from './layout.js'
+
+interface Entry {
+  /** A directory's ends with `/`. */
+  readonly name: string
+  /** In bytes; absent for directories. */
+  readonly size?: number
+  readonly modified: Date
+}
+
+export interface Listing {
+  readonly directory: string
+  /** Of the directory below the root; empty for the root. */
+  readonly name: string
+  /** The page of uploads in progress, for a link. */
+  readonly livePath: string | undefined
+}
+
+/**
+ * Answers with the contents of a directory, as a page or as JSON, whichever the client prefers. Hidden files and
+ * symbolic links are left out.
+ */
+export async function sendListing(listing: Listing, req: Request, res: Response): Promise<void> {
+  const entries = await entriesOf(listing.directory)
+  if (req.accepts(['html', 'json']) !== 'json') return sendPage(res, page(listing, entries))
+  res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', Vary: 'Accept' }).json(entries)
+}
+
+async function entriesOf(directory: string): Promise<Entry[]> {
+  const found: Entry[] = []
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (isHidden(entry.name) || !(entry.isFile() || entry.isDirectory())) continue
+    const facts = await lstat(join(directory, entry.name)).catch(ignoreNotFound)
+    if (facts?.isDirectory()) found.push({ name: `${entry.name}/`, modified: facts.mtime })
+    else if (facts?.isFile()) found.push({ name: entry.name, size: facts.size, modified: facts.mtime })
+  }
+  const isFile = ({ size }: Entry) => (size === undefined ? 0 : 1)
+  return found.sort((one, other) => isFile(one) - isFile(other) || one.name.localeCompare(other.name))
+}
+
+function page({ name, livePath }: Listing, entries: readonly Entry[]): Page {
+  const up = name === '' ? '' : '<tr><td><a href="../">../</a><td><td>'
+  const live = livePath === undefined ? '' : `<p><a href="${livePath}/">Uploads in progress</a></p>\n`
+  return {
+    title: escapeControls(`/${name.split(sep).join('/')}`),
+    body: `${live}<table>
+<thead><tr><th scope="col">Name<th scope="col">Bytes<th scope="col">Changed (UTC)
+<tbody>
+${up}${entries.map(row).join('\n')}
+</table>`,
+  }
+}
+
+function row({ name, size, modified }: Entry): string {
+  // "./" keeps a name with a colon from being read as a scheme.
+  const link = `./${name.split('/').map(encodeURIComponent).join('/')}`
+  const time = modified.toISOString().slice(0, 16).replace('T', ' ')
+  return `<tr><td><a href="${escapeHtml(link)}">${escapeHtml(escapeControls(name))}</a><td>${size?.toLocaleString('en') ?? ''}<td>${time}`
+}

@@ -1,0 +1,80 @@
+import escapeHtml from 'escape-html'
+import type { Request, RequestHandler } from 'express'
+import { livePathOf } from '../app-paths.js'
+import type { ServeFlags } from '../flags.js'
+import { bitsadminLine, powerShellLine } from '../windows-commands.js'
+import { sendPage } from './layout.js'
+
+type WelcomeFlags = Pick<ServeFlags, 'path' | 'read' | 'list' | 'live' | 'livePath' | 'htpasswd'>
+
+const TITLE = 'BITS upload server'
+
+/** Says what this server is and how to upload, to whoever opens its address: as a page to browsers, else as text. */
+export function welcome(flags: WelcomeFlags): RequestHandler {
+  return (req, res, next) => {
+    if (req.method !== 'GET' && req.method !== 'HEAD') return next()
+    const sections = sectionsFor(req, flags)
+    if (req.accepts(['text', 'html']) === 'text') {
+      res.set({ 'Cache-Control': 'no-store', Vary: 'Accept' }).type('text').send(asText(sections))
+    } else sendPage(res, { title: TITLE, body: asHtml(sections, linksFor(flags)) })
+  }
+}
+
+interface Section {
+  readonly text: string
+  readonly command?: string
+}
+
+function sectionsFor(req: Request, flags: WelcomeFlags): Section[] {
+  const base = `${req.protocol}://${hostOf(req)}${flags.path === '/' ? '' : flags.path}/`
+  const hasPassword = flags.htpasswd !== undefined
+  return [
+    {
+      text:
+        "This server receives files by Windows' Background Intelligent Transfer Service (BITS). " +
+        `The path of a URL below ${base} is the name under which the file is stored.`,
+    },
+    { text: 'From PowerShell:', command: powerShellLine(`${base}a.zip`, hasPassword) },
+    ...(hasPassword ? [] : [{ text: 'From a command prompt:', command: bitsadminLine(`${base}a.zip`) }]),
+    {
+      text: 'From other systems, with Node.js:',
+      command: `npx express-bits-upload send a.zip ${base}${hasPassword ? ' --user NAME' : ''}`,
+    },
+    { text: READING[flags.list ? 'list' : flags.read ? 'read' : 'none'] },
+  ]
+}
+
+const READING = {
+  list: 'Uploaded files are listed and can be downloaded.',
+  read: 'Uploaded files can be downloaded at the URL that they were uploaded to. They are not listed.',
+  none: 'Uploaded files can be neither listed nor downloaded.',
+} as const
+
+/** A request without a usable name of this server, from HTTP/1.0 for example, leaves it to the reader. */
+function hostOf(req: Request): string {
+  const host = req.get('host') ?? ''
+  return /^[\w.:[\]-]{1,255}$/.test(host) ? host : 'SERVER'
+}
+
+const asText = (sections: readonly Section[]): string =>
+  [TITLE, ...sections.map(({ text, command }) => (command === undefined ? text : `${text}\n  ${command}`))]
+    .map((part) => `${part}\n`)
+    .join('\n')
+
+const asHtml = (sections: readonly Section[], links: string): string =>
+  sections
+    .map(({ text, command }) =>
+      command === undefined
+        ? `<p>${escapeHtml(text)}</p>`
+        : `<h2>${escapeHtml(text.replace(/:$/, ''))}</h2>\n<pre><code>${escapeHtml(command)}</code></pre>`,
+    )
+    .join('\n') + links
+
+function linksFor(flags: WelcomeFlags): string {
+  const live = livePathOf(flags)
+  const links = [
+    ...(flags.list ? [`<a href="${flags.path === '/' ? '' : flags.path}/">Uploaded files</a>`] : []),
+    ...(live === undefined ? [] : [`<a href="${live}/">Uploads in progress</a>`]),
+  ]
+  return links.length === 0 ? '' : `\n<p>${links.join(' · ')}</p>`
+}

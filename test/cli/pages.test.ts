@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { bitsUpload } from 'express-bits-upload'
+import helmet from 'helmet'
+import { readable } from '../../lib/cli/send/progress.js'
+import { createApp } from '../../lib/cli/serve/app.js'
+import { type Authenticate, rememberUser } from '../../lib/cli/serve/authenticate.js'
+import type { ServeFlags } from '../../lib/cli/serve/flags.js'
+import { fixtures } from '../support/fixtures.js'
+import { RawConnection } from '../support/raw.js'
+import { RecordingLogger } from '../support/serve.js'
+
+const { directory, afterwards } = fixtures()
+
+const FLAGS: ServeFlags = {
+  host: '127.0.0.1',
+  port: 0,
+  path: '/',
+  grace: 30,
+  idleTimeout: 300,
+  maxHeaderSize: 65_536,
+  realm: '',
+  createDirectories: true,
+  accessLog: '-',
+  logFormat: 'none',
+}
+
+/** The app of serve with these flags. Returns its origin and directory. */
+async function start(flags: Partial<ServeFlags> = {}, authenticate?: Authenticate) {
+  const folder = await directory()
+  const bits = bitsUpload({ directory: folder, logger: new RecordingLogger() })
+  const log = { write: () => {} }
+  const { app, live } = createApp(
+    { bits, directory: folder, authenticate, log, first: [helmet()] },
+    { ...FLAGS, ...flags },
+  )
+  const server = createServer(app).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.on('listening', resolve))
+  afterwards(async () => {
+    live?.close()
+    server.close()
+    server.closeAllConnections()
+    await bits.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { folder, port, origin: `http://127.0.0.1:${port}` }
+}
+
+const html = { accept: 'text/html,*/*' }
+
+describe('the page at the root of serve', () => {
+  test('says what the server is and how to upload, as HTML to browsers and else as text', async () => {
+    const { origin } = await start()
+    const page = await fetch(origin, { headers: html })
+    const text = await page.text()
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+    expect(text).toContain('<h1>BITS upload server</h1>')
+    expect(text).toContain(
+      `Start-BitsTransfer -TransferType Upload -Source C:\\a.zip -Destination ${origin}/a.zip`,
+    )
+    expect(text).toContain('can be neither listed nor downloaded')
+    const plain = await fetch(origin)
+    expect(plain.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+    expect(await plain.text()).toMatch(/^BITS upload server\n\n.*\n {2}bitsadmin \/transfer job \/upload /s)
+    expect((await fetch(origin, { method: 'HEAD' })).status).toBe(200)
+    expect((await fetch(origin, { method: 'POST' })).status).toBe(404)
+  })
+
+  test('names the path, the password and the other pages', async () => {
+    const { origin } = await start({ path: '/in', list: true, live: true, htpasswd: 'users' })
+    const text = await (await fetch(origin, { headers: html })).text()
+    expect(text).toContain(`${origin}/in/a.zip -Authentication Basic -Credential (Get-Credential)`)
+    expect(text).not.toContain('bitsadmin')
+    expect(text).toContain('<a href="/in/">Uploaded files</a>')
+    expect(text).toContain('<a href="/live/">Uploads in progress</a>')
+    const listing = await (await fetch(`${origin}/in/`, { headers: html })).text()
+    expect(listing).toContain('<a href="/live/">Uploads in progress</a>')
+    expect((await start({ path: '/in' })).origin).toBeDefined()
+  })
+
+  test('is also at the path of uploads', async () => {
+    const { origin } = await start({ path: '/in' })
+    for (const path of ['/', '/in', '/in/'])
+      expect([path, (await fetch(origin + path)).status]).toEqual([path, 200])
+    expect((await fetch(`${origin}/in/x`)).status).toBe(404)
+  })
+
+  test('shows no host that could be anything else', async () => {
+    const { port } = await start()
+    for (const host of ['a"><script>', 'a b', '']) {
+      const connection = await RawConnection.open(port)
+      const answer = await connection.exchange(`GET / HTTP/1.1\r\nHost: ${host}\r\nAccept: text/html\r\n\r\n`)
+      expect(answer.body.toString()).toContain('http://SERVER/a.zip')
+      expect(answer.body.toString()).not.toContain('<script')
+      connection.end()
+    }
+  })
+
+  test('allows its own style, and nothing else', async () => {
+    const { origin } = await start({ list: true, path: '/in' })
+    for (const path of ['/', '/in/']) {
+      const page = await fetch(origin + path, { headers: html })
+      const [, style = ''] = /<style>(.*)<\/style>/s.exec(await page.text()) ?? []
+      const digest = createHash('sha256').update(style).digest('base64')
+      expect(page.headers.get('content-security-policy')).toBe(
+        `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      )
+      expect(page.headers.get('x-content-type-options')).toBe('nosniff')
+    }
+  })
+})
+
+describe('HEAD without --read', () => {
+  const alice: Authenticate = async (req) => {
+    rememberUser(req, 'alice')
+    return 'alice'
+  }
+
+  test('tells users whether a file is there, as DFIR-ORC asks before it uploads', async () => {
+    const { origin, folder } = await start({}, alice)
+    await mkdir(join(folder, 'logs'))
+    await writeFile(join(folder, 'logs', 'a.7z'), 'hello')
+    const head = (path: string) => fetch(origin + path, { method: 'HEAD' })
+    const found = await head('/logs/a.7z')
+    expect([found.status, found.headers.get('content-length')]).toEqual([200, '5'])
+    for (const path of ['/logs/b.7z', '/logs/', '/logs', '/BITS-Sessions/x'])
+      expect([path, (await head(path)).status]).toEqual([path, 404])
+    expect((await fetch(`${origin}/logs/a.7z`)).status).toBe(404)
+  })
+
+  test('tells strangers nothing', async () => {
+    const { origin, folder } = await start()
+    await writeFile(join(folder, 'a.7z'), 'hello')
+    expect((await fetch(`${origin}/a.7z`, { method: 'HEAD' })).status).toBe(404)
+  })
+})
+
+test.each([
+  [0, '0 bytes'],
+  [1023, '1023 bytes'],
+  [1024, '1.0 KB'],
+  [67_108_864, '64.0 MB'],
+  [10 * 1024 ** 3, '10.0 GB'],
+])('%d bytes read the same in the terminal and on the page', async (count, text) => {
+  // A script of the page, which has no types.
+  const script = '../../lib/dashboard/public/format.js'
+  const { bytes }: { bytes(count: number): string } = await import(script)
+  expect([readable(count), bytes(count)]).toEqual([text, text])
+})
