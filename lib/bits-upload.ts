@@ -12,8 +12,7 @@ import { pathOf } from './protocol/destination.js'
 import { HEADER } from './protocol/headers.js'
 import { reservedPathOf } from './protocol/reply-url.js'
 import { serveReply } from './replies/serve-reply.js'
-import { hasEnded } from './sessions/record.js'
-import { uploadOf } from './sessions/sessions.js'
+import { listSessions } from './sessions/list-sessions.js'
 import { Tenants } from './tenants.js'
 import { asError } from './util/errors.js'
 import { allSettledOrThrow } from './util/promises.js'
@@ -124,17 +123,10 @@ async function serve(req: Request, res: Response, tenants: Tenants): Promise<voi
 
 async function listAll(tenants: Tenants): Promise<SessionInfo[]> {
   if (tenants.closed) throw new Error('bits.sessions(): bits.close() was called.')
-  return (await Promise.all(tenants.all().map(listSessions))).flat()
+  return (await Promise.all(tenants.all().map(listOpen))).flat()
 }
 
-async function listSessions(service: UploadService): Promise<SessionInfo[]> {
-  await service.housekeeping.ready()
-  const infos: SessionInfo[] = []
-  for await (const record of service.sessions.store.list()) {
-    if (hasEnded(record)) continue
-    const held =
-      record.state === 'published' ? record.total : await service.storage.received(uploadOf(record))
-    infos.push(service.sessions.info(record, held))
-  }
-  return infos
+async function listOpen({ housekeeping, sessions, storage }: UploadService): Promise<SessionInfo[]> {
+  await housekeeping.ready()
+  return listSessions(sessions, storage)
 }

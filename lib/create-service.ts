@@ -13,6 +13,7 @@ import { MemorySessionStore } from './session-stores/memory-session-store.js'
 import { Housekeeping } from './sessions/housekeeping.js'
 import { Sessions } from './sessions/sessions.js'
 import { FileStorage } from './storage/file/file-storage.js'
+import { watchAdapter } from './util/adapter-failure.js'
 
 /** What all services of one `bitsUpload()` share. */
 interface Shared {
@@ -27,9 +28,10 @@ interface Shared {
  * @param clear uploads are switched off for everybody: remove the sessions of earlier runs.
  */
 export function createService(settings: ServerSettings, shared: Shared, clear: boolean): UploadService {
-  const storage = settings.storage ?? new FileStorage({ directory: settings.directory ?? './uploads' })
+  const adapter = settings.storage ?? new FileStorage({ directory: settings.directory ?? './uploads' })
+  const storage = watchAdapter('storage', adapter)
   const sessions = new Sessions({
-    store: settings.sessionStore ?? defaultStore(storage),
+    store: watchAdapter('session store', settings.sessionStore ?? defaultStore(adapter)),
     timeout: settings.sessionTimeout * 1000,
     now: Date.now,
   })

@@ -62,6 +62,8 @@ async function accept(completed: CompletedRequest, context: DeliverySettings): P
   if (!deliverToApplication || record.copyToDestination !== undefined) return record
   try {
     const { publish, replyUrl } = await deliverToApplication(completed, context)
+    // Another process may be delivering it by now: its result counts.
+    completed.lost.throwIfAborted()
     return await sessions.change(record.uploadId, {
       copyToDestination: publish,
       replyUrl,

@@ -7,6 +7,7 @@ import { pathOf } from '../protocol/destination.js'
 import { HEADER } from '../protocol/headers.js'
 import { toBitsError } from '../protocol/to-bits-error.js'
 import { PreemptedError } from '../sessions/session-lock.js'
+import { failedAdapter } from '../util/adapter-failure.js'
 import { asError, errorCode } from '../util/errors.js'
 import { originOf } from '../util/request-origin.js'
 import { admit } from './admit.js'
@@ -65,7 +66,7 @@ async function refuse(
 ): Promise<Ack> {
   const { logger } = service.settings
   const url = pathOf(req.originalUrl)
-  if (error.hresult === HRESULT.E_FAIL) {
+  if (error.hresult === HRESULT.E_FAIL || isOutage(error)) {
     const cause = asError(error.cause ?? error)
     service.emit('error', cause, { path: url, uploadId: req.bits?.uploadId })
   } else {
@@ -75,9 +76,15 @@ async function refuse(
   }
   const { status, headers } = errorAck(error)
   // A storage that is being closed is not asked.
-  const offset = error.code === 'closing' ? {} : await offsetHeader(req, context, service)
+  const offset = error.code === 'closing' ? {} : await offsetHeader(req, context, service, error)
   return { status, headers: { ...echoedSessionId(req), ...offset, ...headers } }
 }
+
+/** Is a storage or session store out of order, and says so with a status of its own? */
+const isOutage = (error: BitsError): boolean =>
+  error.status >= 500 &&
+  (error.code === 'custom' || error.code === 'disk-full') &&
+  failedAdapter(error) !== undefined
 
 /** The session id in every Ack but a Ping's (D5); Create-Session brings its own. */
 function echoedSessionId(req: Request): Record<string, string> {

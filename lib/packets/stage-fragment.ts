@@ -46,7 +46,7 @@ export async function stageFragment(intake: FragmentContext): Promise<Outcome> {
       published: await deliveries.deliver({ record, sessionId, req, origin, lost: lease.lost }, service),
     }
   }
-  await sessions.touch(record)
+  await sessions.touch(record, held)
   return { held }
 }
 

@@ -1,16 +1,19 @@
 import cluster from 'node:cluster'
 import { constants } from 'node:fs'
-import { mkdir, opendir, rm } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
 import { RESERVED_NAME } from '../protocol/reserved-folder.js'
+import { hasEnded } from '../sessions/record.js'
+import { BoundedMap } from '../util/bounded-map.js'
 import { ignoreNotFound } from '../util/errors.js'
 import { fsync, readFile, type Sync, stat, syncDirectory, unlink, writeText } from '../util/fs.js'
 import { KeyedQueue } from '../util/keyed-queue.js'
 import { checkEach, type OptionChecks } from '../validation/check-options.js'
 import { isBoolean, isPath } from '../validation/value-checks.js'
 import { HeldLocks } from './held-locks.js'
+import { OpenSessionMarkers } from './open-session-markers.js'
 import { changeLine, parseSessionRecord, recordLine } from './record-file.js'
+import { SessionFolder } from './session-folder.js'
 
 /** Options of a {@link FileSessionStore}. */
 export interface FileSessionStoreOptions {
@@ -35,10 +38,7 @@ const FILE_SESSION_STORE_CHECKS: OptionChecks<FileSessionStoreOptions> = {
   durable: isBoolean,
 }
 
-const RECORD = /^([0-9a-f]{32})\.json$/
-/** What locks are made of. */
-const LEFT_OVER = /^[0-9a-f]{32}\.(?:wanted|lock)$/
-/** Appends to a file that is there: a session that another process forgot must not come back. */
+/** Appends to an existing file: a session that another process has deleted must not come back. */
 const APPEND = constants.O_WRONLY | constants.O_APPEND
 /** Sessions kept in memory too. */
 const MAX_KNOWN = 1000
@@ -46,6 +46,7 @@ const MAX_KNOWN = 1000
 /** A session as it stood in its file when that had this size. */
 interface Known {
   readonly record: SessionRecord
+  readonly path: string
   readonly size: number
 }
 
@@ -53,17 +54,18 @@ interface Known {
  * Sessions as files, one each, so that they survive a restart: a line of JSON, and one more for each change. A process
  * that is killed, or whose disk is full, leaves a change whole or not at all, as half a line counts for nothing.
  *
- * A file only ever grows. So one that has its old size holds what it held, and is not read again, whatever other
- * processes there are. Nor does it cost what replacing a file does: ext4 writes the new one to the disk at once.
+ * A file only ever grows. So one that has its old size has its old content, and is not read again, even if other
+ * processes write to it too. Replacing files would cost more: ext4 writes the new one to the disk at once.
  */
 export class FileSessionStore implements SessionStore {
-  readonly #folder: string
+  readonly #folder: SessionFolder
+  readonly #markers: OpenSessionMarkers
   /** See {@link FileSessionStoreOptions.shared}. */
   readonly lock?: NonNullable<SessionStore['lock']>
   readonly #sync: Sync | undefined
   readonly #locks = new HeldLocks()
   readonly #turns = new KeyedQueue()
-  readonly #known = new Map<string, Known>()
+  readonly #known = new BoundedMap<string, Known>(MAX_KNOWN)
 
   /** @throws OptionError when an option is wrong. */
   constructor(options: FileSessionStoreOptions, internals: { sync?: Sync } = {}) {
@@ -71,113 +73,153 @@ export class FileSessionStore implements SessionStore {
       { name: 'FileSessionStore', checks: FILE_SESSION_STORE_CHECKS, required: ['directory'] },
       options,
     )
-    this.#folder = join(resolve(options.directory), RESERVED_NAME)
+    this.#folder = new SessionFolder(join(resolve(options.directory), RESERVED_NAME))
     this.#sync = options.durable ? (internals.sync ?? fsync) : undefined
-    if (options.shared ?? cluster.isWorker) {
-      this.lock = (key, lockOptions) => this.#locks.acquire(key, join(this.#folder, key), lockOptions)
+    const isShared = options.shared ?? cluster.isWorker
+    this.#markers = new OpenSessionMarkers(join(this.#folder.path, 'users'), {
+      isShared,
+      hasRecord: async (uploadId) =>
+        (await stat(this.#folder.pathOf(uploadId)).catch(ignoreNotFound)) !== undefined,
+    })
+    if (isShared) {
+      this.lock = (key, lockOptions) => this.#locks.acquire(key, join(this.#folder.path, key), lockOptions)
     }
   }
 
   async open(): Promise<void> {
-    await mkdir(dirname(this.#folder), { recursive: true })
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+    await this.#folder.create()
   }
 
   async create(record: SessionRecord): Promise<void> {
-    const path = this.#path(record.uploadId)
+    const path = this.#folder.pathOf(record.uploadId)
     const size = await writeText(path, 'wx', recordLine(record), this.#sync).catch(
       async (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EEXIST') await remove(path)
+        if (error.code !== 'EEXIST') await unlink(path).catch(ignoreNotFound)
         throw error
       },
     )
-    if (this.#sync) await syncDirectory(this.#folder, this.#sync)
-    this.#remember({ record, size })
+    if (this.#sync) await syncDirectory(this.#folder.path, this.#sync)
+    this.#known.set(record.uploadId, { record, path, size })
   }
 
-  async get(key: string): Promise<SessionRecord | undefined> {
-    return (await this.#read(key))?.record
+  /**
+   * Costs two or three more calls of the file system, and where processes share the directory, a listing of the sessions
+   * of this user. Sessions that were created without a limit do not count.
+   */
+  async createWithin(record: SessionRecord, max: number): Promise<number | undefined> {
+    const { user, uploadId } = record
+    const count = await this.#markers.add(user, uploadId, max)
+    if (count !== undefined) return count
+    try {
+      await this.create(record)
+    } catch (error) {
+      await this.#markers.remove(user, uploadId)
+      throw error
+    }
+    return undefined
+  }
+
+  async get(uploadId: string): Promise<SessionRecord | undefined> {
+    return (await this.#read(uploadId))?.record
   }
 
   async update(
-    key: string,
+    uploadId: string,
     change: (current: SessionRecord) => SessionChange | undefined,
   ): Promise<SessionRecord | undefined> {
-    return this.#turns.run(key, async () => {
-      // Whatever others added since is still in the file, which has another size then: the next read finds it.
-      const current = this.#memoryOf(key) ?? (await this.#read(key))
-      const changes = current && change(current.record)
-      if (!current || !changes) return undefined
-      this.#locks.assertNotLost(key)
-      const added = await writeText(this.#path(key), APPEND, changeLine(changes), this.#sync).catch(
-        ignoreNotFound,
-      )
-      if (added === undefined) return undefined
-      const record = { ...current.record, ...changes }
-      this.#remember({ record, size: current.size + added })
-      return record
+    return this.#turns.run(uploadId, async () => {
+      // What other processes have added since is in the file, which has another size then: the next read finds it.
+      let current = this.#memoryOf(uploadId) ?? (await this.#read(uploadId))
+      while (current) {
+        const changes = change(current.record)
+        if (!changes) return undefined
+        this.#locks.assertNotLost(uploadId)
+        const line = changeLine(changes)
+        const added = await writeText(current.path, APPEND, line, this.#sync).catch(ignoreNotFound)
+        if (added !== undefined) return this.#changed(current, changes, added)
+        // Another process has ended or deleted it.
+        this.#known.delete(uploadId)
+        current = await this.#read(uploadId)
+      }
+      return undefined
     })
   }
 
-  async delete(key: string): Promise<void> {
-    await this.#turns.run(key, () => remove(this.#path(key)))
-    this.#known.delete(key)
+  async delete(uploadId: string): Promise<void> {
+    await this.#turns.run(uploadId, async () => {
+      const known = this.#memoryOf(uploadId) ?? (await this.#read(uploadId))
+      await this.#folder.remove(uploadId)
+      this.#known.delete(uploadId)
+      if (known && !hasEnded(known.record)) await this.#markers.remove(known.record.user, uploadId)
+    })
   }
 
-  async *list(): AsyncIterable<SessionRecord> {
-    for await (const name of namesIn(this.#folder)) {
-      const key = RECORD.exec(name)?.[1]
-      const record = key && (await this.get(key))
+  async *list({ openOnly = false } = {}): AsyncIterable<SessionRecord> {
+    const listed = new Set<string>()
+    for await (const uploadId of this.#folder.openIds()) {
+      const record = await this.get(uploadId)
+      if (!record) continue
+      if (!openOnly) listed.add(uploadId)
+      yield record
+    }
+    if (openOnly) return
+    for await (const uploadId of this.#folder.endedIds()) {
+      // It was listed already when it has ended since.
+      const record = listed.has(uploadId) ? undefined : await this.get(uploadId)
       if (record) yield record
     }
   }
 
   async *expired(before: number): AsyncIterable<SessionRecord> {
-    for await (const name of namesIn(this.#folder)) {
-      const key = RECORD.exec(name)?.[1]
-      const record = key && (await this.get(key))
-      if (record && record.lastActivity < before) yield record
-      // What a killed process left half written is of no use to anybody.
-      if (!record && (key || LEFT_OVER.test(name))) await removeIfOlder(join(this.#folder, name), before)
+    yield* this.#idle(this.#folder.openIds(), before)
+    yield* this.#idle(this.#folder.endedIds(), before)
+    await this.#folder.removeOldLocks(before)
+    await this.#markers.removeEmpty()
+  }
+
+  ended(before: number): AsyncIterable<SessionRecord> {
+    return this.#idle(this.#folder.endedIds(), before)
+  }
+
+  async *#idle(ids: AsyncIterable<string>, before: number): AsyncIterable<SessionRecord> {
+    for await (const uploadId of ids) {
+      const record = await this.get(uploadId)
+      if (!record) await this.#folder.removeIfOlder(uploadId, before)
+      else if (record.lastActivity < before) yield record
     }
   }
 
-  #path(key: string): string {
-    return join(this.#folder, `${key}.json`)
+  async #changed(current: Known, changes: SessionChange, added: number): Promise<SessionRecord> {
+    const record = { ...current.record, ...changes }
+    const { uploadId, user } = record
+    let { path } = current
+    if (hasEnded(record) && !hasEnded(current.record)) {
+      path = await this.#folder.markEnded(uploadId)
+      await this.#markers.remove(user, uploadId)
+    }
+    this.#known.set(uploadId, { record, path, size: current.size + added })
+    return record
   }
 
-  async #read(key: string): Promise<Known | undefined> {
-    const path = this.#path(key)
+  async #read(uploadId: string): Promise<Known | undefined> {
+    const [open, ended] = this.#folder.pathsOf(uploadId)
+    return (await this.#readFile(uploadId, open)) ?? (await this.#readFile(uploadId, ended))
+  }
+
+  /** @returns `undefined` also for a file that is not the record of this session, whatever session it names (B8). */
+  async #readFile(uploadId: string, path: string): Promise<Known | undefined> {
     const facts = await stat(path).catch(ignoreNotFound)
-    const known = this.#memoryOf(key)
-    if (known && facts?.size === known.size) return known
-    const bytes = facts && (await readFile(path).catch(ignoreNotFound))
+    if (!facts) return undefined
+    const known = this.#memoryOf(uploadId)
+    if (known?.path === path && facts.size === known.size) return known
+    const bytes = await readFile(path).catch(ignoreNotFound)
     const record = bytes && parseSessionRecord(bytes.toString())
-    return record && this.#remember({ record, size: bytes.length })
+    if (record?.uploadId !== uploadId) return undefined
+    return this.#known.set(uploadId, { record, path, size: bytes?.length ?? 0 })
   }
 
-  /** Processes on several machines have a lock; what NFS says of a size may be seconds old there. */
-  #memoryOf(key: string): Known | undefined {
-    return this.lock ? undefined : this.#known.get(key)
-  }
-
-  #remember(known: Known): Known {
-    const { uploadId } = known.record
-    this.#known.delete(uploadId)
-    this.#known.set(uploadId, known)
-    const [oldest] = this.#known.keys()
-    if (oldest !== undefined && this.#known.size > MAX_KNOWN) this.#known.delete(oldest)
-    return known
+  /** Processes on several machines have a lock; the size that NFS reports may be seconds old there. */
+  #memoryOf(uploadId: string): Known | undefined {
+    return this.lock ? undefined : this.#known.get(uploadId)
   }
 }
-
-async function* namesIn(folder: string): AsyncIterable<string> {
-  for await (const entry of await opendir(folder)) yield entry.name
-}
-
-async function removeIfOlder(path: string, before: number): Promise<void> {
-  const facts = await stat(path).catch(ignoreNotFound)
-  if (facts && facts.mtimeMs < before) await rm(path, { force: true, recursive: true })
-}
-
-const remove = (path: string): Promise<void> => unlink(path).catch(ignoreNotFound)

@@ -6,6 +6,12 @@ import { allSettledOrThrow } from '../util/promises.js'
 import type { Sessions } from './sessions.js'
 import { sweep, sweepAll } from './sweep.js'
 
+/** Milliseconds for which a failure to open storage or store is remembered, before it is tried again. */
+const OPEN_RETRY_DELAY = 1_000
+/** Processes that share a store, and may all have been started together, sweep first within this many milliseconds. */
+const FIRST_SWEEP_SPREAD = 60_000
+/** The lock of the process that sweeps. */
+const SWEEP_LOCK = 'sweep'
 /** Milliseconds between two looks at the sessions that ended and are still remembered. */
 const FORGET_INTERVAL = 60_000
 
@@ -20,13 +26,15 @@ interface HousekeepingOptions {
   readonly onError: (error: Error) => void
 }
 
-/** Opens storage and store, sweeps at the start and on an interval, and closes it all in the end. */
+/** Opens storage and store, sweeps at the start and at an interval, and closes everything in the end. */
 export class Housekeeping {
   readonly #options: HousekeepingOptions
   readonly #timers: NodeJS.Timeout[]
   #opening: Promise<void> | undefined
   #storageIsOpen = false
-  #sweeping: Promise<void>
+  #isOpen = false
+  #failure: { readonly error: unknown; readonly at: number } | undefined
+  #sweeping: Promise<void> = Promise.resolve()
   #forgetting: Promise<void> = Promise.resolve()
 
   constructor(options: HousekeepingOptions) {
@@ -36,13 +44,22 @@ export class Housekeeping {
       setInterval(() => this.#sweepAgain(), options.interval).unref(),
       setInterval(() => this.#forgetEnded(), FORGET_INTERVAL).unref(),
     ]
-    this.#sweeping = this.#sweep(options.clear ? sweepAll : sweep)
+    if (options.clear) this.#sweeping = this.#sweep(sweepAll)
+    else if (options.sessions.store.lock) this.#timers.push(this.#sweepLater())
+    else this.#sweepAgain()
   }
 
-  /** Resolves once storage and store are open. Rejects when they cannot be; the next call tries again what failed. */
-  ready(): Promise<void> {
+  /**
+   * Resolves once storage and store are open. Rejects when they cannot be opened; what failed is tried again by a call
+   * at least a second later.
+   */
+  async ready(): Promise<void> {
+    const { now } = this.#options.sessions
+    const failure = this.#failure
+    if (failure && Math.abs(now() - failure.at) < OPEN_RETRY_DELAY) throw failure.error
     this.#opening ??= this.#open().catch((error: unknown) => {
       this.#opening = undefined
+      this.#failure = { error, at: now() }
       throw error
     })
     return this.#opening
@@ -59,23 +76,30 @@ export class Housekeeping {
     if (!this.#storageIsOpen) await this.#options.storage.open?.()
     this.#storageIsOpen = true
     await this.#options.sessions.store.open?.()
+    this.#isOpen = true
+  }
+
+  #sweepLater(): NodeJS.Timeout {
+    return setTimeout(() => this.#sweepAgain(), Math.random() * FIRST_SWEEP_SPREAD).unref()
   }
 
   #sweepAgain(): void {
-    this.#sweeping = this.#sweeping.then(() => this.#sweep(sweep))
+    this.#sweeping = this.#sweeping.then(() => this.#sweep(sweepAlone))
   }
 
   async #sweep(kind: typeof sweep): Promise<void> {
     const { sessions, storage, onExpired } = this.#options
     try {
       await this.ready()
-      await kind(sessions, storage, { onExpired, onError: (error) => this.#report(error) })
+      const onError = (error: unknown) => this.#report(error)
+      await kind(sessions, storage, { onExpired, onError, isStopped: () => false })
     } catch (error) {
       this.#report(error)
     }
   }
 
   #forgetEnded(): void {
+    if (!this.#isOpen) return
     this.#forgetting = this.#options.sessions.forgetEnded().catch((error: unknown) => this.#report(error))
   }
 
@@ -85,3 +109,23 @@ export class Housekeeping {
 }
 
 const closed = async (resource: Pick<SessionStore, 'close'>): Promise<void> => resource.close?.()
+
+/** Sweeps unless another process does: one of them is enough. */
+const sweepAlone: typeof sweep = async (sessions, storage, listener) => {
+  const { store } = sessions
+  if (!store.lock) return sweep(sessions, storage, listener)
+  let isLost = false
+  const release = await store.lock(SWEEP_LOCK, {
+    timeout: 0,
+    onReleaseRequested: (reason) => {
+      isLost ||= reason === 'lost'
+    },
+  })
+  if (!release) return
+  try {
+    await sweep(sessions, storage, { ...listener, isStopped: () => isLost })
+  } finally {
+    // A lock that was lost cannot be released.
+    await Promise.resolve(release()).catch(() => {})
+  }
+}

@@ -1,8 +1,10 @@
+import { BoundedMap } from '../util/bounded-map.js'
+
 /** How far a session has come, and how fast. */
 export interface Progress {
-  /** Bytes held. */
+  /** Bytes received. */
   readonly received: number
-  /** Bytes per second of late. */
+  /** Recent bytes per second. */
   readonly rate: number
 }
 
@@ -17,28 +19,36 @@ const RATE_STALE_AFTER = 5_000
 /** Milliseconds over which a rate is smoothed. */
 const SMOOTHING = 2_000
 /**
- * Milliseconds over which a rate is measured at the least: how long it takes to read a small fragment that lies ready
- * says nothing. Shorter than the time between two notices of a fragment on its way, so that each of them counts.
+ * Shortest time in milliseconds over which a rate is measured: the time it takes to read a small fragment that has
+ * arrived already says nothing. Shorter than the time between two notes of a long fragment, so that each of them counts.
  */
 const SHORTEST = 250
 
-/** Progress of the sessions this process has seen, in memory: what pages and logs show, never what an Ack says. */
+/** Sessions whose progress is kept. */
+const MAX_SAMPLES = 10_000
+/** Milliseconds for which it is kept. */
+const SAMPLE_TTL = 10 * 60 * 1000
+
+/** Progress of the sessions this process has served recently: what pages and logs show, never what an Ack says. */
 export class ProgressBook {
-  readonly #samples = new Map<string, Sample>()
+  readonly #samples = new BoundedMap<string, Sample>(MAX_SAMPLES)
   readonly #now: () => number
 
   constructor(now: () => number) {
     this.#now = now
   }
 
-  /** Notes that a session holds `received` bytes now. */
+  get size(): number {
+    return this.#samples.size
+  }
+
+  /** Notes that `received` bytes of a session have arrived by now. */
   note(key: string, received: number): Progress {
     const at = this.#now()
     const before = this.#samples.get(key)
     const mark = { at, received }
     const sample = before ? next(before, mark) : { ...mark, mark, rate: 0 }
-    this.#samples.set(key, sample)
-    return sample
+    return this.#samples.set(key, sample)
   }
 
   get(key: string): Progress | undefined {
@@ -50,11 +60,20 @@ export class ProgressBook {
   forget(key: string): void {
     this.#samples.delete(key)
   }
+
+  /** Forgets what was not noted for a while: the session may have gone on, or have ended, in another process. */
+  forgetOld(): void {
+    const before = this.#now() - SAMPLE_TTL
+    for (const [key, { at }] of this.#samples) {
+      if (at >= before) return
+      this.#samples.delete(key)
+    }
+  }
 }
 
 /**
- * An exponential average: what came in the last moment counts by how long that moment was. It goes back to the last
- * measurement, so that the time between two fragments counts as well.
+ * An exponential average, weighted by the length of each measurement. It starts at the last measurement, so that the
+ * time between two fragments counts as well.
  */
 function next({ mark, rate }: Sample, now: Sample['mark']): Sample {
   const elapsed = now.at - mark.at

@@ -2,21 +2,32 @@ import type { SessionStore } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { hasEnded } from './record.js'
 
-/** Milliseconds for which a list of the store's sessions serves at the most. */
-const FRESH = 10_000
-/** Where other processes create and end sessions too, a list serves only so many times as long as it took to make. */
-const SHARED_FACTOR = 20
-/** Milliseconds for which a list serves to refuse a session by. */
-const FRESH_ENOUGH_TO_REFUSE = 1_000
+/** Milliseconds for which a list of the store's sessions is used. */
+const LISTING_TTL = 10_000
+/** Milliseconds for which it is used to refuse a session. */
+const LISTING_TTL_BEFORE_REFUSAL = 1_000
+/** A list is used for at least this many times as long as it took to make: listing takes at most 5 % of the time. */
+const LISTING_SHARE = 20
 
-/** Counts the sessions that each user has going on. */
+/** How many open sessions a user has, who may have no more. */
+export function tooManySessions(user: string | undefined, count: number, max: number): BitsError {
+  const who = user === undefined ? 'Users without a name have' : `The user ${user} has`
+  return new BitsError('too-many-sessions', `${who} ${count} open sessions; ${max} are allowed.`)
+}
+
+/**
+ * Counts the open sessions of each user, for stores without `createWithin`: from a list of all sessions, which is made
+ * again when it is too old, and from what this process creates and ends meanwhile.
+ */
 export class SessionLimit {
-  readonly #store: SessionStore
+  readonly #store: Pick<SessionStore, 'list' | 'lock'>
   readonly #now: () => number
   /** Sessions as the store listed them last, and their users. */
   #listed = new Map<string, string | undefined>()
-  /** Sessions that this process created since, or too shortly before for the list to have them. */
+  /** Sessions that this process has created since, or just before, so that the list may not have them. */
   readonly #claimed = new Map<string, { user: string | undefined; at: number }>()
+  /** Open sessions of each user: those of both maps. */
+  #counts = new Map<string | undefined, number>()
   #listedAt = Number.NEGATIVE_INFINITY
   /** Milliseconds. */
   #listingTook = 0
@@ -24,47 +35,46 @@ export class SessionLimit {
   /** Sessions that ended while the store was being listed, which may have seen them before. */
   readonly #freed = new Set<string>()
 
-  constructor(store: SessionStore, now: () => number) {
+  constructor(store: Pick<SessionStore, 'list' | 'lock'>, now: () => number) {
     this.#store = store
     this.#now = now
   }
 
   /**
-   * Makes room for one session more. IIS counts only when its clean-up runs, and deletes what is too much then
+   * Makes room for one more session. IIS counts only when its clean-up runs, and deletes what is too much then
    * (Win32 BITSNumberOfSessionsLimit); here the session that would be too much is not created.
    *
    * @throws BitsError `too-many-sessions`.
    */
   async claim(key: string, user: string | undefined, max: number): Promise<void> {
     if (max === Number.POSITIVE_INFINITY) return
-    const isShared = this.#store.lock !== undefined
-    await this.#refresh(isShared ? Math.min(FRESH, this.#listingTook * SHARED_FACTOR) : FRESH)
-    if (this.#count(user) >= max) await this.#refresh(FRESH_ENOUGH_TO_REFUSE)
-    // From here to the claim nothing waits, so that two claims cannot share the last room.
+    await this.#refresh(this.#store.lock ? 0 : LISTING_TTL)
+    if (this.#count(user) >= max) await this.#refresh(LISTING_TTL_BEFORE_REFUSAL)
+    // From here to the claim nothing waits, so that two claims cannot share the last place.
     const count = this.#count(user)
-    if (count >= max) {
-      const who = user === undefined ? 'Nobody in particular' : `The user ${user}`
-      throw new BitsError('too-many-sessions', `${who} has ${count} sessions going on; ${max} are allowed.`)
-    }
+    if (count >= max) throw tooManySessions(user, count, max)
     this.#claimed.set(key, { user, at: this.#now() })
+    this.#counts.set(user, count + 1)
   }
 
-  /** A session is over, or was not created after all. */
+  /** A session has ended, or was not created after all. */
   free(key: string): void {
+    if (this.#listing) this.#freed.add(key)
+    const claim = this.#claimed.get(key)
+    if (!claim && !this.#listed.has(key)) return
+    const user = claim ? claim.user : this.#listed.get(key)
     this.#listed.delete(key)
     this.#claimed.delete(key)
-    if (this.#listing) this.#freed.add(key)
+    this.#counts.set(user, Math.max(this.#count(user) - 1, 0))
   }
 
   #count(user: string | undefined): number {
-    const users = new Map(this.#listed)
-    for (const [key, claim] of this.#claimed) users.set(key, claim.user)
-    return [...users.values()].filter((other) => other === user).length
+    return this.#counts.get(user) ?? 0
   }
 
-  /** Lists the store again, unless it was listed in the last `age` milliseconds. */
-  async #refresh(age: number): Promise<void> {
-    if (this.#now() - this.#listedAt <= age) return
+  /** Lists the store again, unless it was listed less than `ttl` milliseconds ago, or listing it takes too long. */
+  async #refresh(ttl: number): Promise<void> {
+    if (this.#now() - this.#listedAt <= Math.max(ttl, this.#listingTook * LISTING_SHARE)) return
     this.#listing ??= this.#list().finally(() => {
       this.#listing = undefined
       this.#freed.clear()
@@ -77,16 +87,25 @@ export class SessionLimit {
     const listed = new Map<string, string | undefined>()
     const seen = new Set<string>()
     for await (const record of this.#store.list()) {
-      seen.add(record.uploadId)
+      if (this.#claimed.has(record.uploadId)) seen.add(record.uploadId)
       if (!hasEnded(record)) listed.set(record.uploadId, record.user)
     }
     for (const key of this.#freed) listed.delete(key)
     this.#listed = listed
     this.#listedAt = start
     this.#listingTook = this.#now() - start
-    // What the store knows it knows better than this process, which may not hear of a session's end.
+    // The store knows best: this process may not hear of a session's end.
     for (const [key, { at }] of this.#claimed) {
-      if (seen.has(key) || at < start - FRESH) this.#claimed.delete(key)
+      if (seen.has(key) || at < start - LISTING_TTL) this.#claimed.delete(key)
     }
+    this.#recount()
+  }
+
+  #recount(): void {
+    const counts = new Map<string | undefined, number>()
+    const add = (user: string | undefined) => counts.set(user, (counts.get(user) ?? 0) + 1)
+    for (const user of this.#listed.values()) add(user)
+    for (const [key, { user }] of this.#claimed) if (!this.#listed.has(key)) add(user)
+    this.#counts = counts
   }
 }

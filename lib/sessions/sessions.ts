@@ -4,11 +4,15 @@ import type { StagedUpload } from '../../types/storage.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { newSessionId, sessionKey } from '../protocol/session-id.js'
 import { ProgressBook } from './progress.js'
-import { SessionLimit } from './session-limit.js'
+import { SessionLimit, tooManySessions } from './session-limit.js'
 import { SessionLocks } from './session-lock.js'
 
 /** Milliseconds for which a closed or cancelled session is remembered (D10). */
 export const ENDED_SESSION_TTL = 10 * 60 * 1000
+
+/** Milliseconds between two notes of how far a session has come, and by how much it must have grown. */
+const HINT_INTERVAL = 10_000
+const HINT_GROWTH = 1.05
 
 /** Whose session: it answers to its destination's path and to its user only (D32). */
 export interface SessionOwner {
@@ -26,7 +30,7 @@ export class Sessions {
   /** Milliseconds. */
   readonly timeout: number
   readonly now: () => number
-  /** Ended sessions in the order of their end: key and when to forget it. */
+  /** Ended sessions in the order of their end, for stores that cannot list them, and when to forget them. */
   readonly #ended: { key: string; until: number }[] = []
 
   /** @param options `timeout` in milliseconds. */
@@ -60,14 +64,33 @@ export class Sessions {
       createdAt: now,
       lastActivity: now,
     }
-    await this.limit.claim(key, owner.user, max)
+    await this.#store(record, max)
+    return { id, record }
+  }
+
+  async #store(record: SessionRecord, max: number): Promise<void> {
+    const { uploadId, user } = record
+    const counts = max < Number.POSITIVE_INFINITY && this.store.createWithin !== undefined
+    if (!counts) await this.limit.claim(uploadId, user, max)
+    let count: number | undefined
     try {
-      await this.store.create(record)
+      if (counts) count = await this.store.createWithin?.(record, max)
+      else await this.store.create(record)
     } catch (error) {
-      this.limit.free(key)
+      await this.#forget(uploadId)
       throw error
     }
-    return { id, record }
+    if (count !== undefined) throw tooManySessions(user, count, max)
+  }
+
+  /** Removes a session that may have been stored although its creation failed: the client will never name it. */
+  async #forget(uploadId: string): Promise<void> {
+    this.limit.free(uploadId)
+    try {
+      await this.store.delete(uploadId)
+    } catch {
+      // The client is told why the creation failed. A session that remains expires.
+    }
   }
 
   /**
@@ -105,10 +128,25 @@ export class Sessions {
     return record
   }
 
-  /** Notes activity (D24), seldom enough that a fragment writes nothing but its bytes. */
-  async touch(record: SessionRecord): Promise<void> {
-    if (this.now() - record.lastActivity < this.slack) return
-    await this.store.update(record.uploadId, () => ({ lastActivity: this.now() }))
+  /**
+   * Notes activity (D24), and how far the session has come, for pages of other processes. Both seldom enough that most
+   * fragments write nothing but their bytes, and that a record has a few hundred changes at most.
+   */
+  async touch(record: SessionRecord, received = record.received): Promise<void> {
+    const now = this.now()
+    const elapsed = now - record.lastActivity
+    const isBehind = received !== undefined && received > (record.received ?? 0) * HINT_GROWTH
+    const needsHint = isBehind && this.store.lock !== undefined && elapsed >= HINT_INTERVAL
+    if (elapsed < this.slack && !needsHint) return
+    await this.store.update(record.uploadId, () => ({ received, lastActivity: now }))
+  }
+
+  /** Bytes received as far as this process or the record knows; `undefined` when only the storage does. */
+  received(record: SessionRecord): number | undefined {
+    if (record.state === 'published') return record.total ?? 0
+    const { uploadId, received } = record
+    const seen = this.progress.get(uploadId)?.received
+    return seen === undefined || received === undefined ? (seen ?? received) : Math.max(seen, received)
   }
 
   /** Milliseconds by which a noted activity may lag behind the real one. */
@@ -121,12 +159,16 @@ export class Sessions {
     const ended = await this.change(key, { state })
     this.progress.forget(key)
     this.limit.free(key)
-    this.#ended.push({ key, until: this.now() + ENDED_SESSION_TTL })
+    if (!this.store.ended) this.#ended.push({ key, until: this.now() + ENDED_SESSION_TTL })
     return ended
   }
 
   /** Forgets what ended more than ten minutes ago. */
   async forgetEnded(): Promise<void> {
+    this.progress.forgetOld()
+    for await (const { uploadId } of this.store.ended?.(this.now() - ENDED_SESSION_TTL + 1) ?? []) {
+      await this.store.delete(uploadId)
+    }
     while (this.#ended[0] && this.#ended[0].until <= this.now()) {
       const ended = this.#ended.shift()
       if (ended) await this.store.delete(ended.key)
@@ -142,7 +184,7 @@ export class Sessions {
       path: record.path,
       user: record.user,
       state: record.state,
-      received: received ?? progress?.received ?? (record.state === 'published' ? (record.total ?? 0) : 0),
+      received: received ?? this.received(record) ?? 0,
       total: record.total,
       rate: progress?.rate ?? 0,
       createdAt: new Date(record.createdAt),

@@ -1,16 +1,21 @@
 import type { SessionInfo } from '../../types/events.js'
 import type { SessionRecord } from '../../types/session.js'
-import type { StorageAdapter } from '../../types/storage.js'
+import type { StagedData, StorageAdapter } from '../../types/storage.js'
 import { mayHaveReply } from './may-have-reply.js'
 import { hasEnded } from './record.js'
 import { ENDED_SESSION_TTL, type Sessions, uploadOf } from './sessions.js'
 
-/** Who is told of what a sweep does. */
+/** Staged uploads whose sessions are looked up at the same time. */
+const PAGE = 16
+
+/** Receives what a sweep does. */
 export interface SweepListener {
-  /** A session is gone that did not end by itself. */
+  /** A session was removed that had not ended by itself. */
   readonly onExpired: (session: SessionInfo) => void
-  /** Something could not be removed; the sweep goes on, and the next one tries again. */
+  /** Something could not be removed; the sweep continues, and the next one tries again. */
   readonly onError: (error: unknown) => void
+  /** Whether to stop: another process sweeps now. */
+  readonly isStopped: () => boolean
 }
 
 /** Removes all sessions with all that is staged: uploads were switched off (MC-BUP 3.2.4.2). */
@@ -27,7 +32,7 @@ export async function sweepAll(
 /**
  * Removes sessions that were idle for longer than their timeout, with their staged data and replies (MC-BUP 3.2.6.1),
  * and staged data that no session owns, or needs any more: a process that dies right after a publication leaves some.
- * Published files are not looked at.
+ * Published files are not touched.
  */
 export async function sweep(
   sessions: Sessions,
@@ -36,17 +41,43 @@ export async function sweep(
 ): Promise<void> {
   const now = sessions.now()
   const idle = now - sessions.timeout - sessions.slack
-  for await (const record of sessions.store.expired(Math.max(idle, now - ENDED_SESSION_TTL))) {
-    if (record.lastActivity < (hasEnded(record) ? now - ENDED_SESSION_TTL : idle)) {
+  const ended = now - ENDED_SESSION_TTL
+  const { store } = sessions
+  for await (const record of store.ended?.(ended) ?? []) {
+    if (listener.isStopped()) return
+    await remove(record, sessions, storage, listener)
+  }
+  // A store that cannot list ended sessions gives them among the others.
+  for await (const record of store.expired(store.ended ? idle : Math.max(idle, ended))) {
+    if (listener.isStopped()) return
+    if (record.lastActivity < (hasEnded(record) ? ended : idle)) {
       await remove(record, sessions, storage, listener)
     }
   }
-  for await (const { uploadId, lastModified } of storage.staged?.() ?? []) {
-    const session = await sessions.store.get(uploadId)
-    if (session ? isDone(session) : lastModified.getTime() < idle) {
-      await discard(uploadId, sessions, storage, listener)
+  for await (const page of pagesOf(storage.staged?.() ?? [])) {
+    if (listener.isStopped()) return
+    const records = await Promise.all(page.map(async ({ uploadId }) => store.get(uploadId)))
+    for (const [n, { uploadId, lastModified }] of page.entries()) {
+      const session = records[n]
+      if (session ? isDone(session) : lastModified.getTime() < idle) {
+        await discard(uploadId, sessions, storage, listener)
+      }
     }
   }
+}
+
+/** In pieces whose sessions are looked up together: a store may be far away. */
+async function* pagesOf(
+  staged: AsyncIterable<StagedData> | Iterable<StagedData>,
+): AsyncIterable<StagedData[]> {
+  let page: StagedData[] = []
+  for await (const data of staged) {
+    page.push(data)
+    if (page.length < PAGE) continue
+    yield page
+    page = []
+  }
+  if (page.length > 0) yield page
 }
 
 const isDone = (record: SessionRecord): boolean =>
@@ -83,7 +114,7 @@ const remove = (
     sessions.limit.free(record.uploadId)
   })
 
-/** Does something to what nobody is at work on. What cannot be done is told, and is no reason not to go on. */
+/** Does something to a session that nothing is working on. Failures are reported and do not stop the sweep. */
 async function withLease(
   key: string,
   sessions: Sessions,

@@ -165,7 +165,7 @@ describe('the sessions of a user', () => {
     now += 1001
     await limit.claim('c', 'ann', 2)
     await store.create(record('c'))
-    await expect(limit.claim('d', 'ann', 2)).rejects.toThrow('2 sessions')
+    await expect(limit.claim('d', 'ann', 2)).rejects.toThrow('2 open sessions')
     await store.delete('b')
     now += 1001
     await limit.claim('d', 'ann', 2)
@@ -179,7 +179,7 @@ describe('the sessions of a user', () => {
     await store.create(record('a'))
     for (const key of ['b', 'c']) await store.create(record(key))
     now += 10_001
-    await expect(limit.claim('d', 'ann', 2)).rejects.toThrow('3 sessions')
+    await expect(limit.claim('d', 'ann', 2)).rejects.toThrow('3 open sessions')
   })
 
   test('that another process created are counted at once where the store is shared, and listed in no time', async () => {
@@ -190,7 +190,7 @@ describe('the sessions of a user', () => {
     await store.create(record('a'))
     for (const key of ['b', 'c']) await store.create(record(key))
     now += 1
-    await expect(limit.claim('d', 'ann', 2)).rejects.toThrow('3 sessions')
+    await expect(limit.claim('d', 'ann', 2)).rejects.toThrow('3 open sessions')
   })
 
   test('that end while the store is being listed are not counted any more', async () => {
@@ -218,7 +218,7 @@ describe('the sessions of a user', () => {
     open()
     await third
     await limit.claim('d', 'ann', 2)
-    await expect(limit.claim('e', 'ann', 2)).rejects.toThrow('2 sessions')
+    await expect(limit.claim('e', 'ann', 2)).rejects.toThrow('2 open sessions')
   })
 })
 

@@ -15,6 +15,49 @@ const { start, connect, directory } = fixtures()
 const PATH = '/uploads/file.bin'
 const FILE = bytes(3000)
 
+describe('D31 b: packets of one session that are pipelined on one connection', () => {
+  test.each([
+    ['in one write', (packets: Buffer[]) => [Buffer.concat(packets)]],
+    ['in a write each', (packets: Buffer[]) => packets],
+  ])('are answered in order when they come %s', async (_how, split) => {
+    const storage = new MemoryStorage()
+    const connection = await connect(await start({ storage }))
+    const id = await openSession(connection, PATH)
+    const packets = [
+      fragment(PATH, id, FILE, 0, 999),
+      fragment(PATH, id, FILE, 1000, 1999),
+      fragment(PATH, id, FILE, 2000),
+      closeSession(PATH, id),
+    ]
+    for (const bytes of split(packets)) connection.write(bytes)
+    for (const offset of [1000, 2000, 3000]) {
+      expectAck(await connection.ack(), { status: 200, session: id, offset })
+    }
+    expectAck(await connection.ack(), { status: 200, session: id })
+    expect(storage.files.get('file.bin')).toEqual(FILE)
+  })
+
+  test('all give way to a packet of another connection', async () => {
+    const storage = new MemoryStorage()
+    const running = await start({ storage })
+    const hanging = await connect(running)
+    const id = await openSession(hanging, PATH)
+    hanging.write(
+      Buffer.concat([fragment(PATH, id, FILE, 0, 999), fragment(PATH, id, FILE, 1000).subarray(0, -500)]),
+    )
+    expectAck(await hanging.ack(), { status: 200, session: id, offset: 1000 })
+    await untilHeld(running, 2500)
+    const newer = await connect(running)
+    expectAck(await newer.exchange(fragment(PATH, id, FILE, 2500)), {
+      status: 200,
+      session: id,
+      offset: 3000,
+    })
+    await hanging.closed()
+    expect(storage.files.get('file.bin')).toEqual(FILE)
+  })
+})
+
 describe('D31: a newer request of a session pre-empts an older one that hangs', () => {
   test('and the bytes of the older one are kept', async () => {
     const storage = new MemoryStorage()

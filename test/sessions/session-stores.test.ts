@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { FileSessionStore, MemorySessionStore, type SessionStore } from 'express-bits-upload'
@@ -14,6 +14,15 @@ sessionStoreContract(
     return { store: new FileSessionStore({ directory: directory.path }), remove: directory.remove }
   },
   { runner, name: 'FileSessionStore as a session store' },
+)
+
+sessionStoreContract(
+  async () => {
+    const directory = await temporaryDirectory()
+    const store = new FileSessionStore({ directory: directory.path, shared: true })
+    return { store, remove: directory.remove }
+  },
+  { runner, name: 'a shared FileSessionStore as a session store' },
 )
 
 sessionStoreContract(() => ({ store: new MemorySessionStore() }), {
@@ -32,6 +41,10 @@ describe('FileSessionStore', () => {
       await directory.remove()
     }
   }
+
+  /** What is in the folder beside the markers of open sessions. */
+  const namesIn = async (folder: string): Promise<string[]> =>
+    (await readdir(folder)).filter((name) => name !== 'users').sort()
 
   const listed = async (store: SessionStore): Promise<string[]> => {
     const keys: string[] = []
@@ -52,7 +65,7 @@ describe('FileSessionStore', () => {
     withStore(async (store, folder) => {
       await store.create(newRecord(1))
       await store.update(newRecord(1).uploadId, () => ({ total: 5 }))
-      expect(await readdir(folder)).toEqual([`${newRecord(1).uploadId}.json`])
+      expect(await namesIn(folder)).toEqual([`${newRecord(1).uploadId}.json`])
       const facts = await stat(join(folder, `${newRecord(1).uploadId}.json`))
       expect(facts.mode & 0o777).toBe(0o600)
     }))
@@ -100,7 +113,68 @@ describe('FileSessionStore', () => {
       expect(await store.update(newRecord(1).uploadId, () => ({ total: 5 }))).toMatchObject({ total: 5 })
       expect(await listed(store)).toEqual([newRecord(1).uploadId])
       for await (const record of store.expired(6_000_000)) expect(record).toBeUndefined()
-      expect(await readdir(folder)).toEqual([`${newRecord(1).uploadId}.json`])
+      expect(await namesIn(folder)).toEqual([`${newRecord(1).uploadId}.json`])
+    }))
+
+  test('a record that names another session than its file is not believed', () =>
+    withStore(async (store, folder) => {
+      const [own, other] = [newRecord(1).uploadId, newRecord(2).uploadId]
+      await writeFile(join(folder, `${own}.json`), JSON.stringify(newRecord(2)))
+      await writeFile(join(folder, `${other}.ended.json`), JSON.stringify(newRecord(1, { state: 'closed' })))
+      for (const uploadId of [own, other]) {
+        expect(await store.get(uploadId)).toBeUndefined()
+        expect(await store.update(uploadId, () => ({ total: 1 }))).toBeUndefined()
+      }
+      expect(await listed(store)).toEqual([])
+    }))
+
+  test('listing open sessions reads none of those that have ended', () =>
+    withStore(async (store, folder) => {
+      for (const n of [1, 2, 3]) await store.create(newRecord(n))
+      await store.update(newRecord(2).uploadId, () => ({ state: 'closed' }))
+      // A directory cannot be read as a record.
+      await rm(join(folder, `${newRecord(2).uploadId}.ended.json`))
+      await mkdir(join(folder, `${newRecord(2).uploadId}.ended.json`))
+      const restarted = new FileSessionStore({ directory: join(folder, '..') })
+      const open: string[] = []
+      for await (const { uploadId } of restarted.list({ openOnly: true })) open.push(uploadId)
+      expect(open.sort()).toEqual([1, 3].map((n) => newRecord(n).uploadId))
+      await expect(listed(restarted)).rejects.toMatchObject({ code: 'EISDIR' })
+    }))
+
+  test('a marker that a killed process left behind does not take a place of its user for long', () =>
+    withStore(async (store, folder) => {
+      for (const n of [1, 2]) await store.createWithin?.(newRecord(n), 2)
+      await rm(join(folder, `${newRecord(1).uploadId}.json`))
+      const restarted = new FileSessionStore({ directory: join(folder, '..') })
+      expect(await restarted.createWithin(newRecord(3), 2)).toBe(2)
+      const [user = ''] = await readdir(join(folder, 'users'))
+      await utimes(join(folder, 'users', user, newRecord(1).uploadId), 5000, 5000)
+      expect(await restarted.createWithin(newRecord(3), 2)).toBeUndefined()
+      expect(await restarted.createWithin(newRecord(4), 2)).toBe(2)
+    }))
+
+  test('nothing is left of a user whose last session has ended', () =>
+    withStore(async (store, folder) => {
+      await store.createWithin?.(newRecord(1), 2)
+      await store.delete(newRecord(1).uploadId)
+      for await (const record of store.expired(0)) expect(record).toBeUndefined()
+      expect(await readdir(folder)).toEqual([])
+    }))
+
+  test('two processes that share a directory do not exceed the limit together', () =>
+    withStore(async (_store, folder) => {
+      const directory = join(folder, '..')
+      const [one, other] = [1, 2].map(() => new FileSessionStore({ directory, shared: true }))
+      if (!one || !other) throw new Error('There are no stores.')
+      const attempts = Array.from({ length: 40 }, (_, n) =>
+        (n % 2 ? one : other).createWithin(newRecord(n), 7),
+      )
+      const created = (await Promise.all(attempts)).filter((count) => count === undefined).length
+      expect(created).toBeLessThanOrEqual(7)
+      // Those that met may both have been refused: what is left is to be had later.
+      for (let n = created; n < 7; n++) expect(await one.createWithin(newRecord(100 + n), 7)).toBeUndefined()
+      expect(await other.createWithin(newRecord(99), 7)).toBe(7)
     }))
 
   test('half a change, as a killed process or a full disk leaves it, counts for nothing', () =>
@@ -151,7 +225,7 @@ describe('FileSessionStore', () => {
       }
       expect(await listed(store)).toEqual([])
       for await (const record of store.expired(Date.now())) expect(record).toBeUndefined()
-      expect((await readdir(folder)).sort()).toEqual(names.sort())
+      expect(await namesIn(folder)).toEqual(names.sort())
     }))
 
   test('two processes that change one session leave it whole', () =>
@@ -167,7 +241,7 @@ describe('FileSessionStore', () => {
         }),
       )
       expect(await store.get(uploadId)).toMatchObject({ uploadId, state: 'receiving' })
-      expect(await readdir(folder)).toEqual([`${uploadId}.json`])
+      expect(await namesIn(folder)).toEqual([`${uploadId}.json`])
     }))
 
   test('a directory that moves away is a failure, not an empty store', () =>

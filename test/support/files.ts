@@ -33,5 +33,5 @@ export async function treeOf(directory: string, except?: string): Promise<Record
 /** Names of staged data in a directory of uploads; the small records of sessions are not among them. */
 export async function stagedFiles(directory: string): Promise<string[]> {
   const names = await readdir(join(directory, 'BITS-Sessions'))
-  return names.filter((name) => !/^[0-9a-f]{32}\.json$/.test(name))
+  return names.filter((name) => !/^[0-9a-f]{32}(?:\.ended)?\.json$/.test(name))
 }

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto'
+import { mkdir, opendir, readdir, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BoundedMap } from '../util/bounded-map.js'
+import { errorCode, ignoreNotFound } from '../util/errors.js'
+import { stat, unlink, writeText } from '../util/fs.js'
+import { KeyedQueue } from '../util/keyed-queue.js'
+
+/** Users whose counts are kept in memory. */
+const MAX_COUNTS = 10_000
+/** Markers that are checked before a session is refused. */
+const CHECKED = 16
+/** What `rmdir` fails with for a directory that is in use, or was removed already. */
+const KEPT_OR_GONE: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'])
+/** Milliseconds for which a marker may be without a record: it is made first. */
+const RECORD_DELAY = 60_000
+
+/**
+ * Counts the open sessions of each user: an empty file for each of them, in a directory per user. So counting costs
+ * nothing for the sessions of others, and needs no lock between processes: each makes its marker first and counts then,
+ * so that of two that want the last place at least one sees the other's.
+ */
+export class OpenSessionMarkers {
+  readonly #folder: string
+  readonly #hasRecord: (uploadId: string) => Promise<boolean>
+  readonly #queue = new KeyedQueue()
+  /** By directory; `undefined` where other processes make markers too. */
+  readonly #counts: BoundedMap<string, number> | undefined
+
+  constructor(
+    folder: string,
+    { isShared, hasRecord }: { isShared: boolean; hasRecord: (uploadId: string) => Promise<boolean> },
+  ) {
+    this.#folder = folder
+    this.#hasRecord = hasRecord
+    this.#counts = isShared ? undefined : new BoundedMap(MAX_COUNTS)
+  }
+
+  /** Marks a session, unless its user has `max`. @returns how many there are then; `undefined` when it was marked. */
+  async add(user: string | undefined, uploadId: string, max: number): Promise<number | undefined> {
+    const directory = this.#directoryOf(user)
+    return this.#queue.run(directory, async () => {
+      let count = this.#counts?.get(directory) ?? (await namesIn(directory)).length
+      if (count >= max) count = await this.#countWithoutStale(directory)
+      if (count >= max) return count
+      await mark(directory, uploadId)
+      if (this.#counts) {
+        this.#counts.set(directory, count + 1)
+        return undefined
+      }
+      const now = (await namesIn(directory)).length
+      if (now <= max) return undefined
+      await unlink(join(directory, uploadId)).catch(ignoreNotFound)
+      return now - 1
+    })
+  }
+
+  /** The session has ended, or was not created after all. */
+  async remove(user: string | undefined, uploadId: string): Promise<void> {
+    const directory = this.#directoryOf(user)
+    await this.#queue.run(directory, async () => {
+      const wasThere = await unlink(join(directory, uploadId)).then(() => true, ignoreNotFound)
+      const count = this.#counts?.get(directory)
+      if (wasThere && count !== undefined) this.#counts?.set(directory, count - 1)
+    })
+  }
+
+  /** Removes the directories of users who have no open session. */
+  async removeEmpty(): Promise<void> {
+    const users = await opendir(this.#folder).catch(ignoreNotFound)
+    if (!users) return
+    for await (const { name } of users) {
+      const directory = join(this.#folder, name)
+      await this.#queue.run(directory, () => removeIfEmpty(directory))
+    }
+    await removeIfEmpty(this.#folder)
+  }
+
+  #directoryOf(user: string | undefined): string {
+    const name =
+      user === undefined ? 'anonymous' : createHash('sha256').update(user).digest('hex').slice(0, 32)
+    return join(this.#folder, name)
+  }
+
+  /** Removes markers that a killed process left without their sessions: a few of them each time, wherever they are. */
+  async #countWithoutStale(directory: string): Promise<number> {
+    const names = await namesIn(directory)
+    const start = Math.floor(Math.random() * names.length)
+    const checked = [...names.slice(start), ...names.slice(0, start)].slice(0, CHECKED)
+    const removed = await Promise.all(checked.map((name) => this.#removeIfStale(directory, name)))
+    const left = names.length - removed.filter(Boolean).length
+    this.#counts?.set(directory, left)
+    return left
+  }
+
+  async #removeIfStale(directory: string, uploadId: string): Promise<boolean> {
+    if (await this.#hasRecord(uploadId)) return false
+    const path = join(directory, uploadId)
+    const facts = await stat(path).catch(ignoreNotFound)
+    if (!facts || facts.mtimeMs > Date.now() - RECORD_DELAY) return false
+    await unlink(path).catch(ignoreNotFound)
+    return true
+  }
+}
+
+async function removeIfEmpty(directory: string): Promise<void> {
+  await rmdir(directory).catch((error: unknown) => {
+    if (!KEPT_OR_GONE.has(errorCode(error))) throw error
+  })
+}
+
+const namesIn = async (directory: string): Promise<string[]> =>
+  (await readdir(directory).catch(ignoreNotFound)) ?? []
+
+async function mark(directory: string, uploadId: string): Promise<void> {
+  const path = join(directory, uploadId)
+  try {
+    await writeText(path, 'wx', '')
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await writeText(path, 'wx', '')
+  }
+}

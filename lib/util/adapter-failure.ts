@@ -1,0 +1,43 @@
+/** The two adapters of an application, which may be out of order. */
+export type AdapterName = 'storage' | 'session store'
+
+const sources = new WeakMap<object, AdapterName>()
+
+/**
+ * The same adapter, except that the errors of its methods are recognized by {@link failedAdapter}. Its methods are
+ * called on the adapter itself, which may have private fields. Plain results stay plain, without a promise.
+ */
+export function watchAdapter<Target extends object>(name: AdapterName, adapter: Target): Target {
+  return new Proxy(adapter, {
+    get(target, property): unknown {
+      const member: unknown = Reflect.get(target, property)
+      if (typeof member !== 'function') return member
+      return (...args: unknown[]) => call(name, () => Reflect.apply(member, target, args))
+    },
+  })
+}
+
+/** The adapter that an error, or its cause, came from; `undefined` for other errors. */
+export function failedAdapter(error: unknown): AdapterName | undefined {
+  if (!isObject(error)) return undefined
+  return sources.get(error) ?? failedAdapter(Reflect.get(error, 'cause'))
+}
+
+function call(name: AdapterName, work: () => unknown): unknown {
+  const fail = (error: unknown): never => {
+    if (isObject(error) && !sources.has(error)) sources.set(error, name)
+    throw error
+  }
+  try {
+    const result = work()
+    return isPromise(result) ? result.then(undefined, fail) : result
+  } catch (error) {
+    return fail(error)
+  }
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+/** Not by `instanceof`: under Jest, or in a `vm` context, promises belong to different realms. */
+const isPromise = (value: unknown): value is Promise<unknown> =>
+  isObject(value) && typeof Reflect.get(value, 'then') === 'function'
