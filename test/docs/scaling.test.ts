@@ -78,7 +78,7 @@ test('limits: each tenant has a directory and limits, and other hosts have none'
     expect((await send(`${tenant}.example.com`, PATH, FILE.length)).status).toBe(200)
     expect(await temp.read(`tenants/${tenant}/logs/today.zip`)).toEqual(FILE)
   }
-  expect((await create('acme.example.com')).status).toBe(409)
+  expect((await create('acme.example.com')).status).toBe(403)
   expect((await create('initech.example.com')).status).toBe(200)
   expect((await create('umbrella.example.com')).status).toBe(501)
   const tooLarge = await send('acme.example.com', '/uploads/b.zip', 10 * 1024 ** 3 + 1)
