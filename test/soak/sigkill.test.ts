@@ -10,14 +10,16 @@ import { ResumingClient } from '../support/resuming-client.js'
 import { temporaryDirectory } from '../support/serve.js'
 import { tell, times } from '../support/soak.js'
 
-/** `SOAK_KILLS` has more of them: 1,000 take about half an hour. */
+/** `SOAK_KILLS` has more of them: 1,000 take half an hour, or more on a busy machine. */
 const KILLS = Number(process.env.SOAK_KILLS ?? times(5, 50))
 const CLIENTS = 4
 /** Long enough for a few files of each client. */
-const MOST_MILLISECONDS_BETWEEN_KILLS = 600
+const MOST_MILLISECONDS_BETWEEN_KILLS = 400
+/** Milliseconds. A client that is slowed down by kills and by other work on the machine has not failed. */
+const TEST_TIMEOUT = 2 * 60 * 60 * 1000
 const MiB = 1024 * 1024
-const FILE = bytes(3 * MiB + 345)
-const FRAGMENT = 300_000
+const FILE = bytes(MiB + 345)
+const FRAGMENT = 100_000
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 let server: ChildServer
@@ -91,7 +93,7 @@ class Uploader {
         ...{ file: FILE, fragmentSize: FRAGMENT },
       })
       // The client itself fails when it is asked for anything that was acknowledged.
-      await this.client.finish(120_000)
+      await this.client.finish(TEST_TIMEOUT)
       await watcher.stop()
       expect((await readFile(this.destination)).equals(FILE)).toBe(true)
       expect([...watcher.sizes].filter((size) => size !== FILE.length)).toEqual([])
@@ -108,35 +110,39 @@ class Uploader {
   }
 }
 
-test(`a server with ${CLIENTS} clients that is killed ${KILLS} times loses nothing it acknowledged, and shows no part of a file`, async () => {
-  const { port } = server
-  const uploaders = Array.from({ length: CLIENTS }, (_, n) => new Uploader(n))
-  let failure: unknown
-  const runs = uploaders.map((uploader) =>
-    uploader.run(port).catch((error: unknown) => {
-      failure ??= error
-    }),
-  )
-  for (let kills = 1; kills <= KILLS && failure === undefined; kills++) {
-    await delay(Math.random() * MOST_MILLISECONDS_BETWEEN_KILLS)
-    await server.kill()
-    for (const uploader of uploaders) await uploader.check()
-    server = await ChildServer.start(directory.path, port)
-    const files = uploaders.reduce((sum, uploader) => sum + uploader.files, 0)
-    if (kills % 10 === 0) tell(`${kills} kills, ${files} files`)
-  }
-  for (const uploader of uploaders) uploader.stop()
-  await Promise.all(runs)
-  if (failure !== undefined) throw failure
-  // A kill before the Ack of Create-Session leaves a session that nobody knows, without bytes; one in the moment in
-  // which its staged data, or a probe, is created leaves a file without bytes.
-  const left = [
-    ...(await stagedFiles(directory.path)).map((name) => join('BITS-Sessions', name)),
-    ...(await readdir(directory.path)).filter((name) => name !== 'BITS-Sessions'),
-  ]
-  for (const name of left) {
-    const { size } = await stat(join(directory.path, name))
-    expect([name, size]).toEqual([expect.stringMatching(/^BITS-Sessions|^\.bits-/), 0])
-  }
-  expect(await server.figures()).toMatchObject({ errors: [] })
-}, 7_200_000)
+test(
+  `a server with ${CLIENTS} clients that is killed ${KILLS} times loses nothing it acknowledged, and shows no part of a file`,
+  async () => {
+    const { port } = server
+    const uploaders = Array.from({ length: CLIENTS }, (_, n) => new Uploader(n))
+    let failure: unknown
+    const runs = uploaders.map((uploader) =>
+      uploader.run(port).catch((error: unknown) => {
+        failure ??= error
+      }),
+    )
+    for (let kills = 1; kills <= KILLS && failure === undefined; kills++) {
+      await delay(Math.random() * MOST_MILLISECONDS_BETWEEN_KILLS)
+      await server.kill()
+      for (const uploader of uploaders) await uploader.check()
+      server = await ChildServer.start(directory.path, port)
+      const files = uploaders.reduce((sum, uploader) => sum + uploader.files, 0)
+      if (kills % 10 === 0) tell(`${kills} kills, ${files} files`)
+    }
+    for (const uploader of uploaders) uploader.stop()
+    await Promise.all(runs)
+    if (failure !== undefined) throw failure
+    // A kill before the Ack of Create-Session leaves a session that nobody knows, without bytes; one in the moment in
+    // which its staged data, or a probe, is created leaves a file without bytes.
+    const left = [
+      ...(await stagedFiles(directory.path)).map((name) => join('BITS-Sessions', name)),
+      ...(await readdir(directory.path)).filter((name) => name !== 'BITS-Sessions'),
+    ]
+    for (const name of left) {
+      const { size } = await stat(join(directory.path, name))
+      expect([name, size]).toEqual([expect.stringMatching(/^BITS-Sessions|^\.bits-/), 0])
+    }
+    expect(await server.figures()).toMatchObject({ errors: [] })
+  },
+  TEST_TIMEOUT,
+)
