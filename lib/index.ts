@@ -39,8 +39,8 @@ export {
   type BitsErrorCode,
   type CustomCondition,
   type ErrorContext,
-  HRESULT,
 } from './protocol/bits-error.js'
+export { HRESULT } from './protocol/hresult.js'
 export { isReservedName } from './protocol/reserved-folder.js'
 export { FileSessionStore, type FileSessionStoreOptions } from './session-stores/file-session-store.js'
 export { MemorySessionStore } from './session-stores/memory-session-store.js'

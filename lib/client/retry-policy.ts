@@ -1,4 +1,4 @@
-import { HRESULT } from '../protocol/bits-error.js'
+import { HRESULT } from '../protocol/hresult.js'
 import { errorCode } from '../util/errors.js'
 import type { BitsClientError, RequestKind } from './transport/client-error.js'
 

@@ -1,4 +1,4 @@
-import { hresultOfStatus } from '../protocol/bits-error.js'
+import { hresultOfStatus } from '../protocol/hresult.js'
 import { isConnectionLost } from './retry-policy.js'
 import type { ClientSettings } from './settings.js'
 import { BitsClientError } from './transport/client-error.js'

@@ -1,4 +1,5 @@
-import { BitsError, hresultOfStatus } from '../protocol/bits-error.js'
+import { BitsError } from '../protocol/bits-error.js'
+import { hresultOfStatus } from '../protocol/hresult.js'
 import { toBitsError } from '../protocol/to-bits-error.js'
 
 /**

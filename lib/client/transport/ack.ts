@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { PacketType } from '../../../types/packets.js'
-import { HRESULT } from '../../protocol/bits-error.js'
 import { BITS_UPLOAD_PROTOCOL, parseProtocols } from '../../protocol/guids.js'
 import { HEADER } from '../../protocol/headers.js'
+import { HRESULT } from '../../protocol/hresult.js'
 import { BitsClientError } from './client-error.js'
 import { type AnsweredRequest, headerOf, refusal } from './refusal.js'
 

@@ -1,6 +1,6 @@
 import type { PacketType } from '../../../types/packets.js'
-import { HRESULT, hresultOfStatus } from '../../protocol/bits-error.js'
 import { formatHresult } from '../../protocol/headers.js'
+import { HRESULT, hresultOfStatus } from '../../protocol/hresult.js'
 
 /** Who failed, as `BITS-Error-Context` tells it: 0x5 the BITS server, 0x7 the server application behind it. */
 export type RemoteContext = 'server' | 'server application'

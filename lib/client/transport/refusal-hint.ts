@@ -1,4 +1,4 @@
-import { HRESULT } from '../../protocol/bits-error.js'
+import { HRESULT } from '../../protocol/hresult.js'
 import { ADVICE } from '../advice.js'
 import { isDestinationTaken } from '../retry-policy.js'
 import type { RequestKind } from './client-error.js'

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { hresultOfStatus } from '../../protocol/bits-error.js'
 import { HEADER } from '../../protocol/headers.js'
+import { hresultOfStatus } from '../../protocol/hresult.js'
 import { isFatal } from '../retry-policy.js'
 import { BitsClientError, describeHresult, type RemoteContext, type RequestKind } from './client-error.js'
 import { hintFor } from './refusal-hint.js'
