@@ -4,10 +4,11 @@ import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { BitsUploadOptions } from '../types/options.js'
 import { createEmit, createEmitter } from './events.js'
 import { answer } from './http/answer.js'
-import { sendAck } from './http/send-ack.js'
+import { errorAck, sendAck } from './http/send-ack.js'
 import { logPacket } from './logging/packet-log.js'
 import { readOptions } from './options/settings.js'
 import type { UploadService } from './packets/context.js'
+import { BitsError } from './protocol/bits-error.js'
 import { pathOf } from './protocol/destination.js'
 import { HEADER } from './protocol/headers.js'
 import { reservedPathOf } from './protocol/reply-url.js'
@@ -18,6 +19,9 @@ import { asError } from './util/errors.js'
 import { allSettledOrThrow } from './util/promises.js'
 import { acceptBitsPostEverywhere } from './verb/accept-bits-post.js'
 
+const NOT_EXPRESS =
+  'BITS upload: the request does not come from Express. Other frameworks can mount an Express app that holds the ' +
+  "middleware: express().use('/uploads', bitsUpload())."
 const NOT_CALLED =
   "bitsUpload makes the middleware, it is not one: call it, as in app.use('/uploads', bitsUpload())."
 
@@ -62,10 +66,25 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   let closing: Promise<void> | undefined
 
   const handler: RequestHandler = (req, res, next) => {
+    if (typeof req.get !== 'function') {
+      refuseOtherFramework(req, res, next)
+      return
+    }
     const reserved = reservedPath(req)
     if (!reserved && !isBitsPacket(req, settings.acceptPost)) return next()
     logPacket(req, res)
     void track(reserved ? serveReply(reserved.sessionId, req, res, tenants) : serve(req, res, tenants))
+  }
+  let warnedOfFramework = false
+  /** Requests of connect, Fastify and bare servers lack what Express adds. Without an Ack the client would retry for days. */
+  const refuseOtherFramework: RequestHandler = (req, res, next) => {
+    if (req.method !== 'BITS_POST') {
+      next()
+      return
+    }
+    if (!warnedOfFramework) settings.logger.error(NOT_EXPRESS)
+    warnedOfFramework = true
+    void track(sendAck(req, res, errorAck(new BitsError('unforeseen', NOT_EXPRESS)), 0))
   }
   const track = <T>(work: Promise<T>): Promise<T> => {
     running.add(work)

@@ -1,10 +1,14 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from '@jest/globals'
-import { type BitsUploadOptions, MemoryStorage, type SessionInfo } from 'express-bits-upload'
+import { type BitsUploadOptions, bitsUpload, MemoryStorage, type SessionInfo } from 'express-bits-upload'
 import { Application, ok } from '../delivery/application.js'
 import { upload } from '../delivery/support.js'
 import { expectAck } from '../support/expect-ack.js'
 import { fixtures } from '../support/fixtures.js'
 import { cancelSession, closeSession, createSession, fragment, openSession, packet } from '../support/raw.js'
+import { RecordingLogger } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
 
 const { start, connect, directory, afterwards } = fixtures()
@@ -148,4 +152,20 @@ test('control characters and bidi marks of a client reach no log', async () => {
   expect(running.logger.lines).toHaveLength(sent.length)
   for (const line of running.logger.lines) expect(line).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
   expect(running.logger.lines.join('\n')).toMatch(/\\x9b2J.*\\x85.*\\x9b31m.*\\u202e/s)
+})
+
+test('outside Express every packet is answered, and the log says what to do', async () => {
+  const logger = new RecordingLogger()
+  const bits = bitsUpload({ storage: new MemoryStorage(), logger })
+  afterwards(() => bits.close())
+  // As connect and bare servers call it.
+  const server = createServer((req, res) => void Reflect.apply(bits, undefined, [req, res, () => res.end()]))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  afterwards(() => server.close())
+  const connection = await connect({ port: (server.address() as AddressInfo).port })
+  for (const request of [createSession(PATH), createSession(PATH)]) {
+    expectAck(await connection.exchange(request), { status: 500, error: '0x80004005' })
+  }
+  expect(logger.lines).toEqual([expect.stringMatching(/^error: .*does not come from Express/)])
 })
