@@ -63,6 +63,10 @@ function credentialsHint({ sentCredentials, challenges }: RefusalFacts): string 
 /** The names of authentication schemes in a `WWW-Authenticate` (RFC 9110 11.6.1). */
 function schemesOf(challenges: string): string[] {
   const unquoted = challenges.replace(/"[^"]*"/g, '""')
-  const parts = unquoted.split(',').map((part) => /^([a-z][\w-]*)(?![\w-]|\s*=)/i.exec(part.trim())?.[1])
-  return parts.filter((name) => name !== undefined)
+  return unquoted.split(',').flatMap((element) => {
+    const part = element.trim()
+    const name = /^[a-z][\w-]*/i.exec(part)?.[0] ?? ''
+    const isParameter = part.slice(name.length).trimStart().startsWith('=')
+    return name === '' || isParameter ? [] : [name]
+  })
 }

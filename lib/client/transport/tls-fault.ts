@@ -7,7 +7,7 @@ const CERTIFICATE = /^(?:ERR_TLS_CERT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)
 const UNKNOWN_AUTHORITY = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_)/
 
 /** OpenSSL's words for a server that answers the TLS handshake with something else. */
-const NOT_TLS = /SSL routines:[^:]*:(?:wrong version number|http request|unknown protocol)\b/
+const NOT_TLS = /:(?:wrong version number|http request|unknown protocol)\b/
 
 /**
  * `SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:../deps/[...]:SSL alert number 116`: alike in all

@@ -11,7 +11,8 @@ export function addressKey(address = ''): string {
 }
 
 function networkOf(address: string): string {
-  const [head = '', tail] = address.replace(/%.*$/, '').split('::')
+  const [withoutZone = ''] = address.split('%', 1)
+  const [head = '', tail] = withoutZone.split('::')
   const first = head === '' ? [] : head.split(':')
   const last = tail === undefined || tail === '' ? [] : tail.split(':')
   const zeros = Array.from({ length: 8 - first.length - last.length }, () => '0')

@@ -10,7 +10,8 @@ export interface NamedFile {
   readonly content: Buffer
 }
 
-const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+const PEM_BEGIN = '-----BEGIN CERTIFICATE-----'
+const PEM_END = '-----END CERTIFICATE-----'
 
 /**
  * Checks that a certificate and its key make a server: OpenSSL says of most mistakes no more than "DECODER routines",
@@ -34,8 +35,10 @@ export function checkPair(cert: NamedFile, key: NamedFile, passphrase: string | 
 
 /** @throws CliError when a file holds no certificate in PEM. */
 export function readCertificates(file: NamedFile): X509Certificate[] {
-  const text = file.content.toString('latin1')
-  const blocks = text.match(PEM_BLOCK) ?? []
+  const [, ...parts] = file.content.toString('latin1').split(PEM_BEGIN)
+  const blocks = parts
+    .filter((part) => part.includes(PEM_END))
+    .map((part) => `${PEM_BEGIN}${part.slice(0, part.indexOf(PEM_END))}${PEM_END}`)
   if (blocks.length === 0) throw wrong(`${nameOf(file)} holds no certificate in PEM. ${adviceFor(file)}`)
   try {
     return blocks.map((block) => new X509Certificate(block))
