@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from '@jest/globals'
@@ -75,6 +75,20 @@ test('serve receives what send sends, and stops cleanly', async () => {
   expect(await temp.read('incoming/nightly/backup.zip')).toEqual(FILE)
   server.stop()
   expect(await server.ended).toBe(0)
+})
+
+test('several files and a directory go out in one command', async () => {
+  const port = await freePort()
+  const line = block('sh', { in: `${PAGE}#Receive files`, containing: 'serve ./incoming\n' }).text
+  await served(`${line.trim()} --port ${port}`, port)
+  for (const name of ['backup.zip', 'notes.txt']) await writeFile(temp.inside(name), FILE)
+  await mkdir(temp.inside('photos'))
+  await writeFile(temp.inside('photos/a.jpg'), FILE)
+  const send = await shell(block('sh', { in: PAGE, containing: '/in/' }).text.replace('8080', String(port)))
+  expect([await send.ended, await send.said]).toEqual([0, expect.any(String)])
+  for (const name of ['backup.zip', 'notes.txt', 'photos/a.jpg']) {
+    expect(await temp.read(`incoming/in/${name}`)).toEqual(FILE)
+  }
 })
 
 test('for a network: passwords, TLS, a listing and a live page', async () => {

@@ -32,7 +32,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/client.md#Client': 'js',
   // command-line.test.ts
   'docs/command-line.md#Receive files': 'sh sh',
-  'docs/command-line.md#Send a file': 'sh sh',
+  'docs/command-line.md#Send a file': 'sh sh sh',
   'docs/command-line.md#systemd service': 'sh ini ini',
   'docs/command-line.md#Container': 'sh',
   // test/proxies
