@@ -1,7 +1,7 @@
 import type { SessionStore } from '../types/session.js'
 import type { StorageAdapter } from '../types/storage.js'
-import type { DeliverToApplication } from './delivery/arrival.js'
 import { callOnUpload } from './delivery/call-on-upload.js'
+import type { DeliverToApplication } from './delivery/completed-upload.js'
 import { Deliveries } from './delivery/deliver.js'
 import { notifyApplication } from './delivery/notify-application.js'
 import type { Emit } from './events.js'

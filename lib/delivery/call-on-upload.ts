@@ -6,8 +6,8 @@ import {
   completedUpload,
   type DeliverToApplication,
   type DeliveryContext,
-} from './arrival.js'
-import { type ParsedResponse, parseResponse } from './read-answer.js'
+} from './completed-upload.js'
+import { type ParsedResponse, parseResponse } from './parse-response.js'
 import { storeReply } from './store-reply.js'
 
 type OnUpload = NonNullable<BitsUploadOptions['onUpload']>
@@ -15,25 +15,25 @@ type OnUpload = NonNullable<BitsUploadOptions['onUpload']>
 /** Delivery in process: the option `onUpload` is the server application. */
 export const callOnUpload =
   (onUpload: OnUpload): DeliverToApplication =>
-  async (completed: CompletedRequest, place: DeliveryContext) => {
+  async (completed: CompletedRequest, context: DeliveryContext) => {
     const streams = new Set<Readable>()
     try {
-      const { publish, reply } = await ask(onUpload, completed, place, streams)
-      return { publish, replyUrl: reply && (await storeReply(reply, completed, place, applicationError)) }
+      const { publish, reply } = await ask(onUpload, completed, context, streams)
+      return { publish, replyUrl: reply && (await storeReply(reply, completed, context, applicationError)) }
     } finally {
-      // The reply may be one of them, or be read from one.
+      // Not earlier: the reply may be one of them, or be read from one.
       for (const stream of streams) stream.destroy()
     }
   }
 
-/** What `onUpload` throws is its own; what the storage throws before and after is not. */
+/** Errors of `onUpload` are the application's; errors of the storage before and after it are not. */
 async function ask(
   onUpload: OnUpload,
   completed: CompletedRequest,
-  place: DeliveryContext,
+  context: DeliveryContext,
   streams: Set<Readable>,
 ): Promise<ParsedResponse> {
-  const upload = completedUpload(completed, place, streams)
+  const upload = completedUpload(completed, context, streams)
   try {
     return parseResponse(await onUpload(upload, completed.req))
   } catch (error) {

@@ -3,30 +3,30 @@ import type { Emit } from '../events.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { discardRemains } from '../sessions/discard-remains.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { CompletedRequest, DeliverToApplication, DeliveryContext } from './arrival.js'
+import type { CompletedRequest, DeliverToApplication, DeliveryContext } from './completed-upload.js'
 
-/** How a delivery is done. */
+/** What {@link Deliveries} needs to deliver and publish an upload. */
 export interface DeliverySettings extends DeliveryContext {
   readonly emit: Emit
   readonly settings: { readonly overwrite: boolean }
-  /** `undefined` when there is nobody to tell. */
+  /** `undefined` when there is no application to notify. */
   readonly deliverToApplication: DeliverToApplication | undefined
 }
 
 /**
- * What happens when the last byte is in (MC-BUP 3.2.5.1.3): the application is told, its reply kept, and the file
- * published, all before the last fragment's Ack (D4). One delivery at a time a session: whoever asks while one runs
- * gets that one's outcome (D31).
+ * What happens when the last byte has arrived (MC-BUP 3.2.5.1.3): the application is notified, its reply stored, and the
+ * file published, all before the last fragment's Ack (D4). A session has one delivery at a time; requests that arrive
+ * meanwhile share its result (D31).
  */
 export class Deliveries {
   readonly #running = new Map<string, Promise<SessionRecord>>()
 
-  /** The delivery of a session that is under way. */
-  running(key: string): Promise<SessionRecord> | undefined {
-    return this.#running.get(key)
+  /** The delivery in progress for a session. */
+  running(uploadId: string): Promise<SessionRecord> | undefined {
+    return this.#running.get(uploadId)
   }
 
-  /** @returns the session, published. Rejects when it cannot be; what was achieved stays, for another try (D7). */
+  /** @returns the published session. Rejects when it cannot be published; completed steps are kept for the next try (D7). */
   deliver(completed: CompletedRequest, context: DeliverySettings): Promise<SessionRecord> {
     const { uploadId } = completed.record
     const delivery = deliver(completed, context).finally(() => this.#running.delete(uploadId))
@@ -45,7 +45,7 @@ async function deliver(completed: CompletedRequest, context: DeliverySettings): 
   if (stored && stored.size !== total) {
     throw new Error(`The storage published ${stored.size} bytes of an upload that has ${total}.`)
   }
-  // The order keeps a crash harmless: until the record says so, publication is repeated, and finds its own work.
+  // In this order a crash is harmless: until the record says "published", publication is repeated, and recognizes its own file.
   const published = await sessions.change(record.uploadId, { state: 'published', total })
   sessions.progress.note(record.uploadId, total)
   if (stored) context.emit('uploaded', { ...stored, session: sessions.info(published, stored.size) })
@@ -53,7 +53,7 @@ async function deliver(completed: CompletedRequest, context: DeliverySettings): 
   return published
 }
 
-/** Asks the application, unless it has accepted already, or refused for good. */
+/** Asks the application, unless it has accepted already or refused permanently. */
 async function accept(completed: CompletedRequest, context: DeliverySettings): Promise<SessionRecord> {
   const { record } = completed
   const { sessions, deliverToApplication } = context

@@ -1,19 +1,19 @@
 import { BitsError } from '../protocol/bits-error.js'
 import type { RequestOrigin } from '../util/request-origin.js'
 
-/** Where a notification goes: what it is asked as, and which connection it takes. */
+/** Where a notification goes: its URL, and the connection it uses. */
 export interface NotificationTarget {
-  /** Without credentials, so that it may be told in messages. */
+  /** Without credentials, so that messages can show it. */
   readonly url: URL
-  /** `Authorization` by the credentials that the URL had. */
+  /** `Authorization` from the credentials in the URL. */
   readonly authorization?: string
-  /** Set when this server itself is asked: the address and port at which the upload's connection arrived. */
+  /** Set when this server itself is notified: the address and port at which the upload's connection arrived. */
   readonly local?: NonNullable<RequestOrigin['local']>
 }
 
 /**
- * The destination as the client addressed it, in full (MC-BUP 2.2.12.2), without credentials: what a client writes into
- * its request's target is neither for the application, nor may it become ours by a relative notification URL.
+ * The destination as the client addressed it, in full (MC-BUP 2.2.12.2). Credentials in the client's request target are
+ * removed: the application must not see them, and a relative notification URL must not inherit them.
  *
  * @param requestTarget as the client sent it: a path, or a full URL.
  * @param created scheme and host of Create-Session, which later packets may lack when a host id sends them elsewhere (D38).
@@ -36,10 +36,10 @@ export function originalRequestUrl(
  * Resolves a notification URL against the directory of the destination, and appends the destination's query to it, as
  * IIS does (Win32 BITSServerNotificationURL).
  *
- * A relative URL is asked of this server by the address at which the upload came in. The name in it is what the client
- * said, and a client must not be able to send a notification to a host of its choice.
+ * A relative URL is requested from this server, at the address at which the upload arrived. The host name comes from the
+ * client, and a client must not be able to send a notification to a host of its choice.
  *
- * @throws BitsError `notification-unreachable` for a relative URL, when the upload came in by no address.
+ * @throws BitsError `notification-unreachable` for a relative URL when the connection of the upload had no address.
  */
 export function notificationTarget(
   notificationUrl: string,
@@ -55,19 +55,19 @@ export function notificationTarget(
   if (local) return { url, local }
   throw new BitsError(
     'notification-unreachable',
-    `The notification URL "${notificationUrl}" is relative, and there is no address to ask it at: ` +
-      'the connection of the upload was gone at once, or is none of TCP, for which only an absolute URL will do.',
+    `The notification URL "${notificationUrl}" is relative, and the address of this server is unknown: ` +
+      'the connection of the upload had closed, or is not a TCP connection. Give an absolute URL.',
   )
 }
 
-/** The credentials of a URL as RFC 7617 has them: UTF-8, since that is what percent-encoding a URL makes of text. */
+/** The credentials of a URL in the form of RFC 7617, in UTF-8, the encoding of percent-encoded URLs. */
 function basicAuthorization({ username, password }: URL): string | undefined {
   if (username === '' && password === '') return undefined
   const credentials = Buffer.from(`${percentDecoded(username)}:${percentDecoded(password)}`, 'latin1')
   return `Basic ${credentials.toString('base64')}`
 }
 
-/** Bytes as Latin-1. No decodeURIComponent(): it throws at what is no UTF-8 and at a `%` that stands for itself. */
+/** Bytes as Latin-1. decodeURIComponent() would throw at invalid UTF-8 and at a literal `%`. */
 const percentDecoded = (text: string): string =>
   text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
 

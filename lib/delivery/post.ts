@@ -10,7 +10,7 @@ import { finished, type Readable } from 'node:stream'
 import { BitsError } from '../protocol/bits-error.js'
 import type { NotificationTarget } from './notification-url.js'
 
-/** What is posted: headers beside those every notification has, and the body with its length in bytes. */
+/** A notification: headers in addition to those that every notification has, and the body with its length in bytes. */
 export interface NotificationMessage {
   readonly headers: Readonly<Record<string, string>>
   readonly length: number
@@ -18,11 +18,11 @@ export interface NotificationMessage {
 }
 
 /**
- * Posts to a server application, with the headers IIS sends (MC-BUP 4.2). No redirect is followed: what the application
- * answers is for the client to judge.
+ * Posts to a server application, with the headers IIS sends (MC-BUP 4.2). Redirects are not followed: the response is
+ * for the client to interpret.
  *
- * @returns the response, its body yet to be read.
- * @throws BitsError `notification-unreachable`, `notification-broken`; what the body failed with, if it did.
+ * @returns the response, with its body unread.
+ * @throws BitsError `notification-unreachable`, `notification-broken`; the error of the body, if it failed.
  */
 export function post(
   target: NotificationTarget,
@@ -32,7 +32,7 @@ export function post(
   const { url, local } = target
   const secure = local?.secure ?? url.protocol === 'https:'
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  // An address is no server name (RFC 6066 3): the certificate is checked against the address then.
+  // An IP address cannot be a server name (RFC 6066 3): the certificate is then checked against the address.
   const servername = isIP(host) ? '' : host
   const options: RequestOptions = {
     method: 'POST',
@@ -57,37 +57,37 @@ export function post(
       socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true)),
     )
     request.once('response', (response) => {
-      // Nothing else will be asked over this connection.
+      // The connection is not used again.
       response.once('end', () => request.destroy())
       resolve(response)
     })
     request.once('error', (cause) => reject(failure(url, connected, cause)))
-    // An answer that switches protocols is neither a response nor an error to Node, which just closes.
+    // Node reports a response that switches protocols as neither a response nor an error, and closes the connection.
     request.once('close', () => reject(failure(url, connected, new Error('no response came'))))
-    if (message.body) send(message.body, request, reject)
+    if (message.body) sendBody(message.body, request, reject)
     else request.end()
   })
 }
 
 /**
- * Not by pipeline(): when the connection fails that destroys the request, and with it what has come of an answer.
+ * Not with pipeline(): when the connection fails, it would destroy the request, and with it a response that has arrived.
  *
- * @param onFailure told when the body fails of itself, which is no fault of the application.
+ * @param onFailure called when the body itself fails, which the application is not to blame for.
  */
-function send(body: Readable, request: ClientRequest, onFailure: (cause: Error) => void): void {
+function sendBody(body: Readable, request: ClientRequest, onFailure: (cause: Error) => void): void {
   finished(body, (cause) => {
     if (!cause || request.destroyed) return
     onFailure(cause)
     request.destroy()
   })
-  // An exchange that breaks off takes the body with it.
+  // The body is of no use once the connection is closed.
   request.once('close', () => body.destroy())
   body.pipe(request)
 }
 
 const failure = (url: URL, connected: boolean, cause: Error): BitsError =>
   connected
-    ? new BitsError('notification-broken', `The exchange with ${url.origin} broke off: ${cause.message}`, {
+    ? new BitsError('notification-broken', `The connection to ${url.origin} was lost: ${cause.message}`, {
         cause,
       })
     : new BitsError('notification-unreachable', `${url.origin} cannot be reached: ${cause.message}`, {

@@ -3,11 +3,11 @@ import { types } from 'node:util'
 import { describeValue } from '../validation/describe-value.js'
 
 /**
- * A reply on its way from an application to the storage. Each has a stream of its own: one that both shared would end
- * with an error whoever failed, and nobody could tell who it was.
+ * A reply being copied from an application to the storage. Each side has its own stream: a shared one would report an error
+ * without saying which side failed.
  */
 export class ReplyBody {
-  /** The reply, for the storage to read. Whoever destroys it does not fail the application's stream. */
+  /** The reply, for the storage to read. Destroying it does not fail the application's stream. */
   readonly bytes: Readable
   /** What the application's stream failed with, if it did. */
   failure: Error | undefined
@@ -19,14 +19,14 @@ export class ReplyBody {
       writableObjectMode: true,
       transform: (chunk: unknown, _encoding, done) => {
         if (isChunk(chunk)) return done(null, chunk)
-        const expected = 'give strings or Uint8Arrays'
+        const expected = 'emit strings or Uint8Arrays'
         this.failure = new TypeError(
-          `onUpload returned a stream that gave ${describeValue(chunk)}: ${expected}.`,
+          `onUpload returned a stream that emitted ${describeValue(chunk)}: ${expected}.`,
         )
         done(this.failure)
       },
     })
-    // A storage that has to prepare itself does not listen yet: it finds the stream destroyed.
+    // A storage that is still preparing has no listener yet: it will find the stream destroyed.
     bytes.on('error', () => {})
     finished(source, { writable: false }, (cause) => {
       if (!cause || bytes.destroyed) return
@@ -37,7 +37,7 @@ export class ReplyBody {
     this.bytes = source.pipe(bytes)
   }
 
-  /** Ends both streams, whatever became of them. */
+  /** Destroys both streams. */
   release(): void {
     this.bytes.destroy()
     this.#source.destroy()

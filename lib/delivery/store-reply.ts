@@ -1,23 +1,21 @@
 import type { Readable } from 'node:stream'
 import type { StorageAdapter } from '../../types/storage.js'
 import { BitsError } from '../protocol/bits-error.js'
+import { MAX_URL } from '../protocol/limits.js'
 import { RESERVED_NAME } from '../protocol/reserved-folder.js'
 import { sessionGuid } from '../protocol/session-id.js'
 import { uploadOf } from '../sessions/sessions.js'
-import type { CompletedRequest, DeliveryContext } from './arrival.js'
+import type { CompletedRequest, DeliveryContext } from './completed-upload.js'
 import { ReplyBody } from './reply-body.js'
 
-/** Characters that a reply URL may have (MC-BUP 2.2.1.2). */
-const MAX_REPLY_URL = 2200
-
 /**
- * Keeps a reply with the storage, or takes note of its static URL.
+ * Stores a reply, or validates its static URL.
  *
- * @param connectionLost what the application is blamed for when its stream fails.
- * @returns the URL to tell the client; `undefined` for an empty reply, which is none.
- * @throws BitsError of context 0x7 when the application is to blame: `brokenOff`'s, `reply-url-too-long`,
+ * @param connectionLost makes the application's error when its stream fails.
+ * @returns the URL for the client; `undefined` for an empty reply, which counts as none.
+ * @throws BitsError of context 0x7 when the application is to blame: that of `connectionLost`, `reply-url-too-long`,
  * `notification-invalid` when a static URL is not absolute, `application-failed` when the storage cannot keep replies
- * at all; else what the storage threw.
+ * at all. Otherwise, what the storage threw.
  */
 export async function storeReply(
   reply: Readable | URL,
@@ -45,25 +43,25 @@ async function store(
 ): Promise<number> {
   if (storage.writeReply) return storage.writeReply(uploadOf(record), bytes)
   for await (const _chunk of bytes) {
-    const why = 'The application gave a reply, and the storage has no writeReply() to keep it.'
+    const why = 'The application returned a reply, and the storage has no writeReply() to store it.'
     throw new BitsError('application-failed', why)
   }
   return 0
 }
 
 /**
- * A reply that the application hosts itself. It must be absolute, since the client does not know relative to what
+ * A reply that the application hosts itself. Its URL must be absolute: the client has no base for a relative one
  * (MC-BUP 2.2.13.2).
  */
 export function staticReplyUrl(url: string): string {
-  if (url.length > MAX_REPLY_URL) {
+  if (url.length > MAX_URL) {
     throw new BitsError(
       'reply-url-too-long',
-      `The reply's URL has ${url.length} characters; ${MAX_REPLY_URL} may be.`,
+      `The URL of the reply has ${url.length} characters, more than ${MAX_URL}.`,
     )
   }
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
-    throw new BitsError('notification-invalid', `The reply's static URL "${url}" is not absolute.`)
+    throw new BitsError('notification-invalid', `The static URL of the reply, "${url}", is not absolute.`)
   }
   return url
 }

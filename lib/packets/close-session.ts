@@ -1,5 +1,5 @@
 import type { Ack, CloseSessionPacket } from '../../types/packets.js'
-import type { CompletedRequest } from '../delivery/arrival.js'
+import type { CompletedRequest } from '../delivery/completed-upload.js'
 import { discardRemains } from '../sessions/discard-remains.js'
 import { mayHaveReply } from '../sessions/may-have-reply.js'
 import { uploadOf } from '../sessions/sessions.js'

@@ -1,6 +1,6 @@
 import type { Request } from 'express'
 import type { StorageAdapter } from '../../types/storage.js'
-import type { DeliverToApplication } from '../delivery/arrival.js'
+import type { DeliverToApplication } from '../delivery/completed-upload.js'
 import type { Deliveries } from '../delivery/deliver.js'
 import type { Emit } from '../events.js'
 import type { ServerSettings } from '../options/upload-options.js'

@@ -59,6 +59,6 @@ describe.each(WAYS)('an application that %s names', (_, flagsFor) => {
       const error = await clientError(uploadFile(path, `${server.origin}/a.bin`, { ...FAST, retries: 0 }))
       expect(error.status).toBe(408)
     })
-    expect(server.stderr).toContain('The application did not answer within 0.2 s.')
+    expect(server.stderr).toContain('The application did not respond within 0.2 s.')
   })
 })

@@ -479,14 +479,14 @@ describe('onUpload returns what nobody understands: the file is not published', 
         await buffer(read)
         return read
       },
-      'onUpload returned a stream that was read to its end: return it unread',
+      'onUpload returned a stream that was read to its end: return the unread stream',
     ],
     ['a function', () => async function* rows() {}, 'onUpload returned the function or class rows: return'],
     ['an iterator', () => [].values(), 'onUpload returned an object'],
     [
       'an unknown name',
       () => ({ policy: 'x' }),
-      'returned an object with "policy": it may have reply and publish.',
+      'returned an object with "policy": return an object with reply, publish or both.',
     ],
     ['one more name', () => ({ publish: false, Reply: 'x' }), 'returned an object with "Reply": it may have'],
     [
@@ -518,19 +518,19 @@ describe('onUpload returns what nobody understands: the file is not published', 
     [
       'a stream of objects',
       () => Readable.from([{ row: 1 }]),
-      'a stream that gave an object: give strings or',
+      'a stream that emitted an object: emit strings or',
     ],
     [
       'a stream of numbers',
       () => ({ reply: Readable.from([1, 2]) }),
-      'onUpload returned a stream that gave 1: give',
+      'onUpload returned a stream that emitted 1: emit',
     ],
     [
       'a generator of nothing',
       async function* () {
         yield undefined
       },
-      'onUpload returned a stream that gave undefined: give strings or Uint8Arrays.',
+      'onUpload returned a stream that emitted undefined: emit strings or Uint8Arrays.',
     ],
   ])('%s', async (_name, returned, sentence) => {
     for (const place of [{ storage: new MemoryStorage() }, { directory: await directory() }]) {

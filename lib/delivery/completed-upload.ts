@@ -17,20 +17,20 @@ export interface CompletedRequest {
   readonly lost: AbortSignal
 }
 
-/** What an application said: whether to publish, and its reply, kept already or a static URL. */
+/** The application's decision: whether to publish, and its reply, which is stored already or has a static URL. */
 export interface DeliveryResult {
   readonly publish: boolean
-  /** URL of the reply as the client is to be told; `undefined` when there is none. */
+  /** URL of the reply as sent to the client; `undefined` when there is no reply. */
   readonly replyUrl: string | undefined
 }
 
-/** Tells an application of an upload. Rejects with a `BitsError` of context 0x7 when it refuses or fails. */
+/** Notifies an application of an upload. Rejects with a `BitsError` of context 0x7 when it refuses or fails. */
 export type DeliverToApplication = (
   completed: CompletedRequest,
-  place: DeliveryContext,
+  context: DeliveryContext,
 ) => Promise<DeliveryResult>
 
-/** Where a delivery takes place. */
+/** What a delivery works with. */
 export interface DeliveryContext {
   readonly storage: StorageAdapter
   readonly sessions: Sessions
@@ -39,7 +39,7 @@ export interface DeliveryContext {
 /**
  * An upload as an application sees it.
  *
- * @param streams is given each stream that the application takes: one that it does not read to its end keeps a file open.
+ * @param streams receives each stream that the application opens: one that is not read to its end keeps a file open.
  */
 export function completedUpload(
   { record, lost }: CompletedRequest,
