@@ -8,7 +8,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
-import { markOf, type S3ObjectSettings } from './object-settings.js'
+import { markOf } from './object-settings.js'
 import { conditionOf, md5, type Requester, type WriteOptions } from './requester.js'
 import { ignoreMissing } from './service-error.js'
 
@@ -58,19 +58,21 @@ export class Bucket {
     await this.#requester.request('HeadBucket', '', (options) => client.send(command, options))
   }
 
-  async put(key: string, bytes: Buffer, signal?: AbortSignal): Promise<void> {
+  async put(key: string, bytes: Buffer, { settings, signal, ...write }: WriteOptions = {}): Promise<void> {
     const { client, bucket } = this.#requester
-    const input = { Bucket: bucket, Key: key, Body: bytes, ContentMD5: md5(bytes) }
-    await this.#requester.request(
-      'PutObject',
-      key,
-      (options) => client.send(new PutObjectCommand(input), options),
-      { signal },
-    )
+    const command = new PutObjectCommand({
+      ...settings,
+      Bucket: bucket,
+      Key: key,
+      Body: bytes,
+      ContentMD5: md5(bytes),
+      ...conditionOf(write),
+    })
+    await this.#requester.request('PutObject', key, (options) => client.send(command, options), { signal })
   }
 
   /** Copies an object within the service. */
-  async copy(from: string, to: string, settings: S3ObjectSettings, write: WriteOptions = {}): Promise<void> {
+  async copy(from: string, to: string, { settings, size, ...write }: WriteOptions = {}): Promise<void> {
     const { client, bucket } = this.#requester
     const command = new CopyObjectCommand({
       ...settings,
@@ -78,12 +80,10 @@ export class Bucket {
       Key: to,
       CopySource: this.#requester.sourceOf(from),
       MetadataDirective: 'REPLACE',
-      ...(settings.Tagging !== undefined && { TaggingDirective: 'REPLACE' }),
+      ...(settings?.Tagging !== undefined && { TaggingDirective: 'REPLACE' }),
       ...conditionOf(write),
     })
-    await this.#requester.request('CopyObject', to, (options) => client.send(command, options), {
-      size: write.size,
-    })
+    await this.#requester.request('CopyObject', to, (options) => client.send(command, options), { size })
   }
 
   /** @returns `undefined` when there is no such object. */

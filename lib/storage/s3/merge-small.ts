@@ -42,7 +42,7 @@ async function merge(
   if (!budget.tryTake(end - start)) return
   try {
     const bytes = await collect(bucket, pieces, concurrency, signal)
-    await bucket.put(keys.newSegment(uploadId, start, end).key, bytes, signal)
+    await bucket.put(keys.newSegment(uploadId, start, end).key, bytes, { signal })
   } finally {
     budget.give(end - start)
   }

@@ -4,6 +4,7 @@ import { isPreconditionFailed, isRefused } from './service-error.js'
 
 /** Which requests of the service fail when `If-None-Match: *` says so. */
 export interface Conditions {
+  readonly put: boolean
   readonly copy: boolean
   readonly complete: boolean
 }
@@ -18,11 +19,12 @@ export async function probeConditions({ bucket, multipart, keys }: S3Context): P
   const key = keys.newProbe()
   await bucket.put(key, Buffer.from('probe'))
   try {
-    const copy = await isHonoured(() => bucket.copy(key, key, {}, { onlyIfNew: true }))
+    const put = await isHonoured(() => bucket.put(key, Buffer.from('probe'), { onlyIfNew: true }))
+    const copy = await isHonoured(() => bucket.copy(key, key, { onlyIfNew: true }))
     const upload = await multipart.create(key)
     const complete = await isHonoured(() => completeOver(upload))
     if (complete !== 'ignored') await multipart.abort(upload)
-    return { copy: copy === 'honoured', complete: complete === 'honoured' }
+    return { put: put === 'honoured', copy: copy === 'honoured', complete: complete === 'honoured' }
   } finally {
     await bucket.delete(key)
   }

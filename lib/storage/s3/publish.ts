@@ -1,6 +1,6 @@
 import type { StagedUpload, StoredFile } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
-import { assemble, joinPieces, reduceParts } from './assemble.js'
+import { assemble, reduceParts } from './assemble.js'
 import type { ObjectFacts } from './bucket.js'
 import type { S3Context } from './context.js'
 import type { Piece } from './cover.js'
@@ -41,9 +41,7 @@ export async function publishSegments(
   notes: readonly string[],
 ): Promise<StoredFile> {
   const { key, conditions, exclusive } = publication
-  const parts = plan(context, pieces, publication.total)
-  const isOneCopy = parts.length <= 1
-  const isConditional = isOneCopy ? conditions.copy : conditions.complete
+  const isConditional = conditions[requestFor(pieces)]
   const work = async () => {
     const { bucket, multipart } = context
     const { own, other } = await findOwn(context, publication)
@@ -51,8 +49,9 @@ export async function publishSegments(
     if (other && !publication.overwrite) throw taken(publication)
     for (const note of notes) await abortNoted(bucket, multipart, note)
     const onlyIfNew = isConditional && !publication.overwrite
-    if (isOneCopy) await copyWhole(context, publication, pieces, onlyIfNew)
-    else await assembleParts(context, publication, parts, onlyIfNew)
+    await write(context, publication, pieces, onlyIfNew).catch((error) =>
+      explain(context, publication, error),
+    )
     return confirm(context, publication)
   }
   return isConditional ? work() : exclusive(key, work)
@@ -67,66 +66,43 @@ export async function findPublished(
   return own && storedFile(context, publication, own)
 }
 
+/**
+ * Writes the file. A process that wakes too late finds its segments or its multipart upload gone; only of a file without
+ * bytes there is nothing staged that could be gone.
+ */
+async function write(
+  context: S3Context,
+  { upload, total, key, settings }: Publication,
+  pieces: readonly Piece[],
+  onlyIfNew: boolean,
+): Promise<void> {
+  const { bucket, limits } = context
+  const [first] = pieces
+  if (!first) return bucket.put(key, Buffer.alloc(0), { settings, onlyIfNew })
+  if (pieces.length === 1) return bucket.copy(first.segment.key, key, { settings, onlyIfNew, size: total })
+  const parts = plan(context, pieces, total)
+  const fitting = parts.length > limits.maxParts ? await reduceParts(context, upload.uploadId, parts) : parts
+  await assemble(context, upload.uploadId, fitting, key, { settings, onlyIfNew })
+}
+
+/** The request after which the file is there, and which can have a condition. */
+const requestFor = ({ length }: readonly Piece[]): keyof Conditions =>
+  length === 0 ? 'put' : length === 1 ? 'copy' : 'complete'
+
 function plan({ assemble, limits }: S3Context, pieces: readonly Piece[], total: number): Part[] {
-  if (pieces.length <= 1) return planParts(pieces, limits.minPartSize)
   if (assemble === 'copy') return planParts(pieces, limits.minPartSize)
   return planEqualParts(pieces, Math.max(EQUAL_PART_SIZE, Math.ceil(total / limits.maxParts)))
 }
 
 /**
- * The file is a copy of one segment, which is made first where there is none. A plain `PutObject` of its bytes would
- * cost less, but a process that sleeps and wakes could make it over a newer file; a copy fails then, as its source went
- * with the session.
+ * Explains why a file could not be written. The answer may only have been lost, or the SDK may have sent the request
+ * twice: the file itself tells.
  */
-async function copyWhole(
-  context: S3Context,
-  publication: Publication,
-  pieces: readonly Piece[],
-  onlyIfNew: boolean,
-): Promise<void> {
-  const { upload, total, key, settings } = publication
-  const [piece] = pieces
-  const segment =
-    piece && pieces.length === 1 ? piece.segment : await joinPieces(context, upload.uploadId, pieces)
-  await finish(context, publication, () =>
-    context.bucket.copy(segment.key, key, settings, { onlyIfNew, size: total }),
-  )
-}
-
-async function assembleParts(
-  context: S3Context,
-  publication: Publication,
-  parts: readonly Part[],
-  onlyIfNew: boolean,
-): Promise<void> {
-  const { upload, key, settings } = publication
-  const fitting =
-    parts.length > context.limits.maxParts ? await reduceParts(context, upload.uploadId, parts) : parts
-  await assemble(context, upload.uploadId, fitting, {
-    key,
-    settings,
-    onlyIfNew,
-    finish: (request) => finish(context, publication, request),
-  })
-}
-
-/**
- * Runs the request after which the file is there. When it fails, the answer may have been lost, or the SDK may have sent
- * it twice: the file itself tells.
- */
-async function finish(
-  context: S3Context,
-  publication: Publication,
-  request: () => Promise<void>,
-): Promise<void> {
-  try {
-    await request()
-  } catch (error) {
-    const { own, other } = await findOwn(context, publication)
-    if (own) return
-    const isTaken = other && !publication.overwrite && (isPreconditionFailed(error) || isConflict(error))
-    throw isTaken ? taken(publication) : error
-  }
+async function explain(context: S3Context, publication: Publication, error: unknown): Promise<void> {
+  const { own, other } = await findOwn(context, publication)
+  if (own) return
+  const isTaken = other && !publication.overwrite && (isPreconditionFailed(error) || isConflict(error))
+  throw isTaken ? taken(publication) : error
 }
 
 /** Nothing is acknowledged that cannot be seen at its destination. */

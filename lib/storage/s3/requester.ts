@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { withDeadline } from './deadline.js'
+import type { S3ObjectSettings } from './object-settings.js'
 import { toStorageError } from './service-error.js'
 
 /** How a request is made. */
@@ -12,12 +13,14 @@ export interface RequestOptions<Answer> {
   readonly dispose?: ((late: Answer) => void) | undefined
 }
 
-/** How the last request of a publication is made. */
+/** How an object is written. */
 export interface WriteOptions {
+  readonly settings?: S3ObjectSettings | undefined
   /** Fail with `PreconditionFailed` when there is an object already. */
-  readonly onlyIfNew?: boolean
+  readonly onlyIfNew?: boolean | undefined
   /** Bytes that the service has to copy or put together. */
-  readonly size?: number
+  readonly size?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Bytes that a service copies in a second at the least. */

@@ -68,10 +68,10 @@ export class S3Storage implements StorageAdapter {
     if (this.#conditions) return
     const conditions = await probeConditions(this.#context)
     this.#conditions = conditions
-    if ((conditions.copy && conditions.complete) || this.#settings.exclusive) return
+    if (this.#settings.exclusive || Object.values(conditions).every(Boolean)) return
     process.emitWarning(
-      `S3Storage: the service of the bucket "${this.#settings.bucket}" does not honour If-None-Match when it copies an ` +
-        'object or completes a multipart upload. If several servers use the bucket, uploads to one name that end at the ' +
+      `S3Storage: the service of the bucket "${this.#settings.bucket}" does not always honour If-None-Match. ` +
+        'If several servers use the bucket, uploads to one name that end at the ' +
         'same time may replace one another, whatever the option overwrite says: give the option exclusive.',
       { code: 'BITS_S3_UNCONDITIONAL' },
     )
@@ -122,7 +122,7 @@ export class S3Storage implements StorageAdapter {
       key: this.#keyOf(destination),
       settings: markedSettings(this.#settings.object, destination, uploadId),
       overwrite,
-      conditions: this.#conditions ?? { copy: false, complete: false },
+      conditions: this.#conditions ?? { put: false, copy: false, complete: false },
       exclusive: this.#settings.exclusive ?? ((_, work) => work()),
     }
     const complete = await completeCover(this.#context, uploadId, total)

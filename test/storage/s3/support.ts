@@ -1,3 +1,4 @@
+import { createCipheriv } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { StagedUpload } from 'express-bits-upload'
 import { S3Storage, type S3StorageOptions } from 'express-bits-upload/s3'
@@ -59,3 +60,7 @@ export async function send(
 /** What is staged, probes aside. */
 export const stagedKeys = (s3: FakeS3): string[] =>
   s3.objects.keys.filter((key) => key.startsWith('BITS-Sessions/'))
+
+/** Bytes without a pattern, the same at each call, and quick to make. */
+export const sample = (length: number): Buffer =>
+  createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(length))

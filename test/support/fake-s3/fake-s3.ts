@@ -20,9 +20,9 @@ export interface Received {
 
 /**
  * What goes wrong with a request: the connection breaks before it is carried out, or after it but before the answer; no answer
- * ever comes; or the service refuses it.
+ * ever comes, or only the first half of it; or the service refuses it.
  */
-export type Trouble = 'break' | 'lose-answer' | 'hang' | Fault | undefined
+export type Trouble = 'break' | 'lose-answer' | 'cut-answer' | 'hang' | Fault | undefined
 
 export const BUCKET = 'uploads'
 
@@ -45,7 +45,8 @@ export class FakeS3 {
     this.rules = { ...AWS, ...rules }
     this.objects = new Objects(this.rules)
     this.multiparts = new Multiparts(this.objects, this.rules)
-    this.#server = createServer((req, res) => void this.#serve(req, res))
+    // A busy process must not take a connection for an idle one.
+    this.#server = createServer({ keepAliveTimeout: 600_000 }, (req, res) => void this.#serve(req, res))
   }
 
   static async start(rules: Partial<Rules> = {}): Promise<FakeS3> {
@@ -90,8 +91,10 @@ export class FakeS3 {
     try {
       const answer = await this.#answer(req)
       if (!answer) return void req.socket.destroy()
-      const { status, headers, body = '' } = answer
-      res.writeHead(status, { 'Content-Length': Buffer.byteLength(body), ...headers }).end(body)
+      const { status, headers, body = '', isCut = false } = answer
+      res.writeHead(status, { 'Content-Length': Buffer.byteLength(body), ...headers })
+      if (!isCut) return void res.end(body)
+      res.write(Buffer.from(body).subarray(0, Buffer.byteLength(body) / 2), () => req.socket.destroy())
     } catch (error) {
       if (!(error instanceof Fault)) return void req.socket.destroy()
       const body = element('Error', { Code: error.code, Message: `The fake service answers ${error.code}.` })
@@ -102,7 +105,7 @@ export class FakeS3 {
   }
 
   /** @returns `undefined` when the connection breaks. */
-  async #answer(req: IncomingMessage): Promise<S3Answer | undefined> {
+  async #answer(req: IncomingMessage): Promise<(S3Answer & { isCut?: boolean }) | undefined> {
     const url = new URL(req.url ?? '', this.endpoint)
     const [, bucket = '', ...names] = url.pathname.split('/').map(decodeURIComponent)
     const key = names.join('/')
@@ -124,6 +127,7 @@ export class FakeS3 {
     if (bucket !== BUCKET) throw new Fault(404, 'NoSuchBucket')
     const parts = { name: bucket, objects: this.objects, multiparts: this.multiparts, rules: this.rules }
     const answer = perform(parts, { operation, key, query: url.searchParams, headers, body })
+    if (trouble === 'cut-answer') return { ...answer, isCut: true }
     return trouble === 'lose-answer' ? undefined : answer
   }
 }

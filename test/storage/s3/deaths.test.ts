@@ -1,0 +1,148 @@
+import { describe, expect, test } from '@jest/globals'
+import { StagingKeys } from '../../../lib/storage/s3/keys.js'
+import type { FakeS3, Received } from '../../support/fake-s3/fake-s3.js'
+import { tell, times } from '../../support/soak.js'
+import { MIB, sample, send, stagedKeys, storageOn, uploadTo, withS3 } from './support.js'
+
+const KB = 1024
+
+interface Job {
+  readonly size: number
+  readonly fragment: number
+  readonly assemble: 'copy' | 'stream'
+  /** Fragments that are staged already: they would only cost time. */
+  readonly staged: number
+}
+
+const JOBS: Readonly<Record<string, Job>> = {
+  'a single fragment': { size: 100_000, fragment: 13_000_000, assemble: 'copy', staged: 0 },
+  'no fragment, as it is empty': { size: 0, fragment: 13_000_000, assemble: 'copy', staged: 0 },
+  'fragments of 5 KB': { size: 34 * 5 * KB, fragment: 5 * KB, assemble: 'copy', staged: 31 },
+  'fragments of 1 MB': { size: 9_300_000, fragment: 1_000_000, assemble: 'copy', staged: 7 },
+  'fragments of 13 MB': { size: 27_000_000, fragment: 13_000_000, assemble: 'copy', staged: 1 },
+  'fragments of 1 MB that pass through the server': {
+    size: 9_300_000,
+    fragment: 1_000_000,
+    assemble: 'stream',
+    staged: 7,
+  },
+}
+
+const DESTINATION = 'evidence/disk.img'
+const DEATHS = { before: 'break', after: 'lose-answer' } as const
+
+/** All that is done for an upload, from its first fragment to the end of its session. */
+async function upload(s3: FakeS3, name: string, content: Buffer, { fragment, assemble }: Job): Promise<void> {
+  const storage = storageOn(s3, { name, assemble, maxAttempts: 1 })
+  const upload = uploadTo(DESTINATION, content.length)
+  await send(storage, upload, content, fragment)
+  await storage.publish(upload, { overwrite: false })
+  await storage.discard(upload)
+}
+
+/** What the upload has staged when the server that will die begins with it. */
+function stage(s3: FakeS3, content: Buffer, { fragment, staged }: Job): void {
+  const keys = new StagingKeys('BITS-Sessions/')
+  for (let n = 0; n < staged; n++) {
+    const { key } = keys.newSegment(uploadTo(DESTINATION).uploadId, n * fragment, (n + 1) * fragment)
+    s3.objects.put(key, content.subarray(n * fragment, (n + 1) * fragment), {})
+  }
+}
+
+const work = (received: readonly Received[]): Received[] =>
+  received.filter(({ client }) => client === 'first')
+
+/** Requests that differ in what comes before and after them; all of them in a soak test. */
+function momentsOf(requests: readonly Received[]): number[] {
+  const kind = (n: number) => {
+    const { operation, key } = requests[n] ?? {}
+    return `${operation} ${key?.replace(/[0-9a-f]{12,}/g, '')}`
+  }
+  const seen = new Set<string>()
+  const first = new Set<number>()
+  for (const [n] of requests.entries()) {
+    const around = [n - 1, n, n + 1].map(kind).join()
+    if (!seen.has(around)) first.add(n)
+    seen.add(around)
+  }
+  return requests.map((_, n) => n).filter((n) => times(0, 1) || first.has(n))
+}
+
+/** Before and after a request in a soak test; else one of them. */
+const waysAt = (moment: number): readonly ('before' | 'after')[] =>
+  times(0, 1) ? ['before', 'after'] : [moment % 2 === 0 ? 'before' : 'after']
+
+/** The process of the client `first` dies at its nth request: nothing of what it sends from then on arrives. */
+function dieAt(s3: FakeS3, moment: number, how: 'before' | 'after'): void {
+  let count = 0
+  s3.trouble = ({ client }) => {
+    if (client !== 'first') return undefined
+    count++
+    if (count <= moment) return undefined
+    return count === moment + 1 ? DEATHS[how] : 'break'
+  }
+}
+
+async function expectSuccess(s3: FakeS3, content: Buffer, moment: string, orphans: number): Promise<void> {
+  const published = s3.objects.find(DESTINATION)?.bytes
+  expect([moment, published && content.equals(published)]).toEqual([moment, true])
+  expect([moment, stagedKeys(s3)]).toEqual([moment, []])
+  expect([moment, s3.multiparts.open.length <= orphans]).toEqual([moment, true])
+  expect([moment, s3.inFlight]).toEqual([moment, 0])
+}
+
+describe('a server that dies leaves an upload that another one completes', () => {
+  test.each(Object.entries(JOBS))(
+    'which has %s',
+    async (name, job) => {
+      const content = sample(job.size)
+      let requests: Received[] = []
+      await withS3({}, async (s3) => {
+        stage(s3, content, job)
+        await upload(s3, 'first', content, job)
+        requests = work(s3.received)
+        await expectSuccess(s3, content, 'without a death', 0)
+      })
+      const moments = momentsOf(requests)
+      tell(`${name}: ${requests.length} requests, deaths at ${moments.length}`)
+      for (const moment of moments) {
+        const { operation } = requests[moment] ?? {}
+        for (const how of waysAt(moment)) {
+          await withS3({}, async (s3) => {
+            stage(s3, content, job)
+            dieAt(s3, moment, how)
+            await expect(upload(s3, 'first', content, job)).rejects.toThrow()
+            await upload(s3, 'second', content, job)
+            // The only thing that no other server can know of: a multipart upload whose note was not written.
+            const isUnknown =
+              operation === 'CreateMultipartUpload' ||
+              requests[moment - 1]?.operation === 'CreateMultipartUpload'
+            await expectSuccess(s3, content, `${how} request ${moment}, ${operation}`, isUnknown ? 1 : 0)
+          })
+        }
+      }
+    },
+    times(300_000, 1_800_000),
+  )
+
+  test('after the file is there and before anything knows: it is not published again', async () => {
+    await withS3({}, async (s3) => {
+      const content = sample(11 * MIB)
+      const job: Job = { size: content.length, fragment: 6 * MIB, assemble: 'copy', staged: 0 }
+      s3.trouble = ({ client, operation }) => {
+        const isDead = s3.received.some(
+          (before) => before.operation === 'CompleteMultipartUpload' && before.key === DESTINATION,
+        )
+        if (client !== 'first' || !isDead) return undefined
+        return operation === 'CompleteMultipartUpload' ? 'lose-answer' : 'break'
+      }
+      await expect(upload(s3, 'first', content, job)).rejects.toThrow()
+      const published = s3.objects.find(DESTINATION)
+      expect(published?.bytes.equals(content)).toBe(true)
+      const second = storageOn(s3, { name: 'second' })
+      const file = await second.publish(uploadTo(DESTINATION, content.length), { overwrite: false })
+      expect(file).toMatchObject({ size: content.length, details: { etag: published?.etag } })
+      expect(s3.objects.find(DESTINATION)).toBe(published)
+    })
+  })
+})
