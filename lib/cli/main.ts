@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { report, runCli } from './run-cli.js'
 
-// Whoever read what we write has gone (`| head`): that is no failure of ours.
+// The reader of the output may have gone (`| head`), which is not an error.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 process.on('uncaughtException', (error) => process.exit(report(error)))
 
 const exitCode = await runCli(process.argv)
-// What was written goes out first; then nothing that is left over, a request that nobody waits for, keeps us.
+// Output is flushed first. Then nothing that is left over, a request without a reader for example, delays the exit.
 for (const stream of [process.stdout, process.stderr]) {
   await new Promise((resolve) => stream.write('', resolve))
 }

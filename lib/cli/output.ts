@@ -1,22 +1,22 @@
-/** What the process ends with. `send --help` and `serve --help` list them. */
+/** Exit codes. `send --help` and `serve --help` list them. */
 export const EXIT = {
   done: 0,
   /** On this machine: a file that cannot be read, a port that is taken. */
   failure: 1,
-  /** The command line, or a file of settings it names, is not understood. */
+  /** The command line, or a settings file that it names, is wrong. */
   usage: 2,
-  /** The server refused the file: trying again does not help before something is changed. */
+  /** The server refused the file: something has to be changed before another try. */
   refused: 3,
-  /** The server could not be reached, or failed, as often as we were told to try. */
+  /** The server could not be reached, or failed, in all tries. */
   gaveUp: 4,
 } as const
 
 /** Ended by a signal, as shells count it. */
 export const exitCodeOf = (signal: 'SIGINT' | 'SIGTERM'): number => (signal === 'SIGINT' ? 130 : 143)
 
-/** Why a command ends, in a sentence for whoever typed it. */
+/** Why a command ends, in a sentence for its user. */
 export class CliError extends Error {
-  override readonly name = 'Failure'
+  override readonly name = 'CliError'
   readonly exitCode: number
 
   constructor(exitCode: number, message: string, options?: ErrorOptions) {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { asError } from '../util/errors.js'
 import { CliError, EXIT } from './output.js'
 
-/** Reads a text file that an option names. @throws Failure in a sentence. */
+/** Reads a text file that an option names. @throws CliError in a sentence. */
 export async function readTextFile(option: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')

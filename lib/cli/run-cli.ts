@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { asError } from '../util/errors.js'
 import { CliError, EXIT } from './output.js'
+import { addPasswdCommand } from './passwd/command.js'
 import { printError } from './say.js'
 import { addSendCommand } from './send/command.js'
 import { addServeCommand } from './serve/command.js'
@@ -8,10 +9,11 @@ import { version } from './version.js'
 
 const CLI_EXAMPLES = `
 Examples:
-  Take uploads into ./incoming, from this machine only:
+  Receive uploads into ./incoming, from this machine only:
     $ npx express-bits-upload serve ./incoming
 
-  Take them from everybody who knows a password, encrypted, and show what comes in:
+  Receive them from users with a password, encrypted, and show what is uploaded:
+    $ npx express-bits-upload passwd users.htpasswd alice
     $ npx express-bits-upload serve /srv/incoming --host 0.0.0.0 --port 443 \\
         --tls-cert cert.pem --tls-key key.pem --htpasswd users.htpasswd --list --live
 
@@ -28,7 +30,7 @@ More: express-bits-upload serve --help, express-bits-upload send --help`
  * Runs a command line.
  *
  * @param argv as `process.argv`.
- * @returns the exit code. What went wrong has been said on the standard error output.
+ * @returns the exit code. Errors have been printed to the standard error output.
  */
 export async function runCli(argv: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.done
@@ -46,17 +48,18 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   }
   addServeCommand(program, done)
   addSendCommand(program, done)
+  addPasswdCommand(program, done)
   try {
     await program.parseAsync(argv)
     return exitCode
   } catch (error) {
-    // Commander has said it already.
+    // Commander has printed it already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
     return report(error)
   }
 }
 
-/** Says what went wrong, in a sentence; with DEBUG in the environment also where. @returns the exit code. */
+/** Prints an error, with DEBUG in the environment also its stack. @returns the exit code. */
 export function report(error: unknown): number {
   const { message, stack } = asError(error)
   printError(`error: ${message}`)

@@ -107,19 +107,19 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ['serve a --tls-cert cert.pem', /^error: https needs a certificate and its key/],
     [
       'serve a --trust-session-id',
-      /^error: --trust-session-id spares clients the password: give --htpasswd, too\.$/,
+      /^error: --trust-session-id is for clients that send .* give --htpasswd, too\.$/,
     ],
     [
       'serve a --notify-type by-value',
-      /^error: --notify-type says how .* give its URL, too, as --notify-url or BITSServerNotificationURL\.$/,
+      /^error: --notify-type is for an application .* give its URL, too, as --notify-url or BITSServerNotificationURL\.$/,
     ],
     [
       'serve a --notify-timeout 60',
-      /^error: --notify-timeout says how to tell an application: give its URL, too/,
+      /^error: --notify-timeout is for an application that is notified: give its URL, too/,
     ],
     [
       'serve a --notify-header A:b',
-      /^error: --notify-header says how to tell an application: give its URL, too/,
+      /^error: --notify-header is for an application that is notified: give its URL, too/,
     ],
     [
       'serve a --notify-url http://h/ --notify-header s3cret',
@@ -206,8 +206,8 @@ describe('wrong usage ends with 2 and a sentence', () => {
   })
 
   test.each([
-    ['what is no JSON', '{', /it is no JSON; it should hold an object like/],
-    ['what is no object', '[]', /it is no JSON object/],
+    ['what is no JSON', '{', /it is not JSON; it should hold an object like/],
+    ['what is no object', '[]', /it is not a JSON object/],
     ['a nested object', '{"MaxBandwidth": {}}', /MaxBandwidth is neither text nor number/],
     [
       'what a flag contradicts',

@@ -21,8 +21,8 @@ Examples:
   Try it on this machine:
     $ npx express-bits-upload serve ./incoming
 
-  For a network: other machines, encrypted, with passwords, and what arrived to be listed and read:
-    $ htpasswd -cB users.htpasswd alice
+  For other machines, encrypted, with passwords, and with a list of what was uploaded:
+    $ npx express-bits-upload passwd users.htpasswd alice
     $ npx express-bits-upload serve /srv/incoming --host 0.0.0.0 --port 443 \\
         --tls-cert cert.pem --tls-key key.pem --htpasswd users.htpasswd --list --live
 
@@ -30,12 +30,12 @@ Examples:
     $ npx express-bits-upload serve ./incoming --path /uploads \\
         --max-upload-size 10GB --max-bandwidth 20MB --session-timeout 3d --overwrite
 
-  In place of an IIS virtual directory, with its properties, and its application told of each file:
+  In place of an IIS virtual directory, with its properties and its application:
     $ npx express-bits-upload serve D:\\uploads --iis-file virtual-directory.json \\
         --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://localhost/app.aspx \\
         --notify-timeout 60s --notify-header @secret.txt
     where virtual-directory.json holds { "BITSAllowOverwrites": 1, "BITSMaximumUploadSize": "10737418240" },
-    and secret.txt a line like "Authorization: Bearer ...", for the application to know us by
+    and secret.txt a line like "Authorization: Bearer ...", by which the application recognizes the server
 
   Then, from Windows:
     PS> Start-BitsTransfer -TransferType Upload -Source C:\\a.zip -Destination http://server:8080/a.zip
@@ -43,18 +43,18 @@ Examples:
           -Authentication Basic -Credential alice
     C:\\> bitsadmin /transfer job /upload /priority foreground http://server:8080/a.zip C:\\a.zip
 
-Stopping: at SIGTERM or Ctrl+C no new connections are taken, running requests may finish (--grace), sessions
-stay, and the next start goes on with them. A second signal, half a second later or more, ends at once.
-At SIGHUP the file of --access-log is opened anew, for logrotate.
+Stopping: at SIGTERM or Ctrl+C the server accepts no new connections and lets running requests finish (--grace).
+Sessions are kept, and the next start continues them. A second signal, at least half a second later, ends at once.
+At SIGHUP the file of --access-log is opened again, for logrotate, and TLS certificates are read again.
 
-Exit codes: 0 stopped as told, 1 failure (port taken, file unreadable), 2 wrong usage or settings,
+Exit codes: 0 stopped by a signal, 1 failure (port taken, file unreadable), 2 wrong usage or settings,
 130 and 143 ended at once by a second Ctrl+C or SIGTERM.`
 
-/** Adds `serve` to the program. @param done told the exit code in the end. */
+/** Adds `serve` to the program. @param done receives the exit code. */
 export function addServeCommand(program: Command, done: (exitCode: number) => void): void {
   const command = program
     .command('serve')
-    .description('receive BITS uploads into a directory, which is made if need be')
+    .description('receive BITS uploads into a directory, which is created if it does not exist')
     .argument('<directory>', 'where the files go')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', SERVE_EXAMPLES)
@@ -65,7 +65,7 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
   addLogOptions(command)
   command.action(async (directory: string, flags: ServeFlags) => {
     const { serve } = await loadServe()
-    done(await serve(directory, flags))
+    done(await serve(directory, flags, command))
   })
 }
 
@@ -96,29 +96,34 @@ function addServerOptions(command: Command): void {
       timeout,
       300,
     )
-    .option('--grace <time>', 'how long running requests may take to finish when stopped', duration, 30)
+    .option(
+      '--grace <time>',
+      'how long running requests may take to finish when the server stops',
+      duration,
+      30,
+    )
 }
 
 function addAccessOptions(command: Command): void {
   command
-    .optionsGroup('Who may do what:')
+    .optionsGroup('Access control:')
     .option(
       '--htpasswd <file>',
-      'let in those whose name and password are in this file; read again when it changes',
+      'require a name and password from this file; it is read again when it changes',
     )
     .option(
       '--tls-client-ca <file>',
       'require client certificates of these authorities (PEM); the user is the common name of the subject',
     )
-    .option('--realm <text>', 'what password prompts call this place', 'BITS uploads')
+    .option('--realm <text>', 'name of this server in password prompts', 'BITS uploads')
     .option(
       '--trust-session-id',
-      'ask for the password only when an upload begins, for clients that send it only once; whoever learns ' +
-        'the id of a session, from an unencrypted line for example, can then go on with that upload or cancel it',
+      'ask for the password only when an upload starts, for clients that send it only once; anybody who learns ' +
+        'the id of a session, from an unencrypted connection for example, can then continue or cancel that upload',
     )
-    .option('--read', 'files that arrived can be read (GET, HEAD)')
-    .option('--list', 'directories can be listed, and files read')
-    .option('--live', 'show uploads as they happen on a page, at /live/')
+    .option('--read', 'serve uploaded files (GET, HEAD)')
+    .option('--list', 'list directories, and serve uploaded files')
+    .option('--live', 'show uploads in progress on a page at /live/')
     .option('--live-path <path>', 'URL path of that page, instead', urlPath)
 }
 
@@ -130,17 +135,17 @@ function addUploadOptions(command: Command): void {
     .option('--max-fragment-size <size>', 'largest fragment of a file (default: 16MB)', size)
     .option(
       '--max-sessions-per-user <n>',
-      'uploads a user may have going on (default: 50 for users with a name)',
+      'uploads that a user may have in progress (default: 50 for users with a name)',
       count,
     )
     .option(
       '--max-bandwidth <rate>',
-      'bytes a second taken from all clients together, 20MB for example',
+      'bytes per second accepted from all clients together, 20MB for example',
       rate,
     )
-    .option('--max-session-bandwidth <rate>', 'bytes a second taken from each upload', rate)
-    .option('--session-timeout <time>', 'forget uploads that were idle for so long (default: 14d)', duration)
-    .option('--cleanup-interval <time>', 'time between two looks for such (default: 12h)', duration)
+    .option('--max-session-bandwidth <rate>', 'bytes per second accepted for each upload', rate)
+    .option('--session-timeout <time>', 'remove uploads idle for this long (default: 14d)', duration)
+    .option('--cleanup-interval <time>', 'interval between clean-ups (default: 12h)', duration)
     .addOption(
       new Option('--durability <when>', 'when bytes are forced to the disk (default: "publish")').choices([
         'none',
@@ -150,27 +155,31 @@ function addUploadOptions(command: Command): void {
     )
     .option('--shared', 'lock uploads across processes: for several servers on one directory')
     .option('--no-create-directories', 'refuse uploads into directories that do not exist')
-    .option('--accept-post', 'take POST for BITS_POST, for proxies that cannot pass the verb')
-    .option('--host-id <host>', 'host that clients are to turn to once an upload has begun')
-    .option('--host-id-fallback-timeout <time>', 'when they give that up (default: 24h)', duration)
-    .option('--notify-url <url>', 'tell this application of each file, as IIS does')
+    .option('--accept-post', 'accept POST in place of BITS_POST, for proxies that reject the verb')
+    .option('--host-id <host>', 'host that clients should use once an upload has started')
+    .option(
+      '--host-id-fallback-timeout <time>',
+      'when clients return to the original host (default: 24h)',
+      duration,
+    )
+    .option('--notify-url <url>', 'notify this application of each file, as IIS does')
     .addOption(
       new Option(
         '--notify-type <type>',
-        'tell it the path, or send it the bytes (default: "by-reference")',
+        'send the application the path, or the bytes (default: "by-reference")',
       ).choices(['by-reference', 'by-value']),
     )
-    .option('--notify-timeout <time>', 'how long it may take (default: 5m)', duration)
+    .option('--notify-timeout <time>', 'how long the application may take (default: 5m)', duration)
     .option(
       '--notify-header <header>',
-      'a header for it, a secret that it asks for example: "Name: value", or @file with one a line; may be repeated',
+      'header to send with notifications, a secret for example: "Name: value", or @file with one per line; may be repeated',
       collect,
     )
 }
 
 function addIisOptions(command: Command): void {
   command
-    .optionsGroup('Settings of IIS:')
+    .optionsGroup('IIS settings:')
     .option('--iis <property=value>', 'a property of an IIS virtual directory; may be repeated', collect)
     .option('--iis-file <file>', 'a JSON file with such properties')
 }
@@ -178,17 +187,14 @@ function addIisOptions(command: Command): void {
 function addLogOptions(command: Command): void {
   command
     .optionsGroup('Log:')
-    .option(
-      '--access-log <file>',
-      'where a line for each request goes that HTTP understands, - for the standard output',
-      '-',
-    )
+    .option('--access-log <file>', 'file for the access log, - for the standard output', '-')
     .addOption(
-      new Option('--log-format <format>', 'bits is common with packet, upload id and milliseconds added')
+      new Option('--log-format <format>', 'bits adds packet, upload id and milliseconds to common')
         .choices(['common', 'combined', 'bits', 'none'])
         .default('common'),
     )
-    .option('-v, --verbose', 'say what happens to each upload')
+    .option('-v, --verbose', 'log what happens to each upload')
+    .option('--check', 'check options and files, print the options in force with secrets masked, and exit')
     .optionsGroup('Help:')
 }
 

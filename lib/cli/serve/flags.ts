@@ -48,4 +48,5 @@ export interface ServeFlags {
   readonly accessLog: string
   readonly logFormat: LogFormat
   readonly verbose?: true
+  readonly check?: true
 }

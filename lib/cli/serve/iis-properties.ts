@@ -7,9 +7,9 @@ import type { ServeFlags } from './flags.js'
 type Values = Map<string, string | number | boolean>
 
 /**
- * The options that `--iis` and `--iis-file` stand for.
+ * The options that `--iis` and `--iis-file` set.
  *
- * @throws Failure when they are wrong, or contradict each other.
+ * @throws CliError when they are wrong, or contradict each other.
  */
 export async function optionsOfIis({
   iis = [],
@@ -68,9 +68,10 @@ function parse(text: string, wrong: (what: string) => Error): object {
     // Windows' editors put a byte order mark in front.
     value = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch {
-    throw wrong('it is no JSON')
+    throw wrong('it is not JSON')
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('it is no JSON object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw wrong('it is not a JSON object')
   return value
 }
 

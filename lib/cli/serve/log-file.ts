@@ -13,7 +13,7 @@ export interface Log {
   close(): Promise<void>
 }
 
-/** The standard output for `-`, else a file that is appended to. @throws Failure when it cannot be opened. */
+/** The standard output for `-`, else a file that is appended to. @throws CliError when it cannot be opened. */
 export async function openLog(path: string): Promise<Log> {
   if (path === '-') {
     const { stdout } = process
@@ -25,8 +25,8 @@ export async function openLog(path: string): Promise<Log> {
 }
 
 /**
- * A file of lines. A log that cannot be written is no reason to refuse uploads: that is said, and some seconds later the
- * file is tried again. SIGHUP opens the file anew, for who has moved it away (logrotate).
+ * A file of lines. A log that cannot be written does not stop uploads: an error is printed, and some seconds later
+ * the file is tried again. SIGHUP opens the file again, for tools that have moved it away (logrotate).
  */
 class LogFile implements Log {
   readonly #path: string
@@ -43,7 +43,7 @@ class LogFile implements Log {
     this.#stream = this.#start()
   }
 
-  /** @throws Failure */
+  /** @throws CliError */
   async open(): Promise<void> {
     try {
       await once(this.#stream, 'open')
@@ -69,7 +69,7 @@ class LogFile implements Log {
     const stream = createWriteStream(this.#path, { flags: 'a', mode: 0o640 })
     stream.on('error', (error) => {
       this.#failedAt = Date.now()
-      if (this.#hasStarted) printError(`error: the access log is not written: ${error.message}`)
+      if (this.#hasStarted) printError(`error: cannot write the access log: ${error.message}`)
     })
     return stream
   }

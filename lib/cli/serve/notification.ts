@@ -9,10 +9,10 @@ import type { ServeFlags } from './flags.js'
 type NotifyFlags = Pick<ServeFlags, 'notifyUrl' | 'notifyType' | 'notifyTimeout' | 'notifyHeader'>
 
 /**
- * How an application is told of uploads. Flags and IIS properties name it; IIS has no property for the rest.
+ * How an application is notified of uploads. Flags and IIS properties name it; IIS has no property for the rest.
  *
- * @returns `undefined` when nobody is told.
- * @throws Failure when flags are wrong, or contradict the IIS properties.
+ * @returns `undefined` without an application.
+ * @throws CliError when flags are wrong, or contradict the IIS properties.
  */
 export async function notificationOf(
   flags: NotifyFlags,
@@ -25,7 +25,7 @@ export async function notificationOf(
     refuseWithoutUrl(flags)
     return undefined
   }
-  // A relative one would be asked of this server, which has no application.
+  // A relative URL would lead to this server, which has no application.
   if (isNotification({ type, url }) !== undefined || !URL.canParse(url)) {
     const source = flags.notifyUrl === undefined ? 'BITSServerNotificationURL' : '--notify-url'
     const shown = JSON.stringify(maskUserInfo(url))
@@ -51,11 +51,11 @@ function refuseWithoutUrl({ notifyType, notifyTimeout, notifyHeader }: NotifyFla
   }).find(([, value]) => value !== undefined) ?? [undefined]
   if (flag === undefined) return
   throw usageError(
-    `${flag} says how to tell an application: give its URL, too, as --notify-url or BITSServerNotificationURL.`,
+    `${flag} is for an application that is notified: give its URL, too, as --notify-url or BITSServerNotificationURL.`,
   )
 }
 
-/** @throws Failure that shows no value: it may be a secret. */
+/** @throws CliError that shows no value: it may be a secret. */
 function checked(headers: readonly Header[]): Record<string, string> {
   const wrong = findWrongHeader(headers)
   if (wrong) throw usageError(`--notify-header ${wrong.name}: ${wrong.why}.`)

@@ -1,7 +1,9 @@
 import { Server as TlsServer } from 'node:https'
 import { resolve } from 'node:path'
+import type { Command } from 'commander'
 import type { BitsUploadOptions } from 'express-bits-upload'
-import { type BitsUpload, bitsUpload } from 'express-bits-upload'
+import { bitsUpload } from 'express-bits-upload'
+import { checkOptions } from '../../options/checks.js'
 import { defined } from '../../util/objects.js'
 import { namingFlag } from '../option-flags.js'
 import { EXIT, usageError } from '../output.js'
@@ -15,6 +17,7 @@ import { printGreeting } from './greeting.js'
 import { createServerFor, listen } from './listen.js'
 import { openLog } from './log-file.js'
 import { logger } from './logger.js'
+import { describeOptions } from './options-in-force.js'
 import { HtpasswdFile } from './passwords/htpasswd-file.js'
 import { PasswordGate } from './passwords/password-gate.js'
 import { PasswordWorkers } from './passwords/password-workers.js'
@@ -32,20 +35,24 @@ const LAST_WAIT = 2000
  * Serves until a signal comes.
  *
  * @returns the exit code.
- * @throws Failure when it cannot start.
+ * @throws CliError when it cannot start.
  */
-export async function serve(directory: string, flags: ServeFlags): Promise<number> {
+export async function serve(directory: string, flags: ServeFlags, command: Command): Promise<number> {
   if (directory === '')
-    throw usageError('the directory has no name (a variable that is not set?): give one, or . for this one.')
+    throw usageError(
+      'the directory has no name (an unset variable?): give one, or . for the current directory.',
+    )
   const root = resolve(directory)
   const options = await uploadOptions(root, flags)
+  checkUploadOptions(options)
   checkTlsFlags(flags)
   const tls = usesTls(flags) ? await readTls(flags) : undefined
   for (const warning of tls?.warnings ?? []) printError(`warning: ${warning}`)
+  if (flags.check) return check(root, flags, options, command)
   const { authenticate, close: closeAccess } = await accessOf(flags)
   await prepareDirectory(root, options)
   const log = await openLog(flags.logFormat === 'none' ? '-' : flags.accessLog)
-  const bits = createUploads({
+  const bits = bitsUpload({
     ...options,
     ...defined({ user: authenticate }),
     logger: logger(flags.verbose === true),
@@ -70,12 +77,12 @@ export async function serve(directory: string, flags: ServeFlags): Promise<numbe
     printError('Stopping: running requests may finish.')
     live?.close()
     closeAccess()
-    // From now on packets are answered 503; the running ones are waited for.
+    // From now on packets are answered 503; running ones may finish.
     const closed = bits.close()
     const cut = await draining.stop(server, flags.grace)
     if (cut > 0) printError(`warning: ${cut} requests took longer than ${flags.grace} s and were cut.`)
     await Promise.race([closed, new Promise((done) => setTimeout(done, LAST_WAIT).unref())])
-    printError('Stopped. Unfinished uploads go on at the next start.')
+    printError('Stopped. Unfinished uploads continue at the next start.')
     return EXIT.done
   } catch (error) {
     await bits.close()
@@ -102,6 +109,19 @@ function reloadTls(server: TlsServer, flags: ServeFlags): { close(): void } {
   }
 }
 
+/** Finds what would keep the server from starting, without changing anything. */
+async function check(
+  root: string,
+  flags: ServeFlags,
+  options: BitsUploadOptions,
+  command: Command,
+): Promise<number> {
+  checkAccessFlags(flags)
+  if (flags.htpasswd !== undefined) await HtpasswdFile.open(flags.htpasswd)
+  process.stdout.write(describeOptions(root, command, flags, options))
+  return EXIT.done
+}
+
 interface Access {
   /** Absent when everybody may do everything. */
   readonly authenticate?: Authenticate
@@ -109,23 +129,32 @@ interface Access {
   close(): void
 }
 
-async function accessOf({ htpasswd, realm, trustSessionId, tlsClientCa }: ServeFlags): Promise<Access> {
+/** @throws CliError when flags contradict each other. */
+function checkAccessFlags({ htpasswd, trustSessionId, tlsClientCa }: ServeFlags): void {
   if (htpasswd !== undefined && tlsClientCa !== undefined)
     throw usageError('--htpasswd and --tls-client-ca both say who the user is: give one of them.')
+  if (trustSessionId && htpasswd === undefined)
+    throw usageError(
+      '--trust-session-id is for clients that send the password only once: give --htpasswd, too.',
+    )
+}
+
+async function accessOf(flags: ServeFlags): Promise<Access> {
+  checkAccessFlags(flags)
+  const { htpasswd, realm, tlsClientCa } = flags
   if (htpasswd !== undefined) {
     const users = await HtpasswdFile.open(htpasswd)
     const gate = new PasswordGate(await PasswordWorkers.start())
     return { authenticate: authenticateBy(users, gate, realm), close: () => gate.close() }
   }
-  if (trustSessionId)
-    throw usageError('--trust-session-id spares clients the password: give --htpasswd, too.')
   if (tlsClientCa !== undefined) return { authenticate: authenticateByCertificate, close: () => {} }
   return { close: () => {} }
 }
 
-function createUploads(options: BitsUploadOptions): BitsUpload {
+/** Before anything is created on the disk. @throws CliError that names the flag. */
+function checkUploadOptions(options: BitsUploadOptions): void {
   try {
-    return bitsUpload(options)
+    checkOptions(options)
   } catch (error) {
     throw namingFlag(error)
   }
