@@ -62,22 +62,22 @@ export function bodyOf({ rawHeaders }: IncomingMessage): Reader | 'none' | 'unsu
 }
 
 /**
- * Does Node's parser take these headers for an upgrade? It does so when there is an `Upgrade` and a `Connection` header
- * that lists it. Spellings about which parsers may differ are 'unsure'.
+ * Does Node's parser take these headers for an upgrade? It does so when there is an `Upgrade`, and a `Connection` that
+ * lists it. Versions of Node differ about tabs around it, which they do not pass on.
  */
-export function upgradeOf({ rawHeaders }: IncomingMessage): 'none' | 'upgrade' | 'unsure' {
+export function upgradeOf({ rawHeaders }: IncomingMessage, head: string): 'none' | 'upgrade' | 'unsure' {
   let hasUpgrade = false
   let isListed = false
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase() ?? ''
     const value = rawHeaders[i + 1]?.toLowerCase() ?? ''
     if (name.trim() === 'upgrade') {
-      if (name !== 'upgrade' || value === '') return 'unsure'
-      hasUpgrade = true
+      if (name !== 'upgrade') return 'unsure'
+      if (value !== '') hasUpgrade = true
     } else if (name.trim() === 'connection' && value.includes('upgrade')) {
+      if (name !== 'connection' || head.includes('\t')) return 'unsure'
       const options = value.split(',').map((option) => option.trim())
-      if (name !== 'connection' || !options.includes('upgrade')) return 'unsure'
-      isListed = true
+      if (options.includes('upgrade')) isListed = true
     }
   }
   return hasUpgrade && isListed ? 'upgrade' : 'none'

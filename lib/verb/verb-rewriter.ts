@@ -1,14 +1,9 @@
 import type { IncomingMessage } from 'node:http'
+import { COMMON, KNOWN_VERB, VERB } from './known-verb.js'
 import { bodyOf, NEED_MORE, type Reader, Section, UNSURE, upgradeOf } from './message-framing.js'
 
-/**
- * Node's parser refuses verbs it does not know; it knows BIND (RFC 5842), and skips spaces before the URL. The two have
- * the same length and a common prefix, so that one can be written over the other piece by piece, as it arrives. CR, LF
- * and lengths never change, so rewriting neither adds nor removes a request.
- */
-const VERB = Buffer.from('BITS_POST ')
-const KNOWN = Buffer.from('BIND      ')
-const COMMON = 'BI'.length
+const VERB_BYTES = Buffer.from(VERB)
+const KNOWN_BYTES = Buffer.from(KNOWN_VERB)
 
 /** A head without these words has no body, and is not one at which the parser hands the socket to somebody else. */
 const HAS_BODY = /content-length|transfer-encoding/i
@@ -24,7 +19,8 @@ const LF = 0x0a
 type State = 'verb' | 'head' | 'complete head' | 'body' | 'given up'
 
 /**
- * Rewrites `BITS_POST` in the bytes of one connection before Node's parser sees them.
+ * Rewrites `BITS_POST` in the bytes of one connection before Node's parser sees them. CR, LF and lengths never change, so
+ * rewriting neither adds nor removes a request.
  *
  * A byte of a body or header must never be rewritten. So the rewriter advances from message to message only while the
  * parser agrees: each request must be announced where one is expected, with the verb and URL that stand there, and be
@@ -33,16 +29,12 @@ type State = 'verb' | 'head' | 'complete head' | 'body' | 'given up'
  */
 export class VerbRewriter {
   #state: State = 'verb'
-  /** Bytes of {@link VERB} that have been found. */
+  /** How many bytes of the verb have been found. */
   #matched = 0
   #isVerb = false
   #head = new Section(false)
-  /** Where in its buffer the head begins; `undefined` when that was in an earlier one. */
-  #headStart: number | undefined
-  /** The complete head, when it came in one buffer. */
-  #text: string | undefined
-  /** The request line, also of a head that came in several buffers. */
-  #requestLine = ''
+  /** The head so far, as the parser reads it. */
+  #text = ''
   #body: Reader = () => UNSURE
   /** What follows a complete head in its buffer. */
   #rest: Buffer | undefined
@@ -54,7 +46,6 @@ export class VerbRewriter {
   /** Sees a buffer before the parser does. Returns whether it wants the next one, else not before `announced`. */
   read(bytes: Buffer): boolean {
     if (this.#state === 'complete head') this.#state = 'given up'
-    this.#headStart = undefined
     // The parser and the rewriter have to agree on whether a message has ended.
     const isBetweenMessages = this.#request?.deref()?.complete ?? true
     const isInBody = this.#state === 'body'
@@ -74,8 +65,7 @@ export class VerbRewriter {
     if (this.#isVerb) request.method = 'BITS_POST'
     this.#isVerb = false
     this.#rest = undefined
-    this.#text = undefined
-    this.#requestLine = ''
+    this.#text = ''
     if (!rest || body === 'unsure' || upgrade === 'unsure') {
       this.#state = 'given up'
       return false
@@ -91,22 +81,22 @@ export class VerbRewriter {
 
   /** The verb and the URL must be those that stand in the head: another head must not lend its length to this body. */
   #isHeadOf({ method, url }: IncomingMessage): boolean {
-    const line = this.#text ?? this.#requestLine
-    if (!method || url === undefined || !line.startsWith(`${method} `)) return false
+    const text = this.#text
+    if (!method || url === undefined || !text.startsWith(`${method} `)) return false
     let at = method.length
-    while (line[at] === ' ') at++
-    return line.startsWith(url, at) && /^[ \r\n]/.test(line.slice(at + url.length, at + url.length + 1))
+    while (text[at] === ' ') at++
+    return text.startsWith(url, at) && /[ \r\n]/.test(text.charAt(at + url.length))
   }
 
   #bodyOf(request: IncomingMessage): Reader | 'none' | 'unsure' {
     // Without the request line and the empty one.
     const headerLines = this.#head.lines - 2
     if (request.rawHeaders.length !== 2 * headerLines) return 'unsure'
-    return this.#text !== undefined && !HAS_BODY.test(this.#text) ? 'none' : bodyOf(request)
+    return HAS_BODY.test(this.#text) ? bodyOf(request) : 'none'
   }
 
   #upgradeOf(request: IncomingMessage): 'none' | 'upgrade' | 'unsure' {
-    return this.#text !== undefined && !UPGRADES.test(this.#text) ? 'none' : upgradeOf(request)
+    return UPGRADES.test(this.#text) ? upgradeOf(request, this.#text) : 'none'
   }
 
   #continue(bytes: Buffer): boolean {
@@ -128,7 +118,7 @@ export class VerbRewriter {
 
   /** An upgrade finds the socket untouched: the rewriter wants nothing of it until the parser says that it is none. */
   #willBeAnnounced(): boolean {
-    return this.#state === 'complete head' && this.#text !== undefined && !UPGRADES.test(this.#text)
+    return this.#state === 'complete head' && !UPGRADES.test(this.#text)
   }
 
   #readVerb(bytes: Buffer, from: number): number {
@@ -137,13 +127,13 @@ export class VerbRewriter {
     if (this.#matched === 0) while (bytes[start] === CR || bytes[start] === LF) start++
     const before = this.#matched
     let at = start
-    while (at < bytes.length && this.#matched < VERB.length && bytes[at] === VERB[this.#matched]) {
+    while (at < bytes.length && this.#matched < VERB.length && bytes[at] === VERB_BYTES[this.#matched]) {
       at++
       this.#matched++
     }
     this.#isVerb = this.#matched === VERB.length
     if (this.#isVerb || at === bytes.length) {
-      bytes.set(KNOWN.subarray(before, this.#matched), start)
+      bytes.set(KNOWN_BYTES.subarray(before, this.#matched), start)
     } else if (before > COMMON) {
       // Another token, whose first bytes have been rewritten: the parser must not take it for BIND. The first byte of
       // this buffer is the one to spoil, as what follows may continue as `BIND` would.
@@ -152,18 +142,15 @@ export class VerbRewriter {
     }
     if (at === bytes.length && !this.#isVerb) return NEED_MORE
     this.#head = new Section(false)
-    this.#headStart = before === 0 ? start : undefined
-    this.#requestLine = KNOWN.toString('latin1', 0, before) + bytes.toString('latin1', start, at)
+    this.#text = KNOWN_VERB.slice(0, before) + bytes.toString('latin1', start, at)
     this.#state = 'head'
     return at
   }
 
   #readHead(bytes: Buffer, from: number): number {
-    if (this.#head.lines === 0) this.#requestLine += lineAt(bytes, from)
     const end = this.#head.read(bytes, from)
+    this.#text += bytes.toString('latin1', from, end < 0 ? bytes.length : end)
     if (end < 0) return end
-    const start = this.#headStart
-    this.#text = start === undefined ? undefined : bytes.toString('latin1', start, end)
     this.#rest = bytes.subarray(end)
     this.#state = 'complete head'
     return end
@@ -174,10 +161,4 @@ export class VerbRewriter {
     if (end >= 0) this.#state = 'verb'
     return end
   }
-}
-
-/** From `from` to the end of the line, or of the buffer. */
-function lineAt(bytes: Buffer, from: number): string {
-  const lineFeed = bytes.indexOf(LF, from)
-  return bytes.toString('latin1', from, lineFeed < 0 ? bytes.length : lineFeed + 1)
 }

@@ -1,0 +1,59 @@
+import { subscribe } from 'node:diagnostics_channel'
+import { type Server as HttpServer, IncomingMessage } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
+import { Duplex } from 'node:stream'
+import { property } from './property.js'
+import { VerbRewriter } from './verb-rewriter.js'
+
+interface Connection {
+  readonly server: HttpServer | HttpsServer
+  readonly rewriter: VerbRewriter
+  /** Is `onData` on the socket? It is not while the parser decides on a possible upgrade, which finds it untouched. */
+  listening: boolean
+  onData(chunk: unknown): void
+}
+
+const connections = new WeakMap<Duplex, Connection>()
+let restoresVerb = false
+
+/**
+ * Puts a {@link VerbRewriter} in front of the parser of a connection: the way for versions of Node whose parser cannot
+ * be restarted. A socket may come back as a new connection, after a CONNECT for example: then it gets a new rewriter.
+ */
+export function attachRewriter(server: HttpServer | HttpsServer, socket: Duplex): void {
+  restoreVerbOnRequest()
+  if (connections.get(socket)?.listening) return
+  const connection: Connection = {
+    server,
+    rewriter: new VerbRewriter(),
+    listening: false,
+    onData: (chunk) => listen(socket, connection, Buffer.isBuffer(chunk) && connection.rewriter.read(chunk)),
+  }
+  connections.set(socket, connection)
+  listen(socket, connection, true)
+}
+
+/** Restores the verb before anybody sees the request: Node publishes this ahead of its own checks and events. */
+function restoreVerbOnRequest(): void {
+  if (restoresVerb) return
+  restoresVerb = true
+  subscribe('http.server.request.start', (message) => {
+    const socket = property(message, 'socket')
+    const request = property(message, 'request')
+    const connection = socket instanceof Duplex ? connections.get(socket) : undefined
+    if (!(socket instanceof Duplex) || !(request instanceof IncomingMessage) || !connection) return
+    if (connection.server !== property(message, 'server')) return
+    listen(socket, connection, connection.rewriter.announced(request))
+  })
+}
+
+/**
+ * A 'data' listener makes Node hand the bytes through JavaScript; in front of Node's own, it sees each buffer before
+ * the parser reads that same buffer.
+ */
+function listen(socket: Duplex, connection: Connection, expected: boolean): void {
+  if (connection.listening === expected) return
+  connection.listening = expected
+  if (expected) socket.prependListener('data', connection.onData)
+  else socket.removeListener('data', connection.onData)
+}

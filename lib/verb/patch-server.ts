@@ -1,0 +1,19 @@
+import { Server as HttpServer } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
+import type { Duplex } from 'node:stream'
+
+/** Makes Node receive BITS_POST on one connection. */
+export type Attach = (server: HttpServer | HttpsServer, socket: Duplex) => void
+
+/** A global symbol, so that another copy of this module in the process (ESM and CJS) does not patch a second time. */
+const PATCHED = Symbol.for('express-bits-upload.patched')
+
+export const isPatched = (server: HttpServer | HttpsServer): boolean => PATCHED in server
+
+/** Calls `attach` for each future connection of a server. Only the first call has an effect. */
+export function patchServer(server: HttpServer | HttpsServer, attach: Attach): void {
+  if (isPatched(server)) return
+  Object.defineProperty(server, PATCHED, { value: true })
+  const event = server instanceof HttpServer ? 'connection' : 'secureConnection'
+  server.on(event, (socket: Duplex) => attach(server, socket))
+}

@@ -1,0 +1,6 @@
+/** A property of a value that may be anything. */
+export function property(value: unknown, name: PropertyKey): unknown {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
+    ? Reflect.get(value, name)
+    : undefined
+}
