@@ -1,7 +1,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { FileChangedError } from './file-changed-error.js'
-import { BitsClientError } from './transport/client-error.js'
+import { BitsClientError } from '../uploader/client-error.js'
+import { FileChangedError } from '../uploader/file-changed-error.js'
 import type { UploadSource } from './upload-source.js'
 
 /** Read at once; what a connection has not taken yet stays in memory, so this bounds it. */

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
-import { FileChangedError } from './file-changed-error.js'
-import { BitsClientError } from './transport/client-error.js'
+import { BitsClientError } from '../uploader/client-error.js'
+import { FileChangedError } from '../uploader/file-changed-error.js'
 import type { UploadSource } from './upload-source.js'
 
 /** Bytes read from a Blob at once: it may be one of a large file on the disk. */

@@ -1,3 +1,4 @@
+import { MAX_FRAGMENT, MIN_FRAGMENT } from '../uploader/fragment-size.js'
 import { type Check, checkEach, findUnknownKey, type OptionChecks } from '../validation/check-options.js'
 import { describeValue } from '../validation/describe-value.js'
 import {
@@ -9,7 +10,6 @@ import {
   objectWith,
   orInfinity,
 } from '../validation/value-checks.js'
-import { MAX_FRAGMENT, MIN_FRAGMENT } from './fragment-size.js'
 import type { TlsOptions, UploadOptions } from './options.js'
 
 /** Milliseconds: what fits Node's timers. */

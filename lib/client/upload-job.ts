@@ -1,21 +1,24 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { cancelSession } from './cancel-session.js'
-import { FileChangedError } from './file-changed-error.js'
+import { CANCEL_TIMEOUT, cancelSession } from '../uploader/cancel-session.js'
+import { BitsClientError } from '../uploader/client-error.js'
+import { FileChangedError } from '../uploader/file-changed-error.js'
+import { contentNameOf } from '../uploader/packet.js'
+import { Reporter } from '../uploader/reporter.js'
+import { RetryBudget } from '../uploader/retry-budget.js'
+import { runUpload } from '../uploader/run-upload.js'
+import { UploadHost } from '../uploader/target-host.js'
+import type { UploadContext } from '../uploader/upload-context.js'
+import { UploadSession } from '../uploader/upload-session.js'
+import type { UploadState } from '../uploader/upload-types.js'
 import { checkContent, openSource } from './open-source.js'
-import type { UploadOptions, UploadResult, UploadState } from './options.js'
+import type { UploadOptions, UploadResult } from './options.js'
 import { UploadReply } from './reply/upload-reply.js'
-import { Reporter } from './reporter.js'
-import { RetryBudget } from './retry-budget.js'
-import { runUpload } from './run-upload.js'
 import { type ClientSettings, settingsOf } from './settings.js'
-import { UploadHost } from './target-host.js'
-import { BitsClientError } from './transport/client-error.js'
-import { contentNameOf } from './transport/packet-headers.js'
+import { packetSender } from './transport/send-packet.js'
 import type { RequestOptions } from './transport/send-request.js'
-import type { UploadContext } from './upload-context.js'
-import { UploadSession } from './upload-session.js'
-import type { UploadContent } from './upload-source.js'
+import type { UploadContent, UploadSource } from './upload-source.js'
+import { wrongScheme } from './wrong-scheme.js'
 
 /**
  * One upload of one file, with its state at hand: what `uploadFile()` is made of.
@@ -74,7 +77,12 @@ export class UploadJob {
     if (!state) return
     const { url, common, followHostId } = this.#settings
     const host = new UploadHost(url, followHostId ? state : undefined)
-    await this.#alone((line) => cancelSession(line, host.url, state.sessionId, common))
+    await this.#alone(({ signal: _aborted, ...line }) => {
+      const sendTimeout = Math.min(CANCEL_TIMEOUT, line.sendTimeout)
+      const responseTimeout = Math.min(CANCEL_TIMEOUT, line.responseTimeout)
+      const send = packetSender({ ...line, sendTimeout, responseTimeout }, common)
+      return cancelSession(send, host.url, state.sessionId)
+    })
     this.#state = undefined
   }
 
@@ -85,21 +93,27 @@ export class UploadJob {
     const file = await openSource(this.#content)
     try {
       if (state) await file.assertUnchanged(state.size, state.modified)
-      const reply = await UploadReply.open(
-        settings,
-        typeof this.#content === 'string' ? this.#content : undefined,
-      )
-      return await this.#transfer({ settings, file, line, reply }).finally(() => reply.close())
+      const path = typeof this.#content === 'string' ? this.#content : undefined
+      const reply = await UploadReply.open(settings, path, line)
+      return await this.#transfer(settings, file, line, reply).finally(() => reply.close())
     } finally {
       await file.close()
     }
   }
 
-  async #transfer(given: Pick<UploadContext, 'settings' | 'file' | 'line' | 'reply'>): Promise<UploadResult> {
-    const { settings, file } = given
+  async #transfer(
+    settings: ClientSettings,
+    file: UploadSource,
+    line: RequestOptions,
+    reply: UploadReply,
+  ): Promise<UploadResult> {
     const state = settings.resume
     const tools: UploadContext = {
-      ...given,
+      settings,
+      file,
+      reply,
+      send: packetSender(line, settings.common, (start, end) => file.read(start, end)),
+      explain: (error) => wrongScheme(error, settings),
       host: new UploadHost(settings.url, settings.followHostId ? state : undefined),
       retryBudget: new RetryBudget(settings, state?.offset ?? 0),
       reporter: new Reporter({ ...settings, onState: (news) => this.#keep(news) }),
@@ -110,7 +124,7 @@ export class UploadJob {
       this.#state = session.state
     })
     this.#state = undefined
-    return session.result()
+    return { ...session.result(), ...(reply.content && { reply: reply.content }) }
   }
 
   #keep(state: UploadState): void {

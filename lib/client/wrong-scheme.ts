@@ -1,7 +1,6 @@
 import { hresultOfStatus } from '../protocol/hresult.js'
-import { isConnectionLost } from './retry-policy.js'
+import { BitsClientError } from '../uploader/client-error.js'
 import type { ClientSettings } from './settings.js'
-import { BitsClientError } from './transport/client-error.js'
 import { speaksTls } from './transport/speaks-tls.js'
 
 /**
@@ -17,7 +16,7 @@ export async function wrongScheme(
   // An agent of the caller's may lead anywhere, to a proxy for example.
   if (url.protocol !== 'http:' || agent !== undefined) return undefined
   const bare400 = error.status === 400 && error.hresult === hresultOfStatus(400)
-  if (!isConnectionLost(error) && !bare400) return undefined
+  if (!error.connectionLost && !bare400) return undefined
   if (!(await speaksTls(url))) return undefined
   const { packet, status, hresult } = error
   const message = `No answer to ${packet} from ${url.host}: this port speaks TLS. Use https: in the URL.`

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { uploadFile } from 'express-bits-upload/client'
-import { parseHresult } from '../../lib/client/transport/refusal.js'
+import { parseHresult } from '../../lib/uploader/refusal.js'
 import { ack, created, faulty, refuse, SESSION_ID, wellBehaved } from '../support/scripted-server.js'
 import { clientError, FAST, withFile, withServer } from '../support/upload-fixture.js'
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { UploadJob, type UploadState, uploadFile } from 'express-bits-upload/client'
-import { UploadHost, withHost } from '../../lib/client/target-host.js'
+import { UploadHost, withHost } from '../../lib/uploader/target-host.js'
 import {
   ack,
   created,

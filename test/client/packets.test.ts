@@ -1,7 +1,7 @@
 import { Agent } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
 import { uploadFile } from 'express-bits-upload/client'
-import { contentNameOf } from '../../lib/client/transport/packet-headers.js'
+import { contentNameOf } from '../../lib/uploader/packet.js'
 import { ScriptedServer, SESSION_ID, wellBehaved } from '../support/scripted-server.js'
 import { KB, withFile, withServer } from '../support/upload-fixture.js'
 

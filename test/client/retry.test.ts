@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, test } from '@jest/globals'
 import { type UploadFailure, type UploadOptions, uploadFile } from 'express-bits-upload/client'
-import { backOff, isFatal } from '../../lib/client/retry-policy.js'
+import { backOff, isFatal } from '../../lib/uploader/retry-policy.js'
 import { faulty, type Reply, received, refuse, wellBehaved } from '../support/scripted-server.js'
 import { clientError, FAST, KB, withFile, withServer } from '../support/upload-fixture.js'
 

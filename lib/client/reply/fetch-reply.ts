@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
-import { ADVICE } from '../advice.js'
-import { BitsClientError } from '../transport/client-error.js'
+import { ADVICE } from '../../uploader/advice.js'
+import { BitsClientError } from '../../uploader/client-error.js'
+import { type AnsweredRequest, refusal } from '../../uploader/refusal.js'
 import { type CommonHeaders, replyHeaders } from '../transport/packet-headers.js'
-import { type AnsweredRequest, refusal } from '../transport/refusal.js'
+import { headOf } from '../transport/response-head.js'
 import { type RequestOptions, sendRequest } from '../transport/send-request.js'
 import type { ReplySink } from './reply-sink.js'
 
@@ -105,7 +106,7 @@ function pieceOf(request: AnsweredRequest, response: IncomingMessage): Piece {
   const { statusCode: status, headers } = response
   const unusable = (why: string): BitsClientError =>
     new BitsClientError(`The answer ${status} with the reply ${why}.`, { packet: 'GET', status, fatal: true })
-  if (status !== 200 && status !== 206) throw refusal(request, response)
+  if (status !== 200 && status !== 206) throw refusal(request, headOf(response))
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw unusable('is encoded')
   if (status === 200) {
     const length = headers['content-length']

@@ -1,6 +1,6 @@
+import { BitsClientError } from '../../uploader/client-error.js'
 import { AtomicFile } from '../../util/atomic-file.js'
 import { asError } from '../../util/errors.js'
-import { BitsClientError } from '../transport/client-error.js'
 import type { ReplySink } from './reply-sink.js'
 import { type FileTarget, replyTarget } from './reply-target.js'
 import { openStreamSink } from './stream-sink.js'

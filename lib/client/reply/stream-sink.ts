@@ -1,7 +1,7 @@
 import { constants, type FileHandle, open } from 'node:fs/promises'
+import { BitsClientError } from '../../uploader/client-error.js'
+import { sleep } from '../../uploader/sleep.js'
 import { errorCode } from '../../util/errors.js'
-import { sleep } from '../sleep.js'
-import { BitsClientError } from '../transport/client-error.js'
 import type { ReplySink } from './reply-sink.js'
 
 /** Milliseconds until a full pipe is tried again. */

@@ -1,19 +1,22 @@
+import type { ReplyFetcher } from '../../uploader/upload-context.js'
 import type { ClientSettings } from '../settings.js'
 import type { RequestOptions } from '../transport/send-request.js'
 import { ReplyDownload, resolveReplyUrl } from './fetch-reply.js'
 import { memorySink, openSink } from './open-reply-sink.js'
 import type { ReplySink } from './reply-sink.js'
 
-/** The reply of one upload, fetched before its session is closed: with the session it goes (Win32 close-session). */
-export class UploadReply {
+/** The reply of one upload, in memory or in a file. */
+export class UploadReply implements ReplyFetcher {
   readonly #settings: ClientSettings
+  readonly #line: RequestOptions
   readonly #sink: ReplySink
   #download: ReplyDownload | undefined
   #content: Buffer | undefined
   #fetched = false
 
-  private constructor(settings: ClientSettings, sink: ReplySink) {
+  private constructor(settings: ClientSettings, line: RequestOptions, sink: ReplySink) {
     this.#settings = settings
+    this.#line = line
     this.#sink = sink
   }
 
@@ -21,10 +24,14 @@ export class UploadReply {
    * @param source path of the file that is uploaded, if it is a file.
    * @throws TypeError and BitsClientError when a reply cannot be written to `replyTo`.
    */
-  static async open(settings: ClientSettings, source: string | undefined): Promise<UploadReply> {
+  static async open(
+    settings: ClientSettings,
+    source: string | undefined,
+    line: RequestOptions,
+  ): Promise<UploadReply> {
     const { replyTo, signal } = settings
     const sink = replyTo === undefined ? memorySink() : await openSink(replyTo, source, signal)
-    return new UploadReply(settings, sink)
+    return new UploadReply(settings, line, sink)
   }
 
   get url(): URL | undefined {
@@ -39,8 +46,8 @@ export class UploadReply {
     return this.#fetched
   }
 
-  /** Goes on where an earlier call failed. */
-  async fetch(replyUrl: string, line: RequestOptions): Promise<void> {
+  async fetch(replyUrl: string): Promise<void> {
+    const line = this.#line
     const { url, common, maxReplySize } = this.#settings
     if (!this.#download) {
       const target = resolveReplyUrl(replyUrl, url)
@@ -53,7 +60,6 @@ export class UploadReply {
     this.#fetched = true
   }
 
-  /** The upload starts anew, and another reply will come. */
   async forget(): Promise<void> {
     this.#download = undefined
     this.#content = undefined

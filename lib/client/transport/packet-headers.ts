@@ -1,16 +1,4 @@
-import type { ContentRange, PacketType } from '../../../types/packets.js'
-import { BITS_UPLOAD_PROTOCOL } from '../../protocol/guids.js'
-import { HEADER } from '../../protocol/headers.js'
-
-/** A packet to send: what its headers are made of. */
-export interface OutgoingPacket {
-  readonly type: PacketType
-  readonly sessionId?: string | undefined
-  readonly contentName?: string | undefined
-  readonly range?: ContentRange
-  /** Bytes of the body. */
-  readonly length: number
-}
+import { type OutgoingPacket, packetFields } from '../../uploader/packet.js'
 
 export interface CommonHeaders {
   readonly userAgent: string
@@ -19,24 +7,11 @@ export interface CommonHeaders {
 }
 
 /** Headers of a packet, in the order in which Windows sends them (captures of MC-BUP 4). */
-export function packetHeaders(
+export const packetHeaders = (
   packet: OutgoingPacket,
   url: URL,
   common: CommonHeaders,
-): Record<string, string> {
-  const { range } = packet
-  return inOrder(url, common, packet.length, {
-    [HEADER.packetType]: packet.type,
-    [HEADER.supportedProtocols]: packet.type === 'Create-Session' ? `{${BITS_UPLOAD_PROTOCOL}}` : undefined,
-    [HEADER.sessionId]: packet.sessionId,
-    [HEADER.contentName]: packet.contentName,
-    [HEADER.contentRange]: range && contentRangeOf(range),
-  })
-}
-
-/** An empty file has no first and no last byte (D16). */
-const contentRangeOf = ({ first, last, total }: ContentRange): string =>
-  total === 0 ? 'bytes */0' : `bytes ${first}-${last}/${total}`
+): Record<string, string> => inOrder(url, common, packet.length, packetFields(packet))
 
 /** Headers of the request for a piece of a reply, `last` included. */
 export function replyHeaders(
@@ -55,7 +30,7 @@ function inOrder(
   url: URL,
   { userAgent, custom }: CommonHeaders,
   length: number | undefined,
-  own: Record<string, string | undefined>,
+  own: Record<string, string>,
 ): Record<string, string> {
   const taken = new Set(Object.keys(custom).map((name) => name.toLowerCase()))
   const entries: [string, string | undefined][] = [
@@ -71,18 +46,3 @@ function inOrder(
   for (const [name, value] of entries) if (value !== undefined) headers[name] = value
   return headers
 }
-
-/** MC-BUP note 3 */
-const MAX_CONTENT_NAME = 260
-
-/**
- * `Content-Name` of a file: its name, percent-encoded where a header or Windows could not bear it. No server makes use
- * of it, so that one too long is left out.
- */
-export function contentNameOf(fileName: string): string | undefined {
-  const name = fileName.replace(/[^\x20-\x7e]|[\\/:*?"<>|]/gu, percentEncode)
-  return name.length <= MAX_CONTENT_NAME && name.trim() !== '' ? name : undefined
-}
-
-const percentEncode = (character: string): string =>
-  Buffer.from(character).toString('hex').toUpperCase().replace(/../g, '%$&')

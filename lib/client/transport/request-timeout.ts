@@ -1,4 +1,4 @@
-import { BitsClientError, type RequestKind } from './client-error.js'
+import { BitsClientError, type RequestKind } from '../../uploader/client-error.js'
 
 /**
  * The timers of MC-BUP 3.1.2, one to send and one to receive the response, never both at once; and the caller's

@@ -1,27 +1,39 @@
 import { finished } from 'node:stream/promises'
-import { type AckFields, readAck } from './ack.js'
-import { type CommonHeaders, type OutgoingPacket, packetHeaders } from './packet-headers.js'
+import { type AckFields, readAck } from '../../uploader/ack.js'
+import type { OutgoingPacket, SendPacket } from '../../uploader/packet.js'
+import { type CommonHeaders, packetHeaders } from './packet-headers.js'
+import { headOf } from './response-head.js'
 import { type RequestOptions, sendRequest } from './send-request.js'
 
-export interface PacketBody {
-  readonly bytes: AsyncIterable<Buffer>
-  readonly onSent: (bytes: number) => void
+/** Reads bytes of the file from `start` up to, not including, `end`. */
+export type ReadBytes = (start: number, end: number) => AsyncIterable<Buffer>
+
+/** @param read is needed for fragments only. */
+export function packetSender(line: RequestOptions, common: CommonHeaders, read?: ReadBytes): SendPacket {
+  return (url, packet, onSent) => sendPacket(line, url, packet, common, bodyOf(packet, read), onSent)
 }
 
+const bodyOf = (
+  { range, length }: OutgoingPacket,
+  read: ReadBytes | undefined,
+): AsyncIterable<Buffer> | undefined =>
+  range && length > 0 ? read?.(range.first, range.last + 1) : undefined
+
 /** Sends one packet and reads its Ack. @throws BitsClientError */
-export function sendPacket(
+function sendPacket(
   line: RequestOptions,
   url: URL,
   packet: OutgoingPacket,
   common: CommonHeaders,
-  body?: PacketBody,
+  body: AsyncIterable<Buffer> | undefined,
+  onSent: ((bytes: number) => void) | undefined,
 ): Promise<AckFields> {
   const headers = packetHeaders(packet, url, common)
   const request = { kind: packet.type, method: 'BITS_POST', url, headers } as const
-  const withBody = body ? { ...request, body: body.bytes, onSent: body.onSent } : request
+  const withBody = { ...request, ...(body && { body }), ...(onSent && { onSent }) }
   return sendRequest(line, withBody, async (response) => {
     // An Ack has no body, but a proxy's error page has one.
     await finished(response.resume())
-    return readAck(packet.type, request, response)
+    return readAck(packet.type, request, headOf(response))
   })
 }

@@ -1,8 +1,8 @@
 import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { types } from 'node:util'
+import { BitsClientError, type RequestKind } from '../../uploader/client-error.js'
 import type { TlsOptions } from '../options.js'
-import { BitsClientError, type RequestKind } from './client-error.js'
 import { RequestTimeout } from './request-timeout.js'
 import { tlsFault } from './tls-fault.js'
 
@@ -127,5 +127,6 @@ function noAnswer(packet: RequestKind, url: URL, cause: unknown): BitsClientErro
   return new BitsClientError(`No answer to ${packet} from ${url.host}: ${message || code}.`, {
     packet,
     cause,
+    connectionLost: code === 'ECONNRESET' || code === 'EPIPE',
   })
 }

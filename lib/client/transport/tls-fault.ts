@@ -1,4 +1,4 @@
-import { ADVICE } from '../advice.js'
+import { ADVICE } from '../../uploader/advice.js'
 
 /** Node's codes for a certificate that it does not accept: asking again does not change that. */
 const CERTIFICATE = /^(?:ERR_TLS_CERT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/

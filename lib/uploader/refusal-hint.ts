@@ -1,7 +1,7 @@
-import { HRESULT } from '../../protocol/hresult.js'
-import { ADVICE } from '../advice.js'
-import { isDestinationTaken } from '../retry-policy.js'
+import { HRESULT } from '../protocol/hresult.js'
+import { ADVICE } from './advice.js'
 import type { RequestKind } from './client-error.js'
+import { isDestinationTaken } from './retry-policy.js'
 
 /** What is known of a response with a status other than success. */
 export interface RefusalFacts {

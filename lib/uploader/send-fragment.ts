@@ -1,13 +1,12 @@
+import type { AckFields } from './ack.js'
+import { BitsClientError } from './client-error.js'
 import type { FragmentSize } from './fragment-size.js'
 import { reactionTo } from './retry-policy.js'
-import type { AckFields } from './transport/ack.js'
-import { BitsClientError } from './transport/client-error.js'
-import { type PacketBody, sendPacket } from './transport/send-packet.js'
 import type { UploadContext } from './upload-context.js'
 
 /** Sends the bytes from `offset` on, as many as `size` says, and learns from the outcome how many to send next. */
 export async function sendFragment(
-  { settings, file, line, host, reporter, contentName }: UploadContext,
+  { file, host, reporter, contentName, send }: UploadContext,
   size: FragmentSize,
   sessionId: string | undefined,
   offset: number,
@@ -16,16 +15,12 @@ export async function sendFragment(
   const length = end - offset
   const range = { first: offset, last: end - 1, total: file.size }
   let sent = offset
-  const body: PacketBody = {
-    bytes: file.read(offset, end),
-    onSent: (bytes) => {
-      sent += bytes
-      reporter.progress({ sent, acknowledged: offset, total: file.size })
-    },
+  const onSent = (bytes: number): void => {
+    sent += bytes
+    reporter.progress({ sent, acknowledged: offset, total: file.size })
   }
   try {
-    const packet = { type: 'Fragment', sessionId, contentName, range, length } as const
-    const ack = await sendPacket(line, host.url, packet, settings.common, body)
+    const ack = await send(host.url, { type: 'Fragment', sessionId, contentName, range, length }, onSent)
     size.acknowledged()
     return ack
   } catch (error) {

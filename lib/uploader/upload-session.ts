@@ -1,16 +1,22 @@
+import type { AckFields } from './ack.js'
+import { BitsClientError } from './client-error.js'
 import { FragmentSize } from './fragment-size.js'
-import type { UploadResult, UploadState } from './options.js'
-import { isConnectionLost, isRangeRefused, reactionTo } from './retry-policy.js'
+import type { OutgoingPacket } from './packet.js'
+import { isRangeRefused, reactionTo } from './retry-policy.js'
 import { sendFragment } from './send-fragment.js'
 import { sleep } from './sleep.js'
-import type { AckFields } from './transport/ack.js'
-import { BitsClientError } from './transport/client-error.js'
-import type { OutgoingPacket } from './transport/packet-headers.js'
-import { sendPacket } from './transport/send-packet.js'
 import type { UploadContext } from './upload-context.js'
+import type { UploadState } from './upload-types.js'
 
 /** The states of MC-BUP 3.1.1.2 that send something. */
 export type Step = 'create' | 'ping' | 'fragment' | 'reply' | 'close'
+
+/** A finished upload. */
+export interface SessionResult {
+  readonly sessionId: string
+  readonly bytes: number
+  readonly replyUrl?: string
+}
 
 /** One session on the server, step by step. Each step sends one packet and returns the next step, or `done`. */
 export class UploadSession {
@@ -54,13 +60,12 @@ export class UploadSession {
     }
   }
 
-  result(): UploadResult {
+  result(): SessionResult {
     const { file, reply } = this.#tools
     return {
       sessionId: this.#id ?? '',
       bytes: file.size,
       ...(reply.url && { replyUrl: reply.url.href }),
-      ...(reply.content && { reply: reply.content }),
     }
   }
 
@@ -143,7 +148,7 @@ export class UploadSession {
 
   /** A connection may break by chance once, and with it a reply would be lost; twice in the same place is an answer. */
   #hangsUp(error: BitsClientError): boolean {
-    if (!isConnectionLost(error)) return false
+    if (!error.connectionLost) return false
     this.#emptyLost += 1
     return this.#emptyLost > 1 || this.#tools.settings.retries === 0
   }
@@ -165,8 +170,7 @@ export class UploadSession {
   }
 
   async #fetchReply(): Promise<Step> {
-    const { reply, line } = this.#tools
-    await reply.fetch(this.#replyUrl ?? '', line)
+    await this.#tools.reply.fetch(this.#replyUrl ?? '')
     return this.#next()
   }
 
@@ -187,9 +191,9 @@ export class UploadSession {
   }
 
   #send(packet: OutgoingPacket): Promise<AckFields> {
-    const { line, host, settings, contentName } = this.#tools
+    const { send, host, contentName } = this.#tools
     const named = packet.type === 'Ping' ? packet : { ...packet, contentName }
-    return sendPacket(line, host.url, named, settings.common)
+    return send(host.url, named)
   }
 
   #report(): void {

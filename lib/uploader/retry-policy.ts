@@ -1,6 +1,5 @@
 import { HRESULT } from '../protocol/hresult.js'
-import { errorCode } from '../util/errors.js'
-import type { BitsClientError, RequestKind } from './transport/client-error.js'
+import type { BitsClientError, RequestKind } from './client-error.js'
 
 /** What to do after a failure (MC-BUP 3.1.5.1.7, 3.1.5.2.1). */
 export type Reaction = 'restart' | 'smaller-fragment' | 'retry' | 'give-up'
@@ -32,12 +31,6 @@ export const isRangeRefused = ({ packet, status, hresult, context }: BitsClientE
   packet === 'Fragment' &&
   context !== 'server application' &&
   (status === 400 || status === 416 || hresult === HRESULT.E_INVALIDARG)
-
-/** Did the server, or something on the way to it, close the connection in place of a response? */
-export function isConnectionLost({ status, cause }: BitsClientError): boolean {
-  const code = errorCode(cause)
-  return status === undefined && (code === 'ECONNRESET' || code === 'EPIPE')
-}
 
 /** Would sending this again fail in the same way? (Win32 handling-server-application-errors, ack-for-close-session) */
 export function isFatal(packet: RequestKind, status: number, hresult: number | undefined): boolean {

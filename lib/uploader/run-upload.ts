@@ -1,11 +1,10 @@
+import { BitsClientError } from './client-error.js'
 import { reactionTo } from './retry-policy.js'
 import { sleep } from './sleep.js'
-import { BitsClientError } from './transport/client-error.js'
 import type { UploadContext } from './upload-context.js'
 import type { Step, UploadSession } from './upload-session.js'
-import { wrongScheme } from './wrong-scheme.js'
 
-type Helpers = Pick<UploadContext, 'settings' | 'host' | 'retryBudget' | 'reporter'>
+type Helpers = Pick<UploadContext, 'settings' | 'host' | 'retryBudget' | 'reporter' | 'explain'>
 
 /** An upload from Create-Session, or from a Ping when it is resumed, to Close-Session, with all that may happen between. */
 export async function runUpload(session: UploadSession, helpers: Helpers): Promise<void> {
@@ -17,7 +16,7 @@ export async function runUpload(session: UploadSession, helpers: Helpers): Promi
     } catch (error) {
       settings.signal?.throwIfAborted()
       if (!(error instanceof BitsClientError)) throw error
-      const reason = first ? await wrongScheme(error, settings) : undefined
+      const reason = first ? await helpers.explain?.(error) : undefined
       step = await recover(reason ?? error, session, helpers)
     }
   }

@@ -1,7 +1,12 @@
-import type { UploadFailure, UploadOptions, UploadProgress, UploadState } from './options.js'
-import { BitsClientError } from './transport/client-error.js'
+import { BitsClientError } from './client-error.js'
+import type { UploadFailure, UploadProgress, UploadState } from './upload-types.js'
 
-type Listeners = Pick<UploadOptions, 'onProgress' | 'onState' | 'onFailure'>
+/** The user's callbacks. */
+export interface Listeners {
+  onProgress?: ((progress: UploadProgress) => void) | undefined
+  onState?: ((state: UploadState) => void) | undefined
+  onFailure?: ((failure: UploadFailure) => void) | undefined
+}
 
 /** Calls the user's callbacks. One that throws ends the upload: its error is the `cause`. */
 export class Reporter {

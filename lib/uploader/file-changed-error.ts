@@ -1,4 +1,4 @@
-import { BitsClientError } from './transport/client-error.js'
+import { BitsClientError } from './client-error.js'
 
 /** What was uploaded so far belongs to content that does not exist any more. */
 export class FileChangedError extends BitsClientError {

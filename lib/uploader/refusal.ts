@@ -1,9 +1,9 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { HEADER } from '../../protocol/headers.js'
-import { hresultOfStatus } from '../../protocol/hresult.js'
-import { isFatal } from '../retry-policy.js'
+import { HEADER } from '../protocol/headers.js'
+import { hresultOfStatus } from '../protocol/hresult.js'
 import { BitsClientError, describeHresult, type RemoteContext, type RequestKind } from './client-error.js'
 import { hintFor } from './refusal-hint.js'
+import type { ResponseHead } from './response-head.js'
+import { isFatal } from './retry-policy.js'
 
 /** The request that a response belongs to. */
 export interface AnsweredRequest {
@@ -13,9 +13,9 @@ export interface AnsweredRequest {
 }
 
 /** The error that a response with a status other than success stands for. */
-export function refusal({ kind, url, headers }: AnsweredRequest, response: IncomingMessage): BitsClientError {
-  const status = response.statusCode ?? 0
-  const header = (name: string): string | undefined => headerOf(response.headers, name)
+export function refusal({ kind, url, headers }: AnsweredRequest, response: ResponseHead): BitsClientError {
+  const { status } = response
+  const header = (name: string): string | undefined => response.header(name)
   const reported = parseHresult(header(HEADER.errorCode)) ?? parseHresult(header(HEADER.error))
   const hresult = reported ?? hresultOfStatus(status)
   const context = reported === undefined ? undefined : contextOf(header(HEADER.errorContext))
@@ -40,13 +40,6 @@ export function refusal({ kind, url, headers }: AnsweredRequest, response: Incom
 export function parseHresult(text: string | undefined): number | undefined {
   const match = /^(?:0?x)?([0-9a-f]{1,8})$/i.exec(text ?? '')
   return match ? Number.parseInt(match[1] ?? '', 16) : undefined
-}
-
-/** The value of a header, the first of several; `undefined` when it is missing or empty. */
-export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
-  const value = headers[name.toLowerCase()]
-  const text = (Array.isArray(value) ? value[0] : value)?.trim()
-  return text === '' ? undefined : text
 }
 
 function contextOf(text: string | undefined): RemoteContext | undefined {

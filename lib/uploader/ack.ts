@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http'
-import type { PacketType } from '../../../types/packets.js'
-import { BITS_UPLOAD_PROTOCOL, parseProtocols } from '../../protocol/guids.js'
-import { HEADER } from '../../protocol/headers.js'
-import { HRESULT } from '../../protocol/hresult.js'
+import type { PacketType } from '../../types/packets.js'
+import { BITS_UPLOAD_PROTOCOL, parseProtocols } from '../protocol/guids.js'
+import { HEADER } from '../protocol/headers.js'
+import { HRESULT } from '../protocol/hresult.js'
 import { BitsClientError } from './client-error.js'
-import { type AnsweredRequest, headerOf, refusal } from './refusal.js'
+import { type AnsweredRequest, refusal } from './refusal.js'
+import type { ResponseHead } from './response-head.js'
 
 /** What an Ack of success says, a 416 to a fragment included. */
 export interface AckFields {
@@ -26,9 +26,9 @@ const MAX_SESSION_ID = 100
  * @throws BitsClientError for a status other than success, and for a response that cannot be an Ack: the packet may
  * then be sent again, as if there had been no response.
  */
-export function readAck(packet: PacketType, request: AnsweredRequest, response: IncomingMessage): AckFields {
-  const status = response.statusCode ?? 0
-  const header = (name: string): string | undefined => headerOf(response.headers, name)
+export function readAck(packet: PacketType, request: AnsweredRequest, response: ResponseHead): AckFields {
+  const { status } = response
+  const header = (name: string): string | undefined => response.header(name)
   const success = status === 200 || status === 201 || (packet === 'Fragment' && status === 416)
   if (!success) throw refusal(request, response)
   const malformed = (why: string): BitsClientError =>

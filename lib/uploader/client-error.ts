@@ -1,6 +1,6 @@
-import type { PacketType } from '../../../types/packets.js'
-import { formatHresult } from '../../protocol/headers.js'
-import { HRESULT, hresultOfStatus } from '../../protocol/hresult.js'
+import type { PacketType } from '../../types/packets.js'
+import { formatHresult } from '../protocol/headers.js'
+import { HRESULT, hresultOfStatus } from '../protocol/hresult.js'
 
 /** Who failed, as `BITS-Error-Context` tells it: 0x5 the BITS server, 0x7 the server application behind it. */
 export type RemoteContext = 'server' | 'server application'
@@ -14,6 +14,7 @@ export interface BitsClientErrorOptions extends ErrorOptions {
   hresult?: number | undefined
   context?: RemoteContext | undefined
   fatal?: boolean
+  connectionLost?: boolean
 }
 
 /** Why an upload did not succeed. Messages name hosts and paths of files, never credentials, headers or queries. */
@@ -30,6 +31,8 @@ export class BitsClientError extends Error {
   readonly context: RemoteContext | undefined
   /** Trying again cannot help before something is changed. When false, a later try may well succeed. */
   readonly fatal: boolean
+  /** The connection was closed in place of a response. */
+  readonly connectionLost: boolean
 
   constructor(message: string, options: BitsClientErrorOptions = {}) {
     super(message, options)
@@ -39,6 +42,7 @@ export class BitsClientError extends Error {
     this.hresultName = options.hresult === undefined ? undefined : hresultName(options.hresult)
     this.context = options.context
     this.fatal = options.fatal ?? false
+    this.connectionLost = options.connectionLost ?? false
   }
 }
 

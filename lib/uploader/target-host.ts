@@ -1,4 +1,4 @@
-import type { UploadState } from './options.js'
+import type { UploadState } from './upload-types.js'
 
 /** IIS keeps host ids of up to 300 characters. */
 const MAX_HOST_ID = 300

@@ -1,5 +1,5 @@
+import { BitsClientError } from './client-error.js'
 import { backOff, type Delays, reactionTo } from './retry-policy.js'
-import { BitsClientError } from './transport/client-error.js'
 
 export interface RetryLimits extends Delays {
   readonly retries: number
