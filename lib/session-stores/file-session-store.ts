@@ -1,7 +1,8 @@
 import cluster from 'node:cluster'
 import { constants } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
+import { BitsError } from '../protocol/bits-error.js'
 import { RESERVED_NAME } from '../protocol/reserved-folder.js'
 import { hasEnded } from '../sessions/record.js'
 import { BoundedMap } from '../util/bounded-map.js'
@@ -10,6 +11,7 @@ import { fsync, readFile, type Sync, stat, syncDirectory, unlink, writeText } fr
 import { KeyedQueue } from '../util/keyed-queue.js'
 import { checkEach, type OptionChecks } from '../validation/check-options.js'
 import { isBoolean, isPath } from '../validation/value-checks.js'
+import { type ReleaseLease, takeLease } from './directory-lease.js'
 import { HeldLocks } from './held-locks.js'
 import { OpenSessionMarkers } from './open-session-markers.js'
 import { changeLine, parseSessionRecord, recordLine } from './record-file.js'
@@ -66,6 +68,8 @@ export class FileSessionStore implements SessionStore {
   readonly #locks = new HeldLocks()
   readonly #turns = new KeyedQueue()
   readonly #known = new BoundedMap<string, Known>(MAX_KNOWN)
+  #releaseLease: ReleaseLease | undefined
+  #hasAdvised = false
 
   /** @throws OptionError when an option is wrong. */
   constructor(options: FileSessionStoreOptions, internals: { sync?: Sync } = {}) {
@@ -88,6 +92,27 @@ export class FileSessionStore implements SessionStore {
 
   async open(): Promise<void> {
     await this.#folder.create()
+    if (this.lock) return
+    const release = await takeLease(this.#folder.path)
+    if (!release) throw this.#heldElsewhere()
+    await this.#releaseLease?.()
+    this.#releaseLease = release
+  }
+
+  async close(): Promise<void> {
+    await this.#releaseLease?.()
+    this.#releaseLease = undefined
+  }
+
+  /** Two processes that do not know of each other would spoil each other's uploads. */
+  #heldElsewhere(): BitsError {
+    const what = `Another process receives uploads in "${dirname(this.#folder.path)}"`
+    const advice =
+      'If both are to receive uploads there, give each a FileSessionStore with shared: true; otherwise give each a ' +
+      'directory of its own. Until the other process has ended, packets are answered 503.'
+    const message = this.#hasAdvised ? `${what}.` : `${what}. ${advice}`
+    this.#hasAdvised = true
+    return new BitsError('session-busy', message)
   }
 
   async create(record: SessionRecord): Promise<void> {

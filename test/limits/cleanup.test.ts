@@ -1,9 +1,10 @@
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { type BitsUploadOptions, MemoryStorage, type SessionInfo } from 'express-bits-upload'
 import { pause, upload } from '../delivery/support.js'
 import { expectAck } from '../support/expect-ack.js'
+import { sessionFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { closeSession, fragment, openSession } from '../support/raw.js'
 import type { Running } from '../support/serve.js'
@@ -57,8 +58,8 @@ describe('the clean-up', () => {
     const errors: Error[] = []
     const { running } = await startSweeping({ directory: root, cleanupInterval: 1000 })
     running.bits.on('error', (error) => void errors.push(error))
-    while ((await readdir(staging)).length > 1) await pause(10)
-    expect(await readdir(staging)).toEqual([`${ids[5]}.part`])
+    while ((await sessionFiles(dirname(staging))).length > 1) await pause(10)
+    expect(await sessionFiles(dirname(staging))).toEqual([`${ids[5]}.part`])
 
     const storage = new MemoryStorage()
     const { running: other, expired } = await startSweeping({ storage, logger: running.logger })
@@ -131,7 +132,7 @@ describe('the clean-up', () => {
     const { running, expired } = await startSweeping({ directory: root, cleanupInterval: 3600 })
     await untilGone(running)
     expect(expired).toHaveLength(1)
-    expect(await readdir(join(root, 'BITS-Sessions'))).toEqual([])
+    expect(await sessionFiles(root)).toEqual([])
   })
 
   test('removes at the start what a process left that died right after a publication', async () => {

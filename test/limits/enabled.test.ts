@@ -1,9 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { BitsError, MemoryStorage } from 'express-bits-upload'
 import { ask, pause, replyPath, upload } from '../delivery/support.js'
 import { expectAck } from '../support/expect-ack.js'
+import { sessionFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { closeSession, createSession, fragment, openSession, packet } from '../support/raw.js'
 import { contentOf } from '../support/upload-fixture.js'
@@ -35,7 +36,7 @@ describe('enabled: false', () => {
     await first.stop()
 
     const off = await start({ directory: root, enabled: false })
-    while ((await readdir(join(root, 'BITS-Sessions'))).length > 0) await pause(10)
+    while ((await sessionFiles(root)).length > 0) await pause(10)
     expect(await off.bits.sessions()).toEqual([])
     expect((await ask(off, replyPath(PATH, ack))).status).toBe(404)
     expect(await readFile(join(root, 'done.bin'))).toEqual(FILE)

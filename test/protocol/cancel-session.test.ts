@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals'
 import { MemoryStorage, type SessionInfo } from 'express-bits-upload'
 import { bytes } from '../support/bytes.js'
 import { expectAck, expectUsable } from '../support/expect-ack.js'
+import { sessionFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { cancelSession, closeSession, fragment, openSession, packet } from '../support/raw.js'
 
@@ -24,7 +25,7 @@ test('MC-BUP 3.2.5.2.8: Cancel-Session removes what was staged', async () => {
   await connection.exchange(fragment(PATH, id, FILE, 0, 999))
   expectAck(await connection.exchange(cancelSession(PATH, id)), { status: 200, session: id })
   expect(await readdir(root)).toEqual(['BITS-Sessions'])
-  const left = await readdir(join(root, 'BITS-Sessions'))
+  const left = await sessionFiles(root)
   expect(left.filter((name) => !name.endsWith('.json'))).toEqual([])
   expect(await running.bits.sessions()).toEqual([])
   expect(cancelled).toMatchObject([{ destination: 'file.bin', received: 1000, total: 3000 }])

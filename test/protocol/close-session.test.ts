@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { MemoryStorage } from 'express-bits-upload'
 import { bytes } from '../support/bytes.js'
 import { expectAck, expectUsable } from '../support/expect-ack.js'
+import { sessionFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { closeSession, fragment, openSession, packet } from '../support/raw.js'
 import { FailingStorage } from '../support/storages.js'
@@ -60,7 +61,7 @@ describe('D3: Close-Session before the last byte', () => {
     await connection.exchange(fragment(PATH, id, FILE, 0, 2998))
     expectAck(await connection.exchange(closeSession(PATH, id)), { status: 200, session: id })
     expect(await readdir(root)).toEqual(['BITS-Sessions'])
-    const left = await readdir(join(root, 'BITS-Sessions'))
+    const left = await sessionFiles(root)
     expect(left.filter((name) => !name.endsWith('.json'))).toEqual([])
   })
 

@@ -1,5 +1,5 @@
-import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import {
   type BitsUploadOptions,
@@ -12,6 +12,7 @@ import { gate } from '../delivery/support.js'
 import { bytes } from '../support/bytes.js'
 import { Clock } from '../support/clock.js'
 import { expectAck } from '../support/expect-ack.js'
+import { sessionFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { cancelSession, closeSession, fragment, openSession, packet } from '../support/raw.js'
 import type { Running } from '../support/serve.js'
@@ -156,7 +157,7 @@ describe('expiry', () => {
     const id = await openSession(connection, PATH)
     await connection.exchange(fragment(PATH, id, FILE, 0, 499))
     const staging = join(root, 'BITS-Sessions')
-    const names = (await readdir(staging)).sort()
+    const names = (await sessionFiles(dirname(staging))).sort()
     expect(names.map((name) => name.replace(/^[0-9a-f]+/, ''))).toEqual(['.json', '.part'])
     const record = () => readFile(join(staging, names[0] ?? ''), 'utf8')
     const noted = await record()
@@ -169,7 +170,7 @@ describe('expiry', () => {
       expect((await connection.exchange(fragment(PATH, id, FILE, first, last))).status).toBe(200)
       expect(await record()).toBe(noted)
     }
-    expect((await readdir(staging)).sort()).toEqual(names)
+    expect((await sessionFiles(dirname(staging))).sort()).toEqual(names)
     clock.advance(3 * MINUTE)
     await connection.exchange(fragment(PATH, id, FILE, 1500, 1999))
     expect(await record()).not.toBe(noted)
@@ -249,7 +250,7 @@ describe('expiry', () => {
     expect((await connection.exchange(closeSession(PATH, closed))).status).toBe(200)
     expect((await connection.exchange(cancelSession('/uploads/other', cancelled))).status).toBe(200)
     clock.advance(2 * MINUTE)
-    await until(async () => (await readdir(join(root, 'BITS-Sessions'))).length === 0)
+    await until(async () => (await sessionFiles(root)).length === 0)
     const late = await connection.exchange(closeSession(PATH, closed))
     expectAck(late, { status: 500, error: '0x8020001F', session: closed })
     expect(running.expired).toEqual([])
@@ -282,7 +283,7 @@ describe('expiry', () => {
     const after = await startWatched({ directory: root })
     await until(() => after.expired.length > 0)
     expect(after.expired).toMatchObject([{ destination: 'file.bin', received: 1000 }])
-    expect(await readdir(join(root, 'BITS-Sessions'))).toEqual([])
+    expect(await sessionFiles(root)).toEqual([])
   })
 
   test('staged data that no session owns goes when it is old, and nothing else does', async () => {
@@ -293,7 +294,7 @@ describe('expiry', () => {
     await connection.exchange(fragment(PATH, id, FILE, 0, 999))
     await before.stop()
     const staging = join(root, 'BITS-Sessions')
-    const [owned = ''] = (await readdir(staging)).filter((name) => name.endsWith('.part'))
+    const [owned = ''] = (await sessionFiles(dirname(staging))).filter((name) => name.endsWith('.part'))
     const orphan = join(staging, `${'0'.repeat(32)}.part`)
     const young = join(staging, `${'1'.repeat(32)}.part`)
     const strange = join(staging, 'notes.txt')

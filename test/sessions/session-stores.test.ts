@@ -1,9 +1,10 @@
 import { appendFile, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { FileSessionStore, MemorySessionStore, type SessionStore } from 'express-bits-upload'
 import { sessionStoreContract } from 'express-bits-upload/testing'
 import { newRecord } from '../../lib/testing/new-record.js'
+import { sessionFiles } from '../support/files.js'
 import { temporaryDirectory } from '../support/serve.js'
 
 const runner = { describe, test }
@@ -44,7 +45,7 @@ describe('FileSessionStore', () => {
 
   /** What is in the folder beside the markers of open sessions. */
   const namesIn = async (folder: string): Promise<string[]> =>
-    (await readdir(folder)).filter((name) => name !== 'users').sort()
+    (await sessionFiles(dirname(folder))).filter((name) => name !== 'users').sort()
 
   const listed = async (store: SessionStore): Promise<string[]> => {
     const keys: string[] = []
@@ -94,7 +95,7 @@ describe('FileSessionStore', () => {
 
       const expired = async (before: number) => {
         for await (const record of store.expired(before)) expect(record.uploadId).not.toBe(uploadId)
-        return readdir(folder)
+        return sessionFiles(dirname(folder))
       }
       await utimes(path, 5000, 5000)
       expect(await expired(4_999_000)).toContain(`${uploadId}.json`)
@@ -159,7 +160,7 @@ describe('FileSessionStore', () => {
       await store.createWithin?.(newRecord(1), 2)
       await store.delete(newRecord(1).uploadId)
       for await (const record of store.expired(0)) expect(record).toBeUndefined()
-      expect(await readdir(folder)).toEqual([])
+      expect(await sessionFiles(dirname(folder))).toEqual([])
     }))
 
   test('two processes that share a directory do not exceed the limit together', () =>

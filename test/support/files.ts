@@ -16,7 +16,7 @@ export async function treeOf(directory: string, except?: string): Promise<Record
   const visit = async (folder: string): Promise<void> => {
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name)
-      if (path === except) continue
+      if (path === except || entry.isSocket()) continue
       const name = relative(directory, path)
       if (entry.isDirectory()) {
         tree[name] = '/'
@@ -32,6 +32,12 @@ export async function treeOf(directory: string, except?: string): Promise<Record
 
 /** Names of staged data in a directory of uploads; the small records of sessions are not among them. */
 export async function stagedFiles(directory: string): Promise<string[]> {
-  const names = await readdir(join(directory, 'BITS-Sessions'))
+  const names = await sessionFiles(directory)
   return names.filter((name) => !/^[0-9a-f]{32}(?:\.ended)?\.json$/.test(name))
+}
+
+/** Names in the folder of the sessions, but for the socket by which a process keeps others out. */
+export async function sessionFiles(directory: string): Promise<string[]> {
+  const names = await readdir(join(directory, 'BITS-Sessions'))
+  return names.filter((name) => !/^lease(?:-[0-9a-f]{8})?$/.test(name))
 }

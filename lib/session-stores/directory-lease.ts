@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { rename, unlink } from 'node:fs/promises'
+import { connect, createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { errorCode, ignoreNotFound } from '../util/errors.js'
+
+const NAME = 'lease'
+/** Bytes that a socket's path may have (108 on Linux, 104 on macOS and BSD). */
+const MAX_PATH = 100
+/** Milliseconds for a process on this machine to take a connection. */
+const CONNECT_TIMEOUT = 1_000
+
+interface Holding {
+  count: number
+  readonly server: Promise<Server | undefined>
+}
+
+/** What this process holds, by the path of the socket. Common to all copies of this package that it has loaded. */
+const holdings: Map<string, Holding> = (() => {
+  const key = Symbol.for('express-bits-upload.leases')
+  const known: unknown = Reflect.get(process, key)
+  if (known instanceof Map) return known
+  const created = new Map<string, Holding>()
+  Reflect.set(process, key, created)
+  return created
+})()
+
+export type ReleaseLease = () => Promise<void>
+
+/**
+ * Takes a directory for this process: it listens on a socket in it, which the system ends with the process, however that
+ * ends. So nothing is to be said of process ids, which are used again and are the same in many containers, and nothing
+ * has to expire. Processes of one machine see each other, in containers too; those of other machines do not. Where
+ * sockets are not to be had (Windows, some mounted file systems, very long paths) there is no lease.
+ *
+ * @returns gives it back; `undefined` while another process has it. This process may take it several times.
+ */
+export async function takeLease(folder: string): Promise<ReleaseLease | undefined> {
+  const path = join(folder, NAME)
+  if (process.platform === 'win32' || Buffer.byteLength(path) > MAX_PATH) return async () => {}
+  const holding = holdings.get(path) ?? { count: 0, server: listen(path) }
+  holdings.set(path, holding)
+  holding.count++
+  const release = async () => {
+    if (--holding.count > 0) return
+    if (holdings.get(path) === holding) holdings.delete(path)
+    const server = await holding.server.catch(() => undefined)
+    await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()))
+  }
+  try {
+    await holding.server
+    return release
+  } catch (error) {
+    await release()
+    if (error instanceof HeldElsewhere) return undefined
+    throw error
+  }
+}
+
+class HeldElsewhere extends Error {
+  override readonly name = 'HeldElsewhere'
+}
+
+/** @returns `undefined` where the file system has no sockets. */
+async function listen(path: string): Promise<Server | undefined> {
+  for (;;) {
+    const server = createServer((socket) => socket.destroy())
+    const error = await new Promise<unknown>((resolve) => {
+      server.once('error', resolve)
+      server.listen(path, () => resolve(undefined))
+    })
+    if (error === undefined) return server.unref()
+    if (errorCode(error) !== 'EADDRINUSE') return undefined
+    await removeStale(path)
+  }
+}
+
+/**
+ * Removes the socket of a process that has ended. It is moved first, which of several processes only one can do, and
+ * then looked at once more: another one may have taken the place meanwhile.
+ *
+ * @throws HeldElsewhere when its process lives.
+ */
+async function removeStale(path: string): Promise<void> {
+  if (await isAlive(path)) throw new HeldElsewhere()
+  const aside = `${path}-${randomBytes(4).toString('hex')}`
+  try {
+    await rename(path, aside)
+  } catch (error) {
+    return ignoreNotFound(error)
+  }
+  if (await isAlive(aside)) {
+    await rename(aside, path)
+    throw new HeldElsewhere()
+  }
+  await unlink(aside).catch(ignoreNotFound)
+}
+
+function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    const end = (alive: boolean) => {
+      socket.destroy()
+      resolve(alive)
+    }
+    // A process that is too busy to answer is alive.
+    socket.setTimeout(CONNECT_TIMEOUT, () => end(true))
+    socket.once('connect', () => end(true))
+    socket.once('error', (error) => end(errorCode(error) === 'EAGAIN'))
+  })
+}
