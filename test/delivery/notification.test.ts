@@ -139,7 +139,7 @@ describe('a notification by reference', () => {
   test('cannot be sent with a storage that has no files', async () => {
     const notification = { type: 'by-reference', url: 'http://127.0.0.1/' } as const
     await expect(start({ storage: new MemoryStorage(), notification })).rejects.toThrow(
-      "use a FileStorage, or type: 'by-value'",
+      "give a FileStorage, or type: 'by-value'",
     )
   })
 })
