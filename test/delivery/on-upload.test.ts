@@ -488,7 +488,11 @@ describe('onUpload returns what nobody understands: the file is not published', 
       () => ({ policy: 'x' }),
       'returned an object with "policy": return an object with reply, publish or both.',
     ],
-    ['one more name', () => ({ publish: false, Reply: 'x' }), 'returned an object with "Reply": return an object'],
+    [
+      'one more name',
+      () => ({ publish: false, Reply: 'x' }),
+      'returned an object with "Reply": return an object',
+    ],
     [
       'a publish that is a word',
       () => ({ publish: 'no' }),
