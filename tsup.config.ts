@@ -72,7 +72,7 @@ function licenseText(directory: string): string {
   if (file !== undefined) return readFileSync(join(directory, file), 'utf8')
   const readme = files.find((name) => /^readme/i.test(name))
   const text = readme === undefined ? '' : readFileSync(join(directory, readme), 'utf8')
-  const start = text.search(/^#+ +licen[cs]e/im)
+  const start = text.search(/^(?:#+ +licen[cs]e|licen[cs]ing\n-)/im)
   if (start < 0) throw new Error(`${directory} has no license text.`)
   return text.slice(start)
 }

@@ -1,11 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { createRequire } from 'node:module'
+import hashCrypt from 'apache-crypt'
+import hashApr1 from 'apache-md5'
 import { compareSync as matchesBcrypt } from 'bcryptjs'
-
-// Both are CommonJS functions, one with types that say otherwise, one without.
-const require = createRequire(import.meta.url)
-const hashApr1: (password: string, hash: string) => string = require('apache-md5')
-const hashCrypt: (password: string, hash: string) => string = require('apache-crypt')
 
 interface Format {
   readonly pattern: RegExp
