@@ -8,7 +8,7 @@ import { ChildServer } from '../support/child-server.js'
 import { stagedFiles } from '../support/files.js'
 import { ResumingClient } from '../support/resuming-client.js'
 import { temporaryDirectory } from '../support/serve.js'
-import { tell, times } from '../support/soak.js'
+import { tell, times, until } from '../support/soak.js'
 
 /** `SOAK_KILLS` has more of them: 1,000 take half an hour, or more on a busy machine. */
 const KILLS = Number(process.env.SOAK_KILLS ?? times(5, 50))
@@ -132,17 +132,25 @@ test(
     for (const uploader of uploaders) uploader.stop()
     await Promise.all(runs)
     if (failure !== undefined) throw failure
+    // What a kill left of a published file goes with the sweep at the next start.
+    await server.kill()
+    server = await ChildServer.start(directory.path, port)
+    await until(async () => (await leftovers()).every(({ size }) => size === 0))
     // A kill before the Ack of Create-Session leaves a session that nobody knows, without bytes; one in the moment in
     // which its staged data, or a probe, is created leaves a file without bytes.
-    const left = [
-      ...(await stagedFiles(directory.path)).map((name) => join('BITS-Sessions', name)),
-      ...(await readdir(directory.path)).filter((name) => name !== 'BITS-Sessions'),
-    ]
-    for (const name of left) {
-      const { size } = await stat(join(directory.path, name))
-      expect([name, size]).toEqual([expect.stringMatching(/^BITS-Sessions|^\.bits-/), 0])
-    }
+    for (const { name } of await leftovers()) expect(name).toMatch(/^BITS-Sessions|^\.bits-/)
     expect(await server.figures()).toMatchObject({ errors: [] })
   },
   TEST_TIMEOUT,
 )
+
+async function leftovers(): Promise<{ name: string; size: number }[]> {
+  const names = [
+    ...(await stagedFiles(directory.path)).map((name) => join('BITS-Sessions', name)),
+    ...(await readdir(directory.path)).filter((name) => name !== 'BITS-Sessions'),
+  ]
+  const facts = await Promise.all(
+    names.map((name) => stat(join(directory.path, name)).catch(() => undefined)),
+  )
+  return names.flatMap((name, n) => (facts[n] ? [{ name, size: facts[n].size }] : []))
+}

@@ -56,7 +56,7 @@ describe.each(WAYS)(
         store.isDead = true
         connection.write(fragment(PATH, id, FILE))
         expect((await connection.ack()).status).toBe(500)
-        const archived = `${directory}.archived`
+        const archived = join(await newDirectory(), 'archived')
         await rename(join(directory, 'file.bin'), archived)
         store.isDead = false
 
