@@ -24,6 +24,10 @@ const FORMS: [IisProperties, IisOptions][] = [
   [{ BITSMaximumUploadSize: ' 30000000 ' }, { maxUploadSize: 30_000_000 }],
   [{ BITSMaximumUploadSize: 30_000_000 }, { maxUploadSize: 30_000_000 }],
   [{ BITSMaximumUploadSize: 0 }, { maxUploadSize: 0 }],
+  // More than IIS's maximum, as a number of 64 bits.
+  [{ BITSMaximumUploadSize: '1844674407370956' }, { maxUploadSize: 1_844_674_407_370_955 }],
+  [{ BITSMaximumUploadSize: '18446744073709551615' }, { maxUploadSize: 1_844_674_407_370_955 }],
+  [{ BITSMaximumUploadSize: '-1' }, { maxUploadSize: 1_844_674_407_370_955 }],
 
   [{ BITSAllowOverwrites: 1 }, { overwrite: true }],
   [{ BITSAllowOverwrites: '0' }, { overwrite: false }],
@@ -32,6 +36,9 @@ const FORMS: [IisProperties, IisOptions][] = [
   [{ BITSSessionTimeout: 1_209_600 }, { sessionTimeout: 14 * DAY }],
   [{ BITSSessionTimeout: '86400' }, { sessionTimeout: DAY }],
   [{ BITSSessionTimeout: '' }, {}],
+  // 0xFFFFFFFF, which means infinite, and other large numbers as ADSI shows them.
+  [{ BITSSessionTimeout: -1 }, { sessionTimeout: 4_294_967_295 }],
+  [{ BITSSessionTimeout: '-1294967296' }, { sessionTimeout: 3_000_000_000 }],
 
   [{ BITSSessionDirectory: 'BITS-Sessions' }, {}],
   [{ BITSSessionDirectory: 'bits-sessions' }, {}],
@@ -80,6 +87,13 @@ const FORMS: [IisProperties, IisOptions][] = [
   // What IIS writes when nobody has set either.
   [{ BITSHostId: '', BITSHostIdFallbackTimeout: 86_400 }, {}],
 
+  [
+    { BITSHostId: 'h', BITSHostIdFallbackTimeout: -1 },
+    { hostId: 'h', hostIdFallbackTimeout: 4_294_967_295 },
+  ],
+  [{ BITSHostIdFallbackTimeout: -1 }, {}],
+
+  [{ BITSNumberOfSessionsLimit: -1 }, { maxSessionsPerUser: Number.POSITIVE_INFINITY }],
   [{ BITSNumberOfSessionsLimit: 50 }, { maxSessionsPerUser: 50 }],
   [{ BITSSessionLimitEnable: 1, BITSNumberOfSessionsLimit: '7' }, { maxSessionsPerUser: 7 }],
   [{ BITSSessionLimitEnable: 'true' }, {}],
@@ -112,6 +126,10 @@ const FORMS: [IisProperties, IisOptions][] = [
   [{ MaxBandwidth: -1 }, {}],
   [{ MaxBandwidth: 102_400 }, { maxBandwidth: 102_400 }],
 
+  [{ MaxConnections: 4_294_967_295 }, {}],
+  [{ MaxConnections: '-1' }, {}],
+  [{ MaxConnections: '' }, {}],
+
   [{ BITSCleanupWorkItemKey: 'xyz', BITSUploadMetadataVersion: 1 }, {}],
 ]
 
@@ -124,14 +142,10 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
   [{ BITSSessionLimitEnable: 7 }, /BITSSessionLimitEnable is 7/],
   [{ BITSCleanupUseDefault: 'x' }, /BITSCleanupUseDefault is "x"/],
 
-  [{ BITSMaximumUploadSize: '1844674407370956' }, WHOLE],
-  [{ BITSMaximumUploadSize: '18446744073709551615' }, WHOLE],
-  [{ BITSMaximumUploadSize: -1 }, WHOLE],
   [{ BITSMaximumUploadSize: '1 GB' }, WHOLE],
   [{ BITSMaximumUploadSize: 1.5 }, WHOLE],
   [{ BITSSessionTimeout: 0 }, WHOLE],
   [{ BITSSessionTimeout: '14 days' }, WHOLE],
-  [{ BITSHostId: 'h', BITSHostIdFallbackTimeout: -1 }, WHOLE],
   [{ BITSNumberOfSessionsLimit: 0 }, WHOLE],
   [{ BITSNumberOfSessionsLimit: 'fifty' }, WHOLE],
   [{ BITSCleanupCount: 61, BITSCleanupUnits: 0 }, WHOLE],
@@ -156,14 +170,6 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
     /BITSServerNotificationType is 1, and there is no BITSServerNotificationURL/,
   ],
   [
-    { BITSServerNotificationURL: URL },
-    /BITSServerNotificationURL is set and BITSServerNotificationType is none/,
-  ],
-  [
-    { BITSServerNotificationType: 0, BITSServerNotificationURL: URL },
-    /BITSServerNotificationURL is set and BITSServerNotificationType is none/,
-  ],
-  [
     { BITSServerNotificationType: 1, BITSServerNotificationURL: 'ftp://h/x' },
     /BITSServerNotificationURL is "ftp:\/\/h\/x": give an http: or https: URL, or a relative one, of at most 2,200 characters\./,
   ],
@@ -184,12 +190,7 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
     { BITSHostId: 'h'.repeat(301) },
     /BITSHostId is "h+": give a host as in a URL, .* at most 300 characters\./,
   ],
-  [{ BITSHostIdFallbackTimeout: 110 }, /BITSHostIdFallbackTimeout is 110, and there is no BITSHostId/],
   [{ BITSCleanupUseDefault: 0 }, /BITSCleanupUseDefault is 0, and there is no BITSCleanupCount/],
-  [
-    { BITSSessionDirectory: 'C:\\elsewhere' },
-    /BITSSessionDirectory is "C:\\elsewhere": it is always BITS-Sessions/,
-  ],
 
   [{ bitsUploadEnabled: 1 }, /no IIS property "bitsUploadEnabled": did you mean BITSUploadEnabled\?/],
   [
@@ -198,9 +199,46 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
   ],
 ]
 
+/** Properties with settings that have no effect here: the options that are left, and the warning. */
+const IGNORED: [IisProperties, IisOptions, string][] = [
+  [
+    { BITSServerNotificationURL: URL, BITSAllowOverwrites: 1 },
+    { overwrite: true },
+    'BITSServerNotificationURL is ignored, as BITSServerNotificationType is none: 1 is by reference, 2 by value.',
+  ],
+  [
+    { BITSServerNotificationType: 0, BITSServerNotificationURL: URL },
+    {},
+    'BITSServerNotificationURL is ignored, as BITSServerNotificationType is none: 1 is by reference, 2 by value.',
+  ],
+  [
+    { BITSHostIdFallbackTimeout: 110 },
+    {},
+    'BITSHostIdFallbackTimeout 110 is ignored, as there is no BITSHostId.',
+  ],
+  [
+    { BITSSessionDirectory: 'C:\\elsewhere' },
+    {},
+    'BITSSessionDirectory "C:\\elsewhere" is ignored: unfinished uploads are always kept in BITS-Sessions.',
+  ],
+  [
+    { MaxConnections: 100 },
+    {},
+    'MaxConnections 100 has no option: set server.maxConnections of the HTTP server.',
+  ],
+]
+
 describe('iisOptions()', () => {
   test.each(FORMS)('turns %j into %j', (properties, options) => {
-    expect(iisOptions(properties)).toEqual(options)
+    const logger = new RecordingLogger()
+    expect(iisOptions(properties, { logger })).toEqual(options)
+    expect(logger.lines).toEqual([])
+  })
+
+  test.each(IGNORED)('turns %j into %j, with a warning', (properties, options, warning) => {
+    const logger = new RecordingLogger()
+    expect(iisOptions(properties, { logger })).toEqual(options)
+    expect(logger.lines).toEqual([`warn: iisOptions(): ${warning}`])
   })
 
   test.each(WRONG)('refuses %j in a sentence', (properties, sentence) => {
@@ -266,6 +304,7 @@ describe('iisOptions()', () => {
       BITSCleanupWorkItemKey: 'key',
       BITSUploadMetadataVersion: '1',
       MaxBandwidth: '100000',
+      MaxConnections: '4294967295',
     }
     expect(iisOptions(all)).toEqual({
       enabled: true,

@@ -127,6 +127,7 @@ test('IIS properties are not set', () => {
     BITSCleanupWorkItemKey: undefined,
     BITSUploadMetadataVersion: undefined,
     MaxBandwidth: undefined,
+    MaxConnections: undefined,
   } satisfies Nothing<IisProperties>
   expect(iisOptions(properties)).toEqual({})
 })

@@ -9,17 +9,17 @@ type IisNotificationType = 0 | 1 | 2 | '0' | '1' | '2' | 'NONE' | 'BY_REFERENCE'
 export interface IisProperties {
   /** Becomes `enabled`. IIS takes no uploads without it; here that is the default. */
   BITSUploadEnabled?: IisBoolean | undefined
-  /** Bytes, up to 1,844,674,407,370,955, which an empty string means as well. Becomes `maxUploadSize`. */
+  /** Bytes, up to 1,844,674,407,370,955, which an empty string and anything larger mean as well. Becomes `maxUploadSize`. */
   BITSMaximumUploadSize?: IisNumber | undefined
   /** Becomes `overwrite`. */
   BITSAllowOverwrites?: IisBoolean | undefined
   /** Seconds. Becomes `sessionTimeout`. */
   BITSSessionTimeout?: IisNumber | undefined
-  /** Always `BITS-Sessions` here. */
+  /** Always `BITS-Sessions` here; another name is ignored with a warning. */
   BITSSessionDirectory?: string | undefined
   /** 0 none, 1 by reference, 2 by value. Becomes `notification.type`. */
   BITSServerNotificationType?: IisNotificationType | undefined
-  /** Becomes `notification.url`. */
+  /** Becomes `notification.url`; ignored with a warning where the type is none. */
   BITSServerNotificationURL?: string | undefined
   /** Becomes `hostId`. */
   BITSHostId?: string | undefined
@@ -41,4 +41,6 @@ export interface IisProperties {
   BITSUploadMetadataVersion?: IisNumber | undefined
   /** Bytes per second of the site; 4,294,967,295 for no limit. Becomes `maxBandwidth`. */
   MaxBandwidth?: IisNumber | undefined
+  /** Connections of the site. No option: a limit is logged as a warning that names `server.maxConnections`. */
+  MaxConnections?: IisNumber | undefined
 }

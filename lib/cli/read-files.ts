@@ -26,8 +26,7 @@ export async function readHeaders(option: string, given: readonly string[]): Pro
 
 async function linesOf(option: string, path: string): Promise<string[]> {
   const text = await readTextFile(option, path)
-  // Windows' editors put a byte order mark in front.
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/)
+  const lines = text.split(/\r?\n/)
   const headers = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'))
   if (headers.length === 0) throw usageError(`${option} @${path}: there is no header in it.`)
   return headers

@@ -1,12 +1,19 @@
 import type { NotificationOptions } from '../../types/delivery.js'
 import type { IisProperties } from '../../types/iis.js'
-import type { BitsUploadOptions } from '../../types/options.js'
+import type { BitsUploadOptions, Logger } from '../../types/options.js'
 import { DEFAULT_HOST_ID_FALLBACK_TIMEOUT } from '../protocol/limits.js'
 import { findUnknownKey } from '../validation/check-options.js'
 import { describeValue } from '../validation/describe-value.js'
 import type { Names } from '../validation/value-checks.js'
 import { isHostId } from './host-id.js'
-import { invalid, readBoolean, readInteger, readString, refuseOtherThanNumber } from './iis-values.js'
+import {
+  INFINITE,
+  invalid,
+  readBoolean,
+  readInteger,
+  readString,
+  refuseOtherThanNumber,
+} from './iis-values.js'
 import { isNotification, maskUserInfo, NOTIFICATION_URL_EXPECTED } from './notification.js'
 
 /** The options that follow from IIS properties. */
@@ -26,8 +33,6 @@ export type IisOptions = Pick<
 
 /** Largest BITSMaximumUploadSize, which is also what an empty one means. */
 const MAX_UPLOAD_SIZE = 1_844_674_407_370_955
-/** What IIS writes for "no limit" in MaxBandwidth. */
-const NO_BANDWIDTH_LIMIT = 0xffffffff
 /** Seconds and largest count of each of BITSCleanupUnits: minutes, hours, days. */
 const CLEANUP_UNITS = [
   { seconds: 60, max: 60 },
@@ -53,48 +58,63 @@ const IIS_PROPERTY_NAMES: Names<IisProperties> = {
   BITSCleanupCount: true,
   BITSCleanupUnits: true,
   MaxBandwidth: true,
-  // How IIS keeps its own house: of no meaning here.
+  MaxConnections: true,
+  // IIS's own bookkeeping.
   BITSCleanupWorkItemKey: true,
   BITSUploadMetadataVersion: true,
 }
 
+type Warn = (message: string) => void
+
 /**
  * Turns the BITS properties of an IIS virtual directory into options. Values may be written as IIS writes them: numbers
- * and truth values as strings, empty strings for what is not set. What is left out keeps the option's default.
+ * and truth values as strings, -1 for an infinite DWORD, empty strings for what is not set. What is left out keeps the
+ * option's default. Settings without effect here are logged as warnings, to `console` unless another logger is given.
  *
  * @example app.use('/uploads', bitsUpload({ directory: 'D:\\uploads', ...iisOptions({ BITSAllowOverwrites: 1 }) }))
- * @throws TypeError when a property is unknown, wrong, or contradicts another, in a sentence.
+ * @throws TypeError that names a property which is unknown, wrong, or contradicts another.
  */
-export function iisOptions(properties: IisProperties): IisOptions {
+export function iisOptions(
+  properties: IisProperties,
+  { logger = console }: { readonly logger?: Pick<Logger, 'warn'> | undefined } = {},
+): IisOptions {
+  const warn: Warn = (message) => logger.warn(`iisOptions(): ${message}.`)
   refuseUnknown(properties)
-  refuseOtherSessionDirectory(properties)
+  warnOfSessionDirectory(properties, warn)
+  warnOfMaxConnections(properties, warn)
   return {
     ...optional('enabled', readBoolean(properties, 'BITSUploadEnabled')),
     ...optional('maxUploadSize', maxUploadSize(properties)),
     ...optional('overwrite', readBoolean(properties, 'BITSAllowOverwrites')),
     ...optional('sessionTimeout', readInteger(properties, 'BITSSessionTimeout', 1)),
-    ...optional('notification', notification(properties)),
-    ...host(properties),
+    ...optional('notification', notification(properties, warn)),
+    ...host(properties, warn),
     ...optional('maxSessionsPerUser', sessionLimit(properties)),
     ...optional('cleanupInterval', cleanupInterval(properties)),
     ...optional('maxBandwidth', maxBandwidth(properties)),
   }
 }
 
+/** A 64-bit number: larger ones, and -1 for the largest, mean IIS's own maximum. */
 function maxUploadSize(properties: IisProperties): number | undefined {
-  if (String(properties.BITSMaximumUploadSize ?? 'none').trim() === '') return MAX_UPLOAD_SIZE
-  return readInteger(properties, 'BITSMaximumUploadSize', 0, MAX_UPLOAD_SIZE)
+  const name = 'BITSMaximumUploadSize'
+  const value = properties[name]
+  const text = readString(properties, name)
+  if (text === '-1' || (typeof value === 'string' && text === undefined)) return MAX_UPLOAD_SIZE
+  if (text === undefined) return undefined
+  if (/^\d+$/.test(text)) return Math.min(Number(text), MAX_UPLOAD_SIZE)
+  throw invalid(`${name} is ${JSON.stringify(value)}: give a whole number from 0 to ${MAX_UPLOAD_SIZE}`)
 }
 
-function notification(properties: IisProperties): NotificationOptions | undefined {
+function notification(properties: IisProperties, warn: Warn): NotificationOptions | undefined {
   const name = 'BITSServerNotificationType'
   const number = notificationType(properties)
   const url = readString(properties, 'BITSServerNotificationURL')
   if (!number) {
-    if (url === undefined) return undefined
-    throw invalid(
-      `BITSServerNotificationURL is set and ${name} is none: give 1 (by reference) or 2 (by value)`,
-    )
+    if (url !== undefined) {
+      warn(`BITSServerNotificationURL is ignored, as ${name} is none: 1 is by reference, 2 by value`)
+    }
+    return undefined
   }
   if (url === undefined)
     throw invalid(`${name} is ${number}, and there is no BITSServerNotificationURL: give one`)
@@ -118,12 +138,14 @@ function notificationType(properties: IisProperties): number | undefined {
   )
 }
 
-function host(properties: IisProperties): Pick<IisOptions, 'hostId' | 'hostIdFallbackTimeout'> {
+function host(properties: IisProperties, warn: Warn): Pick<IisOptions, 'hostId' | 'hostIdFallbackTimeout'> {
   const hostId = readString(properties, 'BITSHostId')
   const timeout = readInteger(properties, 'BITSHostIdFallbackTimeout', 0)
   if (hostId === undefined) {
-    if (timeout === undefined || timeout === DEFAULT_HOST_ID_FALLBACK_TIMEOUT) return {}
-    throw invalid(`BITSHostIdFallbackTimeout is ${timeout}, and there is no BITSHostId: give one, or neither`)
+    if (timeout !== undefined && timeout !== DEFAULT_HOST_ID_FALLBACK_TIMEOUT && timeout !== INFINITE) {
+      warn(`BITSHostIdFallbackTimeout ${timeout} is ignored, as there is no BITSHostId`)
+    }
+    return {}
   }
   const expected = isHostId(hostId)
   if (expected !== undefined) throw invalid(`BITSHostId is ${JSON.stringify(hostId)}: give ${expected}`)
@@ -135,13 +157,14 @@ function sessionLimit(properties: IisProperties): number | undefined {
     refuseOtherThanNumber(properties, 'BITSNumberOfSessionsLimit')
     return Number.POSITIVE_INFINITY
   }
-  return readInteger(properties, 'BITSNumberOfSessionsLimit', 1)
+  const limit = readInteger(properties, 'BITSNumberOfSessionsLimit', 1)
+  return limit === INFINITE ? Number.POSITIVE_INFINITY : limit
 }
 
 function cleanupInterval(properties: IisProperties): number | undefined {
   const usesDefault = readBoolean(properties, 'BITSCleanupUseDefault')
   if (usesDefault) {
-    // Numbers count for nothing then, wrong ones included.
+    // The numbers have no effect then, even wrong ones.
     refuseOtherThanNumber(properties, 'BITSCleanupUnits')
     refuseOtherThanNumber(properties, 'BITSCleanupCount')
     return undefined
@@ -155,16 +178,20 @@ function cleanupInterval(properties: IisProperties): number | undefined {
 }
 
 function maxBandwidth(properties: IisProperties): number | undefined {
-  // ADSI shows the unsigned number as a signed one.
-  if (readString(properties, 'MaxBandwidth') === '-1') return undefined
   const rate = readInteger(properties, 'MaxBandwidth', 1)
-  return rate === NO_BANDWIDTH_LIMIT ? undefined : rate
+  return rate === INFINITE ? undefined : rate
 }
 
-function refuseOtherSessionDirectory(properties: IisProperties): void {
+function warnOfSessionDirectory(properties: IisProperties, warn: Warn): void {
   const name = readString(properties, 'BITSSessionDirectory')
   if (name === undefined || name.toLowerCase() === 'bits-sessions') return
-  throw invalid(`BITSSessionDirectory is "${name}": it is always BITS-Sessions here; leave it out`)
+  warn(`BITSSessionDirectory "${name}" is ignored: unfinished uploads are always kept in BITS-Sessions`)
+}
+
+function warnOfMaxConnections(properties: IisProperties, warn: Warn): void {
+  const limit = readInteger(properties, 'MaxConnections', 0)
+  if (limit === undefined || limit === INFINITE) return
+  warn(`MaxConnections ${limit} has no option: set server.maxConnections of the HTTP server`)
 }
 
 function refuseUnknown(properties: IisProperties): void {

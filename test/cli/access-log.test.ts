@@ -79,7 +79,7 @@ describe('the access log', () => {
     connection.write(Buffer.concat([Buffer.from(head, 'latin1'), agent, Buffer.from('\r\n\r\n')]))
     expect((await connection.ack()).status).toBe(404)
     await server.until('stdout', /\n/)
-    expect(server.stdout).toMatch(/ "[^"]*" "a\\x9b2Jb\\x85c"\n$/)
+    expect(server.stdout).toMatch(/ "[^"]*" "a\\u009b2Jb\\u0085c"\n$/)
     expect(server.stdout.trimEnd()).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
   })
 

@@ -169,6 +169,19 @@ describe('serve', () => {
     expect(error.hresultName).toBe('BG_E_TOO_LARGE')
   })
 
+  test('reads the UTF-16 files of PowerShell 5, and warns of properties without effect', async () => {
+    const folder = await directory()
+    const file = join(folder, 'iis.json')
+    const text = '\uFEFF{ "BITSMaximumUploadSize": "1000", "MaxConnections": 5 }'
+    for (const bytes of [Buffer.from(text, 'utf16le'), Buffer.from(text, 'utf16le').swap16()]) {
+      await writeFile(file, bytes)
+      const server = await start(folder, ['--iis-file', file])
+      expect(server.stderr).toContain('warning: IIS properties: MaxConnections 5 has no option')
+      const error = await clientError(upload(server, '/big.txt', 'x'.repeat(1001)))
+      expect(error.hresultName).toBe('BG_E_TOO_LARGE')
+    }
+  })
+
   test('gives no named pipe to read: four readers of one would keep all others from their files', async () => {
     const folder = await directory()
     await promisify(execFile)('mkfifo', [join(folder, 'pipe')])

@@ -30,6 +30,7 @@ const EXAMPLES: { readonly [Name in keyof Required<IisProperties>]: IisPropertie
   BITSCleanupWorkItemKey: { BITSCleanupWorkItemKey: 'x' },
   BITSUploadMetadataVersion: { BITSUploadMetadataVersion: 1 },
   MaxBandwidth: { MaxBandwidth: 1024 },
+  MaxConnections: { MaxConnections: 4_294_967_295 },
 }
 
 describe('the table of IIS properties', () => {
@@ -53,17 +54,19 @@ describe('the table of IIS properties', () => {
     expect(iisOptions({ BITSCleanupCount: 360, BITSCleanupUnits: 2 }).cleanupInterval).toBe(24 * 86_400)
     expect(iisOptions({ BITSSessionLimitEnable: 0 }).maxSessionsPerUser).toBe(Number.POSITIVE_INFINITY)
     expect(iisOptions({ MaxBandwidth: 4_294_967_295 })).toEqual({})
-    expect(() => iisOptions({ BITSSessionDirectory: 'Elsewhere' })).toThrow(TypeError)
-    expect(() => iisOptions({ BITSServerNotificationType: 0, BITSServerNotificationURL: 'x' })).toThrow(
-      TypeError,
-    )
+    const warnings: string[] = []
+    const logger = { warn: (message: string) => void warnings.push(message) }
+    iisOptions({ BITSSessionDirectory: 'Elsewhere' }, { logger })
+    iisOptions({ BITSServerNotificationType: 0, BITSServerNotificationURL: 'x' }, { logger })
+    iisOptions({ MaxConnections: 7 }, { logger })
+    expect(warnings).toHaveLength(3)
   })
 })
 
 test('the script reads the properties of the table', () => {
   const { text } = block('powershell', { in: PAGE, containing: '$names' })
   const named = /'(BITS[^']*)'/.exec(text)?.[1]?.split(' ') ?? []
-  const unread = ['BITSCleanupWorkItemKey', 'BITSUploadMetadataVersion', 'MaxBandwidth']
+  const unread = ['BITSCleanupWorkItemKey', 'BITSUploadMetadataVersion', 'MaxBandwidth', 'MaxConnections']
   const known = table('IIS property').map(([name = '']) => name)
   expect(named).toEqual(known.filter((name) => !unread.includes(name)))
   expect(Object.keys(JSON.parse(properties.text))).toEqual(named)

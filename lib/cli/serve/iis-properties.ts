@@ -2,6 +2,7 @@ import { type IisOptions, type IisProperties, iisOptions } from 'express-bits-up
 import { asError } from '../../util/errors.js'
 import { usageError } from '../output.js'
 import { readTextFile } from '../read-text-file.js'
+import { printError } from '../say.js'
 import type { ServeFlags } from './flags.js'
 
 type Values = Map<string, string | number | boolean>
@@ -26,11 +27,15 @@ export async function optionsOfIis({
   }
   const given: unknown = Object.fromEntries(properties)
   try {
-    return isProperties(given) ? iisOptions(given) : {}
+    return isProperties(given) ? iisOptions(given, { logger: { warn } }) : {}
   } catch (error) {
-    throw usageError(asError(error).message.replace(/^iisOptions\(\)/, 'IIS properties'))
+    throw usageError(forCommandLine(asError(error).message))
   }
 }
+
+const warn = (message: string): void => printError(`warning: ${forCommandLine(message)}`)
+
+const forCommandLine = (message: string): string => message.replace(/^iisOptions\(\)/, 'IIS properties')
 
 function readFlags(flags: readonly string[]): Map<string, string> {
   const values = new Map<string, string>()
@@ -65,8 +70,7 @@ async function readProperties(path: string): Promise<Values> {
 function parse(text: string, wrong: (what: string) => Error): object {
   let value: unknown
   try {
-    // Windows' editors put a byte order mark in front.
-    value = JSON.parse(text.replace(/^\uFEFF/, ''))
+    value = JSON.parse(text)
   } catch {
     throw wrong('it is not JSON')
   }
