@@ -4,6 +4,7 @@ import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { BitsUploadOptions } from '../types/options.js'
 import { createEmit, createEmitter } from './events.js'
 import { answer } from './http/answer.js'
+import { watchForMissingAcks } from './http/missing-ack.js'
 import { errorAck, sendAck } from './http/send-ack.js'
 import { logPacket } from './logging/packet-log.js'
 import { readOptions } from './options/settings.js'
@@ -62,6 +63,7 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   if (settings.acceptBitsPost) acceptBitsPostEverywhere()
   const events = createEmitter(settings.logger)
   const tenants = new Tenants(options, settings, createEmit(events, settings.logger))
+  const stopWatching = watchForMissingAcks(settings.logger)
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
 
@@ -114,6 +116,7 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   })
   const close = async (): Promise<void> => {
     tenants.closed = true
+    stopWatching()
     await Promise.allSettled(running)
     await allSettledOrThrow(tenants.all().map(({ housekeeping }) => housekeeping.close()))
   }

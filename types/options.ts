@@ -80,9 +80,13 @@ export interface BitsUploadOptions {
    */
   cleanupInterval?: number | undefined
   /**
-   * Is this request allowed to upload to `destination` (a checked relative path)? Asked for every packet. `false` is
-   * answered with 403 + 0x80070005; throw a `BitsError`, or an error with an HTTP `status`, for another answer.
-   * Default: everybody is allowed.
+   * Is this request allowed to upload to `destination`? Called for every packet. `false` is answered with
+   * 403 + 0x80070005; throw a `BitsError`, or an error with an HTTP `status`, for another answer. Default: everybody is
+   * allowed.
+   *
+   * Decide about paths here: `destination` is the checked relative path, percent-decoded and without empty segments.
+   * Middleware mounted on a sub-path sees URLs as they are spelled, and `/private%2Fx`, `//private/x` or `/%70rivate/x`
+   * bypass it.
    */
   authorize?: Callback<[req: Request, destination: string], boolean | Promise<boolean>> | undefined
   /**

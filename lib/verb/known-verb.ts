@@ -9,12 +9,30 @@ export const KNOWN_VERB = 'BIND      '
 /** Length of what the two have in common, at whose end the parser refuses the verb. */
 export const COMMON = 'BI'.length
 
-/** @throws Error when `methods`, the verbs that Node's parser knows, has no BIND. */
-export function assertBindIsKnown(methods: readonly string[] = METHODS): void {
+/** Other runtimes that bring a `node:http` of their own, by their names in `process.versions`. */
+const OTHER_RUNTIMES = { bun: 'Bun', deno: 'Deno' }
+const REMEDY =
+  'Use Node 20 to 26, or set acceptBitsPost: false and acceptPost: true behind a proxy that turns BITS_POST into POST.'
+
+/**
+ * @param methods the verbs that the parser of this runtime knows.
+ * @param versions those of the runtime and its parts.
+ * @throws Error when this runtime cannot receive BITS_POST.
+ */
+export function assertBindIsKnown(
+  methods: readonly string[] = METHODS,
+  versions: Readonly<Record<string, string | undefined>> = process.versions,
+): void {
+  for (const [name, title] of Object.entries(OTHER_RUNTIMES)) {
+    const version = versions[name]
+    if (version === undefined) continue
+    throw new Error(
+      `${title} ${version} cannot receive BITS_POST: its HTTP server answers 400 to verbs it does not know. ${REMEDY}`,
+    )
+  }
   if (methods.includes('BIND')) return
   throw new Error(
     `Node ${process.version} cannot receive BITS_POST: its HTTP parser does not know the verb BIND (http.METHODS), ` +
-      'as which the requests are read. Use Node 20 to 26, or set acceptBitsPost: false and acceptPost: true ' +
-      'behind a proxy that turns BITS_POST into POST.',
+      `as which the requests are read. ${REMEDY}`,
   )
 }

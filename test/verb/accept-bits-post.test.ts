@@ -577,4 +577,12 @@ describe('a mistake is explained', () => {
     expect(() => assertBindIsKnown(['GET', 'POST'])).toThrow('does not know the verb BIND')
     expect(() => assertBindIsKnown()).not.toThrow()
   })
+
+  it.each([
+    ['bun', /^Bun 1\.2 cannot receive BITS_POST: .* Use Node 20 to 26, or set acceptBitsPost: false/],
+    ['deno', /^Deno 1\.2 cannot receive BITS_POST: .* Use Node 20 to 26, or set acceptBitsPost: false/],
+  ])('in %s, which knows BIND and does not pass it on', (name, sentence) => {
+    const versions = { ...process.versions, [name]: '1.2' }
+    expect(() => assertBindIsKnown(['BIND'], versions)).toThrow(sentence)
+  })
 })

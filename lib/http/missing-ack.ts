@@ -1,0 +1,80 @@
+import { subscribe } from 'node:diagnostics_channel'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import type { Logger } from '../../types/options.js'
+import { pathOf } from '../protocol/destination.js'
+import { HEADER } from '../protocol/headers.js'
+
+/** What an application may well answer on purpose: it asks for credentials, refuses, or is overloaded. */
+const DELIBERATE = new Set([401, 403, 407, 429, 503])
+/** Strangers choose the paths, so the number of warnings is bounded. */
+const MAX_WARNINGS = 10
+const MAX_SHOWN = 200
+/** A global symbol, so that another copy of this module in the process (ESM and CJS) does not warn as well. */
+const HANDLED = Symbol.for('express-bits-upload.missing-ack')
+
+type Warn = (request: IncomingMessage, response: ServerResponse) => void
+
+const watchers = new Set<Warn>()
+let isSubscribed = false
+
+/**
+ * Logs a warning when a server of this process answers a packet without an Ack: no `bitsUpload()` has seen it then, and
+ * the client gets an error that nobody would explain. There is one warning per directory, and at most ten in all. Where
+ * several watch, the latest warns.
+ *
+ * @returns a function that ends this.
+ */
+export function watchForMissingAcks(logger: Logger): () => void {
+  if (!isSubscribed) subscribe('http.server.response.finish', onFinish)
+  isSubscribed = true
+  const warned = new Set<string>()
+  const watcher: Warn = (request, response) => {
+    const path = originalPath(request)
+    const directory = path.slice(0, path.lastIndexOf('/') + 1)
+    if (warned.size >= MAX_WARNINGS || warned.has(directory)) return
+    warned.add(directory)
+    logger.warn(
+      `BITS upload: ${request.method} ${path.slice(0, MAX_SHOWN)} was answered ${response.statusCode} without an Ack, ` +
+        `as it did not reach bitsUpload(). ${remedy(request)}`,
+    )
+  }
+  watchers.add(watcher)
+  return () => void watchers.delete(watcher)
+}
+
+function onFinish(message: unknown): void {
+  if (typeof message !== 'object' || message === null) return
+  const request: unknown = Reflect.get(message, 'request')
+  if (!(request instanceof IncomingMessage) || !isPacket(request)) return
+  const response: unknown = Reflect.get(message, 'response')
+  const warn = [...watchers].at(-1)
+  if (!warn || !(response instanceof ServerResponse)) return
+  if (DELIBERATE.has(response.statusCode) || isRedirect(response) || isAck(response)) return
+  if (Reflect.get(response, HANDLED) === true) return
+  Reflect.set(response, HANDLED, true)
+  warn(request, response)
+}
+
+const isPacket = ({ method, headers }: IncomingMessage): boolean =>
+  method === 'BITS_POST' || (method === 'POST' && headers[HEADER.packetType.toLowerCase()] !== undefined)
+
+const isRedirect = ({ statusCode }: ServerResponse): boolean => statusCode >= 300 && statusCode < 400
+
+/** Headers that were given to `writeHead()` stand in the text of the head alone. */
+function isAck(response: ServerResponse): boolean {
+  if (response.hasHeader(HEADER.packetType)) return true
+  const head: unknown = Reflect.get(response, '_header')
+  return typeof head === 'string' && /^bits-packet-type:/im.test(head)
+}
+
+/** Express changes `url` while it goes through mounted apps. */
+function originalPath(request: IncomingMessage): string {
+  const original: unknown = Reflect.get(request, 'originalUrl')
+  return pathOf(typeof original === 'string' ? original : (request.url ?? ''))
+}
+
+const remedy = ({ method }: IncomingMessage): string =>
+  method === 'POST'
+    ? 'Behind a proxy that turns BITS_POST into POST, set acceptPost: true, and compare the path with that of the mount.'
+    : 'Mount it with app.use(path, bitsUpload()) above whatever answers this path: app.post() and app.all() do not get ' +
+      'the verb.'
