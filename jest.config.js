@@ -1,10 +1,8 @@
 /** @type {import('jest').Config} */
-export default {
+const common = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   modulePathIgnorePatterns: ['<rootDir>/test/consumers/'],
-  maxWorkers: 2,
-  testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': [
@@ -18,15 +16,50 @@ export default {
   },
   moduleNameMapper: {
     '^express-bits-upload$': '<rootDir>/lib/index.ts',
-    '^express-bits-upload/client$': '<rootDir>/lib/client/index.ts',
-    '^express-bits-upload/testing$': '<rootDir>/lib/testing/index.ts',
+    '^express-bits-upload/(client|testing)$': '<rootDir>/lib/$1/index.ts',
     '^express-bits-upload/s3$': '<rootDir>/lib/storage/s3/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  // The command line is tested in processes of its own, into which this cannot see.
+  testTimeout: 60_000,
+}
+
+const SLOW = '\\.slow\\.test\\.ts$'
+
+/** Folders of `test`, each named for its subject. All others hold unit tests. */
+const FOLDERS = {
+  server: ['auth', 'delivery', 'limits', 'multi-process', 'protocol', 'proxies', 'verb'],
+  client: ['browser', 'client'],
+  cli: ['cli'],
+  docs: ['docs'],
+  demo: ['dashboard', 'demo'],
+}
+
+const fast = Object.entries(FOLDERS).map(([displayName, folders]) => ({
+  ...common,
+  displayName,
+  testMatch: folders.map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
+  testPathIgnorePatterns: [SLOW],
+}))
+
+const unit = {
+  ...common,
+  displayName: 'unit',
+  testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: [
+    SLOW,
+    ...Object.values(FOLDERS).flatMap((names) => names.map((name) => `<rootDir>/test/${name}/`)),
+  ],
+}
+
+const slow = { ...common, displayName: 'slow', testMatch: ['**/*.slow.test.ts'] }
+
+/** @type {import('jest').Config} */
+export default {
+  projects: [unit, ...fast, slow],
+  maxWorkers: 2,
+  // The command line is tested in processes of its own, which coverage does not see.
   collectCoverageFrom: ['lib/**/*.ts', '!lib/cli/**'],
   coverageProvider: 'v8',
   coverageReporters: ['text', 'lcovonly'],
   coverageThreshold: { global: { lines: 95 } },
-  testTimeout: 30_000,
 }

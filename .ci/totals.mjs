@@ -1,4 +1,4 @@
-// Adds up what .ci/run noted in a directory: <name>.check says "passed" or "failed", <name>.json is jest's own account.
+// Adds up the results of .ci/run in a directory: <name>.check says "passed" or "failed", <name>.json is jest's report.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -7,14 +7,13 @@ const total = { passed: 0, failed: 0, skipped: 0 }
 const failures = []
 
 for (const file of readdirSync(directory).sort()) {
-  if (!file.endsWith('.check') || file.endsWith('.again.check')) continue
+  if (!file.endsWith('.check')) continue
   const name = file.slice(0, -'.check'.length)
   const passed = readFileSync(join(directory, file), 'utf8').trim() === 'passed'
   const tests = testsOf(join(directory, `${name}.json`))
   total.passed += tests ? tests.passed : Number(passed)
   // A run may fail without a failed test: too little coverage, for example.
-  const failed = wasMadeUpFor(name, tests) ? 0 : tests?.failed || Number(!passed)
-  if (tests?.failed && !failed) console.log(`\nFailed at first, and passed alone: ${tests.failed} of ${name}`)
+  const failed = tests?.failed || Number(!passed)
   total.failed += failed
   total.skipped += tests?.skipped ?? 0
   if (failed) failures.push(name)
@@ -25,13 +24,7 @@ const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
 if (total.failed > 0 || total.passed === 0) process.exitCode = 1
 
-/** Did all that failed pass when it was run by itself? */
-function wasMadeUpFor(name, tests) {
-  const again = testsOf(join(directory, `${name}.again.json`))
-  return Boolean(tests?.failed && again && again.failed === 0 && again.passed > 0)
-}
-
-/** Returns undefined for what is not a run of jest, or one that died before it could tell. */
+/** Returns undefined for a check that is not a run of jest, or that died before it wrote its report. */
 function testsOf(path) {
   if (!existsSync(path)) return undefined
   const report = JSON.parse(readFileSync(path, 'utf8'))

@@ -4,10 +4,10 @@ import { format } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import createDebug from 'debug'
 import { BitsError, MemoryStorage } from 'express-bits-upload'
-import { maskName, maskRequestUrl, maskSessionId } from '../lib/logging/mask.js'
-import { maskHeader } from '../lib/logging/mask-header.js'
-import { fragment, openSession, PROTOCOL, packet, RawConnection } from './support/raw.js'
-import { type Running, serve, temporaryDirectory } from './support/serve.js'
+import { maskName, maskRequestUrl, maskSessionId } from '../../lib/logging/mask.js'
+import { maskHeader } from '../../lib/logging/mask-header.js'
+import { fragment, openSession, PROTOCOL, packet, RawConnection } from '../support/raw.js'
+import { type Running, serve, temporaryDirectory } from '../support/serve.js'
 
 const SECRETS = [
   'S3CRET-user',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { bitsUpload, FileStorage, type IisOptions, type IisProperties, iisOptions } from 'express-bits-upload'
-import { RecordingLogger, temporaryDirectory } from './support/serve.js'
+import { RecordingLogger, temporaryDirectory } from '../support/serve.js'
 
 const DAY = 24 * 60 * 60
 const URL = 'http://127.0.0.1/handler.asp'

@@ -16,9 +16,9 @@ import {
 } from 'express-bits-upload'
 import { UploadJob, type UploadOptions } from 'express-bits-upload/client'
 import { type ContractOptions, sessionStoreContract, storageContract } from 'express-bits-upload/testing'
-import { createDelivery } from '../lib/create-service.js'
-import { bandwidthLimits } from '../lib/options/bandwidth.js'
-import { readOptions } from '../lib/options/settings.js'
+import { createDelivery } from '../../lib/create-service.js'
+import { bandwidthLimits } from '../../lib/options/bandwidth.js'
+import { readOptions } from '../../lib/options/settings.js'
 
 /** All that may be left out, as `undefined`. That it fits, under `exactOptionalPropertyTypes`, the compiler says. */
 type Nothing<Options> = {
