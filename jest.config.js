@@ -18,6 +18,7 @@ const common = {
     '^express-bits-upload$': '<rootDir>/lib/index.ts',
     '^express-bits-upload/(client|testing)$': '<rootDir>/lib/$1/index.ts',
     '^express-bits-upload/s3$': '<rootDir>/lib/storage/s3/index.ts',
+    '^express-bits-upload/dashboard$': '<rootDir>/lib/dashboard/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testTimeout: 60_000,

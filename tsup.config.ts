@@ -14,12 +14,15 @@ export default defineConfig([
       client: 'lib/client/index.ts',
       testing: 'lib/testing/index.ts',
       s3: 'lib/storage/s3/index.ts',
+      dashboard: 'lib/dashboard/index.ts',
     },
     format: ['esm', 'cjs'],
     target: 'node20',
     platform: 'node',
     // `node:test` has no name without it.
     removeNodeProtocol: false,
+    // The dashboard finds its files by `import.meta.url`, which CommonJS does not have.
+    shims: true,
     // tsup sets `baseUrl` itself, which TypeScript 6 takes only with this.
     dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
   },

@@ -1,11 +1,12 @@
 import { join } from 'node:path'
 import express, { type Express } from 'express'
 import { type BitsUpload, bitsUpload, type Logger } from 'express-bits-upload'
+import { bitsDashboard } from 'express-bits-upload/dashboard'
 import helmet from 'helmet'
 import { formUpload } from './form-upload.js'
 import { isHidden } from './hidden.js'
 import { listFiles } from './list-files.js'
-import { liveSessions } from './live-sessions.js'
+import { RecentAnswers } from './recent-answers.js'
 import { serveFiles } from './serve-files.js'
 import { serverApplication } from './server-application.js'
 import { authenticate } from './who.js'
@@ -22,22 +23,23 @@ export interface DemoOptions {
 export interface DemoApp {
   readonly app: Express
   readonly bits: BitsUpload
-  /** Ends the pages' event streams and the uploads. Stop the server first, so that no new ones come. */
+  /** Ends the event streams of the page, and the uploads. Stop the server first. */
   close(): Promise<void>
 }
 
 /** An app that takes files from Windows (BITS) and from browsers (a form), shows them arrive, answers some, and hands them out. */
 export function createDemoApp(directory: string, options: DemoOptions = {}): DemoApp {
   const { users = {}, maxFormSize = 100 * 1024 * 1024, logger } = options
+  const answers = new RecentAnswers()
   const bits = bitsUpload({
     directory,
     user: authenticate(users),
     // What is neither listed nor served should not be uploaded either.
     authorize: (_req, destination) => !isHidden(destination),
-    onUpload: serverApplication((answer) => live.answered(answer)),
+    onUpload: serverApplication((answer) => answers.add(answer)),
     ...(logger && { logger }),
   })
-  const live = liveSessions(bits)
+  const dashboard = bitsDashboard(bits, { files: '/uploads' })
   const app = express()
   app.disable('x-powered-by')
   // Helmet's defaults, but for the one directive that would send browsers to https, which this server does not speak.
@@ -47,15 +49,16 @@ export function createDemoApp(directory: string, options: DemoOptions = {}): Dem
   app.get('/uploads', listFiles(directory))
   app.use('/uploads', serveFiles(directory))
 
-  app.use('/form', formUpload(directory, { maxSize: maxFormSize, onStored: live.filesChanged }))
-  app.get('/events', live.handler)
+  app.use('/form', formUpload(directory, { maxSize: maxFormSize }))
+  app.use('/live', dashboard)
+  app.get('/answers', answers.handler)
   app.use(express.static(join(import.meta.dirname, 'public')))
 
   return {
     app,
     bits,
     async close() {
-      live.close()
+      dashboard.close()
       await bits.close()
     },
   }

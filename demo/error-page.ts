@@ -8,8 +8,8 @@ export function sendErrorPage(res: Response, status: number, message: string): v
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Not uploaded</title>
-    <link rel="icon" href="/icon.svg">
-    <link rel="stylesheet" href="/page.css">
+    <link rel="icon" href="/live/icon.svg">
+    <link rel="stylesheet" href="/live/style.css">
   </head>
   <body>
     <main>

@@ -9,8 +9,6 @@ import { safeName } from './safe-name.js'
 export interface FormUploadOptions {
   /** Bytes. */
   readonly maxSize: number
-  /** Called when another file lies in the directory. */
-  onStored(): void
 }
 
 /** Takes the file of an HTML form (`multipart/form-data`, field `file`) into the directory, with a name made safe. */
@@ -30,7 +28,6 @@ export function formUpload(directory: string, options: FormUploadOptions): Route
       publish(req.file, directory)
         .then((published) => {
           if (!published) return sendErrorPage(res, 409, 'There is a file of that name already.')
-          options.onStored()
           res.redirect(303, '/')
         })
         .catch(next)

@@ -1,31 +1,30 @@
-/** Answers that stay in view. */
-const KEPT = 10
-
 const list = document.querySelector('#answers')
 const none = document.querySelector('#no-answers')
 const news = document.querySelector('#answer-news')
 const template = document.querySelector('#answer')
-/** Elements by session id, the latest last. */
-const elements = new Map()
+/** The answers that are shown, as JSON. */
+let shown = '[]'
 
-/** What the server application said of an upload; after a reconnection it may be told again. */
-export function showAnswer({ id, name, state, text }) {
-  const element = elements.get(id) ?? template.content.firstElementChild.cloneNode(true)
+/** Reads what the server application said, and shows it, the latest first. */
+export async function showAnswers() {
+  const response = await fetch('/answers')
+  if (!response.ok) throw new Error(`The answers cannot be read: ${response.status}.`)
+  const text = await response.text()
+  if (text === shown) return
+  shown = text
+  const answers = JSON.parse(text)
+  list.replaceChildren(...answers.map(elementOf).reverse())
+  none.hidden = answers.length > 0
+  const latest = answers.at(-1)
+  if (latest) news.textContent = `${latest.name}: ${latest.state}`
+}
+
+function elementOf({ name, state, text }) {
+  const element = template.content.firstElementChild.cloneNode(true)
   const part = (selector) => element.querySelector(selector)
-  if (part('.text').textContent === text) return
   element.dataset.state = state
   part('.name').textContent = name
   part('.state').textContent = state
   part('.text').textContent = text
-  news.textContent = `${name}: ${state}`
-  elements.delete(id)
-  elements.set(id, element)
-  list.prepend(element)
-  for (const oldest of [...elements.keys()].slice(0, -KEPT)) remove(oldest)
-  none.hidden = true
-}
-
-function remove(id) {
-  elements.get(id).remove()
-  elements.delete(id)
+  return element
 }

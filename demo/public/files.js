@@ -1,18 +1,22 @@
-import { bytes, time } from './format.js'
+import { bytes, time } from '/live/format.js'
 
 const table = document.querySelector('#files')
 const empty = document.querySelector('#no-files')
 const template = document.querySelector('#file-row')
 let latest = 0
+/** The listing that is shown, as JSON. */
+let shown = ''
 
 /** Fetches the listing and shows it. */
 export async function showFiles() {
   const turn = ++latest
   const response = await fetch('/uploads/')
-  if (!response.ok) throw new Error(`The listing was answered ${response.status}.`)
-  const files = await response.json()
+  if (!response.ok) throw new Error(`The listing cannot be read: ${response.status}.`)
+  const text = await response.text()
   // A later call knows better.
-  if (turn !== latest) return
+  if (turn !== latest || text === shown) return
+  shown = text
+  const files = JSON.parse(text)
   table.tBodies[0].replaceChildren(...files.map(rowOf))
   table.hidden = files.length === 0
   empty.hidden = files.length > 0

@@ -1,30 +1,61 @@
-import { join } from 'node:path'
-import express, { Router } from 'express'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import express, { type RequestHandler, Router } from 'express'
 import type { BitsUpload } from 'express-bits-upload'
-import { liveSessions } from './event-stream.js'
+import { type BitsDashboardOptions, checkDashboardOptions } from './options.js'
+import { SessionOverview } from './overview.js'
+import { listPage } from './session-list.js'
+import { ViewerStreams } from './viewer-streams.js'
 
-export interface LivePage {
-  /** Mount it where the page is to be. */
-  readonly router: Router
-  /** Ends the pages' event streams. */
+export type { BitsDashboardOptions } from './options.js'
+
+/** The build puts `public` beside the bundle. */
+const PUBLIC = fileURLToPath(new URL('public', import.meta.url))
+
+export interface BitsDashboard extends Router {
+  /** Ends the event streams of open pages, so that the server can stop. The pages reconnect by themselves. */
   close(): void
 }
 
-/** A page that shows the sessions of `bits` as they happen. */
-export function livePage(bits: BitsUpload): LivePage {
-  const live = liveSessions(bits)
+/**
+ * A router with a page that shows the uploads of `bits` while they happen. Everybody who reaches it may see the names of
+ * files and users: mount your authentication before it.
+ *
+ * @example app.use('/live', bitsDashboard(bits))
+ * @throws OptionError that names the option, its value and what to give instead.
+ * @throws TypeError if `bits` is not what `bitsUpload()` returned.
+ */
+export function bitsDashboard(bits: BitsUpload, options: BitsDashboardOptions = {}): BitsDashboard {
+  checkDashboardOptions(options)
+  if (typeof Reflect.get(Object(bits), 'sessions') !== 'function') {
+    throw new TypeError('bitsDashboard: the first argument must be what bitsUpload() returned.')
+  }
+  const overview = new SessionOverview(bits, options.files)
+  const streams = new ViewerStreams(overview)
   const router = Router()
-  router.use((_req, res, next) => {
-    res.set({
-      'Content-Security-Policy':
-        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-      'Referrer-Policy': 'no-referrer',
-      'X-Content-Type-Options': 'nosniff',
-    })
-    next()
+  router.use(securityHeaders)
+  router.get('/events', (req, res, next) => {
+    streams.open(req, res).catch(next)
   })
-  router.get('/events', live.handler)
-  // The build puts `public` beside the bundle.
-  router.use(express.static(join(import.meta.dirname, 'public')))
-  return { router, close: live.close }
+  router.get('/sessions', (req, res, next) => {
+    overview
+      .watch()
+      .then(() => res.set('Cache-Control', 'no-store').json(listPage(overview.views(), req.query)))
+      .catch(next)
+  })
+  router.use(express.static(PUBLIC))
+  return Object.assign(router, { close: () => streams.close() })
+}
+
+/** The style sheet of the dashboard, for other pages that should look like it. */
+export const dashboardStyle = (): string => readFileSync(`${PUBLIC}/style.css`, 'utf8')
+
+const securityHeaders: RequestHandler = (_req, res, next) => {
+  res.set({
+    'Content-Security-Policy':
+      "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    'Referrer-Policy': 'no-referrer',
+    'X-Content-Type-Options': 'nosniff',
+  })
+  next()
 }

@@ -34,14 +34,14 @@ async function start(flags: Partial<ServeFlags> = {}, authenticate?: Authenticat
   const folder = await directory()
   const bits = bitsUpload({ directory: folder, logger: new RecordingLogger() })
   const log = { write: () => {} }
-  const { app, live } = createApp(
+  const { app, dashboard } = createApp(
     { bits, directory: folder, authenticate, log, first: [helmet()] },
     { ...FLAGS, ...flags },
   )
   const server = createServer(app).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.on('listening', resolve))
   afterwards(async () => {
-    live?.close()
+    dashboard?.close()
     server.close()
     server.closeAllConnections()
     await bits.close()

@@ -107,17 +107,17 @@ describe('serve', () => {
     expect(server.stderr).toContain('/watch/')
     const page = await (await fetch(`${server.origin}/watch`)).text()
     const assets = [...page.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map(([, name]) => name)
-    expect(assets).toEqual(['icon.svg', 'page.css', 'live.js'])
-    for (const name of [...assets, 'sessions.js', 'format.js']) {
+    expect(assets).toEqual(['icon.svg', 'style.css', 'live.js'])
+    for (const name of [...assets, 'active.js', 'format.js']) {
       expect([name, (await fetch(`${server.origin}/watch/${name}`)).status]).toEqual([name, 200])
     }
     const events = await fetch(`${server.origin}/watch/events`)
     const chunks = events.body?.pipeThrough(new TextDecoderStream()).getReader()
     let told = ''
     await upload(server, '/a.txt')
-    while (!told.includes('"published"')) told += (await chunks?.read())?.value ?? ''
-    expect(told).toMatch(/^retry: 1000\n\nevent: snapshot\ndata: \[\]\n\n/)
-    expect(told).toMatch(/event: session\ndata: \{.*"name":"a.txt".*"state":"receiving"/)
+    while (!told.includes('"uploaded"')) told += (await chunks?.read())?.value ?? ''
+    expect(told).toMatch(/^retry: 1000\n\nevent: snapshot\ndata: \{.*"sessions":\[\],"ended":\[\]/)
+    expect(told).toMatch(/event: update\ndata: \{.*"name":"a.txt",.*"outcome":"uploaded"/)
     // An open page does not keep it from stopping.
     expect(await server.stop()).toBe(0)
   })

@@ -1,6 +1,6 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
 import type { BitsUpload } from 'express-bits-upload'
-import { type LivePage, livePage } from '../../dashboard/index.js'
+import { type BitsDashboard, bitsDashboard } from 'express-bits-upload/dashboard'
 import { asError } from '../../util/errors.js'
 import { printError } from '../say.js'
 import { accessLog } from './access-log.js'
@@ -23,10 +23,10 @@ export interface AppParts {
 
 export interface ServeApp {
   readonly app: Express
-  readonly live: LivePage | undefined
+  readonly dashboard: BitsDashboard | undefined
 }
 
-/** The app of `serve`: uploads, then the live page, then the files. */
+/** The app of `serve`: uploads, then the dashboard, then the files. */
 export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   const { bits, directory, authenticate, log, first } = parts
   const app = express()
@@ -37,14 +37,16 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   app.use(flags.path, bits)
   if (authenticate) app.use(requireUser(authenticate))
   const livePath = livePathOf(flags)
-  const live = livePath === undefined ? undefined : livePage(bits)
-  if (live && livePath !== undefined) app.use(livePath, live.router)
   const files = publishedAs(flags, authenticate !== undefined)
+  const readable = files?.methods.includes('GET') === true
+  const dashboard =
+    livePath === undefined ? undefined : bitsDashboard(bits, readable ? { files: flags.path } : {})
+  if (dashboard && livePath !== undefined) app.use(livePath, dashboard)
   if (files) app.use(flags.path, publishedFiles(directory, { ...files, livePath }))
   app.all(['/', flags.path], welcome(flags))
   app.use((_req, res) => void res.sendStatus(404))
   app.use(sendError)
-  return { app, live }
+  return { app, dashboard }
 }
 
 /**

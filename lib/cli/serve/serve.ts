@@ -64,7 +64,7 @@ export async function serve(directory: string, flags: ServeFlags, command: Comma
     const stalled = new StalledRequests(flags.idleTimeout, ({ socket, method }) => {
       if (flags.verbose) printError(`Ended a stalled ${method} from ${socket.remoteAddress}.`)
     })
-    const { app, live } = createApp(
+    const { app, dashboard } = createApp(
       { bits, directory: root, authenticate, log, first: [draining.middleware, stalled.middleware] },
       flags,
     )
@@ -75,7 +75,7 @@ export async function serve(directory: string, flags: ServeFlags, command: Comma
     printGreeting(origin, root, flags)
     await aborted(stop.signal)
     printError('Stopping: running requests may finish.')
-    live?.close()
+    dashboard?.close()
     closeAccess()
     // From now on packets are answered 503; running ones may finish.
     const closed = bits.close()

@@ -51,7 +51,7 @@ function page({ name, livePath }: Listing, entries: readonly Entry[]): Page {
   return {
     title: escapeControls(`/${name.split(sep).join('/')}`),
     body: `${live}<table>
-<thead><tr><th scope="col">Name<th scope="col">Bytes<th scope="col">Changed (UTC)
+<thead><tr><th scope="col">Name<th scope="col" class="number">Bytes<th scope="col" class="number">Changed (UTC)
 <tbody>
 ${up}${entries.map(row).join('\n')}
 </table>`,
@@ -62,5 +62,6 @@ function row({ name, size, modified }: Entry): string {
   // "./" keeps a name with a colon from being read as a scheme.
   const link = `./${name.split('/').map(encodeURIComponent).join('/')}`
   const time = modified.toISOString().slice(0, 16).replace('T', ' ')
-  return `<tr><td><a href="${escapeHtml(link)}">${escapeHtml(escapeControls(name))}</a><td>${size?.toLocaleString('en') ?? ''}<td>${time}`
+  const bytes = size?.toLocaleString('en') ?? ''
+  return `<tr><td class="name"><a href="${escapeHtml(link)}">${escapeHtml(escapeControls(name))}</a><td class="number">${bytes}<td class="number">${time}`
 }

@@ -1,0 +1,207 @@
+import type { BitsUpload, SessionInfo } from 'express-bits-upload'
+import { PollLoop } from './poll-loop.js'
+import { BUCKETS, Throughput, type ThroughputView } from './throughput.js'
+import { type EndedView, endedView, type Outcome, type SessionView, sessionView } from './views.js'
+
+/** Milliseconds without news after which a session is said to wait. */
+const ACTIVE_FOR = 10_000
+/** Active sessions that are shown with a bar; the others are in the list. */
+const MAX_SHOWN = 20
+/** Finished and failed uploads that are shown. */
+const MAX_ENDED = 20
+
+/** What all viewers see at one moment. */
+export interface Frame {
+  /** Milliseconds since 1970, by the clock of the server. */
+  readonly now: number
+  readonly totals: Totals
+  /** Active sessions, those that started last first. */
+  readonly sessions: readonly SessionView[]
+  /** Finished and failed uploads, the latest first. */
+  readonly ended: readonly EndedView[]
+  readonly throughput: ThroughputView
+}
+
+export interface Totals {
+  readonly active: number
+  readonly waiting: number
+  /** Bytes per second. */
+  readonly rate: number
+  /** Uploads published since midnight, by this process. */
+  readonly files: number
+  /** Their bytes. */
+  readonly bytes: number
+  /** The sessions cannot be listed at the moment. */
+  readonly unlisted: boolean
+}
+
+interface Entry {
+  readonly info: SessionInfo
+  /** Milliseconds since 1970. */
+  readonly heard: number
+  readonly rate: number
+}
+
+/**
+ * The uploads of `bits`, as a dashboard shows them: from the events of this process, and from `bits.sessions()`, which
+ * also knows earlier runs and other machines. Sessions are kept in memory only while somebody looks.
+ */
+export class SessionOverview {
+  readonly #bits: BitsUpload
+  readonly #files: string | undefined
+  readonly #throughput = new Throughput()
+  readonly #sessions = new Map<string, Entry>()
+  readonly #loop: PollLoop
+  /** Ids of sessions that ended while they were being listed. */
+  readonly #endedMeanwhile = new Set<string>()
+  #ended: EndedView[] = []
+  /** Ids of the sessions in the last frame: they keep their place while they are active. */
+  #shown = new Set<string>()
+  #today = { day: '', files: 0, bytes: 0 }
+  #unlisted = false
+
+  constructor(bits: BitsUpload, files: string | undefined) {
+    this.#bits = bits
+    this.#files = files
+    this.#loop = new PollLoop(
+      () => this.#poll(),
+      () => this.#sessions.clear(),
+    )
+    bits.on('session', (session) => this.#heard(session))
+    bits.on('progress', (session) => this.#heard(session))
+    bits.on('cancelled', (session) => this.#end(session, 'cancelled'))
+    bits.on('expired', (session) => this.#end(session, 'expired'))
+    bits.on('uploaded', ({ session, size }) => {
+      this.#count(size)
+      this.#end({ ...session, received: size }, 'uploaded')
+    })
+    bits.on('error', (_error, { uploadId }) => {
+      const entry = uploadId === undefined ? undefined : this.#sessions.get(uploadId)
+      if (entry) this.#remember(entry.info, 'failed')
+    })
+  }
+
+  /** Keeps the overview current for some seconds. Resolves when it is complete for the first time. */
+  watch(): Promise<void> {
+    return this.#loop.keepRunning()
+  }
+
+  close(): void {
+    this.#loop.stop()
+  }
+
+  /** All open sessions. */
+  views(now = Date.now()): SessionView[] {
+    const views: SessionView[] = []
+    for (const { info, heard, rate } of this.#sessions.values()) {
+      const active = now - heard < ACTIVE_FOR
+      views.push(sessionView(info, { state: active ? 'active' : 'waiting', rate: active ? rate : 0, heard }))
+    }
+    return views
+  }
+
+  frame(now = Date.now()): Frame {
+    let rate = 0
+    let waiting = 0
+    const active: Entry[] = []
+    for (const entry of this.#sessions.values()) {
+      if (now - entry.heard >= ACTIVE_FOR) waiting += 1
+      else {
+        active.push(entry)
+        rate += entry.rate
+      }
+    }
+    const { files, bytes } = this.#uploadedToday(now)
+    return {
+      now,
+      totals: {
+        active: active.length,
+        waiting,
+        rate: Math.round(rate),
+        files,
+        bytes,
+        unlisted: this.#unlisted,
+      },
+      sessions: this.#choose(active).map(({ info, heard, rate }) =>
+        sessionView(info, { state: 'active', rate, heard }),
+      ),
+      ended: this.#ended,
+      throughput: this.#throughput.view(now, BUCKETS),
+    }
+  }
+
+  /** Those that are shown already, then the others, up to a number; the latest first. */
+  #choose(active: readonly Entry[]): Entry[] {
+    const before = active.filter(({ info }) => this.#shown.has(info.uploadId))
+    const others = active.filter(({ info }) => !this.#shown.has(info.uploadId))
+    const chosen = [...before, ...others].slice(0, MAX_SHOWN)
+    this.#shown = new Set(chosen.map(({ info }) => info.uploadId))
+    return chosen.sort((one, other) => other.info.createdAt.getTime() - one.info.createdAt.getTime())
+  }
+
+  #heard(info: SessionInfo): void {
+    const now = Date.now()
+    this.#throughput.note(info.uploadId, info.received, now)
+    if (this.#loop.running) this.#sessions.set(info.uploadId, { info, heard: now, rate: info.rate })
+  }
+
+  #end(info: SessionInfo, outcome: Outcome): void {
+    this.#throughput.note(info.uploadId, info.received, Date.now())
+    this.#throughput.forget(info.uploadId)
+    this.#sessions.delete(info.uploadId)
+    if (this.#loop.polling) this.#endedMeanwhile.add(info.uploadId)
+    this.#remember(info, outcome)
+  }
+
+  #remember(info: SessionInfo, outcome: Outcome): void {
+    const others = this.#ended.filter(({ uploadId }) => uploadId !== info.uploadId)
+    this.#ended = [endedView(info, outcome, Date.now(), this.#files), ...others].slice(0, MAX_ENDED)
+  }
+
+  /** Reads all open sessions. What happened since the beginning of the reading is newer than what was read. */
+  async #poll(): Promise<void> {
+    const begin = Date.now()
+    this.#endedMeanwhile.clear()
+    let infos: SessionInfo[]
+    try {
+      infos = await this.#bits.sessions()
+      this.#unlisted = false
+    } catch {
+      // The page says so; the log of the session store has the reason.
+      this.#unlisted = true
+      return
+    }
+    const now = Date.now()
+    const present = new Set<string>()
+    for (const info of infos) {
+      if (info.state !== 'receiving' || this.#endedMeanwhile.has(info.uploadId)) continue
+      present.add(info.uploadId)
+      const before = this.#sessions.get(info.uploadId)
+      if (before && before.heard >= begin) continue
+      this.#sessions.set(info.uploadId, merge(before, info, now))
+      this.#throughput.note(info.uploadId, info.received, now)
+    }
+    for (const [uploadId, { heard }] of this.#sessions) {
+      if (!present.has(uploadId) && heard < begin) this.#sessions.delete(uploadId)
+    }
+  }
+
+  #count(size: number): void {
+    const { day, files, bytes } = this.#uploadedToday(Date.now())
+    this.#today = { day, files: files + 1, bytes: bytes + size }
+  }
+
+  #uploadedToday(now: number): { day: string; files: number; bytes: number } {
+    const day = new Date(now).toDateString()
+    return this.#today.day === day ? this.#today : { day, files: 0, bytes: 0 }
+  }
+}
+
+/** A session that another machine serves has no rate here: it follows from how far it has come since the last time. */
+function merge(before: Entry | undefined, info: SessionInfo, now: number): Entry {
+  const activity = info.lastActivity.getTime()
+  if (!before) return { info, heard: Math.min(activity, now), rate: info.rate }
+  const grown = info.received - before.info.received
+  if (grown <= 0) return { info, heard: Math.max(before.heard, Math.min(activity, now)), rate: info.rate }
+  return { info, heard: now, rate: info.rate || (grown * 1000) / Math.max(now - before.heard, 1000) }
+}

@@ -1,0 +1,87 @@
+import type { SessionInfo } from 'express-bits-upload'
+import { escapeControls } from '../logging/escape-controls.js'
+
+/** Characters of a name that are shown; with a few hundred rows a page stays below 20 KB a second. */
+const MAX_NAME = 120
+const MAX_USER = 60
+/** Characters of a link. */
+const MAX_HREF = 500
+
+/** An open session as the page shows it. */
+export interface SessionView {
+  readonly uploadId: string
+  readonly name: string
+  readonly user?: string
+  readonly state: 'active' | 'waiting'
+  readonly received: number
+  readonly total?: number
+  /** Bytes per second. */
+  readonly rate: number
+  /** Milliseconds since 1970: when the session was last heard of. */
+  readonly heard: number
+}
+
+/** An upload that has finished or failed, as the page shows it. */
+export interface EndedView {
+  readonly uploadId: string
+  readonly name: string
+  readonly user?: string
+  readonly outcome: Outcome
+  /** Bytes. */
+  readonly received: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** URL path of the file. */
+  readonly href?: string
+}
+
+/** `failed` is an error of the server, after which the client tries again. */
+export type Outcome = 'uploaded' | 'cancelled' | 'expired' | 'failed'
+
+export function sessionView(
+  { uploadId, destination, user, received, total }: SessionInfo,
+  { state, rate, heard }: Pick<SessionView, 'state' | 'rate' | 'heard'>,
+): SessionView {
+  return {
+    uploadId,
+    name: shown(destination, MAX_NAME),
+    ...(user !== undefined && { user: shown(user, MAX_USER) }),
+    state,
+    received,
+    ...(total !== undefined && { total }),
+    rate: Math.round(rate),
+    heard,
+  }
+}
+
+export function endedView(
+  { uploadId, destination, user, received }: SessionInfo,
+  outcome: Outcome,
+  at: number,
+  files: string | undefined,
+): EndedView {
+  const href = outcome === 'uploaded' ? linkTo(destination, files) : undefined
+  return {
+    uploadId,
+    name: shown(destination, MAX_NAME),
+    ...(user !== undefined && { user: shown(user, MAX_USER) }),
+    outcome,
+    received,
+    at,
+    ...(href !== undefined && { href }),
+  }
+}
+
+function linkTo(destination: string, files: string | undefined): string | undefined {
+  if (files === undefined) return undefined
+  const href = `${files.replace(/\/+$/, '')}/${destination.split('/').map(encodeURIComponent).join('/')}`
+  return href.length > MAX_HREF ? undefined : href
+}
+
+/** Long names keep their beginning and their end, which tell files apart. */
+function shown(text: string, max: number): string {
+  const safe = escapeControls(text)
+  if (safe.length <= max) return safe
+  const half = Math.floor((max - 1) / 2)
+  return escapeControls(`${safe.slice(0, half)}…${safe.slice(-half)}`)
+}

@@ -1,0 +1,311 @@
+import { describe, expect, test } from '@jest/globals'
+import { bitsUpload, MemorySessionStore, MemoryStorage, type UploadedFile } from 'express-bits-upload'
+import { bitsDashboard } from 'express-bits-upload/dashboard'
+import { fixtures } from '../support/fixtures.js'
+import { fragment, openSession } from '../support/raw.js'
+import { RecordingLogger } from '../support/serve.js'
+import { contentOf } from '../support/upload-fixture.js'
+import {
+  listen,
+  type Message,
+  type SimulatedBits,
+  session,
+  simulateBits,
+  startDashboard,
+  until,
+} from './support.js'
+
+const { start, connect, afterwards } = fixtures()
+const FILE = contentOf(100_000)
+
+/** Uploads and a dashboard, of one process. */
+async function running() {
+  const uploads = await start({ storage: new MemoryStorage() })
+  const dashboard = await startDashboard(uploads.bits, { files: '/uploads/' })
+  afterwards(() => dashboard.stop())
+  return { uploads, live: `${dashboard.origin}/live` }
+}
+
+async function simulated(prepare: (simulation: SimulatedBits) => void = () => {}) {
+  const simulation = simulateBits()
+  prepare(simulation)
+  const dashboard = await startDashboard(simulation.bits)
+  afterwards(() => dashboard.stop())
+  return { ...simulation, live: `${dashboard.origin}/live` }
+}
+
+/** The event `uploaded` of a new session. */
+const uploaded = (destination: string, size: number): UploadedFile => ({
+  destination,
+  size,
+  session: session(destination),
+})
+
+const list = async (live: string, query: Record<string, string> = {}) =>
+  (await (await fetch(`${live}/sessions?${new URLSearchParams(query)}`)).json()) as {
+    sessions: { name: string; user?: string; state: string }[]
+    matches: number
+    page: number
+    pages: number
+  }
+
+describe('the event stream', () => {
+  test('shows a session from its first fragment to its end, and no secret', async () => {
+    const { uploads, live } = await running()
+    const events = listen(`${live}/events`)
+    const snapshot = await until(events, () => true)
+    expect(snapshot).toMatchObject({
+      name: 'snapshot',
+      data: { sessions: [], ended: [], totals: { active: 0, waiting: 0, rate: 0, files: 0, bytes: 0 } },
+    })
+    expect(snapshot.data.throughput.bytes).toEqual(Array(120).fill(0))
+    const connection = await connect(uploads)
+    const id = await openSession(connection, '/uploads/a%20b.bin')
+    connection.write(fragment('/uploads/a%20b.bin', id, FILE, 0, 39_999))
+    expect((await connection.ack()).status).toBe(200)
+    const shown = await until(events, ({ data }) => JSON.stringify(data.sessions).includes('40000'))
+    expect(shown.data).toMatchObject({ totals: { active: 1, waiting: 0 } })
+    connection.write(fragment('/uploads/a%20b.bin', id, FILE, 40_000))
+    expect((await connection.ack()).status).toBe(200)
+    const end = await until(events, ({ data }) => data.ended.length > 0)
+    expect(end.data).toMatchObject({
+      ended: [{ name: 'a b.bin', outcome: 'uploaded', received: 100_000, href: '/uploads/a%20b.bin' }],
+      totals: { active: 0, files: 1, bytes: 100_000 },
+    })
+    const bars = end.data.throughput.bytes
+    expect(bars.reduce((sum, bar) => sum + bar)).toBe(100_000)
+    expect(JSON.stringify([shown, end]).toLowerCase()).not.toContain(id.replace(/[{}]/g, '').toLowerCase())
+    // A page that opens later sees the same.
+    const later = listen(`${live}/events`)
+    expect((await until(later, () => true)).data).toMatchObject({
+      ended: [{ name: 'a b.bin' }],
+      totals: { files: 1 },
+    })
+    for (const each of [events, later]) await each.return(undefined)
+  })
+
+  test('shows what was cancelled, what expired, and what failed', async () => {
+    const { sessions, emit, live } = await simulated()
+    const [one, two, three] = [session('one'), session('two'), session('three')]
+    for (const each of [one, two, three]) sessions.set(each.uploadId, each)
+    const events = listen(`${live}/events`)
+    await until(events, () => true)
+    emit('cancelled', one)
+    emit('expired', two)
+    emit('error', new Error('secret path /srv'), { uploadId: three.uploadId })
+    const { data } = await until(events, (message) => message.data.ended.length > 0)
+    expect(data.ended).toMatchObject([
+      { name: 'three', outcome: 'failed' },
+      { name: 'two', outcome: 'expired' },
+      { name: 'one', outcome: 'cancelled' },
+    ])
+    expect(JSON.stringify(data)).not.toContain('secret')
+    // The client of a failed upload tries again.
+    expect(data.totals).toMatchObject({ active: 1 })
+    await events.return(undefined)
+  })
+
+  test('sends of a known session only what changed, and says which are no longer active', async () => {
+    const { sessions, emit, live } = await simulated()
+    const one = session('one', { total: 1000, received: 100, user: 'ada' })
+    sessions.set(one.uploadId, one)
+    const events = listen(`${live}/events`)
+    expect((await until(events, () => true)).data.sessions).toMatchObject([{ name: 'one', user: 'ada' }])
+    emit('progress', { ...one, received: 200 })
+    const { data } = await until(events, (message) => message.data.sessions.length > 0)
+    expect(data.sessions).toEqual([{ uploadId: one.uploadId, received: 200, heard: expect.any(Number) }])
+    emit('cancelled', one)
+    const end = await until(events, ({ data }) => (data.gone ?? []).length > 0)
+    expect(end.data.gone).toEqual([one.uploadId])
+    await events.return(undefined)
+  })
+
+  test('ends when the dashboard is closed, and new pages are sent away', async () => {
+    const { bits } = simulateBits()
+    const dashboard = await startDashboard(bits)
+    const events = listen(`${dashboard.origin}/live/events`)
+    await until(events, () => true)
+    await dashboard.stop()
+    expect((await events.next().catch(() => ({ done: true }))).done).toBe(true)
+  })
+
+  test('says so when the sessions cannot be listed, and still shows what arrives', async () => {
+    const simulation = simulateBits()
+    const failing = Object.assign(simulation.bits, { sessions: () => Promise.reject(new Error('down')) })
+    const dashboard = await startDashboard(failing)
+    afterwards(() => dashboard.stop())
+    const events = listen(`${dashboard.origin}/live/events`)
+    expect((await until(events, () => true)).data.totals).toMatchObject({ unlisted: true })
+    simulation.emit('progress', session('one'))
+    const { data } = await until(events, (message) => message.data.sessions.length > 0)
+    expect(data.sessions).toMatchObject([{ name: 'one' }])
+    await events.return(undefined)
+  })
+
+  test('limits the number of pages', async () => {
+    const { live } = await simulated()
+    const stop = new AbortController()
+    const open = () => fetch(`${live}/events`, { signal: stop.signal })
+    const pages = await Promise.all(Array.from({ length: 200 }, open))
+    expect(new Set(pages.map(({ status }) => status))).toEqual(new Set([200]))
+    const refused = await open()
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '10'])
+    stop.abort()
+    const again = async () => {
+      const response = await fetch(`${live}/events`)
+      await response.body?.cancel()
+      return response.status
+    }
+    while ((await again()) !== 200) await new Promise((resolve) => setTimeout(resolve, 20))
+  })
+})
+
+test('what another machine receives is shown, with a rate, where machines share a store', async () => {
+  const sessionStore = new MemorySessionStore()
+  const storage = new MemoryStorage()
+  const other = await start({ sessionStore, storage })
+  const here = bitsUpload({ sessionStore, storage, logger: new RecordingLogger() })
+  afterwards(() => here.close())
+  const dashboard = await startDashboard(here)
+  afterwards(() => dashboard.stop())
+  const connection = await connect(other)
+  const id = await openSession(connection, '/uploads/a.bin')
+  const send = async (first: number, last: number) => {
+    connection.write(fragment('/uploads/a.bin', id, FILE, first, last))
+    expect((await connection.ack()).status).toBe(200)
+    const [{ uploadId = '' } = {}] = await other.bits.sessions()
+    await sessionStore.update(uploadId, () => ({ received: last + 1, lastActivity: Date.now() }))
+  }
+  await send(0, 9_999)
+  const events = listen(`${dashboard.origin}/live/events`)
+  const snapshot = await until(events, () => true)
+  expect(snapshot.data.sessions).toMatchObject([{ name: 'a.bin', received: 10_000, rate: 0 }])
+  await send(10_000, 59_999)
+  const grown = await until(events, ({ data }) => data.sessions.length > 0)
+  expect(grown.data.sessions).toMatchObject([{ received: 60_000, rate: expect.any(Number) }])
+  expect(grown.data.sessions[0]?.rate).toBeGreaterThan(0)
+  expect(grown.data.totals.rate).toBe(grown.data.sessions[0]?.rate)
+  await events.return(undefined)
+}, 60_000)
+
+describe('the list of open sessions', () => {
+  const waiting = (name: string, user?: string) => session(name, { age: 60_000, user })
+
+  test('has pages, those heard of last first', async () => {
+    const { live } = await simulated(({ sessions }) => {
+      for (let n = 0; n < 60; n += 1) {
+        const each = session(`${n}.bin`, { age: 60_000 + n * 1000 })
+        sessions.set(each.uploadId, each)
+      }
+    })
+    const first = await list(live, { state: 'waiting' })
+    expect(first).toMatchObject({ matches: 60, page: 1, pages: 3 })
+    expect(first.sessions.map(({ name }) => name)).toEqual(Array.from({ length: 25 }, (_, n) => `${n}.bin`))
+    expect((await list(live, { page: '3' })).sessions).toHaveLength(10)
+    for (const page of ['4', '1e9', '-1', 'x', '']) {
+      const { sessions, page: shown } = await list(live, { page })
+      expect([page, sessions.length > 0, shown >= 1 && shown <= 3]).toEqual([page, true, true])
+    }
+  })
+
+  test('is filtered by name and by user, and by state', async () => {
+    const { live } = await simulated(({ sessions }) => {
+      for (const each of [waiting('logs/A.bin', 'ada'), waiting('b.bin', 'Bob'), session('c.bin')]) {
+        sessions.set(each.uploadId, each)
+      }
+    })
+    const names = async (query: Record<string, string>) =>
+      (await list(live, query)).sessions.map(({ name }) => name).sort()
+    expect(await names({})).toEqual(['b.bin', 'c.bin', 'logs/A.bin'])
+    expect(await names({ state: 'waiting' })).toEqual(['b.bin', 'logs/A.bin'])
+    expect(await names({ state: 'active' })).toEqual(['c.bin'])
+    expect(await names({ filter: 'a.BIN' })).toEqual(['logs/A.bin'])
+    expect(await names({ filter: 'bob' })).toEqual(['b.bin'])
+    expect(await names({ filter: '.*' })).toEqual([])
+    expect((await fetch(`${live}/sessions?filter[a]=b&filter=c&page=1&page=2`)).status).toBe(200)
+  })
+
+  test('leaves out uploads that are published', async () => {
+    const { live } = await simulated(({ sessions }) => {
+      const done = session('done', { state: 'published' })
+      sessions.set(done.uploadId, done)
+    })
+    expect((await list(live)).matches).toBe(0)
+  })
+})
+
+test('10,000 sessions that all make progress cost a viewer less than 20 KB a second', async () => {
+  const { sessions, emit, live } = await simulated(({ sessions }) => {
+    for (let n = 0; n < 10_000; n += 1) {
+      const each = session(`${'名'.repeat(300)}${n}`, { user: 'u'.repeat(200), total: 1e12, received: 1e9 })
+      sessions.set(each.uploadId, each)
+    }
+  })
+  let received = 0
+  const events = listen(`${live}/events`, (count) => {
+    received += count
+  })
+  await until(events, () => true)
+  const messages: Message[] = []
+  const all = [...sessions.values()]
+  received = 0
+  const begin = performance.now()
+  const busy = process.cpuUsage()
+  for (let turn = 1; turn <= 5; turn += 1) {
+    for (const [index, each] of all.entries()) {
+      emit('progress', { ...each, received: 1e9 + turn * (1e6 + index), rate: 1e6 + index * turn })
+      // Small files that come and go, too.
+      if (index % 200 === 0) emit('uploaded', uploaded('名'.repeat(300), 5))
+    }
+    messages.push(await until(events, () => true))
+  }
+  const seconds = (performance.now() - begin) / 1000
+  const cpu = process.cpuUsage(busy)
+  const perSecond = received / Math.max(seconds, messages.length)
+  if (process.env.SHOW_FIGURES) {
+    console.info({ perSecond, cpuShare: (cpu.user + cpu.system) / 1e6 / seconds })
+  }
+  expect(messages.at(-1)?.data.totals).toMatchObject({ active: 10_000 })
+  expect(perSecond).toBeLessThan(20_000)
+  const page = await fetch(`${live}/sessions`)
+  // The page reads the list every five seconds.
+  expect((await page.arrayBuffer()).byteLength / 5).toBeLessThan(5_000)
+  await events.return(undefined)
+}, 60_000)
+
+describe('bitsDashboard()', () => {
+  test('shows names with control characters escaped, and long ones shortened', async () => {
+    const { sessions, live } = await simulated()
+    const odd = session(`a\u202egpj\u0007${'x'.repeat(2000)}end.exe`, { user: '<b>\u001b[2J' })
+    sessions.set(odd.uploadId, odd)
+    const {
+      sessions: [shown],
+    } = await list(live)
+    expect(shown?.name).toMatch(/^a\\u202egpj\\x07x+…x+end\.exe$/)
+    expect(shown?.name.length).toBeLessThanOrEqual(120)
+    expect(shown?.user).toBe('<b>\\x1b[2J')
+  })
+
+  test('allows its own scripts and styles, and nothing else', async () => {
+    const { live } = await running()
+    const page = await fetch(`${live}/`)
+    expect(page.headers.get('content-security-policy')).toBe(
+      "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    )
+    expect(page.headers.get('x-content-type-options')).toBe('nosniff')
+  })
+
+  test('refuses options that it does not know, links that could run a script, and what is no bitsUpload()', () => {
+    const { bits } = simulateBits()
+    const wrong: [object, string][] = [
+      [{ file: '/uploads' }, 'bitsDashboard: there is no option "file"'],
+      [{ files: 'javascript:alert(1)' }, 'files'],
+      [{ files: '//elsewhere' }, 'files'],
+      [{ files: 1 }, 'files'],
+    ]
+    for (const [options, problem] of wrong) expect(() => bitsDashboard(bits, options)).toThrow(problem)
+    expect(() => Reflect.apply(bitsDashboard, undefined, [{}])).toThrow('what bitsUpload() returned')
+    for (const files of ['/uploads', '/', 'https://files.example.com/x'])
+      bitsDashboard(bits, { files }).close()
+  })
+})
