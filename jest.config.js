@@ -21,7 +21,6 @@ const common = {
     '^express-bits-upload/dashboard$': '<rootDir>/lib/dashboard/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  testTimeout: 60_000,
 }
 
 const SLOW = '\\.slow\\.test\\.ts$'
@@ -58,6 +57,7 @@ const slow = { ...common, displayName: 'slow', testMatch: ['**/*.slow.test.ts'] 
 export default {
   projects: [unit, ...fast, slow],
   maxWorkers: 2,
+  testTimeout: 60_000,
   // The command line is tested in processes of its own, which coverage does not see.
   collectCoverageFrom: ['lib/**/*.ts', '!lib/cli/**'],
   coverageProvider: 'v8',
