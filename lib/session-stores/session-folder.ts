@@ -1,7 +1,7 @@
-import { mkdir, opendir, rename, rm } from 'node:fs/promises'
+import { mkdir, opendir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ignoreNotFound } from '../util/errors.js'
-import { stat, unlink } from '../util/fs.js'
+import { rename, stat, unlink } from '../util/fs.js'
 
 const OPEN = /^([0-9a-f]{32})\.json$/
 const ENDED = /^([0-9a-f]{32})\.ended\.json$/

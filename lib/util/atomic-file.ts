@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { rename } from './fs.js'
 
 /** A file that appears under its name all at once. Until then it lies beside it under a random name. */
 export class AtomicFile {

@@ -1,19 +1,28 @@
 import * as fs from 'node:fs'
 import { promisify } from 'node:util'
 import { errorCode } from './errors.js'
+import { OPEN_FAILURES, RENAME_FAILURES, retryWhileBusy } from './retry-while-busy.js'
+
+type Retry = typeof retryWhileBusy
+
+/** Other systems let a file be used that another program has open. */
+const patiently: Retry = process.platform === 'win32' ? retryWhileBusy : (call) => call
 
 /**
  * The file system calls that each packet makes. With their callbacks, which cost a third of the processor time of
  * `node:fs/promises` (Node 20: 4 against 13 µs on the main thread for each of open, write and close).
  */
-export const open = promisify(fs.open)
+export const open = patiently(promisify(fs.open), OPEN_FAILURES)
 export const close = promisify(fs.close)
 export const stat = promisify(fs.stat)
 export const lstat = promisify(fs.lstat)
 export const fstat = promisify(fs.fstat)
 export const link: (existing: string, path: string) => Promise<void> = promisify(fs.link)
-export const rename: (from: string, to: string) => Promise<void> = promisify(fs.rename)
-export const unlink: (path: string) => Promise<void> = promisify(fs.unlink)
+export const rename: (from: string, to: string) => Promise<void> = patiently(
+  promisify(fs.rename),
+  RENAME_FAILURES,
+)
+export const unlink: (path: string) => Promise<void> = patiently(promisify(fs.unlink), RENAME_FAILURES)
 export const mkdir = promisify(fs.mkdir)
 export const opendir = promisify(fs.opendir)
 export const readlink = promisify(fs.readlink)

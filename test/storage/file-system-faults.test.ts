@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { FileStorage, MemorySessionStore } from 'express-bits-upload'
 import { toBitsError } from '../../lib/protocol/to-bits-error.js'
-import { retryWhileBusy } from '../../lib/storage/file/retry-while-busy.js'
 import { nodeFileSystem, realpathWith } from '../../lib/util/fs.js'
+import { RENAME_FAILURES, retryWhileBusy } from '../../lib/util/retry-while-busy.js'
 import { bytes } from '../support/bytes.js'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
@@ -219,28 +219,29 @@ describe('a file system that cannot do something', () => {
 describe('a file that another program has open on Windows', () => {
   const busyFor = (count: number, code: string) => {
     let tries = 0
-    const rename = async () => {
+    const rename = async (from: string, to: string) => {
       if (tries++ < count) throw systemError(code, 'rename')
+      return `${from} is ${to}`
     }
-    return { fs: retryWhileBusy({ ...nodeFileSystem, rename }), tries: () => tries }
+    return { rename: retryWhileBusy(rename, RENAME_FAILURES), tries: () => tries }
   }
 
   test.each(['EPERM', 'EBUSY', 'EACCES'])('is renamed once it is free again (%s)', async (code) => {
-    const { fs, tries } = busyFor(3, code)
-    await fs.rename('a', 'b')
+    const { rename, tries } = busyFor(3, code)
+    expect(await rename('a', 'b')).toBe('a is b')
     expect(tries()).toBe(4)
   })
 
   test('is given up after about a second', async () => {
-    const { fs } = busyFor(1000, 'EBUSY')
+    const { rename } = busyFor(1000, 'EBUSY')
     const start = performance.now()
-    await expect(fs.rename('a', 'b')).rejects.toMatchObject({ code: 'EBUSY' })
+    await expect(rename('a', 'b')).rejects.toMatchObject({ code: 'EBUSY' })
     expect(performance.now() - start).toBeGreaterThan(900)
   })
 
   test('is not confused with other failures', async () => {
-    const { fs, tries } = busyFor(1000, 'EXDEV')
-    await expect(fs.rename('a', 'b')).rejects.toMatchObject({ code: 'EXDEV' })
+    const { rename, tries } = busyFor(1000, 'EXDEV')
+    await expect(rename('a', 'b')).rejects.toMatchObject({ code: 'EXDEV' })
     expect(tries()).toBe(1)
   })
 })

@@ -18,7 +18,6 @@ import { FilePublisher } from './file-publisher.js'
 import { movedMarkerPath, readMovedMarker } from './moved-marker.js'
 import { tempLinkPath } from './publish-file.js'
 import { draftOf, readReplyFile, statReplyFile, writeReplyFile } from './reply-file.js'
-import { retryWhileBusy } from './retry-while-busy.js'
 import { StagedData } from './staged-data.js'
 import { remove } from './staged-file.js'
 import { UploadDirectory } from './upload-directory.js'
@@ -73,8 +72,7 @@ export class FileStorage implements StorageAdapter {
     checkEach({ name: 'FileStorage', checks: FILE_STORAGE_CHECKS, required: ['directory'] }, options)
     const { directory, durability = 'publish', createDirectories = true, fileMode, directoryMode } = options
     const { now, ...calls } = internals
-    const system = { ...nodeFileSystem, ...calls }
-    const fs = process.platform === 'win32' ? retryWhileBusy(system) : system
+    const fs = { ...nodeFileSystem, ...calls }
     const uploads = new UploadDirectory({ directory, createDirectories, fs })
     const staged = new StagedData(fs, durability === 'fragment')
     const sync = durability !== 'none'

@@ -44,8 +44,8 @@ export class ParentDirectory {
   readonly #fs: FileSystem
   readonly #descriptor: number | undefined
 
-  private constructor(fs: FileSystem, location: Location, descriptor: number | undefined) {
-    this.path = join(location.existing, ...location.missing)
+  private constructor(fs: FileSystem, location: Location, path: string, descriptor: number | undefined) {
+    this.path = path
     this.parents = directoriesBetween(location.root, this.path)
     this.hasNewParents = location.missing.length > 0
     this.existing = location.existing
@@ -62,10 +62,10 @@ export class ParentDirectory {
     const { fs } = options
     const pinned = await pin(location, options)
     if (pinned === undefined) {
-      await makeByPath(location, options)
-      return new ParentDirectory(fs, location, undefined)
+      return new ParentDirectory(fs, location, await makeByPath(location, options), undefined)
     }
-    return new ParentDirectory(fs, location, await descend(pinned, location, options))
+    const path = join(location.existing, ...location.missing)
+    return new ParentDirectory(fs, location, path, await descend(pinned, location, options))
   }
 
   /** The path to use for a name in the directory. */
@@ -163,26 +163,36 @@ async function descend(
   }
 }
 
-async function makeByPath({ existing, missing }: Location, { fs, mode }: OpenOptions): Promise<void> {
+/** @returns the path of the innermost directory, as the file system spells it. */
+async function makeByPath(
+  { existing, missing, root }: Location,
+  { fs, destination, mode }: OpenOptions,
+): Promise<string> {
   let path = existing
   if (!(await fs.lstat(path)).isDirectory()) throw belowFileError()
   for (const name of missing) {
     path = join(path, name)
-    await makeDirectory(path, fs, mode)
+    const isNew = await makeDirectory(path, fs, mode)
     if (!(await fs.lstat(path)).isDirectory()) throw belowFileError()
+    if (isNew) continue
+    // Another upload made it, and where case does not matter, perhaps in another case.
+    path = await fs.realpath(path)
+    refuseOutside(path, root, destination)
   }
+  return path
 }
 
-async function makeDirectory(path: string, fs: FileSystem, mode: number | undefined): Promise<void> {
+/** @returns false when it is there already, or a file is, which the next step finds out. */
+async function makeDirectory(path: string, fs: FileSystem, mode: number | undefined): Promise<boolean> {
   try {
     await fs.mkdir(path, mode)
   } catch (error) {
-    // Another upload was faster; or a file is there, which the next step finds out.
-    if (errorCode(error) === 'EEXIST') return
+    if (errorCode(error) === 'EEXIST') return false
     throw error
   }
-  if (mode === undefined) return
+  if (mode === undefined) return true
   // Exactly as asked, whatever the umask; the bit that gives files their directory's group is inherited and stays.
   const inherited = (await fs.stat(path)).mode & SET_GROUP_ID
   await fs.chmod(path, mode | inherited).catch(ignoreUnsupportedMode)
+  return true
 }

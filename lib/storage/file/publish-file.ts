@@ -4,6 +4,7 @@ import { directoryError } from '../../protocol/destination.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem, Sync } from '../../util/fs.js'
 import { KeyedQueue } from '../../util/keyed-queue.js'
+import { RENAME_FAILURES } from '../../util/retry-while-busy.js'
 import { movedMarkerPath, readMovedMarker, writeMovedMarker } from './moved-marker.js'
 import type { ParentDirectory } from './parent-directory.js'
 import { remove } from './staged-file.js'
@@ -90,10 +91,23 @@ function publishWithoutLink(publication: Publication, overwrite: boolean): Promi
     } catch (error) {
       await refuseTaken(publication, overwrite)
       if (errorCode(error) === 'ENOENT') throw error
+      if (await isHeld(error, publication)) throw heldError(error, publication)
       await copy(publication, overwrite)
     }
   })
 }
+
+/** Windows does not replace a file that another program has open: a copy would fare no better. */
+async function isHeld(error: unknown, { fs, parent, name }: Publication): Promise<boolean> {
+  if (process.platform !== 'win32' || !RENAME_FAILURES.has(errorCode(error) ?? '')) return false
+  return (await fs.lstat(parent.pathOf(name)).catch(ignoreNotFound)) !== undefined
+}
+
+const heldError = (cause: unknown, { parent, name }: Publication): Error =>
+  new Error(
+    `"${parent.pathOf(name)}" cannot be replaced (${errorCode(cause)}): another program has it open, or it is read-only.`,
+    { cause },
+  )
 
 async function refuseTaken(
   { fs, parent, name, destination }: Publication,

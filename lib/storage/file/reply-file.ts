@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs'
-import { open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { open, rm, stat, writeFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { ByteRange, StoredReply } from '../../../types/storage.js'
 import { ignoreNotFound } from '../../util/errors.js'
+import { rename } from '../../util/fs.js'
 
 /** The name a reply has while it is written; a crash may leave it behind. */
 export const draftOf = (path: string): string => `${path}.tmp`
