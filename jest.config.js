@@ -47,15 +47,24 @@ const unit = {
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: [
     SLOW,
+    '<rootDir>/test/windows/',
     ...Object.values(FOLDERS).flatMap((names) => names.map((name) => `<rootDir>/test/${name}/`)),
   ],
 }
 
 const slow = { ...common, displayName: 'slow', testMatch: ['**/*.slow.test.ts'] }
 
+/** They need Wine, and a build. */
+const windows = {
+  ...common,
+  displayName: 'windows',
+  testMatch: ['<rootDir>/test/windows/**/*.test.ts'],
+  testTimeout: 120_000,
+}
+
 /** @type {import('jest').Config} */
 export default {
-  projects: [unit, ...fast, slow],
+  projects: [unit, ...fast, slow, windows],
   maxWorkers: 2,
   testTimeout: 60_000,
   // The command line is tested in processes of its own, which coverage does not see.
