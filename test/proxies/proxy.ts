@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Certificate } from '../support/certificates.js'
 import { freePort, untilListening } from '../support/ports.js'
 import { temporaryDirectory } from '../support/serve.js'
 
@@ -11,12 +12,14 @@ interface ProxyKind {
   readonly binary: string
   /** Embeds the documented snippet into a complete configuration. */
   configure(snippet: string, directory: string): string
-  /** Its arguments, given the configuration's path. */
-  args(config: string, directory: string): string[]
+  /** Its arguments, given the configuration's path, the port to listen on and that of the server. */
+  args(config: string, directory: string, port: number, upstream: number): string[]
+  /** Default: SIGKILL. */
+  readonly signal?: NodeJS.Signals
 }
 
 const MODULES = '/usr/lib/apache2/modules'
-const APACHE_MODULES = ['mpm_event', 'authz_core', 'proxy', 'proxy_http', 'headers']
+const APACHE_MODULES = ['mpm_event', 'authz_core', 'proxy', 'proxy_http', 'headers', 'ssl', 'http2']
 
 /** One process each, in the foreground: killing it leaves nothing behind. */
 export const PROXIES = {
@@ -65,6 +68,16 @@ ${snippet}`
     },
     args: (config) => ['-X', '-f', config],
   },
+  varnish: {
+    binary: '/usr/sbin/varnishd',
+    configure: () => '',
+    args: (_config, directory, port, upstream) => [
+      ...['-F', '-j', 'none', '-n', join(directory, 'varnish'), '-s', 'malloc,32m'],
+      ...['-a', `127.0.0.1:${port}`, '-b', `127.0.0.1:${upstream}`],
+    ],
+    // It has a child process, which ends with it.
+    signal: 'SIGTERM',
+  },
 } satisfies Record<string, ProxyKind>
 
 export type ProxyName = keyof typeof PROXIES
@@ -76,8 +89,17 @@ export interface RunningProxy {
   stop(): Promise<void>
 }
 
-/** Starts a proxy with a documented snippet, in front of a server on port `upstream`. Stop it afterwards. */
-export async function startProxy(name: ProxyName, snippet: string, upstream: number): Promise<RunningProxy> {
+/**
+ * Starts a proxy with a documented snippet, in front of a server on port `upstream`. Stop it afterwards.
+ *
+ * @param certificate for a snippet that listens on port 443.
+ */
+export async function startProxy(
+  name: ProxyName,
+  snippet: string,
+  upstream: number,
+  certificate?: Certificate,
+): Promise<RunningProxy> {
   const kind: ProxyKind = PROXIES[name]
   if (!isInstalled(name)) throw new Error(`${kind.binary} is not installed; where CI is set it has to be.`)
   const port = await freePort()
@@ -86,9 +108,12 @@ export async function startProxy(name: ProxyName, snippet: string, upstream: num
   await chmod(directory.path, 0o755)
   await mkdir(join(directory.path, 'home'))
   const config = join(directory.path, 'config')
-  await writeFile(config, kind.configure(adapt(snippet, port, upstream), directory.path))
+  const both = join(directory.path, 'both.pem')
+  if (certificate) await writeFile(both, certificate.cert + certificate.key)
+  const files = certificate && { certificate, both }
+  await writeFile(config, kind.configure(adapt(snippet, port, upstream, files), directory.path))
   const home = join(directory.path, 'home')
-  const child = spawn(kind.binary, kind.args(config, directory.path), {
+  const child = spawn(kind.binary, kind.args(config, directory.path, port, upstream), {
     cwd: directory.path,
     env: { PATH: process.env.PATH, HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -100,7 +125,7 @@ export async function startProxy(name: ProxyName, snippet: string, upstream: num
   process.once('exit', kill)
   const stop = async () => {
     process.off('exit', kill)
-    await end(child)
+    await end(child, kind.signal ?? 'SIGKILL')
     await directory.remove()
   }
   try {
@@ -113,18 +138,32 @@ export async function startProxy(name: ProxyName, snippet: string, upstream: num
   return { port, stop }
 }
 
-/** Replaces addresses and ports of the documents by loopback and free ones. */
-const adapt = (snippet: string, port: number, upstream: number): string =>
-  snippet
+interface TlsFiles {
+  readonly certificate: Certificate
+  /** Certificate and key in one file. */
+  readonly both: string
+}
+
+/** Replaces addresses, ports and files of the documents by those of the test. */
+function adapt(snippet: string, port: number, upstream: number, tls: TlsFiles | undefined): string {
+  const adapted = snippet
     .replaceAll('127.0.0.1:3000', `127.0.0.1:${upstream}`)
     .replaceAll('http://files.example.com', `http://:${port}`)
-    .replaceAll('listen 80;', `listen 127.0.0.1:${port};`)
-    .replaceAll('bind :80', `bind 127.0.0.1:${port}`)
-    .replaceAll('<VirtualHost *:80>', `<VirtualHost 127.0.0.1:${port}>`)
+    .replace(/listen (?:80|443)\b/g, `listen 127.0.0.1:${port}`)
+    .replace(/bind :(?:80|443)\b/g, `bind 127.0.0.1:${port}`)
+    .replace(/<VirtualHost \*:(?:80|443)>/g, `<VirtualHost 127.0.0.1:${port}>`)
+  if (!tls) return adapted
+  const { certFile, keyFile } = tls.certificate
+  return adapted
+    .replace(/https:\/\/files\.example\.com \{/g, `https://127.0.0.1:${port} {\n  tls ${certFile} ${keyFile}`)
+    .replaceAll('/etc/ssl/both.pem', tls.both)
+    .replaceAll('/etc/ssl/cert.pem', certFile)
+    .replaceAll('/etc/ssl/key.pem', keyFile)
+}
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exit = once(child, 'exit')
-  child.kill('SIGKILL')
+  child.kill(signal)
   await exit
 }
