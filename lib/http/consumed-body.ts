@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * Did another middleware read the body before us? Then the fragment's bytes are lost, and the app is mounted wrongly.
- *
- * @returns a sentence for the log that names the likely culprit and the remedy; `undefined` when all is well.
+ * Detects that another middleware has read the body: the bytes of the fragment are lost, and the app mounts its
+ * middleware in the wrong order.
+ * @returns a sentence for the log with the likely cause and the remedy; `undefined` if the body is unread.
  */
 export function detectConsumedBody(req: IncomingMessage): string | undefined {
   const isRead = req.readableDidRead || req.readableFlowing === true
   if (!isRead || Number(req.headers['content-length'] ?? 0) === 0) return undefined
   return (
-    `The body of a fragment was read before bitsUpload() got it, most likely by ${likelyConsumer(req)}. ` +
-    'Its bytes are lost; the client was told to try again. Remedy: mount bitsUpload() above the middleware that ' +
+    `The body of a fragment was read before bitsUpload() received it, most likely by ${likelyConsumer(req)}. ` +
+    'Its bytes are lost, and the client will try again. To fix this, mount bitsUpload() above the middleware that ' +
     'reads bodies: app.use(path, bitsUpload()) first, then body parsers and multer.'
   )
 }

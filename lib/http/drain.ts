@@ -1,9 +1,9 @@
 import { finished, type Readable } from 'node:stream'
 
-/** Milliseconds after which a sender is no longer listened to. */
+/** Milliseconds after which the rest of a body is given up. */
 const MAX_WAIT = 30_000
 
-/** Reads and drops a stream's bytes until it is over, `limit` bytes have come, or half a minute has passed. */
+/** Reads and discards a stream until it ends, `limit` bytes have been read, or half a minute has passed. */
 export function drain(body: Readable, limit: number): Promise<void> {
   return new Promise((resolve) => {
     let count = 0
@@ -20,7 +20,7 @@ export function drain(body: Readable, limit: number): Promise<void> {
     const timer = setTimeout(stop, MAX_WAIT)
     const stopWatching = finished(body, { writable: false }, stop)
     if (body.readableEnded || body.destroyed) return stop()
-    // Whoever read before may have failed, and left the stream paused, or piped into something that nobody reads.
+    // An earlier reader may have failed and left the stream paused, or piped into a stream that is no longer read.
     body.unpipe()
     body.on('data', drop)
     body.resume()

@@ -4,9 +4,9 @@ import type { Logger } from '../../types/options.js'
 import { pathOf } from '../protocol/destination.js'
 import { HEADER } from '../protocol/headers.js'
 
-/** What an application may well answer on purpose: it asks for credentials, refuses, or is overloaded. */
+/** Statuses that an application may send on purpose: it requires credentials, refuses, or is overloaded. */
 const DELIBERATE = new Set([401, 403, 407, 429, 503])
-/** Strangers choose the paths, so the number of warnings is bounded. */
+/** Clients choose the paths, so the number of warnings is limited. */
 const MAX_WARNINGS = 10
 const MAX_SHOWN = 200
 /** A global symbol, so that another copy of this module in the process (ESM and CJS) does not warn as well. */
@@ -18,11 +18,10 @@ const watchers = new Set<Warn>()
 let isSubscribed = false
 
 /**
- * Logs a warning when a server of this process answers a packet without an Ack: no `bitsUpload()` has seen it then, and
- * the client gets an error that nobody would explain. There is one warning per directory, and at most ten in all. Where
- * several watch, the latest warns.
- *
- * @returns a function that ends this.
+ * Logs a warning when a server of this process answers a packet without an Ack: the packet did not reach
+ * `bitsUpload()`, and the client got an error that would otherwise remain unexplained. Each directory is warned of
+ * once, and ten at most. With several watchers, the latest one warns.
+ * @returns a function that stops watching.
  */
 export function watchForMissingAcks(logger: Logger): () => void {
   if (!isSubscribed) subscribe('http.server.response.finish', onFinish)
@@ -35,7 +34,7 @@ export function watchForMissingAcks(logger: Logger): () => void {
     warned.add(directory)
     logger.warn(
       `BITS upload: ${request.method} ${path.slice(0, MAX_SHOWN)} was answered ${response.statusCode} without an Ack, ` +
-        `as it did not reach bitsUpload(). ${remedy(request)}`,
+        `because it did not reach bitsUpload(). ${remedy(request)}`,
     )
   }
   watchers.add(watcher)
@@ -60,14 +59,14 @@ const isPacket = ({ method, headers }: IncomingMessage): boolean =>
 
 const isRedirect = ({ statusCode }: ServerResponse): boolean => statusCode >= 300 && statusCode < 400
 
-/** Headers that were given to `writeHead()` stand in the text of the head alone. */
+/** Headers passed to `writeHead()` appear only in the text of the head. */
 function isAck(response: ServerResponse): boolean {
   if (response.hasHeader(HEADER.packetType)) return true
   const head: unknown = Reflect.get(response, '_header')
   return typeof head === 'string' && /^bits-packet-type:/im.test(head)
 }
 
-/** Express changes `url` while it goes through mounted apps. */
+/** Express changes `url` inside mounted apps. */
 function originalPath(request: IncomingMessage): string {
   const original: unknown = Reflect.get(request, 'originalUrl')
   return pathOf(typeof original === 'string' ? original : (request.url ?? ''))
@@ -75,6 +74,6 @@ function originalPath(request: IncomingMessage): string {
 
 const remedy = ({ method }: IncomingMessage): string =>
   method === 'POST'
-    ? 'Behind a proxy that turns BITS_POST into POST, set acceptPost: true, and compare the path with that of the mount.'
-    : 'Mount it with app.use(path, bitsUpload()) above whatever answers this path: app.post() and app.all() do not get ' +
+    ? 'Behind a proxy that turns BITS_POST into POST, set acceptPost: true, and check that the mount path matches.'
+    : 'Mount it with app.use(path, bitsUpload()) above the handler of this path: app.post() and app.all() do not receive ' +
       'the verb.'

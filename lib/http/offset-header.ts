@@ -7,26 +7,26 @@ import { hasEnded } from '../sessions/record.js'
 import { uploadOf } from '../sessions/sessions.js'
 import { failedAdapter } from '../util/adapter-failure.js'
 import { admit } from './admit.js'
-import { packetTypeOf } from './read-packet.js'
+import type { PacketHead } from './read-packet.js'
 
 /**
- * Every Ack of a fragment says where to continue, a refusal too (MC-BUP 2.2.7.2): what the storage holds, and 0 for a
- * session that this client does not have. After any other failure to find out there is no offset: a client that is told
- * 0 by mistake starts over.
- *
- * @param failure what the packet is refused for.
+ * Every Ack of a fragment contains the offset at which to continue, even in an error (MC-BUP 2.2.7.2): the bytes
+ * received, and 0 for a session that this client does not have. When the offset cannot be determined for another
+ * reason, it is omitted: a client that receives 0 by mistake starts over.
+ * @param failure the error to be sent.
  */
 export async function offsetHeader(
   req: Request,
+  head: PacketHead,
   context: RequestContext | undefined,
   service: UploadService,
   failure: unknown,
 ): Promise<Record<string, string>> {
-  if (packetTypeOf(req) !== 'Fragment') return {}
-  // Asking a store again that has just failed would only make the client wait.
+  if (head.type !== 'Fragment') return {}
+  // The store has just failed; asking it again would only make the client wait.
   if (failedAdapter(failure) === 'session store') return {}
   try {
-    const offset = await receivedBytes(req, context, service, failure)
+    const offset = await receivedBytes(req, head, context, service, failure)
     return offset === undefined ? {} : { [HEADER.receivedContentRange]: String(offset) }
   } catch (error) {
     service.settings.logger.warn(`BITS upload: an error Ack is sent without an offset: ${String(error)}`)
@@ -36,12 +36,13 @@ export async function offsetHeader(
 
 async function receivedBytes(
   req: Request,
+  head: PacketHead,
   known: RequestContext | undefined,
   service: UploadService,
   failure: unknown,
 ): Promise<number | undefined> {
   if (isNotFound(failure)) return 0
-  const context = known ?? (await admitted(req, service))
+  const context = known ?? (await admitted(req, head, service))
   const record = context && (await find(context, service))
   if (!record) return context && 0
   if (hasEnded(record)) return 0
@@ -63,8 +64,12 @@ async function find(
 const isNotFound = (error: unknown): boolean =>
   error instanceof BitsError && error.code === 'session-not-found'
 
-/** A packet that breaks the message rules fails before its sender is authorized: that is made up for here. */
-async function admitted(req: Request, service: UploadService): Promise<RequestContext | undefined> {
+/** A malformed packet fails before its sender is authorized, so that is done here. */
+async function admitted(
+  req: Request,
+  head: PacketHead,
+  service: UploadService,
+): Promise<RequestContext | undefined> {
   const wasRefused = req.bits !== undefined
-  return wasRefused ? undefined : admit(req, 'Fragment', service).catch(() => undefined)
+  return wasRefused ? undefined : admit(req, 'Fragment', head, service).catch(() => undefined)
 }

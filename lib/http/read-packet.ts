@@ -4,39 +4,50 @@ import { BitsError } from '../protocol/bits-error.js'
 import { parseContentRange, rangeLength } from '../protocol/content-range.js'
 import { parseProtocols } from '../protocol/guids.js'
 import { HEADER, MAX_HEADER_LENGTH } from '../protocol/headers.js'
+import { MAX_SESSION_ID } from '../protocol/limits.js'
+import { sessionKey } from '../protocol/session-id.js'
 
 const PROTOCOL_HEADER = /^(?:bits|content)-/i
 const TYPES: readonly PacketType[] = ['Ping', 'Create-Session', 'Fragment', 'Close-Session', 'Cancel-Session']
-/** Any string of this length may be a session id (Win32 Ack for Create-Session). */
-const MAX_SESSION_ID_LENGTH = 100
 
-/** The packet type a request names, in any case; `undefined` when it names none that is known. */
-export function packetTypeOf(req: IncomingMessage): PacketType | undefined {
+/** The headers that identify a packet, read once: errors of a malformed packet need them, too. */
+export interface PacketHead {
+  /** In any case on the wire; `undefined` when the request has none, or an unknown one. */
+  readonly type: PacketType | undefined
+  /** As the client sent it, without surrounding spaces; `undefined` when it is missing, empty or too long. */
+  readonly sessionId: string | undefined
+  /** Upload id of the session; `undefined` when the session id was not issued by a server of this kind. */
+  readonly uploadId: string | undefined
+}
+
+/** Reads what identifies a packet. Never throws. */
+export function readHead(req: IncomingMessage): PacketHead {
   const value = header(req, HEADER.packetType)?.trim().toLowerCase()
-  return TYPES.find((type) => type.toLowerCase() === value)
+  const type = TYPES.find((name) => name.toLowerCase() === value)
+  const id = header(req, HEADER.sessionId)?.trim()
+  const sessionId = id === undefined || id === '' || id.length > MAX_SESSION_ID ? undefined : id
+  return { type, sessionId, uploadId: sessionId && sessionKey(sessionId) }
 }
 
 /**
- * Reads the head of a request as a packet (MC-BUP 2.2). The Content-Length is looked at only where it contradicts the
- * rest; that it is there is asked after the permission ({@link requireLength}).
- *
- * @throws BitsError for each breach of the message rules.
+ * Parses the head of a request as a packet (MC-BUP 2.2). Here, Content-Length is checked only against the rest; that
+ * it is present is checked after authorization ({@link requireLength}).
+ * @throws BitsError for each violation of the message rules.
  */
-export function readPacket(req: IncomingMessage): Packet {
+export function readPacket(req: IncomingMessage, { type, sessionId }: PacketHead): Packet {
   if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') {
     throw new BitsError(
       'malformed-packet',
-      `The request came by HTTP/${req.httpVersion}: serve BITS from a server of node:http or node:https.`,
+      `The request uses HTTP/${req.httpVersion}: serve BITS from a server of node:http or node:https.`,
     )
   }
   if (req.headers.host?.trim() === '') throw new BitsError('malformed-packet', 'The Host header is empty.')
   refuseLongHeaders(req)
-  const type = packetTypeOf(req)
   switch (type) {
     case undefined:
       throw unknownType(req)
     case 'Fragment':
-      return readFragment(req)
+      return readFragment(req, sessionId ?? refuseSessionId(req))
     case 'Ping':
       refuseBody(req)
       return { type }
@@ -46,14 +57,13 @@ export function readPacket(req: IncomingMessage): Packet {
     case 'Close-Session':
     case 'Cancel-Session':
       refuseBody(req)
-      return { type, sessionId: sessionIdOf(req) }
+      return { type, sessionId: sessionId ?? refuseSessionId(req) }
   }
 }
 
 /**
- * A fragment must say how long its body is. Other packets have no body, and no Content-Length means 0 (RFC 9112 6.3): many
- * clients and proxies send none.
- *
+ * A fragment must state the length of its body. Other packets have no body, and no Content-Length means 0 (RFC 9112
+ * 6.3): many clients and proxies send none.
  * @throws BitsError `length-required` (D19).
  */
 export function requireLength(req: IncomingMessage, type: PacketType): void {
@@ -65,38 +75,31 @@ export function requireLength(req: IncomingMessage, type: PacketType): void {
   }
 }
 
-/** Bytes of the body that the head announces; `undefined` when it announces none, or is chunked. */
+/** Length of the body in bytes according to the head; `undefined` when it has no length, or the body is chunked. */
 export function contentLength(req: IncomingMessage): number | undefined {
   const value = req.headers['content-length']
   return value === undefined || req.headers['transfer-encoding'] !== undefined ? undefined : Number(value)
 }
 
-function readFragment(req: IncomingMessage): FragmentPacket {
-  const sessionId = sessionIdOf(req)
+function readFragment(req: IncomingMessage, sessionId: string): FragmentPacket {
   const coding = header(req, 'Content-Encoding')?.trim().toLowerCase()
   if (coding !== undefined && coding !== 'identity') {
-    throw new BitsError('malformed-packet', `Content-Encoding "${coding}" came: only identity is accepted.`)
+    throw new BitsError('malformed-packet', `Content-Encoding is "${coding}": only identity is supported.`)
   }
   const range = parseContentRange(required(req, HEADER.contentRange).trim())
   const length = contentLength(req)
   if (length !== undefined && length !== rangeLength(range)) {
     throw new BitsError(
       'invalid-range',
-      `Content-Length is ${length}, while Content-Range spans ${rangeLength(range)} bytes.`,
+      `Content-Length is ${length}, but Content-Range spans ${rangeLength(range)} bytes.`,
     )
   }
   return { type: 'Fragment', sessionId, range }
 }
 
-function sessionIdOf(req: IncomingMessage): string {
-  const id = required(req, HEADER.sessionId).trim()
-  if (id.length > MAX_SESSION_ID_LENGTH) {
-    throw new BitsError(
-      'malformed-packet',
-      `${HEADER.sessionId} has more than ${MAX_SESSION_ID_LENGTH} characters.`,
-    )
-  }
-  return id
+function refuseSessionId(req: IncomingMessage): never {
+  required(req, HEADER.sessionId)
+  throw new BitsError('malformed-packet', `${HEADER.sessionId} has more than ${MAX_SESSION_ID} characters.`)
 }
 
 /** Only fragments have a body (MC-BUP 2.2.2.3, 2.2.4.3, 2.2.8.3, 2.2.10.3). */
@@ -104,12 +107,15 @@ function refuseBody(req: IncomingMessage): void {
   if ((contentLength(req) ?? 0) > 0) {
     throw new BitsError(
       'malformed-packet',
-      `A packet that has no body came with ${contentLength(req)} bytes.`,
+      `A packet of a type without body has a body of ${contentLength(req)} bytes.`,
     )
   }
 }
 
-/** The limit is for the headers of the protocol (MC-BUP 2.2.1, D35): tokens, tickets and those of proxies may be longer. */
+/**
+ * The limit applies to headers of the protocol (MC-BUP 2.2.1, D35): tokens, tickets and headers of proxies may be
+ * longer.
+ */
 function refuseLongHeaders({ rawHeaders }: IncomingMessage): void {
   const long = rawHeaders.findIndex(
     (text, n) =>
@@ -118,7 +124,7 @@ function refuseLongHeaders({ rawHeaders }: IncomingMessage): void {
   if (long < 0) return
   throw new BitsError(
     'header-too-long',
-    `The header ${rawHeaders[long - 1]} is over ${MAX_HEADER_LENGTH} bytes.`,
+    `The header ${rawHeaders[long - 1]} is longer than ${MAX_HEADER_LENGTH} bytes.`,
   )
 }
 
@@ -126,7 +132,7 @@ function unknownType(req: IncomingMessage): BitsError {
   const value = header(req, HEADER.packetType)
   return value === undefined
     ? new BitsError('malformed-packet', `The request has no ${HEADER.packetType}.`)
-    : new BitsError('unknown-packet-type', `There is no packet type "${value}".`)
+    : new BitsError('unknown-packet-type', `Unknown packet type "${value}".`)
 }
 
 function required(req: IncomingMessage, name: string): string {

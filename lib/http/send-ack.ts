@@ -4,7 +4,10 @@ import type { BitsError } from '../protocol/bits-error.js'
 import { formatHresult, HEADER } from '../protocol/headers.js'
 import { drain } from './drain.js'
 
-/** Bytes that are read after an Ack that ends the connection: more than any fragment of Windows has (MC-BUP note 10). */
+/**
+ * Bytes that are read after an Ack that closes the connection: more than any fragment of Windows has (MC-BUP note
+ * 10).
+ */
 const LINGER_BYTES = 16 * 1024 * 1024
 
 /** Status and error headers of an error Ack (D1). */
@@ -23,8 +26,8 @@ export function errorAck(error: BitsError): Ack {
 }
 
 /**
- * Sends an Ack. What is left of the request's body is read first, for a client that writes its whole body before it
- * reads; a body with more than `patience` bytes left gets its Ack at once, and the connection ends with it.
+ * Sends an Ack. The rest of the request's body is read first, for a client that writes its whole body before it
+ * reads. If more than `drainLimit` bytes are left, the Ack is sent at once, and the connection is closed.
  */
 export async function sendAck(
   req: IncomingMessage,
@@ -39,7 +42,7 @@ export async function sendAck(
   for (const [name, value] of Object.entries(ack.headers)) res.setHeader(name, value)
   res.setHeader('Content-Length', '0')
   if (left > drainLimit) {
-    // Closing over unread bytes would reset the connection, and the client might never see the Ack: linger.
+    // Closing a connection with unread bytes would reset it, and the client might never see the Ack: linger.
     res.setHeader('Connection', 'close')
     res.flushHeaders()
     await drain(req, Math.max(drainLimit, LINGER_BYTES))
@@ -47,7 +50,7 @@ export async function sendAck(
   res.end()
 }
 
-/** Bytes of the body still to come; infinite for a chunked one. */
+/** Bytes of the body still to be received; infinite for a chunked one. */
 function bytesLeft(req: IncomingMessage): number {
   if (req.complete || req.destroyed) return 0
   if (req.headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY

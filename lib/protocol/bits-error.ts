@@ -2,77 +2,88 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { describeValue } from '../validation/describe-value.js'
 import { HRESULT, hresultOfStatus } from './hresult.js'
 
-/** Who failed: the BITS server itself (0x5) or the server application behind it (0x7) (MC-BUP 2.2.1.2). */
+/** Which side failed: the BITS server itself (0x5) or the server application behind it (0x7) (MC-BUP 2.2.1.2). */
 export type ErrorContext = 0x5 | 0x7
 
 interface Condition {
   readonly status: number
-  /** Absent where the status says it all: a 416 carries no error headers (D1). */
+  /** Absent where the status is sufficient: a 416 has no error headers (D1). */
   readonly hresult?: number
   readonly context: ErrorContext
+  /**
+   * `true` for what clients and applications may cause at any time, which is a warning in the log. `false` for what the
+   * operator has to look into, which is the event `error`.
+   */
+  readonly expected: boolean
 }
 
 /**
- * Every error a client can be told: condition, HTTP status, HRESULT, context (MC-BUP 2.2.1.2, 3.2.5.2, 3.3.6).
- * D-numbers are decisions where the sources differ.
+ * All errors sent to clients: condition, HTTP status, HRESULT, context (MC-BUP 2.2.1.2, 3.2.5.2, 3.3.6), and
+ * whether a warning is enough for the operator. D-numbers
+ * are decisions where the sources differ.
  */
 export const CONDITIONS = {
-  'malformed-packet': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
-  'unknown-packet-type': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
-  'header-too-long': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
-  'invalid-range': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
-  'total-changed': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
-  'no-common-protocol': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
-  'destination-is-directory': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
-  'access-denied': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
-  'destination-refused': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
-  /** D11: not 409, after which Windows would try again for 14 days. */
-  'destination-taken': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
-  'parent-missing': { status: 404, hresult: HRESULT.ERROR_PATH_NOT_FOUND, context: 0x5 },
-  /** The data of an upload was removed behind the server's back (MC-BUP 3.2.5.2.7). */
-  'staged-data-missing': { status: 404, hresult: HRESULT.ERROR_FILE_NOT_FOUND, context: 0x5 },
+  'malformed-packet': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
+  'unknown-packet-type': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
+  'header-too-long': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
+  'invalid-range': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
+  'total-changed': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
+  'no-common-protocol': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
+  'destination-is-directory': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
+  'access-denied': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5, expected: true },
+  'destination-refused': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5, expected: true },
+  /** D11: not 409, which Windows would retry for 14 days. */
+  'destination-taken': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5, expected: true },
+  'parent-missing': { status: 404, hresult: HRESULT.ERROR_PATH_NOT_FOUND, context: 0x5, expected: true },
+  /** The data of an upload was removed from outside this server (MC-BUP 3.2.5.2.7). */
+  'staged-data-missing': { status: 404, hresult: HRESULT.ERROR_FILE_NOT_FOUND, context: 0x5, expected: true },
   /** D19 */
-  'length-required': { status: 411, hresult: HRESULT.E_INVALIDARG, context: 0x5 },
+  'length-required': { status: 411, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
   /** D12: not BG_E_TOO_LARGE, which a client reports to its user instead of sending smaller fragments. */
-  'fragment-too-large': { status: 413, hresult: hresultOfStatus(413), context: 0x5 },
-  'out-of-sync': { status: 416, context: 0x5 },
-  'session-not-found': { status: 500, hresult: HRESULT.BG_E_SESSION_NOT_FOUND, context: 0x5 },
-  'upload-too-large': { status: 500, hresult: HRESULT.BG_E_TOO_LARGE, context: 0x5 },
-  /** D13: ERROR_DISK_FULL is 112 decimal; MC-BUP prints 0x80070112. */
-  'disk-full': { status: 500, hresult: HRESULT.ERROR_DISK_FULL, context: 0x5 },
-  unforeseen: { status: 500, hresult: HRESULT.E_FAIL, context: 0x5 },
+  'fragment-too-large': { status: 413, hresult: hresultOfStatus(413), context: 0x5, expected: true },
+  'out-of-sync': { status: 416, context: 0x5, expected: true },
+  'session-not-found': { status: 500, hresult: HRESULT.BG_E_SESSION_NOT_FOUND, context: 0x5, expected: true },
+  'upload-too-large': { status: 500, hresult: HRESULT.BG_E_TOO_LARGE, context: 0x5, expected: true },
+  /** D13: ERROR_DISK_FULL is 112 in decimal; MC-BUP prints 0x80070112. */
+  'disk-full': { status: 500, hresult: HRESULT.ERROR_DISK_FULL, context: 0x5, expected: false },
+  unforeseen: { status: 500, hresult: HRESULT.E_FAIL, context: 0x5, expected: false },
   /** D18 */
-  'uploads-disabled': { status: 501, hresult: HRESULT.E_ACCESSDENIED, context: 0x5 },
-  /** D39. The client tries again, until another session of the user has ended. */
-  'too-many-sessions': { status: 503, hresult: hresultOfStatus(503), context: 0x5 },
-  'session-busy': { status: 503, hresult: hresultOfStatus(503), context: 0x5 },
-  closing: { status: 503, hresult: hresultOfStatus(503), context: 0x5 },
-  'application-failed': { status: 500, hresult: HRESULT.E_FAIL, context: 0x7 },
-  'notification-unreachable': { status: 500, hresult: HRESULT.CANNOT_CONNECT, context: 0x7 },
-  'notification-broken': { status: 500, hresult: HRESULT.CONNECTION_ERROR, context: 0x7 },
-  'notification-invalid': { status: 411, hresult: HRESULT.E_INVALIDARG, context: 0x7 },
-  'notification-timeout': { status: 408, hresult: HRESULT.NOTIFICATION_TIMEOUT, context: 0x7 },
-  'reply-url-too-long': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x7 },
+  'uploads-disabled': { status: 501, hresult: HRESULT.E_ACCESSDENIED, context: 0x5, expected: true },
+  /** D39. The client retries until another session of the user has ended. */
+  'too-many-sessions': { status: 503, hresult: hresultOfStatus(503), context: 0x5, expected: true },
+  'session-busy': { status: 503, hresult: hresultOfStatus(503), context: 0x5, expected: true },
+  closing: { status: 503, hresult: hresultOfStatus(503), context: 0x5, expected: true },
+  'application-failed': { status: 500, hresult: HRESULT.E_FAIL, context: 0x7, expected: false },
+  'notification-unreachable': { status: 500, hresult: HRESULT.CANNOT_CONNECT, context: 0x7, expected: true },
+  'notification-broken': { status: 500, hresult: HRESULT.CONNECTION_ERROR, context: 0x7, expected: true },
+  'notification-invalid': { status: 411, hresult: HRESULT.E_INVALIDARG, context: 0x7, expected: true },
+  'notification-timeout': {
+    status: 408,
+    hresult: HRESULT.NOTIFICATION_TIMEOUT,
+    context: 0x7,
+    expected: true,
+  },
+  'reply-url-too-long': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x7, expected: true },
 } as const satisfies Record<string, Condition>
 
 /** A row of the error table. */
 export type BitsErrorCode = keyof typeof CONDITIONS
 
-/** An error with an answer of its own, for applications. */
+/** The response to an error that has no row in the table, chosen by the application. */
 export interface CustomCondition {
-  /** HTTP status, from 300 to 599: an Ack with another one would tell the client that all went well, or nothing at all. */
+  /** HTTP status from 300 to 599: an Ack with another one would report success, or make no sense to the client. */
   status: number
-  /** Default: 0x80190000 + status, the HRESULT of that HTTP status. None goes with a 416 (D1). */
+  /** Default: 0x80190000 + status, the HRESULT of that HTTP status. A 416 has none (D1). */
   hresult?: number | undefined
   /** Default: 0x5, the BITS server. */
   context?: ErrorContext | undefined
-  /** Further headers of the Ack, `WWW-Authenticate` for example. */
+  /** Additional headers of the Ack, such as `WWW-Authenticate`. */
   headers?: Record<string, string> | undefined
 }
 
 /**
- * An error that a client is told, as an Ack with status, HRESULT and context. The message is for people on this side:
- * it goes to the log, never on the wire.
+ * An error that is sent to the client as an Ack with status, HRESULT and context. The message is for the log of the server
+ * and is never sent.
  *
  * @example throw new BitsError('access-denied', 'The inventory share takes .xml files only.')
  * @example throw new BitsError({ status: 401, headers: { 'WWW-Authenticate': 'Basic' } }, 'No credentials.')
@@ -87,8 +98,10 @@ export class BitsError extends Error {
   readonly hresult: number | undefined
   readonly context: ErrorContext
   readonly headers: Readonly<Record<string, string>>
+  /** Whether a warning in the log is enough; otherwise the event `error` is emitted. Always `true` for `custom`. */
+  readonly expected: boolean
 
-  /** @throws RangeError for a status that is no failure's; TypeError for a header that cannot be sent. */
+  /** @throws RangeError for a status that is not an error; TypeError for a header that cannot be sent. */
   constructor(condition: BitsErrorCode | CustomCondition, message: string, options?: ErrorOptions) {
     super(message, options)
     if (typeof condition === 'string') {
@@ -98,6 +111,7 @@ export class BitsError extends Error {
       this.hresult = row.hresult
       this.context = row.context
       this.headers = {}
+      this.expected = row.expected
     } else {
       this.code = 'custom'
       this.status = failureStatus(condition.status)
@@ -105,6 +119,7 @@ export class BitsError extends Error {
         condition.status === 416 ? undefined : (condition.hresult ?? hresultOfStatus(condition.status))
       this.context = condition.context ?? 0x5
       this.headers = sendable(condition.headers ?? {})
+      this.expected = true
     }
   }
 }
@@ -113,13 +128,13 @@ function sendable(headers: Record<string, string>): Record<string, string> {
   const wrong = Object.entries(headers).find(([name, value]) => !isSendable(name, value))
   if (wrong) {
     throw new TypeError(
-      `BitsError: the header ${JSON.stringify(wrong[0])} has a character that no header can have: take ASCII.`,
+      `BitsError: the header ${JSON.stringify(wrong[0])} has a character that is not allowed in headers: use ASCII.`,
     )
   }
   return headers
 }
 
-/** Can Node send a header? */
+/** Tells whether Node can send a header. */
 export function isSendable(name: string, value: string): boolean {
   try {
     validateHeaderName(name)
