@@ -7,7 +7,7 @@ const CODINGS = /^(?:(?:identity|gzip|deflate|br|chunked|\*)(?:\s*;\s*q=[\d.]+)?
 const DATE = /^[a-z]{3}, \d{2} [a-z]{3} \d{4} [\d:]{8} GMT$/i
 const CONNECTION = /^(?:keep-alive|close)$/i
 
-/** Headers whose value is shown when it has the form that it should have. */
+/** Headers whose value is shown if it has the expected form. */
 const HARMLESS: Readonly<Record<string, RegExp>> = {
   accept: /^\*\/\*$/,
   'accept-encoding': CODINGS,
@@ -41,7 +41,7 @@ const HARMLESS: Readonly<Record<string, RegExp>> = {
   'x-powered-by': /^Express$/,
 }
 
-/** Headers of which something can be told without their secret. */
+/** Headers of which a part can be shown without their secret. */
 const MASKS: Readonly<Record<string, (value: string) => string>> = {
   authorization: maskCredentials,
   'bits-host-id': maskAuthority,
@@ -56,7 +56,7 @@ const MASKS: Readonly<Record<string, (value: string) => string>> = {
   'www-authenticate': maskCredentials,
 }
 
-/** A header's value as the packet log may show it: what is not known to be harmless is its length only. */
+/** A header value for the packet log: only the length of values that are not known to be harmless. */
 export function maskHeader(name: string, value: string): string {
   const known = name.toLowerCase()
   const mask = Object.hasOwn(MASKS, known) ? MASKS[known] : undefined
@@ -65,7 +65,7 @@ export function maskHeader(name: string, value: string): string {
   return value === '' || form?.test(value) ? value : lengthOnly(value)
 }
 
-/** The scheme is evidence, what follows a secret: `NTLM <56>`. */
+/** The scheme is useful, the rest is secret: `NTLM <56>`. */
 function maskCredentials(value: string): string {
   const scheme = /^(?:Basic|Bearer|Digest|Kerberos|Negotiate|NTLM)(?=\s|$)/i.exec(value)?.[0]
   if (scheme === undefined) return lengthOnly(value)
@@ -73,7 +73,7 @@ function maskCredentials(value: string): string {
   return rest === '' ? scheme : `${scheme} ${lengthOnly(rest)}`
 }
 
-/** Product names with a version, `Microsoft BITS/7.8`, and nothing else that somebody may have put there. */
+/** Shows product names with a version, `Microsoft BITS/7.8`; everything else could be private. */
 function maskProducts(value: string): string {
   return value.replace(/\S+/g, (word) =>
     word === 'Microsoft' || /^[a-z]{1,20}\/\d{1,4}(?:\.\d{1,6}){0,3}$/i.test(word) ? word : lengthOnly(word),

@@ -1,9 +1,9 @@
-/** `<12>`: a secret's length, which tells a lot about what it was, and nothing of it. */
+/** `<12>`: the length of a secret, which helps to recognize what it was without revealing it. */
 export const lengthOnly = (text: string): string => `<${text.length}>`
 
 const BARE_GUID = /^(\{?)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\}?)$/i
 const ESCAPED_GUID = /^%7b[0-9a-f-]{36}%7d$/i
-/** Names of the protocol's own, which are nobody's secret. */
+/** Names of the protocol itself, which are not secret. */
 const PROTOCOL_NAMES = new Set([
   'bits-sessions',
   'replies',
@@ -11,16 +11,16 @@ const PROTOCOL_NAMES = new Set([
   'responsefile.bin',
   'requestfile.bin',
 ])
-/** Of a file name only what tells its kind. */
+/** A file name reveals only its type. */
 const EXTENSION = /\.[a-z][a-z0-9]{0,4}$/i
-/** Session ids whose number is remembered: more than one log will ever be read for. */
+/** Session ids whose number is remembered: more than a log that people read will contain. */
 const MAX_SESSIONS = 10_000
 
 const sessions = new Map<string, number>()
 
 /**
- * A session id by its number in this log: who knows the id can go on with the upload. Braces stay as they were, and so
- * does the case: `{SESSION-1}` and `{session-1}` are one session, spelled in two ways.
+ * A session id as its number in this log: whoever knows the id can continue the upload. Braces and case are kept:
+ * `{SESSION-1}` and `{session-1}` are one session in two spellings.
  */
 export function maskSessionId(id: string): string {
   const [, open = '', guid = '', close = ''] = BARE_GUID.exec(id) ?? []
@@ -38,7 +38,10 @@ function numberOf(guid: string): number {
   return sessions.size
 }
 
-/** A file name whose length, percent-escapes and extension can be seen: `%xx` is an escape, `?` no ASCII, `x` the rest. */
+/**
+ * A file name that shows its length, percent-escapes and extension: `%xx` is an escape, `?` a non-ASCII character,
+ * `x` any other.
+ */
 export function maskName(name: string): string {
   if (PROTOCOL_NAMES.has(name.toLowerCase()) || name === '.' || name === '..') return name
   if (BARE_GUID.test(name)) return maskSessionId(name)
@@ -53,7 +56,7 @@ function hide(character: string): string {
   return character >= '\u0080' ? '?' : 'x'
 }
 
-/** A URL, absolute or not, of which scheme, port, form of the path and names of the query's parameters can be seen. */
+/** A URL, absolute or relative, that shows scheme, port, form of the path and names of the query parameters. */
 export function maskRequestUrl(url: string): string {
   const [, scheme, authority = '', path = '', query, hash] =
     /^(?:(https?:)?\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is.exec(url) ?? []
@@ -71,7 +74,7 @@ function maskParameter(parameter: string): string {
   return equals < 0 ? lengthOnly(parameter) : `${shown}=${lengthOnly(parameter.slice(equals + 1))}`
 }
 
-/** `user:password@host:port` of which the port can be seen. */
+/** `user:password@host:port`, of which only the port is shown. */
 export function maskAuthority(authority: string): string {
   const at = authority.lastIndexOf('@')
   const port = /:\d{1,5}$/.exec(authority)?.[0] ?? ''

@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import createDebug from 'debug'
+import { debuglog } from 'node:util'
 import type { Request } from 'express'
 import { maskRequestUrl } from './mask.js'
 import { maskHeader } from './mask-header.js'
 
-const log = createDebug('express-bits-upload:packets')
+const log = debuglog('express-bits-upload:packets')
 
 interface Connection {
   readonly number: number
@@ -17,20 +17,28 @@ let connectionCount = 0
 let start: number | undefined
 
 /**
- * With `DEBUG=express-bits-upload:packets`: what a client sent, replies it fetched included, and what it was answered, headers in their order on the
- * wire, on standard error. It is made to be pasted into an issue: names, hosts, session ids, credentials and unknown
- * headers are masked (`mask.ts`, `mask-header.ts`). Off, it costs a look at a flag.
+ * With `NODE_DEBUG=express-bits-upload:packets`, writes packets and requests for replies to standard error. When it is
+ * off, this costs one check.
  */
 export function logPacket(req: Request, res: ServerResponse): void {
-  if (!log.enabled) return
+  if (log.enabled) writePacket(req, res, (text) => log('%s', text))
+}
+
+/**
+ * Describes a request and its response, with headers in the order of the wire. The text is meant to be pasted into an
+ * issue: names, hosts, session ids, credentials and unknown headers are masked (`mask.ts`, `mask-header.ts`).
+ *
+ * @param write called for the request at once, and for the response when it has been sent or the connection was lost.
+ */
+export function writePacket(req: Request, res: ServerResponse, write: (text: string) => void): void {
   const name = nameOf(req.socket)
   const completed = now()
   const bytesBefore = req.socket.bytesRead
-  log('%s', [`${name}, at ${completed} ms`, ...requestLines(req)].join('\n'))
+  write([`${name}, at ${completed} ms`, ...requestLines(req)].join('\n'))
   res.once('close', () => {
     const body = `body: ${bodyOf(req, req.socket.bytesRead - bytesBefore)}`
     const time = `at ${now()} ms, after ${now() - completed} ms`
-    log('%s', [`${name}, ${time}, ${body}`, ...responseLines(res)].join('\n'))
+    write([`${name}, ${time}, ${body}`, ...responseLines(res)].join('\n'))
   })
 }
 
@@ -57,26 +65,29 @@ function requestLines(req: Request): string[] {
 }
 
 function responseLines(res: ServerResponse): string[] {
-  if (!res.headersSent) return ['< no answer: the connection was lost, or a newer packet took over']
+  if (!res.headersSent) return ['< no response: the connection was lost, or a newer packet replaced this one']
   const headers = rawHeaderNames(res).map(
     (name) => `< ${name}: ${maskHeader(name, String(res.getHeader(name) ?? ''))}`,
   )
-  // Node adds Date, Connection and Keep-Alive by itself, where nobody can ask for them.
-  const end = res.writableFinished ? (res.shouldKeepAlive ? 'stays open' : 'is closed') : 'broke'
+  // Node adds Date, Connection and Keep-Alive itself, where they cannot be read.
+  const end = res.writableFinished ? (res.shouldKeepAlive ? 'stays open' : 'is closed') : 'was lost'
   return [`< HTTP/1.1 ${res.statusCode}`, ...headers, `< (the connection ${end})`]
 }
 
-/** Names as they are spelled on the wire, where Node tells them: it has that documented for client requests only. */
+/** Names as spelled on the wire, if Node provides them: the method is documented for client requests only. */
 function rawHeaderNames(res: ServerResponse): string[] {
   const method: unknown = Reflect.get(res, 'getRawHeaderNames')
   const names: unknown = typeof method === 'function' ? Reflect.apply(method, res, []) : undefined
   return Array.isArray(names) ? names.map(String) : res.getHeaderNames()
 }
 
-/** @param bytesSince what the connection has read since the packet's head, with which the body may have begun. */
+/**
+ * @param bytesSince bytes the connection has read since the head of the packet, which may have come with the start of
+ * the body.
+ */
 function bodyOf(req: Request, bytesSince: number): string {
   const announced = req.headers['content-length']
   if (req.complete && announced !== undefined) return `${Number(announced)} bytes`
   const atLeast = `at least ${bytesSince} bytes`
-  return req.complete ? atLeast : `${atLeast} of ${Number(announced ?? NaN)}, then the connection broke`
+  return req.complete ? atLeast : `${atLeast} of ${Number(announced ?? NaN)}, then the connection was lost`
 }

@@ -3,8 +3,8 @@ import { asError } from '../util/errors.js'
 import { escapeControls } from './escape-controls.js'
 
 /**
- * A logger that does not throw: a log that fails must not fail an upload whose file is published already. What it
- * failed with is told as a warning of the process, once.
+ * A logger that does not throw: a failing log must not fail an upload whose file is already published. The first
+ * error is reported as a warning of the process.
  */
 export function safeLogger(logger: Logger): Logger {
   let hasFailed = false
@@ -23,7 +23,7 @@ export function safeLogger(logger: Logger): Logger {
   return {
     info: guarded(info),
     warn: guarded(warn),
-    // Stack traces have lines.
+    // Stack traces have several lines.
     error: guarded(error, true),
     ...(debug && { debug: guarded(debug) }),
   }

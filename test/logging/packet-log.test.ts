@@ -1,11 +1,11 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { request } from 'node:http'
-import { format } from 'node:util'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import createDebug from 'debug'
-import { BitsError, MemoryStorage } from 'express-bits-upload'
+import { BitsError, type BitsUploadOptions, MemoryStorage } from 'express-bits-upload'
 import { maskName, maskRequestUrl, maskSessionId } from '../../lib/logging/mask.js'
 import { maskHeader } from '../../lib/logging/mask-header.js'
+import { writePacket } from '../../lib/logging/packet-log.js'
 import { fragment, openSession, PROTOCOL, packet, RawConnection } from '../support/raw.js'
 import { type Running, serve, temporaryDirectory } from '../support/serve.js'
 
@@ -39,25 +39,34 @@ const HEADERS = {
   'X-Forwarded-Host': 's3cret.example',
 }
 
+const PING_ITSELF = fileURLToPath(new URL('../fixtures/ping-itself.ts', import.meta.url))
+
 let lines: string[]
 let running: Running | undefined
 
 beforeEach(() => {
   lines = []
-  createDebug.log = (...args: unknown[]) => void lines.push(format(...args))
-  createDebug.enable('express-bits-upload:packets')
 })
 
 afterEach(async () => {
-  createDebug.disable()
   await running?.stop()
   running = undefined
 })
 
+/** A server whose packets are added to `lines`. */
+const serveLogged = (options: BitsUploadOptions): Promise<Running> =>
+  serve(options, {
+    before: (app) =>
+      app.use((req, res, next) => {
+        writePacket(req, res, (text) => lines.push(text))
+        next()
+      }),
+  })
+
 /** The log once it has this many Acks: they are noted when the response is out, which the client may see first. */
 async function logWith(acks: number): Promise<string> {
   const end = Date.now() + 5_000
-  while (Date.now() < end && (lines.join('\n').match(/^< (?:HTTP|no answer)/gm) ?? []).length < acks) {
+  while (Date.now() < end && (lines.join('\n').match(/^< (?:HTTP|no response)/gm) ?? []).length < acks) {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   return lines.join('\n')
@@ -65,7 +74,7 @@ async function logWith(acks: number): Promise<string> {
 
 describe('the packet log', () => {
   test('shows an upload with secrets in every place, and none of them', async () => {
-    running = await serve({
+    running = await serveLogged({
       storage: new MemoryStorage(),
       authorize: (req) => {
         if (req.get('authorization')) return true
@@ -111,7 +120,7 @@ describe('the packet log', () => {
 
   test('shows how a reply is fetched, and nothing of it', async () => {
     const directory = await temporaryDirectory()
-    running = await serve({ directory: directory.path, onUpload: () => 'S3CRET-reply' })
+    running = await serveLogged({ directory: directory.path, onUpload: () => 'S3CRET-reply' })
     const connection = await RawConnection.open(running.port)
     const id = await openSession(connection, PATH)
     connection.write(fragment(PATH, id, Buffer.from('S3CRET-body')))
@@ -130,7 +139,7 @@ describe('the packet log', () => {
   })
 
   test('keeps the order of the headers on the wire', async () => {
-    running = await serve({ storage: new MemoryStorage() })
+    running = await serveLogged({ storage: new MemoryStorage() })
     const connection = await RawConnection.open(running.port)
     connection.write(packet('Ping', '/uploads/a'))
     await connection.ack()
@@ -147,7 +156,7 @@ describe('the packet log', () => {
   })
 
   test('says so when a connection broke in the middle of a body', async () => {
-    running = await serve({ storage: new MemoryStorage() })
+    running = await serveLogged({ storage: new MemoryStorage() })
     const connection = await RawConnection.open(running.port)
     connection.write(packet('Create-Session', '/uploads/a', { 'BITS-Supported-Protocols': PROTOCOL }))
     const id = (await connection.ack()).header('BITS-Session-Id') ?? ''
@@ -156,26 +165,33 @@ describe('the packet log', () => {
     await new Promise((resolve) => setTimeout(resolve, 50))
     connection.reset()
     const log = await logWith(2)
-    expect(log).toMatch(/body: at least \d+ bytes of 100, then the connection broke/)
-    expect(log).toContain('< no answer')
+    expect(log).toMatch(/body: at least \d+ bytes of 100, then the connection was lost/)
+    expect(log).toContain('< no response')
   })
 
-  test('is silent unless it is asked for', async () => {
-    createDebug.disable()
-    running = await serve({ storage: new MemoryStorage() })
-    const connection = await RawConnection.open(running.port)
-    connection.write(packet('Ping', '/uploads/a'))
-    await connection.ack()
-    expect(lines).toEqual([])
-  })
-
-  test('leaves requests alone that are not BITS', async () => {
-    running = await serve({ storage: new MemoryStorage() })
-    const get = request(`${running.origin}/uploads/a`).end()
-    await once(get, 'response')
-    get.destroy()
-    expect(lines).toEqual([])
-  })
+  test.each([
+    ['express-bits-upload:packets', 1],
+    ['express-bits-upload', 0],
+  ])(
+    'with NODE_DEBUG=%s, a process logs %i of its packets',
+    async (NODE_DEBUG, count) => {
+      const child = spawn(process.execPath, ['--import', 'tsx', PING_ITSELF], {
+        env: { ...process.env, NODE_DEBUG },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      let log = ''
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text))
+      const [code] = await once(child, 'close')
+      expect(code).toBe(0)
+      expect(
+        log.match(/^EXPRESS-BITS-UPLOAD:PACKETS \d+: connection 1, packet 1, at 0 ms$/gm) ?? [],
+      ).toHaveLength(count)
+      expect(log.match(/^> BITS-Packet-Type: Ping$/gm) ?? []).toHaveLength(count)
+      // Requests that are not BITS are not logged.
+      expect(log).not.toContain('> GET')
+    },
+    60_000,
+  )
 })
 
 describe('what is masked', () => {

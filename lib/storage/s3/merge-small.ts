@@ -1,4 +1,4 @@
-import createDebug from 'debug'
+import { debuglog } from 'node:util'
 import { mapConcurrently } from '../../util/map-concurrently.js'
 import { collect } from './collect.js'
 import type { S3Context } from './context.js'
@@ -6,7 +6,7 @@ import { coverOf } from './cover.js'
 import type { Segment } from './keys.js'
 import { smallRun } from './small-run.js'
 
-const log = createDebug('express-bits-upload:s3')
+const log = debuglog('express-bits-upload:s3')
 
 /**
  * Merges the newest small segments of an upload into one, once there are many. The joint segment is there before those
