@@ -1,12 +1,12 @@
 import { pipeline, type Readable, Transform } from 'node:stream'
 import { TokenBucket } from 'limiter'
 
-/** A moment's worth of bytes is taken at a time, so that a limited line flows instead of pulsing: 20 a second. */
+/** A limited connection gets 20 small portions a second, so that it flows evenly. */
 const SLICES_PER_SECOND = 20
-/** Moments that a busy process may make up for. In no second more than this comes on top of the rate. */
+/** Portions that a busy process may catch up on: no second transfers more than this above the rate. */
 const BURST_SLICES = 4
 
-/** Holds clients to so many bytes per second, by reading no faster: the rest waits in the client. */
+/** Limits clients to a number of bytes per second by reading no faster: the rest waits in the client. */
 export class Bandwidth {
   readonly #perSession: number
   readonly #total: TokenBucket | undefined
@@ -17,7 +17,7 @@ export class Bandwidth {
     this.#total = isLimited(rates.total) ? bucket(rates.total) : undefined
   }
 
-  /** A fragment's bytes, no faster than is allowed. A session has one fragment at a time. */
+  /** The bytes of a fragment, read no faster than allowed. A session has one fragment at a time. */
   limit(body: Readable): Readable {
     const own = isLimited(this.#perSession) ? [bucket(this.#perSession)] : []
     const buckets = this.#total ? [...own, this.#total] : own
@@ -25,7 +25,7 @@ export class Bandwidth {
   }
 }
 
-/** More than this nobody sends, and no bucket counts. */
+/** Higher rates are no limit in practice, and a bucket cannot count them. */
 const isLimited = (rate: number): boolean => rate <= Number.MAX_SAFE_INTEGER
 
 function bucket(tokensPerInterval: number): TokenBucket {
@@ -34,24 +34,24 @@ function bucket(tokensPerInterval: number): TokenBucket {
 }
 
 /**
- * One bucket after the other, and not as parent and child: whoever waits for the common one is in its queue then, and
- * gets as much as all others. Children of a bucket look at it by turns that may always favour the same one.
+ * The buckets are used one after the other, not as parent and child: every session then waits in the queue of the
+ * common bucket and gets its share. Child buckets poll their parent, which may always favour the same one.
  */
 function pace(body: Readable, buckets: readonly TokenBucket[]): Readable {
   const piece = Math.min(...buckets.map(({ bucketSize }) => bucketSize)) / BURST_SLICES
   const paced = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      const hand = async () => {
+      const push = async () => {
         for (let start = 0; start < chunk.length && !paced.destroyed; start += piece) {
           const next = chunk.subarray(start, start + piece)
           for (const bucket of buckets) await bucket.removeTokens(next.length)
           if (!paced.destroyed) paced.push(next)
         }
       }
-      hand().then(() => done(), done)
+      push().then(() => done(), done)
     },
   })
-  // Whoever reads `paced` learns of a failure from it.
+  // Readers of `paced` receive a failure from it.
   pipeline(body, paced, () => {})
   return paced
 }

@@ -4,15 +4,13 @@ import { uploadOf } from '../sessions/sessions.js'
 import type { PacketContext, UploadService } from './context.js'
 import { endSession } from './end-session.js'
 
-/**
- * Cancel-Session: staged bytes and reply are removed. A file that is published stays (Win32 Cancel-Session, D8).
- */
+/** Cancel-Session: removes staged bytes and the reply. A published file stays (Win32 Cancel-Session, D8). */
 export const cancelSession = (context: PacketContext, service: UploadService): Promise<Ack> =>
   endSession('cancelled', context, service, (record) => cancel(record, service))
 
 async function cancel(record: SessionRecord, { storage }: UploadService): Promise<number | undefined> {
   const upload = uploadOf(record)
-  const held = await storage.received(upload)
+  const received = await storage.received(upload)
   await storage.discard(upload)
-  return record.state === 'published' ? undefined : held
+  return record.state === 'published' ? undefined : received
 }

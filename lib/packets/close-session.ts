@@ -7,7 +7,7 @@ import type { PacketContext, UploadService } from './context.js'
 import { endSession } from './end-session.js'
 
 /**
- * Close-Session: the upload is over, and what is left of it is removed (MC-BUP 3.2.5.2.7). A part of a file is never
+ * Close-Session: ends the upload and removes what is left of it (MC-BUP 3.2.5.2.7). An incomplete file is never
  * published (D3).
  */
 export const closeSession = (
@@ -24,15 +24,16 @@ async function close(completed: CompletedRequest, service: UploadService): Promi
   const { storage, deliveries } = service
   const upload = uploadOf(record)
   if (record.state === 'published') {
-    // What was staged went at publication.
+    // Publication has removed the staged data already.
     if (mayHaveReply(record)) await discardRemains(record, service)
     return undefined
   }
-  const held = await storage.received(upload)
-  // All bytes are in: a delivery that failed is made up for, and an empty file has no fragment to deliver it (D16).
-  if (held === (record.total ?? 0) && !record.refused) {
+  const received = await storage.received(upload)
+  // All bytes have arrived: repeat a delivery that failed, or deliver an empty file, which has no fragment to do so
+  // (D16).
+  if (received === (record.total ?? 0) && !record.refused) {
     return close({ ...completed, record: await deliveries.deliver(completed, service) }, service)
   }
   await storage.discard(upload)
-  return held
+  return received
 }

@@ -9,14 +9,14 @@ import type { SessionOwner, Sessions } from '../sessions/sessions.js'
 import type { RequestOrigin } from '../util/request-origin.js'
 import type { Bandwidth } from './bandwidth.js'
 
-/** An authorized request: who sent it, and for which destination and session. */
+/** An authorized request: its sender, destination and session. */
 export interface RequestContext extends SessionOwner {
   readonly req: Request
   /** Upload id of the session that the packet names; `undefined` when it names none, or its id is malformed. */
   readonly uploadId: string | undefined
 }
 
-/** An authorized packet, with what the delivery needs to know of its connection. */
+/** An authorized packet, with the facts about its connection that the delivery needs. */
 export interface PacketContext extends RequestContext {
   readonly origin: RequestOrigin
 }
@@ -27,11 +27,11 @@ export interface UploadServices {
   readonly base: UploadService
   /** `bits.close()` was called. */
   readonly closed: boolean
-  /** The service for a request, as the option `perRequest` says. */
+  /** The service for a request, according to the option `perRequest`. */
   of(req: Request): Promise<UploadService>
 }
 
-/** What serves the packets of one set of options. */
+/** Handles the packets of one set of options. */
 export interface UploadService {
   readonly settings: ServerSettings
   readonly storage: StorageAdapter

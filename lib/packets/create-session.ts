@@ -12,8 +12,8 @@ import { originUrl } from '../util/request-origin.js'
 import type { PacketContext, UploadService } from './context.js'
 
 /**
- * Create-Session: always a new session (MC-BUP 3.2.5.2.4). The file's size is not known yet; that the destination can
- * be written is checked here, so that nobody uploads for days towards a refusal.
+ * Create-Session: always a new session (MC-BUP 3.2.5.2.4). The size of the file is not known yet. The destination is
+ * checked here, so that no client uploads for days only to be refused.
  */
 export async function createSession(
   packet: CreateSessionPacket,
@@ -21,7 +21,7 @@ export async function createSession(
   service: UploadService,
 ): Promise<Ack> {
   if (!packet.protocols.includes(BITS_UPLOAD_PROTOCOL)) {
-    throw new BitsError('no-common-protocol', 'The client offers no protocol that is known here.')
+    throw new BitsError('no-common-protocol', 'The client offers no supported protocol.')
   }
   const { destination } = context
   if (destination === '') throw mountPathError(context.req)
@@ -57,7 +57,7 @@ function mountPathError({ baseUrl }: Request): BitsError {
   )
 }
 
-/** Where the client is to go on, in a farm whose servers share no storage (MC-BUP 2.2.3.2, D25). */
+/** Where the client continues when servers share no storage (MC-BUP 2.2.3.2, D25). */
 function hostHeaders({ hostId, hostIdFallbackTimeout }: ServerSettings): Record<string, string> {
   if (hostId === undefined) return {}
   const timeout =

@@ -7,12 +7,11 @@ import type { SessionLease } from '../sessions/session-lock.js'
 import type { PacketContext, UploadService } from './context.js'
 
 /**
- * What Close-Session and Cancel-Session share: a repeated end of the same kind is answered 200 again (D10), a delivery
- * under way comes to its end first, and listeners are told of an upload that came to nothing.
- *
+ * Common to Close-Session and Cancel-Session: a repeated packet of the same type is answered 200 again (D10), a
+ * delivery in progress finishes first, and listeners are notified of an upload that was not completed.
  * @param state how the session ends.
- * @param end what is to be done with a session that is still going on. Returns how many bytes of an unfinished upload
- * were dropped; `undefined` when the upload was finished.
+ * @param end does the work for a session that is still active. Returns the number of bytes of an unfinished upload
+ * that were discarded; `undefined` when the upload was finished.
  */
 export async function endSession(
   state: 'closed' | 'cancelled',
@@ -22,19 +21,19 @@ export async function endSession(
 ): Promise<Ack> {
   const { sessions, emit } = service
   const connection = context.req.socket
-  // Also for a client that disconnects meanwhile: it meant this packet, and may never come back.
+  // Also for a client that has disconnected: it meant this packet, and may never return.
   const { record, lease } =
     (await tryLockSession(context.uploadId, context, sessions, connection)) ??
     (await lockSession((await sessions.find(context.uploadId, context)).uploadId, sessions, { connection }))
   const { uploadId } = record
   try {
     if (hasEnded(record) && record.state !== state) {
-      throw new BitsError('session-not-found', `Session ${uploadId} was ${record.state} before.`)
+      throw new BitsError('session-not-found', `Session ${uploadId} is already ${record.state}.`)
     }
     if (!hasEnded(record)) {
-      const dropped = await end(record, lease)
+      const discarded = await end(record, lease)
       const ended = await sessions.end(uploadId, state)
-      if (dropped !== undefined) emit('cancelled', sessions.info(ended, dropped))
+      if (discarded !== undefined) emit('cancelled', sessions.info(ended, discarded))
     }
     return { status: 200, headers: {} }
   } finally {

@@ -11,8 +11,8 @@ import { type FragmentContext, type Outcome, stageFragment } from './stage-fragm
 import { whileConnected } from './while-connected.js'
 
 /**
- * Fragment: stages its bytes, and delivers the file when they were the last (MC-BUP 3.2.5.2.6, 3.2.5.1.2).
- * "Complete?" is asked before "right offset?" (D7, D9); bytes that are held already are skipped (D2).
+ * Fragment: stages its bytes, and delivers the file if they were the last ones (MC-BUP 3.2.5.2.6, 3.2.5.1.2). Whether
+ * the file is complete is checked before the offset (D7, D9); bytes received before are skipped (D2).
  */
 export async function fragment(
   packet: FragmentPacket,
@@ -54,25 +54,25 @@ async function receive(
     const intake = { packet, record, lease, context, service }
     const outcome = found.total === undefined ? await stageFirstFragment(intake) : await stageFragment(intake)
     if ('published' in outcome) return complete(outcome.published, context, service)
-    return outcome.held < packet.range.first ? outOfSync(outcome.held) : received(outcome.held)
+    return outcome.received < packet.range.first ? outOfSync(outcome.received) : received(outcome.received)
   } finally {
     await lease.release()
   }
 }
 
-/** The first fragment names the total, all others must name it again (MC-BUP 2.2.1.2). */
+/** The first fragment sets the total; all others must repeat it (MC-BUP 2.2.1.2). */
 function checkTotal(record: SessionRecord, total: number): SessionRecord & { total: number } {
   if (hasEnded(record)) throw new BitsError('session-not-found', `Session ${record.uploadId} has ended.`)
   if (record.total !== undefined && record.total !== total) {
-    throw new BitsError('total-changed', `The total was ${record.total} bytes, and is ${total} now.`)
+    throw new BitsError('total-changed', `The total changed from ${record.total} to ${total} bytes.`)
   }
   return { ...record, total }
 }
 
 /**
- * The first fragment: its total is noted before its bytes are received, as no failure may leave a session looking like
- * an empty file's (D16). When the whole file has come in it already, the delivery notes the total along with its
- * success, and only a failure has it noted here.
+ * The first fragment: its total is recorded before its bytes are received, because after a failure the session must
+ * not look like that of an empty file (D16). If the whole file has arrived with it, the delivery records the total
+ * together with its success; it is recorded here only after a failure.
  */
 async function stageFirstFragment(intake: FragmentContext): Promise<Outcome> {
   const { packet, record, context, service } = intake
@@ -82,16 +82,16 @@ async function stageFirstFragment(intake: FragmentContext): Promise<Outcome> {
     await service.sessions.change(uploadId, { total })
     return stageFragment(intake)
   }
-  const noteTotal = () => service.sessions.change(uploadId, { total })
+  const saveTotal = () => service.sessions.change(uploadId, { total })
   let outcome: Outcome
   try {
     outcome = await stageFragment(intake)
   } catch (error) {
-    // What failed first is what the client is told.
-    await noteTotal().catch(() => {})
+    // The client receives the first error.
+    await saveTotal().catch(() => {})
     throw error
   }
-  if ('held' in outcome) await noteTotal()
+  if ('received' in outcome) await saveTotal()
   return outcome
 }
 
@@ -100,7 +100,7 @@ const received = (offset: number): Ack => ({
   headers: { [HEADER.receivedContentRange]: String(offset) },
 })
 
-/** The file is complete. Every Ack that says so names the reply, when there is one (D9, D15). */
+/** The file is complete. Every Ack that says so includes the URL of the reply, if there is one (D9, D15). */
 function complete(
   { total = 0, replyUrl }: SessionRecord,
   { req, origin }: PacketContext,
@@ -113,8 +113,8 @@ function complete(
   return { status, headers: { ...headers, [HEADER.replyUrl]: url } }
 }
 
-/** A gap: the client is told where to go on (MC-BUP 3.2.5.2.6). No error headers (D1). */
-const outOfSync = (held: number): Ack => ({
+/** A gap: the Ack contains the offset at which the client continues (MC-BUP 3.2.5.2.6). No error headers (D1). */
+const outOfSync = (offset: number): Ack => ({
   status: 416,
-  headers: { [HEADER.receivedContentRange]: String(held) },
+  headers: { [HEADER.receivedContentRange]: String(offset) },
 })

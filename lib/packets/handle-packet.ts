@@ -6,7 +6,7 @@ import { createSession } from './create-session.js'
 import { fragment } from './fragment.js'
 import { ping } from './ping.js'
 
-/** Hands a packet to the file that is named for it. */
+/** Calls the handler of the packet's type. */
 export async function handlePacket(
   packet: Packet,
   context: PacketContext,

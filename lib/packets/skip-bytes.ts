@@ -1,6 +1,6 @@
 import { pipeline, type Readable, Transform } from 'node:stream'
 
-/** `body` without its first `count` bytes, which are held already (Win32 Fragment, D2). */
+/** `body` without its first `count` bytes, which were received before (Win32 Fragment, D2). */
 export function skipBytes(body: Readable, count: number): Readable {
   if (count === 0) return body
   let left = count
@@ -11,7 +11,7 @@ export function skipBytes(body: Readable, count: number): Readable {
       done(null, skipped === chunk.length ? undefined : chunk.subarray(skipped))
     },
   })
-  // Whoever reads `rest` learns of a failure from it.
+  // Readers of `rest` receive a failure from it.
   pipeline(body, rest, () => {})
   return rest
 }

@@ -7,7 +7,7 @@ import type { PacketContext, UploadService } from './context.js'
 import { skipBytes } from './skip-bytes.js'
 import { watchProgress } from './watch-progress.js'
 
-/** A Fragment whose session has been taken. */
+/** A Fragment, with the lock on its session. */
 export interface FragmentContext {
   readonly packet: FragmentPacket
   readonly record: SessionRecord & { readonly total: number }
@@ -16,15 +16,13 @@ export interface FragmentContext {
   readonly service: UploadService
 }
 
-/** A session that is published now, or else the offset to go on from. */
-export type Outcome = { readonly published: SessionRecord } | { readonly held: number }
+/** The published session, or the offset at which the client continues. */
+export type Outcome = { readonly published: SessionRecord } | { readonly received: number }
 
 /**
- * Stages what a fragment has beyond the bytes that are held (D2), and delivers the file when nothing is missing any
- * more.
- *
+ * Stages the bytes of a fragment that were not received before (D2), and delivers the file when it is complete.
  * @throws BitsError `upload-too-large`, and those of the delivery.
- * @throws Error when the storage does not hold what it was given.
+ * @throws Error when the storage did not store what it was passed.
  */
 export async function stageFragment(intake: FragmentContext): Promise<Outcome> {
   const { packet, record, lease, context, service } = intake
@@ -34,38 +32,38 @@ export async function stageFragment(intake: FragmentContext): Promise<Outcome> {
   if (range.total > maxUploadSize) {
     throw new BitsError(
       'upload-too-large',
-      `The file has ${range.total} bytes; ${maxUploadSize} are allowed.`,
+      `The file has ${range.total} bytes; at most ${maxUploadSize} are allowed.`,
     )
   }
   const before = await storage.received(uploadOf(record))
-  if (range.first > before) return { held: before }
-  const held = range.last < before ? before : await stage(intake, before)
-  if (held >= range.total) {
+  if (range.first > before) return { received: before }
+  const received = range.last < before ? before : await stage(intake, before)
+  if (received >= range.total) {
     const { req, origin } = context
     return {
       published: await deliveries.deliver({ record, sessionId, req, origin, lost: lease.lost }, service),
     }
   }
-  await sessions.touch(record, held)
-  return { held }
+  await sessions.touch(record, received)
+  return { received }
 }
 
-/** @returns the staged length afterwards. */
+/** @returns the number of bytes staged afterwards. */
 async function stage(
   { packet: { range }, record, lease, context, service }: FragmentContext,
-  held: number,
+  before: number,
 ): Promise<number> {
   const { req } = context
-  const stopWatching = watchProgress(req, range, held, record, service)
-  // Destroying the request wakes an adapter that does not watch its signal.
-  const giveWay = () => req.destroy()
-  lease.signal.addEventListener('abort', giveWay, { once: true })
-  if (lease.signal.aborted) giveWay()
+  const stopWatching = watchProgress(req, range, before, record, service)
+  // Destroying the request also stops an adapter that does not watch its signal.
+  const abort = () => req.destroy()
+  lease.signal.addEventListener('abort', abort, { once: true })
+  if (lease.signal.aborted) abort()
   try {
-    const body = skipBytes(service.bandwidth.limit(req), held - range.first)
-    const length = await service.storage.append(uploadOf(record), held, body, lease.signal)
+    const body = skipBytes(service.bandwidth.limit(req), before - range.first)
+    const length = await service.storage.append(uploadOf(record), before, body, lease.signal)
     stopWatching(length)
-    // Node destroys a request that was read to its end, too.
+    // Node also destroys a request that was read to its end.
     const wasCut = lease.signal.aborted || (req.destroyed && !req.readableEnded)
     const end = range.last + 1
     if (length !== end && !(wasCut && length < end)) {
@@ -73,7 +71,7 @@ async function stage(
     }
     return length
   } finally {
-    lease.signal.removeEventListener('abort', giveWay)
+    lease.signal.removeEventListener('abort', abort)
     stopWatching()
   }
 }

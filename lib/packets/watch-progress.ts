@@ -2,19 +2,18 @@ import type { ContentRange } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { PacketContext, UploadService } from './context.js'
 
-/** Milliseconds between two notices while a fragment is on its way. */
+/** Milliseconds between two events while a fragment is being received. */
 const INTERVAL = 500
 
 /**
- * Announces how far a session is while a fragment arrives, by what its connection has read: a guess within the
- * fragment, and exact with the length that the returned function is given at its end. Call it before the body is read.
- *
- * @param held bytes the session holds already.
+ * Emits the progress of a session while a fragment arrives, based on what its connection has read: an estimate during
+ * the fragment, exact once the returned function is passed the length. Call it before the body is read.
+ * @param before bytes received before this fragment.
  */
 export function watchProgress(
   req: PacketContext['req'],
   range: ContentRange,
-  held: number,
+  before: number,
   record: SessionRecord,
   service: UploadService,
 ): (length?: number) => void {
@@ -22,10 +21,10 @@ export function watchProgress(
     service.sessions.progress.note(record.uploadId, received)
     service.emit('progress', service.sessions.info(record, received))
   }
-  service.sessions.progress.note(record.uploadId, held)
+  service.sessions.progress.note(record.uploadId, before)
   const start = range.first - bytesRead(req) + req.readableLength
   const timer = setInterval(() => {
-    emit(Math.min(Math.max(start + bytesRead(req), held), range.last + 1))
+    emit(Math.min(Math.max(start + bytesRead(req), before), range.last + 1))
   }, INTERVAL)
   timer.unref()
   return (length) => {

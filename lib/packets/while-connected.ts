@@ -1,14 +1,13 @@
 import type { Request } from 'express'
 
 /**
- * Does something that is of no use to a client that has gone.
- *
- * @param work given a signal that aborts when the connection closes, as far as Node learns of it: not before it has read
- * what is left of the body. (The request's own `close` comes when its body has been read, too.)
+ * Does work that is pointless once the client has disconnected.
+ * @param work receives a signal that aborts when the connection closes, as soon as Node notices: not before it has
+ * read the rest of the body. (The request's own `close` event also follows the end of its body.)
  */
 export async function whileConnected<T>(
   { socket }: Request,
-  work: (connected: AbortSignal) => Promise<T>,
+  work: (disconnected: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController()
   const abort = () => controller.abort()

@@ -37,20 +37,23 @@ export function parseDestination(url: string): string {
   return segments.join('/') + (segments.length > 0 && path.endsWith('/') ? '/' : '')
 }
 
-/** Does this destination name a directory by its form: the mount point itself, or something that ends with `/`? */
+/**
+ * Tells whether the form of a destination is that of a directory: the mount point itself, or a path that ends with
+ * `/`.
+ */
 export const namesDirectory = (destination: string): boolean =>
   destination === '' || destination.endsWith('/')
 
 export const directoryError = (destination: string): BitsError =>
   new BitsError('destination-is-directory', `"${destination}" is a directory.`)
 
-/** A request target without scheme, authority and query: what a client may vary within one session (D32). */
+/** A request target without scheme, authority and query, which a client may vary within one session (D32). */
 export function pathOf(url: string): string {
   return url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '')
 }
 
 function decode(path: string): string {
-  // Node hands bytes above 0x7F through as Latin-1: escaped, they are decoded as UTF-8 together with the rest.
+  // Node delivers bytes above 0x7F as Latin-1: escaped, they are decoded as UTF-8 together with the rest.
   const escaped = path.replace(/[\u0080-\u00ff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`)
   try {
     return decodeURIComponent(escaped)
@@ -70,8 +73,8 @@ function refuseUnsafe(segment: string): void {
 }
 
 function unsafeReason(segment: string): string | undefined {
-  if (segment === '..' || segment === '.') return 'would lead elsewhere'
-  if (FORBIDDEN.test(segment)) return 'has a character that file names on Windows cannot have'
+  if (segment === '..' || segment === '.') return 'would lead out of its directory'
+  if (FORBIDDEN.test(segment)) return 'has a character that is not allowed in file names on Windows'
   if (/[. ]$/.test(segment)) return 'ends with a dot or a space'
   if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) return `is longer than ${MAX_SEGMENT_BYTES} bytes`
   if (isReservedName(segment)) return 'is reserved for unfinished uploads'

@@ -8,7 +8,7 @@ export const HRESULT = {
   ERROR_FILE_EXISTS: 0x80070050,
   E_INVALIDARG: 0x80070057,
   ERROR_DISK_FULL: 0x80070070,
-  /** As MC-BUP 3.3.6 prints it; the Windows header gives this number another name. */
+  /** As in MC-BUP 3.3.6; the Windows header gives this number another name. */
   NOTIFICATION_TIMEOUT: 0x80070112,
   /** HRESULT of ERROR_WINHTTP_CANNOT_CONNECT. */
   CANNOT_CONNECT: 0x80072efd,
@@ -20,5 +20,5 @@ export const HRESULT = {
   BG_E_SERVER_EXECUTE_ENABLED: 0x80200023,
 } as const
 
-/** The HRESULT a Windows client gives to a bare HTTP status (Win32 bits-return-values). */
+/** The HRESULT that a Windows client derives from a plain HTTP status (Win32 bits-return-values). */
 export const hresultOfStatus = (status: number): number => 0x80190000 + status

@@ -5,7 +5,7 @@ const REPLY_FOLDER = 'replies'
 const REPLY_FILE = 'responsefile.bin'
 const REPLY_ID = /^\{?[0-9a-f-]{36}\}?$/i
 
-/** A path below the mount point that leads into the server's own folder, which no other middleware may serve. */
+/** A path below the mount point inside the server's own folder, which no other middleware may serve. */
 export interface ReservedPath {
   /** The session whose reply is requested; `undefined` when the path is not that of a reply. */
   readonly sessionId: string | undefined
@@ -33,18 +33,17 @@ function decoded(path: string): string {
   try {
     return decodeURIComponent(path)
   } catch {
-    // Not a name that this server issued; the rest of the app decides on it.
+    // Not a name issued by this server; the rest of the app handles it.
     return path
   }
 }
 
 /**
- * A reply URL for clients of a server with a host id. They resolve a relative one against the host of the original URL,
- * which does not have the reply unless the servers share their storage.
- *
+ * A reply URL for clients of a server with a host id. They resolve a relative URL against the host of the original
+ * URL, which does not have the reply unless the servers share their storage.
  * @param origin scheme and host of this server.
  * @param requestTarget of the upload.
- * @param replyUrl as stored; an absolute one is left as it is.
+ * @param replyUrl as stored; an absolute URL is returned unchanged.
  */
 export function replyUrlAt(origin: string, requestTarget: string, replyUrl: string): string {
   if (!replyUrl.startsWith(RESERVED_NAME)) return replyUrl

@@ -4,16 +4,18 @@
  */
 export const RESERVED_NAME = 'BITS-Sessions'
 
-/** No file system has longer names. Longer ones are not normalized: reordering their combining marks takes quadratic time. */
+/**
+ * No file system allows longer names. They are not normalized: reordering their combining marks takes quadratic time.
+ */
 const MAX_NAME_LENGTH = 255
 const LOWER_CASE_NAME = RESERVED_NAME.toLowerCase()
 /** The 8.3 form that Windows generates for long names: of their first letters, or of two letters and a checksum. */
 const SHORT_NAME = /^bi(?:ts-s|[0-9a-f]{4})~[0-9]{1,6}$/
 
 /**
- * Tells whether some file system would take a name for that of the folder in which uploads are staged (`BITS-Sessions`).
- * File systems may ignore case, compatibility forms and invisible characters; Windows also drops dots and spaces at the
- * end, takes what follows a colon for a stream of the file, and has a short form of the name.
+ * Tells whether some file system would treat a name as that of the folder in which uploads are staged
+ * (`BITS-Sessions`). File systems may ignore case, compatibility forms and invisible characters; Windows also drops
+ * trailing dots and spaces, takes what follows a colon for a stream of the file, and has a short form of the name.
  *
  * Use it in code that lists or serves the directory into which `bitsUpload()` stores files.
  *
@@ -28,7 +30,7 @@ export function isReservedName(name: string): boolean {
   return lenient === LOWER_CASE_NAME || SHORT_NAME.test(lenient)
 }
 
-/** A name without the stream that a colon introduces, and without dots and spaces at its end. */
+/** A name without the stream that follows a colon, and without trailing dots and spaces. */
 function withoutStream(name: string): string {
   const colon = name.indexOf(':')
   let end = colon < 0 ? name.length : colon

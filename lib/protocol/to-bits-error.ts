@@ -1,21 +1,21 @@
 import { asError, errorCode } from '../util/errors.js'
 import { BitsError, type BitsErrorCode, type ErrorContext, isSendable } from './bits-error.js'
 
-/** What system errors mean to a client. All others are `unforeseen`. */
+/** The conditions of system errors. All others are `unforeseen`. */
 const CONDITION_OF_CODE: Readonly<Record<string, BitsErrorCode>> = {
   ENOSPC: 'disk-full',
   EDQUOT: 'disk-full',
   ENAMETOOLONG: 'destination-refused',
-  // FAT32 ends at 4 GiB, and `ulimit -f` may set a lower limit.
+  // FAT32 files are limited to 4 GiB, and `ulimit -f` may set a lower limit.
   EFBIG: 'upload-too-large',
 }
 
 /**
- * What to answer the client for any thrown value: a `BitsError` as it is; an error with an HTTP status (as the package
- * `http-errors` makes them) with that status and what its `headers` ask of the client; a system error that means
- * something to the client by its code; everything else as `unforeseen`.
+ * Converts any thrown value: a `BitsError` is returned as it is; an error with an HTTP status (like those of the
+ * package `http-errors`) keeps that status and the headers that are meant for clients; a system error gets a
+ * condition by its code; everything else is `unforeseen`.
  *
- * @param context who failed, for errors that do not say it themselves.
+ * @param context which side failed, for errors that do not say it themselves.
  */
 export function toBitsError(error: unknown, context: ErrorContext = 0x5): BitsError {
   if (error instanceof BitsError) return error
@@ -38,19 +38,19 @@ function httpStatusOf(error: unknown): number | undefined {
     : undefined
 }
 
-/** What an error may say beside its status. Others it may have from a response of somebody else's. */
+/** Headers of an error that are sent with its status. Others may come from some upstream response. */
 const FORWARDED_HEADERS = ['WWW-Authenticate', 'Proxy-Authenticate', 'Retry-After']
 
-/** The headers that `http-errors` and authentication middleware hang on their errors, and that are meant for clients. */
+/** The headers of `http-errors` and of authentication middleware that are meant for clients. */
 function headersOf(error: unknown): Record<string, string> {
   const headers = property(error, 'headers')
-  const told: Record<string, string> = {}
-  if (typeof headers !== 'object' || headers === null) return told
+  const forwarded: Record<string, string> = {}
+  if (typeof headers !== 'object' || headers === null) return forwarded
   for (const [name, value] of Object.entries(headers)) {
     const known = FORWARDED_HEADERS.find((header) => header.toLowerCase() === name.toLowerCase())
-    if (known && typeof value === 'string' && isSendable(known, value)) told[known] = value
+    if (known && typeof value === 'string' && isSendable(known, value)) forwarded[known] = value
   }
-  return told
+  return forwarded
 }
 
 const property = (value: unknown, name: string): unknown =>

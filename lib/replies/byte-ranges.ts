@@ -2,16 +2,15 @@ import { randomBytes } from 'node:crypto'
 import parseRange from 'range-parser'
 import type { ByteRange } from '../../types/storage.js'
 
-/** With more ranges than this the whole content is sent, as RFC 9110 14.2 allows: no client of replies needs them. */
+/** With more ranges than this the whole content is sent, as RFC 9110 14.2 allows: no client needs more for a reply. */
 const MAX_RANGES = 8
 
-/** What to send of a content: all of it, nothing, or parts in the order they were asked for (MC-BUP 3.5.5). */
+/** What to send of the content: all of it, nothing, or parts in the requested order (MC-BUP 3.5.5). */
 export type Selection = 'all' | 'none' | readonly ByteRange[]
 
 /**
- * Reads a `Range` header. The whole content is sent for what is not a list of byte ranges, for more than 8 ranges, and
- * for ranges that overlap, which would multiply the bytes of the response (RFC 9110 14.2).
- *
+ * Parses a `Range` header. The whole content is sent if the header is not a list of byte ranges, has more than 8
+ * ranges, or has ranges that overlap, which would multiply the bytes of the response (RFC 9110 14.2).
  * @param size of the content in bytes.
  */
 export function selectRanges(header: string | undefined, size: number): Selection {
@@ -27,8 +26,9 @@ function overlap(ranges: readonly ByteRange[]): boolean {
 }
 
 /**
- * Accepts what RFC 9110 14.1 allows and the parser does not: a unit in any case (Win32 writes "Bytes"), empty elements of
- * the list, and "the last 500 bytes" of 100, which are all 100. A range that ends before it begins makes the header void.
+ * Accepts what RFC 9110 14.1 allows and the parser does not: a unit in any case (Win32 writes "Bytes"), empty list
+ * elements, and "the last 500 bytes" of 100, which are all 100. A range that ends before it begins invalidates the
+ * header.
  */
 function normalizeRanges(header: string, size: number): string {
   const equals = header.indexOf('=')
@@ -54,7 +54,7 @@ const withinSize = (range: string, size: number): string =>
 export const rangeHeader = ({ start, end }: ByteRange, size: number): string =>
   `bytes ${start}-${end}/${size}`
 
-/** Several ranges as one body: `multipart/byteranges` (RFC 9110 14.6), with no more headers than BITS reads. */
+/** Several ranges in one body: `multipart/byteranges` (RFC 9110 14.6), with only the headers that BITS reads. */
 export class Multipart {
   readonly #boundary = randomBytes(12).toString('hex')
   readonly #ranges: readonly ByteRange[]
@@ -71,13 +71,13 @@ export class Multipart {
     return `multipart/byteranges; boundary=${this.#boundary}`
   }
 
-  /** Bytes. */
+  /** In bytes. */
   get length(): number {
     const parts = this.#ranges.map((range) => this.#head(range).length + range.end - range.start + 1)
     return parts.reduce((sum, length) => sum + length, this.#tail.length)
   }
 
-  /** @param read the bytes of a range. */
+  /** @param read returns the bytes of a range. */
   async *body(read: (range: ByteRange) => AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     for (const range of this.#ranges) {
       yield this.#head(range)

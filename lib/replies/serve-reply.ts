@@ -22,9 +22,8 @@ import { isCurrent, meetsPreconditions } from './preconditions.js'
 const CONTENT_TYPE = 'application/octet-stream'
 
 /**
- * Answers GET and HEAD for a reply (MC-BUP 3.5.5): to the session's user alone, in full or in ranges.
- *
- * @param sessionId as the URL has it; `undefined` when it names no reply, which is answered 404.
+ * Responds to GET and HEAD for a reply (MC-BUP 3.5.5), in full or in ranges, only for the user of the session.
+ * @param sessionId as in the URL; `undefined` when the URL is not that of a reply, which is answered 404.
  */
 export async function serveReply(
   sessionId: string | undefined,
@@ -47,20 +46,20 @@ export async function serveReply(
 }
 
 async function findRecord(
-  id: string | undefined,
+  sessionId: string | undefined,
   req: Request,
   service: UploadService,
 ): Promise<SessionRecord> {
-  const key = sessionKey(id ?? '')
-  const record = key === undefined ? undefined : await service.sessions.store.get(key)
-  // A static one is the application's to serve.
+  const uploadId = sessionKey(sessionId ?? '')
+  const record = uploadId === undefined ? undefined : await service.sessions.store.get(uploadId)
+  // The application serves static replies.
   if (!record?.replyUrl?.startsWith(RESERVED_NAME) || !record.path.startsWith(`${req.baseUrl ?? ''}/`))
     throw missing()
   const { authorize, user, trustSessionId } = service.settings
   if (trustSessionId) return record
   if (!(await authorize(req, record.destination)))
-    throw new BitsError('access-denied', 'authorize refused the reply.')
-  // To others the reply is not there.
+    throw new BitsError('access-denied', 'The option authorize refused access to the reply.')
+  // For other users the reply does not exist.
   if (checkUser(await user(req)) !== record.user) throw missing()
   return record
 }
@@ -74,7 +73,7 @@ async function send(
 ): Promise<void> {
   const read = (range: { start: number; end: number }) => {
     const body = service.storage.readReply?.(uploadOf(record), range)
-    if (!body) throw new Error('The storage has statReply() and no readReply().')
+    if (!body) throw new Error('The storage has statReply() but no readReply().')
     return body
   }
   const etag = `"${lastModified.getTime().toString(16)}-${size.toString(16)}"`
@@ -95,8 +94,9 @@ async function send(
     res.status(304).end()
     return
   }
-  const asked = req.method === 'GET' && isCurrent(req, { etag, lastModified }) ? req.get('Range') : undefined
-  const selection = selectRanges(asked, size)
+  const requested =
+    req.method === 'GET' && isCurrent(req, { etag, lastModified }) ? req.get('Range') : undefined
+  const selection = selectRanges(requested, size)
   if (selection === 'none') {
     res
       .status(416)
@@ -119,12 +119,12 @@ async function send(
     return
   }
   const body = read(only)
-  // The session may end just now: what fails before the first byte can still be answered.
+  // The session may end now: a failure before the first byte can still be answered with a status.
   await once(body, 'readable')
   await pipeline(body, res)
 }
 
-/** As the client asked for it, in full. */
+/** The full URL that the client requested. */
 const contentLocation = (req: Request): string =>
   req.originalUrl.startsWith('/') ? `${req.protocol}://${hostOf(req)}${req.originalUrl}` : req.originalUrl
 
@@ -133,7 +133,7 @@ const missing = (): BitsError =>
 
 function refuse(cause: unknown, req: Request, res: Response, service: UploadService): void {
   const error = toBitsError(errorCode(cause) === 'ENOENT' ? missing() : cause)
-  // A client may go when it likes; what fails on this side is told, also in the middle of a reply.
+  // Clients may disconnect at any time; failures of this server are reported, also in the middle of a reply.
   if (error.code === 'unforeseen' && errorCode(cause) !== 'ERR_STREAM_PREMATURE_CLOSE') {
     service.emit('error', asError(cause), { path: pathWithoutId(req) })
   }
@@ -151,11 +151,11 @@ function refuse(cause: unknown, req: Request, res: Response, service: UploadServ
 
 const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
 
-/** The request's path as it may be told: who knows the session id in it can go on with the upload. */
+/** The path of the request for messages, without the session id: whoever knows it can continue the upload. */
 const pathWithoutId = (req: Request): string =>
   pathOf(req.originalUrl).replace(/[^/\\]+/g, (name) => (mayHoldId(name) ? maskName(name) : name))
 
-/** A client may escape as much of an id as it likes. */
+/** A client may percent-encode any part of an id. */
 function mayHoldId(name: string): boolean {
   try {
     return GUID.test(decodeURIComponent(name))

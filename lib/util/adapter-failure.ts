@@ -1,11 +1,11 @@
-/** The two adapters of an application, which may be out of order. */
+/** The two adapters of an application that may fail. */
 export type AdapterName = 'storage' | 'session store'
 
 const sources = new WeakMap<object, AdapterName>()
 
 /**
- * The same adapter, except that the errors of its methods are recognized by {@link failedAdapter}. Its methods are
- * called on the adapter itself, which may have private fields. Plain results stay plain, without a promise.
+ * The same adapter, but {@link failedAdapter} recognizes the errors of its methods. Methods are called on the adapter
+ * itself, which may have private fields. Plain results stay plain, without a promise.
  */
 export function watchAdapter<Target extends object>(name: AdapterName, adapter: Target): Target {
   return new Proxy(adapter, {
@@ -38,6 +38,6 @@ function call(name: AdapterName, work: () => unknown): unknown {
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
-/** Not by `instanceof`: under Jest, or in a `vm` context, promises belong to different realms. */
+/** Not `instanceof`: in Jest or in a `vm` context, promises belong to different realms. */
 const isPromise = (value: unknown): value is Promise<unknown> =>
   isObject(value) && typeof Reflect.get(value, 'then') === 'function'

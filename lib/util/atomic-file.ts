@@ -3,7 +3,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { rename } from './fs.js'
 
-/** A file that appears under its name all at once. Until then it lies beside it under a random name. */
+/** A file that appears under its name all at once. Until then it has a random name in the same directory. */
 export class AtomicFile {
   readonly #path: string
   readonly #target: string
@@ -15,7 +15,7 @@ export class AtomicFile {
     this.#handle = handle
   }
 
-  /** @param target where the file goes, and its mode (default: 0o666 less the umask). */
+  /** @param target path of the file, and its mode (default: 0o666 less the umask). */
   static async create({ path, mode }: { path: string; mode: number | undefined }): Promise<AtomicFile> {
     const draft = join(dirname(path), `.reply-${randomBytes(8).toString('hex')}.part`)
     return new AtomicFile(draft, path, await open(draft, 'wx', mode))
@@ -33,7 +33,7 @@ export class AtomicFile {
     return this.#handle.truncate(0)
   }
 
-  /** Gives the file its name, replacing a file that has it. */
+  /** Renames the file to its final name, replacing an existing file. */
   async publish(): Promise<void> {
     await this.#handle.sync()
     await this.#handle.close()

@@ -1,4 +1,4 @@
-/** A map that forgets the entry that was set longest ago when it holds more than `max`. */
+/** A map that removes its oldest entry when it has more than `max`. */
 export class BoundedMap<Key, Value> {
   readonly #max: number
   readonly #entries = new Map<Key, Value>()
@@ -30,7 +30,7 @@ export class BoundedMap<Key, Value> {
     this.#entries.delete(key)
   }
 
-  /** Entries in the order in which they were set; deleting the current one is safe. */
+  /** Entries in the order in which they were set; the current one can safely be deleted. */
   [Symbol.iterator](): IterableIterator<[Key, Value]> {
     return this.#entries.entries()
   }

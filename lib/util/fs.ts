@@ -9,8 +9,8 @@ type Retry = typeof retryWhileBusy
 const patiently: Retry = process.platform === 'win32' ? retryWhileBusy : (call) => call
 
 /**
- * The file system calls that each packet makes. With their callbacks, which cost a third of the processor time of
- * `node:fs/promises` (Node 20: 4 against 13 µs on the main thread for each of open, write and close).
+ * The file system calls that each packet makes. The callback versions cost a third of the processor time of
+ * `node:fs/promises` (Node 20: 4 instead of 13 µs on the main thread for each of open, write and close).
  */
 export const open = patiently(promisify(fs.open), OPEN_FAILURES)
 export const close = promisify(fs.close)
@@ -35,14 +35,14 @@ export const writev = promisify(fs.writev)
 export const readFile = promisify(fs.readFile)
 export const write = promisify(fs.write)
 
-/** What the system's own `realpath` answers where it answers truly. */
+/** Errors of the system's own `realpath` that are correct. */
 const REALPATH_FAILURES = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENAMETOOLONG', 'EIO'])
 
 type ResolvePath = (path: string) => Promise<string>
 
 /**
- * Resolves symbolic links. On RAM disks and some network drives of Windows the system's own call fails with EISDIR or
- * UNKNOWN for paths that are fine; Node's, which looks at one directory after the other, works there.
+ * Resolves symbolic links. On RAM disks and some network drives of Windows the system call fails with EISDIR or
+ * UNKNOWN for valid paths; Node's own implementation, which checks one directory after the other, works there.
  */
 export const realpathWith =
   (native: ResolvePath, portable: ResolvePath): ResolvePath =>
@@ -84,9 +84,8 @@ export type FileSystem = typeof nodeFileSystem
 
 /**
  * Writes a short text to a file, opened with `flags`.
- *
- * @param sync forces it to the disk (`fsync` below, or one of a test's); `undefined` leaves that to the system.
- * @returns bytes written. Rejects when not all could be.
+ * @param sync flushes it to the disk (default: left to the system).
+ * @returns bytes written. Rejects if not all could be written.
  */
 export async function writeText(
   path: string,
@@ -108,10 +107,10 @@ export async function writeText(
   }
 }
 
-/** Forces what was written to a file, by its descriptor, to the disk. Replaced in tests to see what is forced, and when. */
+/** Flushes a file, given its descriptor, to the disk. Tests replace it to see what is flushed, and when. */
 export type Sync = (file: number) => Promise<void>
 
-/** How systems say that they cannot sync a directory: network and virtual file systems, FUSE, WSL. */
+/** Error codes of systems that cannot sync a directory: network and virtual file systems, FUSE, WSL. */
 const CANNOT_SYNC_DIRECTORIES = new Set([
   'EINVAL',
   'ENOTSUP',
@@ -122,7 +121,7 @@ const CANNOT_SYNC_DIRECTORIES = new Set([
   'EISDIR',
 ])
 
-/** Forces the entries of an open directory to the disk, where the file system can do that. */
+/** Flushes the entries of an open directory to the disk, if the file system can do that. */
 export async function syncOpenDirectory(directory: number, sync: Sync = fsync): Promise<void> {
   try {
     await sync(directory)
@@ -132,8 +131,8 @@ export async function syncOpenDirectory(directory: number, sync: Sync = fsync): 
 }
 
 /**
- * Forces a directory's entries to the disk. Windows has no such call and needs none; a directory that this process may
- * write to but not read cannot be opened for it.
+ * Flushes the entries of a directory to the disk. Windows has no such call and needs none. A directory that this
+ * process can write but not read cannot be opened for it.
  */
 export async function syncDirectory(
   path: string,

@@ -1,8 +1,8 @@
-/** Runs work that must not overlap: one piece at a time for each key, in the order of the calls. */
+/** Runs tasks that must not overlap: one at a time for each key, in the order of the calls. */
 export class KeyedQueue {
   readonly #last = new Map<string, Promise<void>>()
 
-  /** Runs `work` after whatever else is under way for `key`. */
+  /** Runs `work` after all earlier work for `key`. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const turn = (this.#last.get(key) ?? Promise.resolve()).then(work)
     const settled = turn.then(

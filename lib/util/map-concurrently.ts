@@ -1,6 +1,6 @@
 /**
- * Maps items with up to `limit` calls at a time. After a failure no more are started; those that run are waited for.
- *
+ * Maps items with up to `limit` calls at a time. After a failure no more calls are started, and those in progress
+ * finish first.
  * @returns the results in the order of the items.
  */
 export async function mapConcurrently<Item, Result>(

@@ -1,6 +1,6 @@
 type Defined<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> }
 
-/** Without the properties that are `undefined`: spread over others, it leaves those as they are. */
+/** A copy without the properties that are `undefined`: spread over other values, it keeps those. */
 export function defined<T extends object>(values: T): Defined<T> {
   const result: Defined<T> = {}
   for (const name in values) {

@@ -1,7 +1,6 @@
 /**
- * Waits for each of `works`, whatever becomes of the others.
- *
- * @throws what one of them failed with; an `AggregateError` when several did.
+ * Waits for all promises, even if some fail.
+ * @throws the error of the one that failed; an `AggregateError` if several did.
  */
 export async function allSettledOrThrow(works: readonly Promise<unknown>[]): Promise<void> {
   const outcomes = await Promise.allSettled(works)

@@ -1,19 +1,19 @@
 import type { Request } from 'express'
 
 /**
- * By which way a request came in. Noted when it does: Node forgets the addresses of a connection that has closed, and
- * with them Express whether its proxy is to be believed, while a delivery takes its time.
+ * How a request arrived. Recorded at once: when the connection closes during a delivery, Node forgets its addresses,
+ * and with them Express whether to trust its proxy.
  */
 export interface RequestOrigin {
-  /** `http` or `https`, as the client said it, where the option `trust proxy` lets a proxy tell. */
+  /** `http` or `https`, as the client used it; from a proxy's header if the option `trust proxy` allows that. */
   readonly protocol: string
-  /** Name and port by which the client called this server. */
+  /** Host and port by which the client addressed this server. */
   readonly host: string
-  /** Where the server took the connection; `undefined` for what is no TCP, and for a connection that was gone. */
+  /** Local address of the connection; `undefined` if it is not a TCP connection or has closed. */
   readonly local: { readonly address: string; readonly port: number; readonly secure: boolean } | undefined
 }
 
-/** `https://host:port`; `undefined` when the client did not name a host. */
+/** `https://host:port`; `undefined` if the client did not send a host. */
 export function originUrl({ protocol, host }: RequestOrigin): string | undefined {
   const origin = `${protocol}://${host}`
   return host !== '' && !/[/?#@\\]/.test(host) && URL.canParse(origin) ? origin : undefined
@@ -26,13 +26,13 @@ export function originOf(req: Request): RequestOrigin {
   return { protocol: req.protocol, host: hostOf(req), local }
 }
 
-/** The host by which the client called this server, with its port: what a proxy says counts where it is trusted. */
+/** The host and port by which the client addressed this server: from a proxy's header if the proxy is trusted. */
 export function hostOf(req: Request): string {
   const forwarded = req.get('x-forwarded-host')?.split(',')[0]?.trim()
   return (forwarded && trustsProxy(req) ? forwarded : req.get('host')) ?? ''
 }
 
-/** As Express itself asks its setting `trust proxy`. */
+/** Uses the setting `trust proxy` in the same way as Express. */
 function trustsProxy(req: Request): boolean {
   const trust: unknown = req.app.get('trust proxy fn')
   return typeof trust === 'function' && Boolean(trust(req.socket.remoteAddress, 0))

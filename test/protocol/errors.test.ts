@@ -391,7 +391,7 @@ test.each([200, 204, 299, 600, 99, 404.5, Number.NaN, '404', undefined])(
 test('a BitsError with a header that cannot be sent is none: the client would get no answer at all', async () => {
   const headers = { 'WWW-Authenticate': 'Basic realm="10 €"' }
   expect(() => new BitsError({ status: 401, headers }, 'No.')).toThrow(
-    'BitsError: the header "WWW-Authenticate" has a character that no header can have: take ASCII.',
+    'BitsError: the header "WWW-Authenticate" has a character that is not allowed in headers: use ASCII.',
   )
   // Of somebody else's error it is left out.
   const authorize = () => Promise.reject(Object.assign(new Error('No.'), { status: 401, headers }))

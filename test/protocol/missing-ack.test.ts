@@ -55,8 +55,8 @@ test.each<[what: string, before: (app: Express, bits: BitsUpload) => unknown, st
   expect(await exchange(createSession(PATH))).toBe(status)
   expect(await exchange(packet('Ping', PATH))).toBe(status)
   expect(await warnings()).toEqual([
-    `warn: BITS upload: BITS_POST ${PATH} was answered ${status} without an Ack, as it did not reach bitsUpload(). ` +
-      'Mount it with app.use(path, bitsUpload()) above whatever answers this path: app.post() and app.all() do not get the verb.',
+    `warn: BITS upload: BITS_POST ${PATH} was answered ${status} without an Ack, because it did not reach bitsUpload(). ` +
+      'Mount it with app.use(path, bitsUpload()) above the handler of this path: app.post() and app.all() do not receive the verb.',
   ])
 })
 

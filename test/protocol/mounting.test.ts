@@ -53,7 +53,7 @@ describe('mounted below a middleware that reads bodies', () => {
       expect(errors.map((error) => error.message)).toEqual([expect.stringContaining(sentence)])
       const logged = running.logger.lines.filter((line) => line.startsWith('error:'))
       expect(logged).toHaveLength(1)
-      expect(logged[0]).toContain('Remedy: mount bitsUpload() above')
+      expect(logged[0]).toContain('To fix this, mount bitsUpload() above')
       await expectUsable(connection)
     },
   )
