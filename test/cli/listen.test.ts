@@ -1,5 +1,6 @@
+import { Server } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
-import { createServerFor } from '../../lib/cli/serve/listen.js'
+import { createServerFor, listen } from '../../lib/cli/serve/listen.js'
 import { readTls } from '../../lib/cli/serve/tls/tls-options.js'
 import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
@@ -23,5 +24,25 @@ describe('the server of serve', () => {
   test('does not end a connection while an application may still answer', () => {
     const server = createServerFor(() => {}, { ...FLAGS, notifyTimeout: 3600 }, undefined)
     expect(server.timeout).toBeGreaterThan(3_600_000)
+  })
+})
+
+describe('a port on which this user may not listen', () => {
+  class RefusedServer extends Server {
+    override listen(): this {
+      setImmediate(() => this.emit('error', Object.assign(new Error('listen EACCES'), { code: 'EACCES' })))
+      return this
+    }
+  }
+
+  test.each([
+    ['linux', 'cannot listen on 127.0.0.1 port 443: ports below 1024 need more rights'],
+    [
+      'win32',
+      'cannot listen on 127.0.0.1 port 443: Windows reserves this port, or IIS or another program has it',
+    ],
+  ] as const)('is explained for %s', async (platform, message) => {
+    const listening = listen(new RefusedServer(), { host: '127.0.0.1', port: 443 }, platform)
+    await expect(listening).rejects.toThrow(message)
   })
 })

@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from '@jest/globals'
+import { expect, jest, test } from '@jest/globals'
 import { FileStorage } from 'express-bits-upload'
 import { prepareDirectory } from '../../lib/cli/serve/prepare-directory.js'
 import { fixtures } from '../support/fixtures.js'
@@ -58,4 +58,14 @@ test('a staging folder of somebody else is found at the start, not at the first 
       /^cannot keep uploads in .*BITS-Sessions: the user with id \d+ may not write/,
     ),
   })
+})
+
+test.each([
+  ['win32', 'Let it modify the directory (icacls)'],
+  ['linux', 'Give it the directory (chown)'],
+] as const)('on %s, the advice is that of the system', async (platform, advice) => {
+  const path = await directory()
+  const storage = new FileStorage({ directory: path })
+  jest.spyOn(storage, 'open').mockRejectedValue(Object.assign(new Error('EPERM'), { code: 'EPERM' }))
+  await expect(prepareDirectory(path, { storage }, platform)).rejects.toThrow(advice)
 })

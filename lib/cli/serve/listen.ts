@@ -14,6 +14,7 @@ const IDLE = 15 * 60 * 1000
 /** Milliseconds between two warnings about clients that speak http to an https port. */
 const WARNING_INTERVAL = 60_000
 
+type PlaceFlags = Pick<ServeFlags, 'host' | 'port' | 'tlsCert' | 'tlsPfx'>
 type ServerFlags = Pick<ServeFlags, 'maxHeaderSize' | 'notifyTimeout' | 'tlsClientCa'>
 
 /** @param tls absent for a server that speaks http. */
@@ -52,13 +53,19 @@ function withTimes<T extends Server>(server: T, { notifyTimeout = 0 }: ServerFla
 }
 
 /** @returns the URL of the server, with the port that it got. @throws CliError when it cannot listen there. */
-export async function listen(server: Server, flags: ServeFlags): Promise<string> {
+export async function listen(
+  server: Server,
+  flags: PlaceFlags,
+  platform = process.platform,
+): Promise<string> {
   const { host, port } = flags
   try {
     server.listen(port, host)
     await once(server, 'listening')
   } catch (cause) {
-    throw new CliError(EXIT.failure, `cannot listen on ${host} port ${port}: ${reasonOf(cause)}.`, { cause })
+    throw new CliError(EXIT.failure, `cannot listen on ${host} port ${port}: ${reasonOf(cause, platform)}.`, {
+      cause,
+    })
   }
   const address = server.address()
   const actual = typeof address === 'object' && address ? address.port : port
@@ -66,9 +73,12 @@ export async function listen(server: Server, flags: ServeFlags): Promise<string>
   return `${usesTls(flags) ? 'https' : 'http'}://${name}:${actual}`
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, platform: NodeJS.Platform): string {
   const code = errorCode(error)
   if (code === 'EADDRINUSE') return 'another program uses it; choose another --port'
+  // Windows has no privileged ports.
+  if (code === 'EACCES' && platform === 'win32')
+    return 'Windows reserves this port, or IIS or another program has it (netsh http show servicestate); choose another --port'
   if (code === 'EACCES') return 'ports below 1024 need more rights; choose another --port'
   if (code === 'EADDRNOTAVAIL') return 'this machine has no such address; choose another --host'
   return asError(error).message

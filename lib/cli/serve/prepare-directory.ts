@@ -14,7 +14,11 @@ const STAGING = 'BITS-Sessions'
  *
  * @throws CliError in a sentence that says what to do.
  */
-export async function prepareDirectory(directory: string, { storage }: BitsUploadOptions): Promise<void> {
+export async function prepareDirectory(
+  directory: string,
+  { storage }: BitsUploadOptions,
+  platform = process.platform,
+): Promise<void> {
   const existing = await stat(directory).catch(() => undefined)
   if (existing && !existing.isDirectory())
     throw new CliError(EXIT.failure, `${directory} is not a directory: name the one that uploads go into.`)
@@ -28,29 +32,38 @@ export async function prepareDirectory(directory: string, { storage }: BitsUploa
   try {
     await storage?.open?.()
   } catch (cause) {
-    throw unusable(directory, cause)
+    // Trying the directories that exist tells which of them is the reason.
+    if (existing) await tryToWrite(directory, platform)
+    if (staged) await tryToWrite(staging, platform)
+    throw unusable(directory, cause, platform)
   }
-  for (const path of [directory, staging]) await tryToWrite(path)
+  for (const path of [directory, staging]) await tryToWrite(path, platform)
 }
 
-async function tryToWrite(directory: string): Promise<void> {
+async function tryToWrite(directory: string, platform: NodeJS.Platform): Promise<void> {
   const path = join(directory, `.write-test-${randomUUID()}`)
   try {
     await writeFile(path, '', { flag: 'wx' })
     await rm(path)
   } catch (cause) {
-    throw unusable(directory, cause)
+    throw unusable(directory, cause, platform)
   }
 }
 
-const unusable = (directory: string, cause: unknown): CliError =>
-  new CliError(EXIT.failure, `cannot keep uploads in ${directory}: ${reasonOf(cause)}.`, { cause })
+const unusable = (directory: string, cause: unknown, platform: NodeJS.Platform): CliError =>
+  new CliError(EXIT.failure, `cannot keep uploads in ${directory}: ${reasonOf(cause, platform)}.`, { cause })
 
-function reasonOf(error: unknown): string {
-  switch (errorCode(error)) {
+const ACCESS_ADVICE = {
+  windows: 'Let it modify the directory (icacls), or run the server as another user',
+  others: 'Give it the directory (chown), or run the server as its owner',
+}
+
+function reasonOf(error: unknown, platform: NodeJS.Platform): string {
+  // A storage may explain an error of the system, which is then the cause of its own.
+  switch (errorCode(error) ?? errorCode(asError(error).cause)) {
     case 'EACCES':
     case 'EPERM':
-      return `${userName()} may not write there. Give it the directory (chown), or run the server as its owner`
+      return `${userName()} may not write there. ${ACCESS_ADVICE[platform === 'win32' ? 'windows' : 'others']}`
     case 'EROFS':
       return 'it is on a file system that is mounted read-only'
     case 'ENOSPC':
