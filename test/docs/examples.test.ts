@@ -68,6 +68,14 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/windows.md#PowerShell': 'powershell powershell',
   'docs/windows.md#bitsadmin': 'bat bat',
   'docs/windows.md#Upload-reply jobs': 'bat powershell',
+  // windows-server.test.ts, windows.test.ts
+  'docs/windows-server.md#Install': 'powershell',
+  'docs/windows-server.md#Certificate': 'powershell',
+  'docs/windows-server.md#Service with WinSW': 'xml bat',
+  'docs/windows-server.md#NSSM': 'bat',
+  'docs/windows-server.md#An app of your own': 'xml',
+  'docs/windows-server.md#Firewall and port': 'powershell bat',
+  'docs/windows-server.md#Updates': 'powershell',
   'docs/writing-adapters.md#Writing a storage adapter': 'ts',
   // custom-storage.test.ts, processing-uploads.test.ts
   'docs/writing-adapters.md#Replies and other optional methods': 'ts',
