@@ -23,6 +23,9 @@ import { acceptBitsPostEverywhere } from './verb/accept-bits-post.js'
 const NOT_EXPRESS =
   'BITS upload: the request does not come from Express. Other frameworks can mount an Express app that holds the ' +
   "middleware: express().use('/uploads', bitsUpload())."
+const HTTP_2 =
+  'BITS upload: the request came by HTTP/2, which neither Express nor this protocol supports. Serve it from ' +
+  'node:http or node:https; a proxy in front may speak HTTP/2, if it speaks HTTP/1.1 to Node.'
 const NOT_CALLED =
   "bitsUpload makes the middleware, it is not one: call it, as in app.use('/uploads', bitsUpload())."
 
@@ -84,9 +87,10 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
       next()
       return
     }
-    if (!warnedOfFramework) settings.logger.error(NOT_EXPRESS)
+    const sentence = req.httpVersionMajor > 1 ? HTTP_2 : NOT_EXPRESS
+    if (!warnedOfFramework) settings.logger.error(sentence)
     warnedOfFramework = true
-    void track(sendAck(req, res, errorAck(new BitsError('unforeseen', NOT_EXPRESS)), 0))
+    void track(sendAck(req, res, errorAck(new BitsError('unforeseen', sentence)), 0))
   }
   const track = <T>(work: Promise<T>): Promise<T> => {
     running.add(work)

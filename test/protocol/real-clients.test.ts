@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from '@jest/globals'
 import { type BitsUploadOptions, bitsUpload, MemoryStorage, type SessionInfo } from 'express-bits-upload'
@@ -168,4 +169,26 @@ test('outside Express every packet is answered, and the log says what to do', as
     expectAck(await connection.exchange(request), { status: 500, error: '0x80004005' })
   }
   expect(logger.lines).toEqual([expect.stringMatching(/^error: .*does not come from Express/)])
+})
+
+test('by HTTP/2 every packet is answered, and the log says what to do', async () => {
+  const logger = new RecordingLogger()
+  const bits = bitsUpload({ storage: new MemoryStorage(), logger })
+  afterwards(() => bits.close())
+  const server = createHttp2Server(
+    (req, res) => void Reflect.apply(bits, undefined, [req, res, () => res.end()]),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  afterwards(() => server.close())
+  const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  afterwards(() => session.destroy())
+  for (const body of ['', '', 'x'.repeat(100_000)]) {
+    const stream = session.request({ ':method': 'BITS_POST', ':path': PATH, 'content-length': body.length })
+    stream.end(body)
+    const [headers] = await once(stream, 'response')
+    expect([headers[':status'], headers['bits-packet-type']]).toEqual([500, 'Ack'])
+    stream.close()
+  }
+  expect(logger.lines).toEqual([expect.stringMatching(/^error: .*came by HTTP\/2.* Serve it from node:http/)])
 })
