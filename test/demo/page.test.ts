@@ -3,56 +3,34 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { uploadFile } from 'express-bits-upload/client'
 import helmet from 'helmet'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { BrowserContextOptions, Page } from 'playwright-core'
 import { type CuttableConnection, openLine } from '../../demo/cut-connection.js'
 import { startServer } from '../../demo/server.js'
+import { CHROMIUM, useBrowser } from '../support/browser.js'
+import { describeWithEngine } from '../support/engines.js'
 import { type RunningDemo, startDemo } from './support.js'
 
-const CHROMIUM = '/usr/bin/chromium'
-const FLAGS =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking ' +
-  '--disable-component-update --disable-sync'
-
-const missing = !existsSync(CHROMIUM)
-if (missing && process.env.CI !== 'true') {
-  const reason = `SKIPPED: ${CHROMIUM} is missing, so nobody has looked at the page`
-  // Jest keeps the names and the console of skipped tests to itself.
-  process.stderr.write(`${reason}\n`)
-  test.skip(reason, () => {})
-} else {
-  describe('the page in a browser', suite)
-}
+describeWithEngine('Chromium', () => existsSync(CHROMIUM), suite)
 
 function suite(): void {
-  let browser: Browser
+  const { newPage, complaints } = useBrowser()
   let demo: RunningDemo
   let line: CuttableConnection
-  /** What the browser complained about: scripts that failed, files that did not load, broken content security policy. */
-  let complaints: string[]
 
-  beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') })
-  })
-  afterAll(() => browser?.close())
   beforeEach(async () => {
-    complaints = []
     demo = await startDemo({ users: { ada: 'secret', '<i>eve</i>': 'secret' } })
     line = await openLine({ host: '127.0.0.1', port: demo.port }, 800_000)
   })
   afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()))
     await line.close()
     await demo.stop()
   })
 
   async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser.newContext(options)
-    const page = await context.newPage()
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
-    page.on('pageerror', (error) => complaints.push(error.message))
+    const page = await newPage(options)
     await page.goto(demo.origin)
     await page.getByText('Live', { exact: true }).waitFor()
     return page

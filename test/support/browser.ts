@@ -1,0 +1,40 @@
+import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+
+export const CHROMIUM = '/usr/bin/chromium'
+const FLAGS =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking ' +
+  '--disable-component-update --disable-sync'
+
+export interface TestBrowser {
+  /** What the browser complained about: scripts that failed, files that did not load, broken content security policy. */
+  readonly complaints: readonly string[]
+  /** A page in a context of its own, which ends with the test. */
+  newPage(options?: BrowserContextOptions): Promise<Page>
+}
+
+/** One Chromium for all tests of the calling suite. */
+export function useBrowser(): TestBrowser {
+  let browser: Browser
+  const complaints: string[] = []
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') })
+  })
+  afterAll(() => browser?.close())
+  beforeEach(() => void complaints.splice(0))
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()))
+  })
+
+  return {
+    complaints,
+    async newPage(options = {}) {
+      const context = await browser.newContext(options)
+      const page = await context.newPage()
+      page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+      page.on('pageerror', (error) => complaints.push(error.message))
+      return page
+    },
+  }
+}
