@@ -89,6 +89,17 @@ describe('the page at the root of serve', () => {
     expect((await fetch(`${origin}/in/x`)).status).toBe(404)
   })
 
+  test('answers what is not there with a page of the same style to browsers, else with text', async () => {
+    const { origin } = await start()
+    const page = await fetch(`${origin}/nothing`, { headers: html })
+    const text = await page.text()
+    expect([page.status, page.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8'])
+    expect(text).toContain('<h1>Not Found</h1>')
+    expect(text).not.toContain('nothing')
+    const plain = await fetch(`${origin}/nothing`)
+    expect([plain.status, await plain.text()]).toEqual([404, 'Not Found'])
+  })
+
   test('shows no host that could be anything else', async () => {
     const { port } = await start()
     for (const host of ['a"><script>', 'a b', '']) {
@@ -142,9 +153,9 @@ describe('HEAD without --read', () => {
 test.each([
   [0, '0 bytes'],
   [1023, '1023 bytes'],
-  [1024, '1.0 KB'],
-  [67_108_864, '64.0 MB'],
-  [10 * 1024 ** 3, '10.0 GB'],
+  [1024, '1.0 KiB'],
+  [67_108_864, '64.0 MiB'],
+  [10 * 1024 ** 3, '10.0 GiB'],
 ])('%d bytes read the same in the terminal and on the page', async (count, text) => {
   // A script of the page, which has no types.
   const script = '../../lib/dashboard/public/format.js'

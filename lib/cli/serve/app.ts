@@ -8,6 +8,7 @@ import { livePathOf } from './app-paths.js'
 import { type Authenticate, requireUser } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import type { Log } from './log-file.js'
+import { sendStatus } from './pages/status.js'
 import { welcome } from './pages/welcome.js'
 import { publishedFiles } from './published-files.js'
 
@@ -44,7 +45,7 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   if (dashboard && livePath !== undefined) app.use(livePath, dashboard)
   if (files) app.use(flags.path, publishedFiles(directory, { ...files, livePath }))
   app.all(['/', flags.path], welcome(flags))
-  app.use((_req, res) => void res.sendStatus(404))
+  app.use((req, res) => sendStatus(req, res, 404))
   app.use(sendError)
   return { app, dashboard }
 }
@@ -62,11 +63,11 @@ function publishedAs(
 }
 
 /** Tells the client a status, and nothing more. */
-const sendError: ErrorRequestHandler = (error: unknown, _req, res, next) => {
+const sendError: ErrorRequestHandler = (error: unknown, req, res, next) => {
   const status: unknown =
     typeof error === 'object' && error !== null ? Reflect.get(error, 'status') : undefined
   const known = typeof status === 'number' && status >= 400 && status <= 499
   if (!known) printError(`error: ${asError(error).message}`)
   if (res.headersSent) return next(error)
-  res.sendStatus(known ? status : 500)
+  sendStatus(req, res, known ? status : 500)
 }

@@ -1,0 +1,16 @@
+import { STATUS_CODES } from 'node:http'
+import type { Request, Response } from 'express'
+import { sendPage } from './layout.js'
+
+/** Tells the client a status, and nothing more: as a page to browsers, else as text. */
+export function sendStatus(req: Request, res: Response, status: number): void {
+  if (req.method !== 'GET' || req.accepts(['text', 'html']) !== 'html') {
+    res.sendStatus(status)
+    return
+  }
+  res.status(status)
+  sendPage(res, {
+    title: STATUS_CODES[status] ?? String(status),
+    body: `<p>The server answered ${status}.</p>`,
+  })
+}
