@@ -63,7 +63,8 @@ function suite(): void {
     names.slice(0, 3).forEach((name, index) => {
       const total = (index * 900 + 128) * MIB
       const received = Math.round(total * (0.2 + index * 0.3))
-      add(session(name, { total, received, rate: (index + 1) * 2.6 * MIB, user: USERS[index] }))
+      const createdAt = new Date(Date.now() - index * 60_000)
+      add(session(name, { total, received, rate: (index + 1) * 2.6 * MIB, user: USERS[index], createdAt }))
     })
     for (let n = 0; n < 60; n += 1) {
       const fields = { age: 60_000 * (n + 1), total: 64 * MIB, received: n * MIB, user: USERS[n % 5] }
@@ -92,7 +93,6 @@ function suite(): void {
     } finally {
       Date.now = now
     }
-    simulation.emit('cancelled', { ...one, received: 0, uploadId: 'no such upload' })
   }
 
   async function violations(page: Page): Promise<string[]> {
@@ -110,8 +110,8 @@ function suite(): void {
   }
 
   test.each([
-    ['light', { colorScheme: 'light', viewport: { width: 960, height: 1080 } }, 'dashboard.png'],
-    ['dark', { colorScheme: 'dark', viewport: { width: 960, height: 1080 } }, 'dashboard-dark.png'],
+    ['light', { colorScheme: 'light', viewport: { width: 780, height: 655 } }, 'dashboard.png'],
+    ['dark', { colorScheme: 'dark', viewport: { width: 960, height: 800 } }, 'dashboard-dark.png'],
     ['narrow', { viewport: { width: 380, height: 800 } }, 'dashboard-narrow.png'],
   ] as const)(
     'a page that is %s fits its window, and axe finds no violation',

@@ -49,6 +49,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/iis-migration.md#Step by step': 'powershell bat json sh powershell',
   // scaling.test.ts
   'docs/limits.md#Limits and clean-up': 'js',
+  'docs/observability.md#Dashboard': 'js',
   'docs/options.md#Options of bitsUpload()': 'js',
   // processing-uploads.test.ts
   'docs/processing-uploads.md#onUpload': 'js',
@@ -207,6 +208,19 @@ describe('examples that are servers', () => {
     const path = join(temp.project.cwd, 'uploads/logs/today.zip')
     expect(server.stdout).toBe(`logs/today.zip has arrived: 4892 bytes in ${path}\n`)
     connection.end()
+    expect(await server.stop('SIGTERM')).toBe(0)
+  })
+
+  test('dashboard: shows an upload that has finished, and stops cleanly while a page is open', async () => {
+    const server = await temp.project.serve(js('docs/observability.md#Dashboard'))
+    const page = await fetch(`${server.origin}/live/`)
+    expect(await page.text()).toContain('<h2 id="ended-title">Finished and failed</h2>')
+    await temp.upload(server, 'logs/today.zip')
+    const events = await fetch(`${server.origin}/live/events`)
+    const chunks = events.body?.pipeThrough(new TextDecoderStream()).getReader()
+    let text = ''
+    while (!text.includes('"outcome":"uploaded"')) text += (await chunks?.read())?.value ?? ''
+    expect(text).toContain('"name":"logs/today.zip"')
     expect(await server.stop('SIGTERM')).toBe(0)
   })
 

@@ -4,6 +4,7 @@ import { join, posix } from 'node:path'
 const WELCOME = [
   /^(package\.json|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE)$/,
   /^docs\/[\w-]+\.md$/,
+  /^docs\/images\/[\w-]+\.png$/,
   /^dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)$/,
   /^dist\/(express-bits-upload\.service|THIRD-PARTY-LICENSES\.txt)$/,
   /^dist\/public\/[\w-]+\.(html|css|js|svg)$/,
