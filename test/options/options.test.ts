@@ -133,7 +133,7 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
 
 describe('storages and stores refuse theirs in the same way', () => {
   const TAKERS = { FileStorage, FileSessionStore, MemoryStorage }
-  const fileOptions = 'the options are directory, durability, createDirectories.'
+  const fileOptions = 'the options are directory, durability, createDirectories, fileMode, directoryMode.'
   test.each<[name: keyof typeof TAKERS, options: unknown, sentence: string]>([
     ['FileStorage', { directory: '' }, 'the option directory is "": give a path.'],
     ['FileStorage', { durability: 'none' }, 'the option directory is undefined: give a path.'],
