@@ -31,33 +31,34 @@ const NOT_CALLED =
 
 type Listener<Name extends keyof BitsUploadEvents> = (...args: BitsUploadEvents[Name]) => void
 
-/** The middleware that {@link bitsUpload} makes, which also tells what is going on. */
+/** The middleware created by {@link bitsUpload}, which also emits events. */
 export interface BitsUpload extends RequestHandler {
-  /** Calls `listener` at each event of that name. */
+  /** Adds a listener for all events of that name. */
   on<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>): BitsUpload
-  /** Calls `listener` at the next event of that name. */
+  /** Adds a listener for the next event of that name. */
   once<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>): BitsUpload
-  /** No longer calls `listener`. */
+  /** Removes a listener. */
   off<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>): BitsUpload
-  /** The sessions that have not ended, those of earlier runs of the server included. Rejects after {@link close}. */
+  /** The sessions that have not ended, including those of earlier runs of the server. Rejects after {@link close}. */
   sessions(): Promise<SessionInfo[]>
   /**
-   * Ends the timers, waits for the requests that are being handled, and closes storage and session store, which are
-   * asked nothing from then on. Packets that come later are answered 503, and so are replies. Sessions stay: the next
-   * run goes on with them.
+   * Stops the timers, waits for the requests in progress, and closes storage and session store, which are not used
+   * afterwards. Later packets and requests for replies are answered 503. Sessions are kept, and the next run
+   * continues them.
    *
-   * @throws what a storage or a session store failed with at closing, an `AggregateError` when it were several; all
-   * others are closed.
+   * @throws the error of the storage or session store that could not be closed, an `AggregateError` if there were
+   * several; all others are closed.
    */
   close(): Promise<void>
 }
 
 /**
- * Receives BITS uploads on the route it is mounted on, and hands all other requests on.
+ * Receives BITS uploads on the route where it is mounted, and passes all other requests on.
  *
  * @example app.use('/uploads', bitsUpload({ directory: './uploads' }))
- * @throws OptionError that names the option, its value and what to give instead.
- * @throws Error when this Node cannot receive `BITS_POST`.
+ *
+ * @throws OptionError that names the option, its value and what is expected.
+ * @throws Error when this version of Node cannot receive `BITS_POST`.
  */
 export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   // app.use('/uploads', bitsUpload) calls it with a request.
@@ -127,7 +128,7 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   return bits
 }
 
-/** The reserved folder below the mount point holds data on its way: of it replies are served, and nothing else. */
+/** The reserved folder below the mount point holds unfinished uploads. Only replies are served from it. */
 const reservedPath = (req: Request) =>
   req.method === 'GET' || req.method === 'HEAD' ? reservedPathOf(req.url) : undefined
 
@@ -138,7 +139,7 @@ const isBitsPacket = (req: Request, acceptPost: boolean): boolean =>
 async function serve(req: Request, res: Response, tenants: Tenants): Promise<void> {
   try {
     const ack = await answer(req, tenants)
-    // When all is closing, a connection with an unread body closes too.
+    // During close(), connections with an unread body are closed, too.
     const drainLimit = tenants.closed ? 0 : tenants.base.settings.maxFragmentSize
     if (ack) await sendAck(req, res, ack, drainLimit)
   } catch (error) {

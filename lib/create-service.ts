@@ -15,7 +15,7 @@ import { Sessions } from './sessions/sessions.js'
 import { FileStorage } from './storage/file/file-storage.js'
 import { watchAdapter } from './util/adapter-failure.js'
 
-/** What all services of one `bitsUpload()` share. */
+/** Shared by all services of one `bitsUpload()`. */
 interface Shared {
   readonly emit: Emit
   readonly bandwidth: Bandwidth
@@ -25,7 +25,7 @@ interface Shared {
  * Puts the parts together, opens the storage, and starts the housekeeping. Beside `index.ts` this is the only module
  * that names storages and session stores.
  *
- * @param clear uploads are switched off for everybody: remove the sessions of earlier runs.
+ * @param clear uploads are disabled for everyone: remove the sessions of earlier runs.
  */
 export function createService(settings: ServerSettings, shared: Shared, clear: boolean): UploadService {
   const adapter = settings.storage ?? new FileStorage({ directory: settings.directory ?? './uploads' })

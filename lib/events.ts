@@ -7,7 +7,7 @@ import { asError } from './util/errors.js'
 /** Emits an event to the application's listeners. */
 export type Emit = <Name extends keyof BitsUploadEvents>(name: Name, ...args: BitsUploadEvents[Name]) => void
 
-/** An emitter whose listeners may be async functions: one that rejects is reported, and does not end the process. */
+/** An emitter whose listeners may be async functions: a rejection is reported, and does not end the process. */
 export function createEmitter(logger: Logger): EventEmitter {
   const events = new EventEmitter({ captureRejections: true })
   return Object.assign(events, {
@@ -19,11 +19,11 @@ function report(logger: Logger, name: string, error: unknown): void {
   logger.error(`A listener of "${name}" threw: ${stackOf(error)}`)
 }
 
-/** Tells listeners and the log what happens. A listener that throws is reported, and does no harm to the upload. */
+/** Notifies listeners and the log. A listener that throws is reported, and does not affect the upload. */
 export function createEmit(events: EventEmitter, logger: Logger): Emit {
   return (name, ...args) => {
     log(logger, name, args)
-    // An 'error' that nobody listens to would end the process.
+    // An 'error' event without listeners would end the process.
     if (name === 'error' && events.listenerCount('error') === 0) return
     try {
       events.emit(name, ...args)
@@ -50,7 +50,7 @@ function described(subject: { destination: string } & Partial<SessionInfo>): str
   return `"${destination}", ${received} of ${total ?? '?'} bytes${user === undefined ? '' : `, user ${user}`}`
 }
 
-/** A stack trace whose message is one line: it may quote what a client sent. */
+/** A stack trace with its message on one line: the message may quote a client. */
 function stackOf(thrown: unknown): string {
   const { message, stack = message } = asError(thrown)
   return stack.replace(message, () => escapeControls(message))

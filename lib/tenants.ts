@@ -11,16 +11,16 @@ import { Bandwidth } from './packets/bandwidth.js'
 import type { UploadService, UploadServices } from './packets/context.js'
 import { defined } from './util/objects.js'
 
-/** Storages of which `perRequest` most likely makes a new one for each request. */
+/** With more storages than this, `perRequest` most likely creates a new one for each request. */
 const TENANT_WARNING_THRESHOLD = 1000
 
 /**
  * The services of one `bitsUpload()`: one for its own options, and one for each other storage that the option
- * `perRequest` names.
+ * `perRequest` returns.
  */
 export class Tenants implements UploadServices {
   readonly base: UploadService
-  /** No packet is taken any more. */
+  /** Packets are no longer accepted. */
   closed = false
   readonly #options: BitsUploadOptions
   readonly #emit: Emit
@@ -32,11 +32,14 @@ export class Tenants implements UploadServices {
     this.#options = options
     this.#emit = emit
     this.#bandwidth = new Bandwidth(bandwidthLimits(settings.maxBandwidth))
-    // With `perRequest`, uploads that are off may be on for some.
+    // With `perRequest`, uploads may be disabled in general and enabled for some requests.
     this.base = this.#create(settings, settings.enabled === false && !options.perRequest)
   }
 
-  /** The service for a request. @throws TypeError when `perRequest` answers with wrong settings. */
+  /**
+   * The service for a request.
+   * @throws TypeError when `perRequest` returns invalid settings.
+   */
   async of(req: Request): Promise<UploadService> {
     const answer = await this.#options.perRequest?.(req)
     if (!answer) return this.base
@@ -70,7 +73,7 @@ export class Tenants implements UploadServices {
   }
 }
 
-/** A tenant's own storage or directory comes in place of the common one, with sessions of its own. */
+/** A tenant's own storage or directory replaces the common one, and has its own sessions. */
 function merge(common: BitsUploadOptions, own: RequestSettings): BitsUploadOptions {
   const { storage, directory, sessionStore, onUpload, notification, ...rest } = common
   const isElsewhere = own.storage !== undefined || own.directory !== undefined

@@ -43,7 +43,7 @@ export type Reply =
 
 /** What an application returns for an upload. It has these properties and no others. */
 export interface UploadResponse {
-  /** Default: no reply. An empty reply is no reply. */
+  /** Default: no reply. An empty reply counts as none. */
   reply?: Reply | null | undefined
   /** Put the file at its destination? Default: true. With false its bytes are removed once `onUpload` has finished. */
   publish?: boolean | undefined

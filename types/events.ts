@@ -51,8 +51,8 @@ export interface BitsUploadEvents {
   /** A session was idle for longer than `sessionTimeout`, and was removed. */
   expired: [session: SessionInfo]
   /**
-   * An unexpected failure, including one in `onUpload`, or a storage or session store that is unavailable. The client was
-   * asked to try again later.
+   * An unexpected failure, including one in `onUpload`, or a storage or session store that is unavailable. The client
+   * tries again later.
    */
   error: [error: Error, origin: ErrorOrigin]
 }

@@ -1,4 +1,7 @@
-/** What a BITS request was, for middleware around it: access logs, metrics. Set once its head has been read. */
+/**
+ * The BITS packet of a request, for other middleware such as access logs and metrics. Set once its head has been
+ * read.
+ */
 export interface BitsRequestInfo {
   readonly packet: 'Ping' | 'Create-Session' | 'Fragment' | 'Close-Session' | 'Cancel-Session'
   /** Checked relative path. */

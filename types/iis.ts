@@ -1,4 +1,4 @@
-/** A truth value as IIS and its tools write it. */
+/** A boolean as IIS and its tools write it. */
 export type IisBoolean = boolean | 0 | 1 | '0' | '1' | 'true' | 'false' | ''
 /** A number as IIS and its tools write it. */
 export type IisNumber = number | string
@@ -7,7 +7,7 @@ type IisNotificationType = 0 | 1 | 2 | '0' | '1' | '2' | 'NONE' | 'BY_REFERENCE'
 
 /** The properties of an IIS virtual directory that concern BITS uploads (Win32 "BITS IIS extension properties"). */
 export interface IisProperties {
-  /** Becomes `enabled`. IIS takes no uploads without it; here that is the default. */
+  /** Becomes `enabled`. IIS accepts no uploads without it; here that is the default. */
   BITSUploadEnabled?: IisBoolean | undefined
   /** Bytes, up to 1,844,674,407,370,955, which an empty string and anything larger mean as well. Becomes `maxUploadSize`. */
   BITSMaximumUploadSize?: IisNumber | undefined
@@ -25,7 +25,7 @@ export interface IisProperties {
   BITSHostId?: string | undefined
   /** Seconds. Becomes `hostIdFallbackTimeout`. */
   BITSHostIdFallbackTimeout?: IisNumber | undefined
-  /** With 0 there is no limit to the sessions of a user. */
+  /** 0 means no limit to the sessions of a user. */
   BITSSessionLimitEnable?: IisBoolean | undefined
   /** Becomes `maxSessionsPerUser`. */
   BITSNumberOfSessionsLimit?: IisNumber | undefined
@@ -35,12 +35,15 @@ export interface IisProperties {
   BITSCleanupCount?: IisNumber | undefined
   /** 0 minutes (up to 60), 1 hours (up to 24; the default), 2 days (up to 360; 24 days here). */
   BITSCleanupUnits?: 0 | 1 | 2 | '0' | '1' | '2' | '' | undefined
-  /** Of no meaning here: a mark that IIS's clean-up keeps. */
+  /** No meaning here: a mark for the clean-up of IIS. */
   BITSCleanupWorkItemKey?: string | undefined
-  /** Of no meaning here: the version of IIS's own records. */
+  /** No meaning here: the version of the records of IIS. */
   BITSUploadMetadataVersion?: IisNumber | undefined
   /** Bytes per second of the site; 4,294,967,295 for no limit. Becomes `maxBandwidth`. */
   MaxBandwidth?: IisNumber | undefined
-  /** Connections of the site. No option: a limit is logged as a warning that names `server.maxConnections`. */
+  /**
+   * Connections of the site. There is no such option: a limit is logged as a warning that names
+   * `server.maxConnections`.
+   */
   MaxConnections?: IisNumber | undefined
 }

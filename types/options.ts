@@ -3,7 +3,7 @@ import type { CompletedUpload, NotificationOptions, Reply, UploadResponse } from
 import type { SessionStore } from './session.js'
 import type { StorageAdapter } from './storage.js'
 
-/** Where messages go: `console`, pino, winston and their like fit as they are. */
+/** Receives log messages: `console`, pino, winston and similar loggers can be passed directly. */
 export interface Logger {
   debug?(message: string): void
   info(message: string): void
@@ -12,95 +12,93 @@ export interface Logger {
 }
 
 /**
- * A function among the options. The type of a method, so that `req` may be of a type that an app has for its own
- * requests.
+ * A function among the options. It has the type of a method, so that `req` may have the type that an app uses for its
+ * own requests.
  */
 type Callback<Parameters extends unknown[], Answer> = { call(...given: Parameters): Answer }['call']
 
-/** Options of `bitsUpload()`. All are optional; `undefined` stands for what is left out. */
+/** Options of `bitsUpload()`. All are optional; `undefined` means the default. */
 export interface BitsUploadOptions {
-  /**
-   * Where the files go. Default: a `FileStorage` in {@link directory}.
-   * Give this or {@link directory}, not both.
-   */
+  /** Where the files go. Default: a `FileStorage` in {@link directory}. Set this or {@link directory}, not both. */
   storage?: StorageAdapter | undefined
   /** Short for `storage: new FileStorage({ directory })`. Default: `./uploads`, relative to the working directory. */
   directory?: string | undefined
   /**
-   * Where sessions are kept. Default: a `FileSessionStore` beside a `FileStorage`, so that sessions survive a restart;
-   * a `MemorySessionStore` with any other storage.
+   * Where sessions are stored. Default: a `FileSessionStore` next to a `FileStorage`, so that sessions survive a
+   * restart; a `MemorySessionStore` with any other storage.
    */
   sessionStore?: SessionStore | undefined
   /**
-   * Largest file, in bytes; a larger one is refused with 500 + 0x80200020 (BG_E_TOO_LARGE) at its first fragment.
-   * A whole number, or Infinity. Default: 2^53 - 1, above which no size can be told.
+   * Largest file, in bytes; a larger one is refused with 500 + 0x80200020 (BG_E_TOO_LARGE) at its first fragment. A
+   * whole number, or Infinity. Default: 2^53 - 1, the largest size that can be represented.
    */
   maxUploadSize?: number | undefined
   /**
-   * Largest fragment, in bytes; a larger one is refused with 413, whereupon the client sends smaller ones.
-   * Default: 16,777,216 (16 MiB). Windows sends up to 13 MB; below 5,120 (5 KB) no Windows client can go.
+   * Largest fragment, in bytes; a larger one is refused with 413, after which the client sends smaller ones. Default:
+   * 16,777,216 (16 MiB). Windows sends up to 13 MB, and never less than 5,120 bytes (5 KB).
    */
   maxFragmentSize?: number | undefined
   /**
-   * May an upload replace a file that is there? Default: false (403 + 0x80070005, at Create-Session and later).
-   * When true, the old file stays readable until the new one takes its place at once.
+   * Whether an upload may replace an existing file. Default: false (403 + 0x80070005, at Create-Session and later).
+   * When true, the old file stays readable until it is replaced in one step.
    */
   overwrite?: boolean | undefined
   /** Seconds without a successful packet after which a session and its data are removed. Default: 1,209,600 (14 days). */
   sessionTimeout?: number | undefined
   /**
-   * Most sessions a user may have going on; another Create-Session is refused with 503 until one ends. A
-   * whole number from 1, or Infinity. Default: 50 for users that the option {@link user} names, and no limit for
-   * nobody in particular; a number you give counts for those as well, as if they were one user.
+   * Maximum number of open sessions of a user; another Create-Session is refused with 503 until one ends. A whole
+   * number from 1, or Infinity. Default: 50 for users that the option {@link user} identifies, and no limit for
+   * anonymous clients; a number also applies to all anonymous clients together, as if they were one user.
    */
   maxSessionsPerUser?: number | undefined
   /**
-   * Bytes per second that are taken from the clients, of each session and of all together; a plain number is for all
-   * together. Default: as fast as they come.
+   * Maximum bytes per second received from clients, for each session and for all together; a plain number applies to
+   * all together. Default: no limit.
    */
   maxBandwidth?: number | { perSession?: number | undefined; total?: number | undefined } | undefined
   /**
-   * Are uploads taken? `false` answers every packet 501 + 0x80070005, and removes all sessions and their data at the
-   * start; a function is asked for each packet and answers 501 where it says no. Default: true.
+   * Whether uploads are accepted. `false` answers every packet with 501 + 0x80070005, and removes all sessions and
+   * their data at the start; a function is called for each packet, which is answered with 501 if it returns false.
+   * Default: true.
    */
   enabled?: boolean | Callback<[req: Request], boolean | Promise<boolean>> | undefined
   /**
-   * Host, with port if need be, to which clients turn after Create-Session: for farms whose servers share no storage.
-   * At most 300 characters. Default: none.
+   * Host, with a port if needed, that clients use after Create-Session: for several servers that share no storage. At
+   * most 300 characters. Default: none.
    */
   hostId?: string | undefined
   /**
-   * Seconds for which a client tries {@link hostId} in vain before it turns to the URL's own host again; 0 means for
-   * ever. Default: 86,400.
+   * Seconds during which a client tries {@link hostId} without success before it returns to the host of the URL; 0
+   * means forever. Default: 86,400.
    */
   hostIdFallbackTimeout?: number | undefined
   /**
-   * Seconds between two sweeps for idle sessions and for staged data nobody owns; there is always one at the start.
-   * Default: 43,200 (12 hours).
+   * Seconds between two sweeps for idle sessions and orphaned staged data; there is always one at the start. Default:
+   * 43,200 (12 hours).
    */
   cleanupInterval?: number | undefined
   /**
-   * Is this request allowed to upload to `destination`? Called for every packet. `false` is answered with
-   * 403 + 0x80070005; throw a `BitsError`, or an error with an HTTP `status`, for another answer. Default: everybody is
-   * allowed.
+   * Returns whether this request may upload to `destination`. Called for every packet. `false` is answered with 403 +
+   * 0x80070005; throw a `BitsError`, or an error with an HTTP `status`, for another response. Default: everyone may
+   * upload.
    *
    * Decide about paths here: `destination` is the checked relative path, percent-decoded and without empty segments.
-   * Middleware mounted on a sub-path sees URLs as they are spelled, and `/private%2Fx`, `//private/x` or `/%70rivate/x`
+   * Middleware mounted on a sub-path sees URLs as they were sent, and `/private%2Fx`, `//private/x` or `/%70rivate/x`
    * bypass it.
    */
   authorize?: Callback<[req: Request, destination: string], boolean | Promise<boolean>> | undefined
   /**
-   * Who makes this request? A session answers only to the user that created it. `null` is nobody in particular, as
-   * `undefined` is; anything else but a string is refused with 500 + 0x80004005, as it would not outlive a restart.
-   * Default: nobody in particular.
+   * Returns the name of the user making the request. Other users cannot access the session. `null` and `undefined`
+   * mean anonymous; anything else but a string is refused with 500 + 0x80004005, as it would not survive a restart.
+   * Default: anonymous.
    */
   user?: Callback<[req: Request], string | null | undefined | Promise<string | null | undefined>> | undefined
   /**
-   * Called when the last byte is in, before the file is published and before the last fragment's Ack. Return a reply
-   * for the client, or an {@link UploadResponse}; throw a `BitsError`, or an error with an HTTP `status`, to refuse (its
-   * status, context 0x7): 403 for good, others until the client sends the last fragment again. Called once when all goes
-   * well, again after a failure or when the process dies before it has noted the answer. Not together with
-   * {@link notification}.
+   * Called when the last byte has arrived, before the file is published and before the Ack of the last fragment.
+   * Return a reply for the client, or an {@link UploadResponse}; throw a `BitsError`, or an error with an HTTP
+   * `status`, to refuse the file (with that status, context 0x7): permanently with 403, otherwise until the client
+   * sends the last fragment again. Called once if all goes well; again after a failure, or if the process dies before
+   * it has recorded the result. Cannot be combined with {@link notification}.
    */
   onUpload?:
     | Callback<
@@ -110,34 +108,34 @@ export interface BitsUploadOptions {
       >
     | undefined
   /**
-   * Tells an application over HTTP, with the protocol by which IIS tells it; the application decides with
-   * `BITS-Copy-File-To-Destination` whether the file goes to its destination. Default: nobody is told.
+   * Notifies an application over HTTP, with the protocol of IIS; the application decides with
+   * `BITS-Copy-File-To-Destination` whether the file goes to its destination. Default: no notification.
    */
   notification?: NotificationOptions | undefined
   /**
-   * Take a session id for a proof: of packets that name a living session neither {@link authorize} nor {@link user} is
-   * asked, for clients that authenticate only once, at Create-Session. Whoever learns the id (from an unencrypted line,
-   * a proxy's log) can then go on with the upload, or cancel it. Default: false.
+   * Accept the session id as proof of identity: packets of an existing session are handled without calling {@link
+   * authorize} or {@link user}, for clients that authenticate only once, at Create-Session. Anyone who learns the id
+   * (from an unencrypted connection, or the log of a proxy) can then continue or cancel the upload. Default: false.
    */
   trustSessionId?: boolean | undefined
   /**
-   * Other settings for this request: a tenant's quota, storage or directory. What it leaves out stays as it is. Answer
-   * with the same `storage` object each time, and the same `directory` for the same tenant: for each there is one set
-   * of sessions.
+   * Returns other settings for this request, such as a tenant's quota, storage or directory. Settings that it leaves
+   * out keep their value. Return the same `storage` object, or the same `directory`, each time for the same tenant:
+   * each of them has its own set of sessions.
    */
   perRequest?:
     | Callback<[req: Request], RequestSettings | undefined | Promise<RequestSettings | undefined>>
     | undefined
-  /** Where messages go. Default: warnings and errors to `console`. */
+  /** Receives log messages. Default: warnings and errors go to `console`. */
   logger?: Logger | undefined
   /**
-   * Take a `POST` with a `BITS-Packet-Type` header for a `BITS_POST`, for proxies that cannot pass the verb.
-   * Default: false.
+   * Treat a `POST` with a `BITS-Packet-Type` header as `BITS_POST`, for proxies that cannot pass the verb. Default:
+   * false.
    */
   acceptPost?: boolean | undefined
   /**
-   * Teach the HTTP servers of this process the verb `BITS_POST` as their connections come. Default: true. With false,
-   * say it yourself, server by server, with `acceptBitsPost(server)`.
+   * Enable the verb `BITS_POST` on all HTTP servers of this process, as connections arrive. Default: true. If false,
+   * call `acceptBitsPost(server)` for each server.
    */
   acceptBitsPost?: boolean | undefined
 }

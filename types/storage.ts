@@ -168,7 +168,7 @@ export interface StorageAdapter {
   /**
    * Keeps `body` as the upload's reply, in place of an earlier one, until {@link discard}; resolves with its size in
    * bytes; optional. Rejects, keeping nothing of it, when `body` fails. Unlike {@link append}'s, `body` may be destroyed.
-   * An empty body is no reply: it removes an earlier one.
+   * An empty body means no reply: it removes an earlier one.
    */
   writeReply?(upload: StagedUpload, body: Readable): Awaitable<number>
 

@@ -2,7 +2,7 @@ import type { Agent } from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
 import type { UploadFailure, UploadProgress, UploadState } from '../uploader/upload-types.js'
 
-/** How the client meets a TLS server: `node:tls` options. */
+/** TLS options of the client, as in `node:tls`. */
 export type TlsOptions = Pick<
   ConnectionOptions,
   | 'ca'
@@ -18,7 +18,7 @@ export type TlsOptions = Pick<
   | 'servername'
 >
 
-/** Options of `uploadFile()` and `UploadJob`. All are optional; `undefined` stands for what is left out. */
+/** Options of `uploadFile()` and `UploadJob`. All are optional; `undefined` means the default. */
 export interface UploadOptions {
   /**
    * Largest fragment in bytes, 5,120 (5 KB) to 13,631,488 (13 MB). Default: 4,194,304 (4 MiB). The client sends smaller
@@ -30,7 +30,7 @@ export interface UploadOptions {
    * {@link followHostId}. A reply on another origin is fetched without them.
    */
   headers?: Record<string, string> | undefined
-  /** Default: `Microsoft BITS/7.8`, as Windows 10 and 11 say. */
+  /** Default: `Microsoft BITS/7.8`, as on Windows 10 and 11. */
   userAgent?: string | undefined
   /**
    * Makes the connections: an `https.Agent` for `https:`, or an agent for a proxy, such as those of `https-proxy-agent`
@@ -43,8 +43,8 @@ export interface UploadOptions {
   /** Stops the upload, which then rejects with the signal's reason. See {@link cancelOnAbort}. */
   signal?: AbortSignal | undefined
   /**
-   * Tell the server to drop the session when {@link signal} aborts, as far as it can be told within a few seconds.
-   * Default: true. With false the session stays, and {@link resume} can go on with it.
+   * Cancel the session on the server when {@link signal} aborts, if the server can be reached within a few seconds.
+   * Default: true. If false, the session stays, and {@link resume} can continue it.
    */
   cancelOnAbort?: boolean | undefined
   /**
@@ -54,36 +54,39 @@ export interface UploadOptions {
    * farm whose machines share no storage that host may not know the session. Default: true.
    */
   followHostId?: boolean | undefined
-  /** Go on with an earlier upload of this very file, from a state that {@link onState} told. */
+  /** Continue an earlier upload of the same file, from a state that {@link onState} received. */
   resume?: UploadState | undefined
-  /** Told of every piece handed to the connection and of every Ack. */
+  /** Called for every chunk passed to the connection and for every Ack. */
   onProgress?: ((progress: UploadProgress) => void) | undefined
-  /** Told of each new state worth keeping for {@link resume}: after Create-Session and after every fragment. */
+  /** Called with each new state that {@link resume} can use: after Create-Session and after every fragment. */
   onState?: ((state: UploadState) => void) | undefined
-  /** Told of every failure before anything is done about it. */
+  /** Called for every failure, before it is handled. */
   onFailure?: ((failure: UploadFailure) => void) | undefined
-  /** How many failures in a row, without progress between them, to bear with. Default: 10. `Infinity` is allowed. */
+  /** Consecutive failures without progress before giving up. Default: 10. `Infinity` is allowed. */
   retries?: number | undefined
   /**
    * How many times in a row to start from the beginning because the server does not know the session, without getting
    * further than before. Default: 3.
    */
   restarts?: number | undefined
-  /** Milliseconds before the first retry; each further one doubles it, less a random part of up to half. Default: 1,000. */
+  /**
+   * Milliseconds before the first retry; each further delay is twice as long, less a random part of up to half.
+   * Default: 1,000.
+   */
   minRetryDelay?: number | undefined
-  /** Milliseconds; no delay is longer. Default: 60,000. */
+  /** Maximum delay in milliseconds. Default: 60,000. */
   maxRetryDelay?: number | undefined
-  /** Milliseconds in which a connection must be made, and then take each piece of a request. Default: 120,000. */
+  /** Milliseconds for making a connection, and then for sending each part of a request. Default: 120,000. */
   sendTimeout?: number | undefined
   /**
-   * Milliseconds to wait for an Ack, and for each piece of a reply. Default: 300,000: the Ack of the last fragment waits
-   * for the server application.
+   * Milliseconds to wait for an Ack, and for each part of a reply. Default: 300,000: the Ack of the last fragment
+   * waits for the server application.
    */
   responseTimeout?: number | undefined
   /**
-   * Path where to write the server application's reply, if there is one. A file appears when the reply is whole, in
-   * place of one that is there; a pipe or a device gets the reply as it comes. That it can be written is made sure of
-   * before anything is sent. Default: into memory, as `reply` of the result.
+   * Path for the server application's reply, if there is one. A file appears when the reply is complete, replacing an
+   * existing one; a pipe or a device receives the reply as it arrives. Whether it can be written is checked before
+   * anything is sent. Default: memory, as `reply` of the result.
    */
   replyTo?: string | undefined
   /** Largest reply in bytes. Default: 1,048,576 (1 MiB), as for Windows' GetReplyData; none with {@link replyTo}. */
@@ -92,11 +95,11 @@ export interface UploadOptions {
 
 /** A finished upload. */
 export interface UploadResult {
-  /** Id of the session that carried the file; a restart gives a new one. */
+  /** Id of the session that transferred the file; a restart creates a new session. */
   readonly sessionId: string
   /** Size of the file. */
   readonly bytes: number
-  /** Where the reply was, if the server application gave one. */
+  /** URL of the reply, if the server application returned one. */
   readonly replyUrl?: string
   /** The reply, unless `replyTo` was given. */
   readonly reply?: Buffer

@@ -23,7 +23,10 @@ export interface ClientSettings extends Readonly<UploadOptions> {
   readonly common: CommonHeaders
 }
 
-/** Checks options and fills in the defaults. @throws TypeError a sentence that names what is wrong. */
+/**
+ * Checks options and fills in the defaults.
+ * @throws TypeError that says what is invalid.
+ */
 export function settingsOf(destination: string | URL, options: UploadOptions): ClientSettings {
   checkClientOptions(options)
   const url = parseUrl(destination)
@@ -53,13 +56,13 @@ export function settingsOf(destination: string | URL, options: UploadOptions): C
     sendTimeout: options.sendTimeout ?? 120_000,
     responseTimeout: options.responseTimeout ?? 300_000,
     maxReplySize: options.maxReplySize ?? (options.replyTo === undefined ? 1024 * 1024 : Infinity),
-    // Node takes an `undefined` for a value.
+    // Node treats `undefined` as a value.
     tls: options.tls && defined(options.tls),
   }
 }
 
 function parseUrl(destination: string | URL): URL {
-  // Node's own error would carry the URL, and the password in it.
+  // Node's own error would contain the URL, and the password in it.
   if (!URL.canParse(String(destination))) throw new TypeError('The destination is not a URL.')
   const url = new URL(String(destination))
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
@@ -76,7 +79,7 @@ function basicAuthorization({ username, password }: URL): string | undefined {
     const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
     return `Basic ${Buffer.from(credentials).toString('base64')}`
   } catch {
-    // The cause would not say more, but might show the password.
+    // The cause adds nothing, but might show the password.
     throw new TypeError('The user name or password in the URL is not percent-encoded UTF-8.')
   }
 }

@@ -21,11 +21,9 @@ import type { UploadContent, UploadSource } from './upload-source.js'
 import { wrongScheme } from './wrong-scheme.js'
 
 /**
- * One upload of one file, with its state at hand: what `uploadFile()` is made of.
+ * One upload of one file, with access to its state: the basis of `uploadFile()`.
  *
- * @example
- * const job = new UploadJob('logs.zip', 'https://example.org/uploads/logs.zip')
- * await job.run()
+ * @example const job = new UploadJob('logs.zip', 'https://example.org/uploads/logs.zip'); await job.run()
  */
 export class UploadJob {
   readonly #content: UploadContent
@@ -35,8 +33,9 @@ export class UploadJob {
 
   /**
    * @param content the path of a local file, or bytes in memory: a Buffer or a Blob.
-   * @param url destination: the file's URL on the server. A user name and password in it become Basic credentials.
-   * @throws TypeError for options that make no sense.
+   * @param url destination: the URL of the file on the server. A user name and password in it become Basic
+   * credentials.
+   * @throws TypeError for invalid options.
    */
   constructor(content: UploadContent, url: string | URL, options: UploadOptions = {}) {
     checkContent(content)
@@ -45,13 +44,16 @@ export class UploadJob {
     this.#state = this.#settings.resume
   }
 
-  /** What {@link UploadOptions.resume} takes to go on later. Undefined while there is no session, and after success. */
+  /**
+   * The value for {@link UploadOptions.resume} to continue later. Undefined while there is no session, and after
+   * success.
+   */
   get state(): UploadState | undefined {
     return this.#state
   }
 
   /**
-   * Uploads the file; after a failure it may be called again, and goes on from {@link state}.
+   * Uploads the file; after a failure it may be called again, and continues from {@link state}.
    *
    * @throws BitsClientError, or the reason of `signal`; TypeError when `replyTo` is a directory or the file itself.
    */
@@ -67,10 +69,10 @@ export class UploadJob {
   }
 
   /**
-   * Tells the server to drop the session of a job that is not running; without a session there is nothing to do. A file
-   * that was uploaded to its end stays.
+   * Cancels the session of a job that is not running; does nothing without a session. A file whose upload was
+   * completed stays.
    *
-   * @throws BitsClientError when the server refuses, or cannot be told within some seconds.
+   * @throws BitsClientError when the server refuses, or cannot be reached within a few seconds.
    */
   async cancel(): Promise<void> {
     const state = this.#state
@@ -132,7 +134,7 @@ export class UploadJob {
     this.#settings.onState?.(state)
   }
 
-  /** The caller is about to hear of the error that led here; this one goes to `onFailure`. */
+  /** The caller will receive the error that led here; this one goes to `onFailure`. */
   async #tryToCancel(): Promise<void> {
     try {
       await this.cancel()
@@ -142,7 +144,7 @@ export class UploadJob {
     }
   }
 
-  /** Runs one thing at a time, with a connection that ends with it. */
+  /** Runs one task at a time, with a connection that is closed afterwards. */
   async #alone<T>(use: (line: RequestOptions) => Promise<T>): Promise<T> {
     if (this.#running) throw new Error('This upload is running; to stop it, abort its signal.')
     this.#running = true

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { errorCode, ignoreNotFound } from '../util/errors.js'
 
 const NAME = 'lease'
-/** Bytes that a socket's path may have (108 on Linux, 104 on macOS and BSD). */
+/** Maximum path length of a socket in bytes (108 on Linux, 104 on macOS and BSD). */
 const MAX_PATH = 100
-/** Milliseconds for a process on this machine to take a connection. */
+/** Milliseconds for a process on this machine to accept a connection. */
 const CONNECT_TIMEOUT = 1_000
 
 interface Holding {
@@ -15,7 +15,7 @@ interface Holding {
   readonly server: Promise<Server | undefined>
 }
 
-/** What this process holds, by the path of the socket. Common to all copies of this package that it has loaded. */
+/** The leases of this process, by the path of the socket. Shared by all copies of this package that it has loaded. */
 const holdings: Map<string, Holding> = (() => {
   const key = Symbol.for('express-bits-upload.leases')
   const known: unknown = Reflect.get(process, key)
@@ -28,12 +28,13 @@ const holdings: Map<string, Holding> = (() => {
 export type ReleaseLease = () => Promise<void>
 
 /**
- * Takes a directory for this process: it listens on a socket in it, which the system ends with the process, however that
- * ends. So nothing is to be said of process ids, which are used again and are the same in many containers, and nothing
- * has to expire. Processes of one machine see each other, in containers too; those of other machines do not. Where
- * sockets are not to be had (Windows, some mounted file systems, very long paths) there is no lease.
+ * Reserves a directory for this process by listening on a socket in it, which the system closes when the process
+ * ends, however that happens. This needs no process ids, which are reused and are the same in many containers, and
+ * nothing has to expire. Processes of one machine see each other, also in containers; those of other machines do not.
+ * Where sockets are not available (Windows, some mounted file systems, very long paths) there is no lease.
  *
- * @returns gives it back; `undefined` while another process has it. This process may take it several times.
+ * @returns a function that releases it; `undefined` while another process has it. This process may acquire it several
+ * times.
  */
 export async function takeLease(folder: string): Promise<ReleaseLease | undefined> {
   const path = join(folder, NAME)
@@ -76,10 +77,10 @@ async function listen(path: string): Promise<Server | undefined> {
 }
 
 /**
- * Removes the socket of a process that has ended. It is moved first, which of several processes only one can do, and
- * then looked at once more: another one may have taken the place meanwhile.
+ * Removes the socket of a process that has ended. It is moved first, which only one of several processes can do, and
+ * then checked again: another process may have replaced it meanwhile.
  *
- * @throws HeldElsewhere when its process lives.
+ * @throws HeldElsewhere when its process is alive.
  */
 async function removeStale(path: string): Promise<void> {
   if (await isAlive(path)) throw new HeldElsewhere()
@@ -103,7 +104,7 @@ function isAlive(path: string): Promise<boolean> {
       socket.destroy()
       resolve(alive)
     }
-    // A process that is too busy to answer is alive.
+    // A process that is too busy to respond is alive.
     socket.setTimeout(CONNECT_TIMEOUT, () => end(true))
     socket.once('connect', () => end(true))
     socket.once('error', (error) => end(errorCode(error) === 'EAGAIN'))

@@ -3,11 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { LockOptions } from '../../types/session.js'
 import { errorCode } from '../util/errors.js'
 
-/** Milliseconds without a heartbeat after which a lock's holder counts as dead. */
+/** Milliseconds without a heartbeat after which the holder of a lock counts as dead. */
 const STALE_AFTER = 10_000
-/** Milliseconds between a holder's heartbeats, and between its looks at whether another process wants the lock. */
+/** Milliseconds between a holder's heartbeats, and between its checks whether another process wants the lock. */
 const HEARTBEAT_INTERVAL = 1_000
-/** Milliseconds without a heartbeat after which a holder no longer trusts its lock: before others may take it. */
+/** Milliseconds without a heartbeat after which a holder no longer relies on its lock: before others may acquire it. */
 const TRUSTED_FOR = STALE_AFTER - 2 * HEARTBEAT_INTERVAL
 /** Milliseconds between two attempts to acquire a lock that is held. */
 const RETRY = 50
@@ -35,7 +35,8 @@ export async function lockFile(path: string, options: LockOptions): Promise<File
       lock = await tryLock(path, note, options)
     }
   } finally {
-    // No holder should give way to a wait that has ended. Other waiters write theirs again at their next attempt.
+    // No holder should release its lock for a wait that has ended. Other waiters write the note again at their next
+    // attempt.
     if (noted || lock) await rm(note, { force: true }).catch((error) => giveBack(lock, error))
   }
   lock?.start()
@@ -43,7 +44,7 @@ export async function lockFile(path: string, options: LockOptions): Promise<File
 }
 
 async function tryLock(path: string, note: string, options: LockOptions): Promise<FileLock | undefined> {
-  // Loaded only where it is needed: it watches the process's signals, to release locks at its end.
+  // Loaded on demand: it watches the signals of the process, to release locks at its end.
   const { lock } = await import('proper-lockfile')
   const held = new FileLock(note, options.onReleaseRequested)
   try {
@@ -65,13 +66,13 @@ function explained(error: unknown, path: string): unknown {
   const syscall = typeof error === 'object' && error !== null && Reflect.get(error, 'syscall')
   if (errorCode(error) !== 'EPERM' || (syscall !== 'utime' && syscall !== 'utimes')) return error
   return new Error(
-    `The lock "${path}" cannot be kept fresh, as this process may not set the times of its files (EPERM of ${syscall}). ` +
+    `The lock "${path}" cannot be renewed, because this process may not set the times of its files (EPERM of ${syscall}). ` +
       "If the directory is an SMB share, mount it with the uid of this process's user (mount option uid=).",
     { cause: error },
   )
 }
 
-/** A lock that its caller does not learn about would be kept fresh forever. */
+/** A lock without an owner would be renewed forever. */
 async function giveBack(lock: FileLock | undefined, why: unknown): Promise<never> {
   await lock?.release()
   throw why
@@ -114,7 +115,7 @@ export class FileLock {
   }
 
   async release(): Promise<void> {
-    // What another process holds must not be removed.
+    // A lock of another process must not be removed.
     while (this.mayBeLost && !this.#isLost) await delay(RETRY)
     clearInterval(this.#heartbeat)
     if (!this.#isLost) await this.unlock()

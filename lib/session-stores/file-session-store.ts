@@ -19,17 +19,17 @@ import { SessionFolder } from './session-folder.js'
 
 /** Options of a {@link FileSessionStore}. */
 export interface FileSessionStoreOptions {
-  /** The directory of the uploads; the records lie in its `BITS-Sessions`. */
+  /** The directory of the uploads; the records are in its `BITS-Sessions`. */
   directory: string
   /**
-   * Do several processes serve this directory? Then a session is locked while a packet of it is handled, so that two
-   * processes never work on one upload. Default: true in a worker of `node:cluster`, else false. Set it for processes
-   * that share the directory in other ways: PM2, containers, servers with shared storage.
+   * Whether several processes serve this directory. If so, a session is locked while one of its packets is handled,
+   * so that two processes never work on one upload. Default: true in a worker of `node:cluster`, otherwise false. Set
+   * it for processes that share the directory in other ways: PM2, containers, servers with shared storage.
    */
   shared?: boolean | undefined
   /**
-   * Force each record and each change to the disk before it counts, so that a session survives a power cut, too.
-   * Default: false; beside a `FileStorage` of durability `fragment`: true.
+   * Flush each record and each change to the disk, so that a session also survives a power cut. Default: false; next
+   * to a `FileStorage` of durability `fragment`: true.
    */
   durable?: boolean | undefined
 }
@@ -42,10 +42,10 @@ const FILE_SESSION_STORE_CHECKS: OptionChecks<FileSessionStoreOptions> = {
 
 /** Appends to an existing file: a session that another process has deleted must not come back. */
 const APPEND = constants.O_WRONLY | constants.O_APPEND
-/** Sessions kept in memory too. */
+/** Sessions that are also kept in memory. */
 const MAX_KNOWN = 1000
 
-/** A session as it stood in its file when that had this size. */
+/** A session as read from its file when the file had this size. */
 interface Known {
   readonly record: SessionRecord
   readonly path: string
@@ -53,11 +53,11 @@ interface Known {
 }
 
 /**
- * Sessions as files, one each, so that they survive a restart: a line of JSON, and one more for each change. A process
- * that is killed, or whose disk is full, leaves a change whole or not at all, as half a line counts for nothing.
+ * Sessions as files, one each, so that they survive a restart: a line of JSON, and one more for each change. If a
+ * process is killed, or the disk is full, a change is either complete or lost, as incomplete lines are ignored.
  *
- * A file only ever grows. So one that has its old size has its old content, and is not read again, even if other
- * processes write to it too. Replacing files would cost more: ext4 writes the new one to the disk at once.
+ * A file only ever grows. A file with its old size therefore has its old content, and is not read again, even if
+ * other processes write to it. Replacing files would cost more: ext4 writes the new one to the disk at once.
  */
 export class FileSessionStore implements SessionStore {
   readonly #folder: SessionFolder
@@ -71,7 +71,7 @@ export class FileSessionStore implements SessionStore {
   #releaseLease: ReleaseLease | undefined
   #hasAdvised = false
 
-  /** @throws OptionError when an option is wrong. */
+  /** @throws OptionError when an option is invalid. */
   constructor(options: FileSessionStoreOptions, internals: { sync?: Sync } = {}) {
     checkEach(
       { name: 'FileSessionStore', checks: FILE_SESSION_STORE_CHECKS, required: ['directory'] },
@@ -104,7 +104,7 @@ export class FileSessionStore implements SessionStore {
     this.#releaseLease = undefined
   }
 
-  /** Two processes that do not know of each other would spoil each other's uploads. */
+  /** Two processes that do not know of each other would corrupt each other's uploads. */
   #heldElsewhere(): BitsError {
     const what = `Another process receives uploads in "${dirname(this.#folder.path)}"`
     const advice =
@@ -153,7 +153,7 @@ export class FileSessionStore implements SessionStore {
     change: (current: SessionRecord) => SessionChange | undefined,
   ): Promise<SessionRecord | undefined> {
     return this.#turns.run(uploadId, async () => {
-      // What other processes have added since is in the file, which has another size then: the next read finds it.
+      // Changes of other processes are in the file, which then has another size: the next read finds them.
       let current = this.#memoryOf(uploadId) ?? (await this.#read(uploadId))
       while (current) {
         const changes = change(current.record)
@@ -231,7 +231,7 @@ export class FileSessionStore implements SessionStore {
     return (await this.#readFile(uploadId, open)) ?? (await this.#readFile(uploadId, ended))
   }
 
-  /** @returns `undefined` also for a file that is not the record of this session, whatever session it names (B8). */
+  /** @returns `undefined` also for a file that is not the record of this session (B8). */
   async #readFile(uploadId: string, path: string): Promise<Known | undefined> {
     const facts = await stat(path).catch(ignoreNotFound)
     if (!facts) return undefined
@@ -243,7 +243,7 @@ export class FileSessionStore implements SessionStore {
     return this.#known.set(uploadId, { record, path, size: bytes?.length ?? 0 })
   }
 
-  /** Processes on several machines have a lock; the size that NFS reports may be seconds old there. */
+  /** Processes on several machines use locks; the size that NFS reports may be seconds old there. */
   #memoryOf(uploadId: string): Known | undefined {
     return this.lock ? undefined : this.#known.get(uploadId)
   }

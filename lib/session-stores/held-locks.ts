@@ -2,7 +2,7 @@ import type { LockOptions, ReleaseLock } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { type FileLock, lockFile } from './file-lock.js'
 
-/** The locks on sessions that this process holds. A process that has lost one must not change the session any more. */
+/** The session locks of this process. A process that has lost one must not change the session any more. */
 export class HeldLocks {
   readonly #locks = new Map<string, FileLock>()
 
@@ -21,13 +21,13 @@ export class HeldLocks {
   }
 
   /**
-   * The last check before a change is written. A process can still be suspended between this check and the write, for
-   * files know no conditional write; but no longer for as long as its lock takes to expire.
+   * The last check before a change is written. A process can still be suspended between this check and the write,
+   * because files have no conditional write; but not longer than its lock takes to expire.
    *
    * @throws BitsError `session-busy` when this process had the lock on a session, and may have lost it.
    */
   assertNotLost(key: string): void {
     if (!this.#locks.get(key)?.mayBeLost) return
-    throw new BitsError('session-busy', `This process has lost the lock of session ${key}.`)
+    throw new BitsError('session-busy', `This process has lost the lock on session ${key}.`)
   }
 }

@@ -1,7 +1,7 @@
 import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
 import { hasEnded } from '../sessions/record.js'
 
-/** Sessions in memory: a restart forgets them, and clients start their uploads over. */
+/** Sessions in memory: they are lost at a restart, and clients start their uploads again. */
 export class MemorySessionStore implements SessionStore {
   readonly #open = new Map<string, SessionRecord>()
   readonly #ended = new Map<string, SessionRecord>()

@@ -10,21 +10,21 @@ import { KeyedQueue } from '../util/keyed-queue.js'
 const MAX_COUNTS = 10_000
 /** Markers that are checked before a session is refused. */
 const CHECKED = 16
-/** What `rmdir` fails with for a directory that is in use, or was removed already. */
+/** Error codes of `rmdir` for a directory that is in use, or was already removed. */
 const KEPT_OR_GONE: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'])
-/** Milliseconds for which a marker may be without a record: it is made first. */
+/** Milliseconds for which a marker may exist without a record: the marker is created first. */
 const RECORD_DELAY = 60_000
 
 /**
- * Counts the open sessions of each user: an empty file for each of them, in a directory per user. So counting costs
- * nothing for the sessions of others, and needs no lock between processes: each makes its marker first and counts then,
- * so that of two that want the last place at least one sees the other's.
+ * Counts the open sessions of each user with an empty file for each of them, in a directory per user. Counting is
+ * independent of the sessions of others, and needs no lock between processes: each creates its marker first and then
+ * counts, so that of two that want the last place at least one sees the other's.
  */
 export class OpenSessionMarkers {
   readonly #folder: string
   readonly #hasRecord: (uploadId: string) => Promise<boolean>
   readonly #queue = new KeyedQueue()
-  /** By directory; `undefined` where other processes make markers too. */
+  /** By directory; `undefined` where other processes create markers, too. */
   readonly #counts: BoundedMap<string, number> | undefined
 
   constructor(
@@ -36,7 +36,10 @@ export class OpenSessionMarkers {
     this.#counts = isShared ? undefined : new BoundedMap(MAX_COUNTS)
   }
 
-  /** Marks a session, unless its user has `max`. @returns how many there are then; `undefined` when it was marked. */
+  /**
+   * Marks a session, unless its user has `max`.
+   * @returns the number of sessions in that case; `undefined` when it was marked.
+   */
   async add(user: string | undefined, uploadId: string, max: number): Promise<number | undefined> {
     const directory = this.#directoryOf(user)
     return this.#queue.run(directory, async () => {
@@ -82,7 +85,7 @@ export class OpenSessionMarkers {
     return join(this.#folder, name)
   }
 
-  /** Removes markers that a killed process left without their sessions: a few of them each time, wherever they are. */
+  /** Removes markers that a killed process left without their sessions: a few of them each time, for any user. */
   async #countWithoutStale(directory: string): Promise<number> {
     const names = await namesIn(directory)
     const start = Math.floor(Math.random() * names.length)

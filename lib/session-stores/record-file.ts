@@ -6,17 +6,17 @@ const STATES: readonly string[] = ['receiving', 'published', 'closed', 'cancelle
 export const recordLine = (record: SessionRecord): string => JSON.stringify(record)
 
 /**
- * A change as a line to add. The line break comes first: a line that a crash left unfinished ends there, whoever writes
- * next. Absent fields become `null`, which no field of a session ever is.
+ * A change as a line to append. The line break comes first, so that it ends a line that a crash left incomplete.
+ * Absent fields become `null`, which no field of a session ever is.
  */
 export const changeLine = (changes: SessionChange): string =>
   `\n${JSON.stringify(changes, (_name, value: unknown) => (value === undefined ? null : value))}`
 
 /**
- * Reads a session and the changes to it. Lines that are not JSON are left out: a crash in the middle of their writing
- * left them, and nobody was told that they had been written.
+ * Parses a session and its changes. Lines that are not JSON are ignored: a crash interrupted their writing, and the
+ * change was never confirmed.
  *
- * @returns `undefined` when the text is no session.
+ * @returns `undefined` when the text is not a session.
  */
 export function parseSessionRecord(text: string): SessionRecord | undefined {
   const record: Record<string, unknown> = {}

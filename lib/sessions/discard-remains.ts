@@ -5,8 +5,8 @@ import { asError } from '../util/errors.js'
 import { uploadOf } from './sessions.js'
 
 /**
- * Removes what is staged of a published file. A failure, as of a virus scanner that has it open, is reported and not the
- * client's: the file is there, and the sweep tries again.
+ * Removes the staged data of a published file. A failure, for example because a virus scanner has it open, is
+ * reported but not sent to the client: the file is published, and the sweep tries again.
  */
 export async function discardRemains(
   record: SessionRecord,

@@ -6,13 +6,13 @@ import { allSettledOrThrow } from '../util/promises.js'
 import type { Sessions } from './sessions.js'
 import { sweep, sweepAll } from './sweep.js'
 
-/** Milliseconds for which a failure to open storage or store is remembered, before it is tried again. */
+/** Milliseconds for which a failure to open storage or store is remembered before the next attempt. */
 const OPEN_RETRY_DELAY = 1_000
 /** Processes that share a store, and may all have been started together, sweep first within this many milliseconds. */
 const FIRST_SWEEP_SPREAD = 60_000
 /** The lock of the process that sweeps. */
 const SWEEP_LOCK = 'sweep'
-/** Milliseconds between two looks at the sessions that ended and are still remembered. */
+/** Milliseconds between two removals of sessions that ended a while ago. */
 const FORGET_INTERVAL = 60_000
 
 interface HousekeepingOptions {
@@ -20,13 +20,13 @@ interface HousekeepingOptions {
   readonly storage: StorageAdapter
   /** Milliseconds between two sweeps. */
   readonly interval: number
-  /** Remove all sessions at the start: uploads are switched off. */
+  /** Remove all sessions at the start, because uploads are disabled. */
   readonly clear: boolean
   readonly onExpired: (session: SessionInfo) => void
   readonly onError: (error: Error) => void
 }
 
-/** Opens storage and store, sweeps at the start and at an interval, and closes everything in the end. */
+/** Opens storage and store, sweeps at the start and at an interval, and finally closes everything. */
 export class Housekeeping {
   readonly #options: HousekeepingOptions
   readonly #timers: NodeJS.Timeout[]
@@ -50,8 +50,8 @@ export class Housekeeping {
   }
 
   /**
-   * Resolves once storage and store are open. Rejects when they cannot be opened; what failed is tried again by a call
-   * at least a second later.
+   * Resolves once storage and store are open. Rejects when they cannot be opened; a call at least a second later
+   * tries again.
    */
   async ready(): Promise<void> {
     const { now } = this.#options.sessions
@@ -110,7 +110,7 @@ export class Housekeeping {
 
 const closed = async (resource: Pick<SessionStore, 'close'>): Promise<void> => resource.close?.()
 
-/** Sweeps unless another process does: one of them is enough. */
+/** Sweeps unless another process is sweeping: one is enough. */
 const sweepAlone: typeof sweep = async (sessions, storage, listener) => {
   const { store } = sessions
   if (!store.lock) return sweep(sessions, storage, listener)

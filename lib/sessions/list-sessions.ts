@@ -4,12 +4,12 @@ import type { StorageAdapter } from '../../types/storage.js'
 import { hasEnded } from './record.js'
 import { type Sessions, uploadOf } from './sessions.js'
 
-/** Sessions whose bytes the storage is asked for at the same time. */
+/** Number of concurrent requests to the storage. */
 const CONCURRENCY = 8
 
 /**
- * The open sessions. How far each has come is known from this process, or from its record; the storage, which may be far
- * away, is asked only where both say nothing.
+ * The open sessions. The bytes received are known to this process, or from the record; the storage, which may be slow
+ * to respond, is asked only where both are missing.
  */
 export async function listSessions(sessions: Sessions, storage: StorageAdapter): Promise<SessionInfo[]> {
   const infos: SessionInfo[] = []

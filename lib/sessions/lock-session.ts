@@ -2,15 +2,15 @@ import type { SessionRecord } from '../../types/session.js'
 import type { LockRequester, SessionLease } from './session-lock.js'
 import type { SessionOwner, Sessions } from './sessions.js'
 
-/** A session as it is now, and the right to work on it. */
+/** The current state of a session, and its lock. */
 export interface LockedSession {
   readonly record: SessionRecord
   readonly lease: SessionLease
 }
 
 /**
- * The session a packet names, if nothing is working on it: then the store is read only once. Not where processes share a
- * store, whose lock must not be acquired before it is known whose session it is.
+ * Locks the session of a packet if it is idle; the store is then read only once. Not for stores that processes share:
+ * their lock must not be acquired before the owner of the session is known.
  *
  * @param connection see {@link LockRequester}.
  * @returns `undefined` when the session has to be found first, and then locked by {@link lockSession}.
@@ -28,7 +28,7 @@ export async function tryLockSession(
 }
 
 /**
- * Locks a session that was found: requests of other connections that work on it give way.
+ * Locks a session that was found: requests of other connections that hold the lock are preempted.
  *
  * @throws PreemptedError, BitsError as `SessionLocks.acquire` and `Sessions.reload`.
  */

@@ -1,6 +1,6 @@
 import { BoundedMap } from '../util/bounded-map.js'
 
-/** How far a session has come, and how fast. */
+/** The progress of a session and its speed. */
 export interface Progress {
   /** Bytes received. */
   readonly received: number
@@ -14,13 +14,14 @@ interface Sample extends Progress {
   readonly mark: { readonly at: number; readonly received: number }
 }
 
-/** A rate older than this many milliseconds says nothing about now. */
+/** Milliseconds after which a rate is out of date. */
 const RATE_STALE_AFTER = 5_000
 /** Milliseconds over which a rate is smoothed. */
 const SMOOTHING = 2_000
 /**
- * Shortest time in milliseconds over which a rate is measured: the time it takes to read a small fragment that has
- * arrived already says nothing. Shorter than the time between two notes of a long fragment, so that each of them counts.
+ * Minimum time in milliseconds over which a rate is measured: the time to read a small fragment that has already
+ * arrived is meaningless. Shorter than the interval between two events of a long fragment, so that each of them
+ * counts.
  */
 const SHORTEST = 250
 
@@ -29,7 +30,7 @@ const MAX_SAMPLES = 10_000
 /** Milliseconds for which it is kept. */
 const SAMPLE_TTL = 10 * 60 * 1000
 
-/** Progress of the sessions this process has served recently: what pages and logs show, never what an Ack says. */
+/** Progress of the sessions this process has served recently: for pages and logs, never for an Ack. */
 export class ProgressBook {
   readonly #samples = new BoundedMap<string, Sample>(MAX_SAMPLES)
   readonly #now: () => number
@@ -42,7 +43,7 @@ export class ProgressBook {
     return this.#samples.size
   }
 
-  /** Notes that `received` bytes of a session have arrived by now. */
+  /** Records that `received` bytes of a session have arrived by now. */
   note(key: string, received: number): Progress {
     const at = this.#now()
     const before = this.#samples.get(key)
@@ -61,7 +62,7 @@ export class ProgressBook {
     this.#samples.delete(key)
   }
 
-  /** Forgets what was not noted for a while: the session may have gone on, or have ended, in another process. */
+  /** Removes old samples: the session may have continued, or ended, in another process. */
   forgetOld(): void {
     const before = this.#now() - SAMPLE_TTL
     for (const [key, { at }] of this.#samples) {

@@ -1,5 +1,5 @@
 import type { SessionRecord } from '../../types/session.js'
 
-/** Is the session over, and only remembered? */
+/** Tells whether the session has ended and is only remembered. */
 export const hasEnded = (record: SessionRecord): boolean =>
   record.state === 'closed' || record.state === 'cancelled'

@@ -6,25 +6,25 @@ import { hasEnded } from './record.js'
 const LISTING_TTL = 10_000
 /** Milliseconds for which it is used to refuse a session. */
 const LISTING_TTL_BEFORE_REFUSAL = 1_000
-/** A list is used for at least this many times as long as it took to make: listing takes at most 5 % of the time. */
+/** A listing is used for at least 20 times as long as it took: listing takes at most 5 % of the time. */
 const LISTING_SHARE = 20
 
-/** How many open sessions a user has, who may have no more. */
+/** The error when a user has the maximum number of open sessions. */
 export function tooManySessions(user: string | undefined, count: number, max: number): BitsError {
   const who = user === undefined ? 'Users without a name have' : `The user ${user} has`
   return new BitsError('too-many-sessions', `${who} ${count} open sessions; ${max} are allowed.`)
 }
 
 /**
- * Counts the open sessions of each user, for stores without `createWithin`: from a list of all sessions, which is made
- * again when it is too old, and from what this process creates and ends meanwhile.
+ * Counts the open sessions of each user, for stores without `createWithin`: from a listing of all sessions, which is
+ * repeated when it is too old, and from the sessions that this process creates and ends meanwhile.
  */
 export class SessionLimit {
   readonly #store: Pick<SessionStore, 'list' | 'lock'>
   readonly #now: () => number
   /** Sessions as the store listed them last, and their users. */
   #listed = new Map<string, string | undefined>()
-  /** Sessions that this process has created since, or just before, so that the list may not have them. */
+  /** Sessions that this process has created since, or just before, so that the listing may lack them. */
   readonly #claimed = new Map<string, { user: string | undefined; at: number }>()
   /** Open sessions of each user: those of both maps. */
   #counts = new Map<string | undefined, number>()
@@ -41,8 +41,8 @@ export class SessionLimit {
   }
 
   /**
-   * Makes room for one more session. IIS counts only when its clean-up runs, and deletes what is too much then
-   * (Win32 BITSNumberOfSessionsLimit); here the session that would be too much is not created.
+   * Reserves a place for one more session. IIS counts only when its clean-up runs, and then deletes the excess (Win32
+   * BITSNumberOfSessionsLimit); here the session is not created.
    *
    * @throws BitsError `too-many-sessions`.
    */
@@ -50,14 +50,14 @@ export class SessionLimit {
     if (max === Number.POSITIVE_INFINITY) return
     await this.#refresh(this.#store.lock ? 0 : LISTING_TTL)
     if (this.#count(user) >= max) await this.#refresh(LISTING_TTL_BEFORE_REFUSAL)
-    // From here to the claim nothing waits, so that two claims cannot share the last place.
+    // No await from here to the claim, so that two claims cannot share the last place.
     const count = this.#count(user)
     if (count >= max) throw tooManySessions(user, count, max)
     this.#claimed.set(key, { user, at: this.#now() })
     this.#counts.set(user, count + 1)
   }
 
-  /** A session has ended, or was not created after all. */
+  /** Releases the place of a session that has ended, or was not created after all. */
   free(key: string): void {
     if (this.#listing) this.#freed.add(key)
     const claim = this.#claimed.get(key)
@@ -94,7 +94,7 @@ export class SessionLimit {
     this.#listed = listed
     this.#listedAt = start
     this.#listingTook = this.#now() - start
-    // The store knows best: this process may not hear of a session's end.
+    // The store is authoritative: this process may not notice the end of a session.
     for (const [key, { at }] of this.#claimed) {
       if (seen.has(key) || at < start - LISTING_TTL) this.#claimed.delete(key)
     }

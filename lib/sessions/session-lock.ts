@@ -1,31 +1,31 @@
 import type { LockOptions, ReleaseLock, SessionStore } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 
-/** The right to work on a session, until `release()`. */
+/** The lock on a session, until `release()`. */
 export interface SessionLease {
-  /** Aborts when a newer request of the session waits: stop reading, keep what arrived, release. */
+  /** Aborts when a newer request of the session waits: stop reading, keep the bytes that arrived, release. */
   readonly signal: AbortSignal
-  /** Aborts when another process may have taken the session, because the store's lock was lost. */
+  /** Aborts when the store's lock was lost, and another process may hold it. */
   readonly lost: AbortSignal
   release(): Promise<void>
 }
 
-/** Who asks for a session. */
+/** The request that needs a lock. */
 export interface LockRequester {
   /**
-   * The connection of the request. Requests that follow each other on one connection wait their turn; only those of
-   * other connections pre-empt (D31 b).
+   * The connection of the request. Consecutive requests on one connection wait for each other; only those of other
+   * connections preempt (D31 b).
    */
   readonly connection?: object
-  /** Aborts when the client has disconnected: then no other process should give way to it. */
+  /** Aborts when the client has disconnected: other processes should then no longer release the lock for it. */
   readonly disconnected?: AbortSignal
 }
 
-/** A request gave way to a newer one of its session before it could do anything, or its client disconnected. */
+/** A request was preempted by a newer one of its session before it did anything, or its client disconnected. */
 export class PreemptedError extends Error {
   override readonly name = 'PreemptedError'
   constructor() {
-    super('A newer request of the session took over.')
+    super('A newer request of the session replaced this one.')
   }
 }
 
@@ -68,7 +68,7 @@ export class SessionLocks {
     return this.#lease(key, entry, LOCK_TIMEOUT, requester.disconnected)
   }
 
-  /** A lease if nothing is working on the session, and `undefined` otherwise. */
+  /** Returns a lease if the session is idle, and `undefined` otherwise. */
   async tryAcquire(key: string, connection?: object): Promise<SessionLease | undefined> {
     if (this.#last.has(key)) return undefined
     try {
@@ -129,7 +129,7 @@ class Lease implements SessionLease {
     this.signal = entry.controller.signal
   }
 
-  /** Made only where it is needed: each controller costs several microseconds. */
+  /** Created on demand: each controller costs several microseconds. */
   get lost(): AbortSignal {
     this.#lost ??= new AbortController()
     return this.#lost.signal
@@ -144,13 +144,13 @@ class Lease implements SessionLease {
     if (!store.lock) return
     const signal = disconnected ? AbortSignal.any([this.signal, disconnected]) : this.signal
     try {
-      const onReleaseRequested: LockOptions['onReleaseRequested'] = (reason) => this.#giveWay(reason)
+      const onReleaseRequested: LockOptions['onReleaseRequested'] = (reason) => this.#stop(reason)
       this.#unlock = await store.lock(this.#key, { timeout, onReleaseRequested, signal })
     } catch (error) {
       throw signal.aborted ? new PreemptedError() : error
     }
     if (this.#unlock) return
-    throw new BitsError('session-busy', `Session ${this.#key} is being worked on by another process.`)
+    throw new BitsError('session-busy', `Session ${this.#key} is in use by another process.`)
   }
 
   async release(): Promise<void> {
@@ -162,7 +162,7 @@ class Lease implements SessionLease {
     this.#entry.end()
   }
 
-  #giveWay(reason: 'wanted' | 'lost'): void {
+  #stop(reason: 'wanted' | 'lost'): void {
     if (reason === 'lost') {
       this.#lost ??= new AbortController()
       this.#lost.abort(
@@ -173,7 +173,7 @@ class Lease implements SessionLease {
   }
 }
 
-/** Asks the requests ahead to give way, except those of the same connection. */
+/** Preempts the requests ahead, except those of the same connection. */
 function preempt(last: QueueEntry | undefined, connection: object | undefined): void {
   for (let entry = last; entry; entry = entry.before) {
     if (connection === undefined || entry.connection !== connection) entry.controller.abort()

@@ -10,18 +10,18 @@ import { SessionLocks } from './session-lock.js'
 /** Milliseconds for which a closed or cancelled session is remembered (D10). */
 export const ENDED_SESSION_TTL = 10 * 60 * 1000
 
-/** Milliseconds between two notes of how far a session has come, and by how much it must have grown. */
+/** Milliseconds between two updates of the bytes received in the record, and the minimum growth. */
 const HINT_INTERVAL = 10_000
 const HINT_GROWTH = 1.05
 
-/** Whose session: it answers to its destination's path and to its user only (D32). */
+/** The owner of a session: only requests with its path and user can access it (D32). */
 export interface SessionOwner {
   readonly destination: string
   readonly path: string
   readonly user: string | undefined
 }
 
-/** The sessions of one `bitsUpload()`: their records in a store, and what only this process knows of them. */
+/** The sessions of one `bitsUpload()`: their records in a store, and the state that only this process has. */
 export class Sessions {
   readonly locks: SessionLocks
   readonly progress: ProgressBook
@@ -46,7 +46,7 @@ export class Sessions {
   /**
    * Always a new session, whatever others the destination has (MC-BUP 3.2.5.2.2).
    *
-   * @param max sessions its user may have going on, this one included.
+   * @param max open sessions that its user may have, including this one.
    * @throws BitsError `too-many-sessions`.
    */
   async create(
@@ -55,7 +55,7 @@ export class Sessions {
   ): Promise<{ id: string; record: SessionRecord }> {
     const id = newSessionId()
     const key = sessionKey(id)
-    if (!key) throw new Error(`The new session id ${id} is no GUID.`)
+    if (!key) throw new Error(`The new session id ${id} is not a GUID.`)
     const now = this.now()
     const record: SessionRecord = {
       uploadId: key,
@@ -89,14 +89,14 @@ export class Sessions {
     try {
       await this.store.delete(uploadId)
     } catch {
-      // The client is told why the creation failed. A session that remains expires.
+      // The client receives the error of the creation. A session that remains expires.
     }
   }
 
   /**
-   * The session a packet names by its key, ended ones included.
+   * The session of a packet, by its upload id, ended ones included.
    *
-   * @throws BitsError `session-not-found` also for somebody else's, and for another destination's (D32).
+   * @throws BitsError `session-not-found`, also for a session of another user or destination (D32).
    */
   async find(key: string | undefined, owner: SessionOwner): Promise<SessionRecord> {
     const record = key === undefined ? undefined : await this.store.get(key)
@@ -114,7 +114,10 @@ export class Sessions {
     return record
   }
 
-  /** The session as it is now. @throws BitsError `session-not-found` when it has ended or expired meanwhile. */
+  /**
+   * The current state of the session.
+   * @throws BitsError `session-not-found` when it has ended or expired meanwhile.
+   */
   async reload(key: string): Promise<SessionRecord> {
     const record = await this.store.get(key)
     if (!record) throw new BitsError('session-not-found', `Session ${key} is gone.`)
@@ -129,8 +132,8 @@ export class Sessions {
   }
 
   /**
-   * Notes activity (D24), and how far the session has come, for pages of other processes. Both seldom enough that most
-   * fragments write nothing but their bytes, and that a record has a few hundred changes at most.
+   * Records activity (D24), and the bytes received for pages of other processes. Both rarely enough that most
+   * fragments write only their bytes, and that a record has a few hundred changes at most.
    */
   async touch(record: SessionRecord, received = record.received): Promise<void> {
     const now = this.now()
@@ -149,12 +152,12 @@ export class Sessions {
     return seen === undefined || received === undefined ? (seen ?? received) : Math.max(seen, received)
   }
 
-  /** Milliseconds by which a noted activity may lag behind the real one. */
+  /** Milliseconds by which the recorded activity may lag behind. */
   get slack(): number {
     return Math.min(this.timeout / 20, 60 * 60 * 1000)
   }
 
-  /** Ends a session: no fragment is taken any more, a repeated end is answered 200 for ten minutes (D10). */
+  /** Ends a session: fragments are no longer accepted, and a repeated end is answered 200 for ten minutes (D10). */
   async end(key: string, state: 'closed' | 'cancelled'): Promise<SessionRecord> {
     const ended = await this.change(key, { state })
     this.progress.forget(key)
@@ -163,7 +166,7 @@ export class Sessions {
     return ended
   }
 
-  /** Forgets what ended more than ten minutes ago. */
+  /** Removes sessions that ended more than ten minutes ago. */
   async forgetEnded(): Promise<void> {
     this.progress.forgetOld()
     for await (const { uploadId } of this.store.ended?.(this.now() - ENDED_SESSION_TTL + 1) ?? []) {
@@ -175,7 +178,7 @@ export class Sessions {
     }
   }
 
-  /** A session as events and pages show it. */
+  /** A session in the form of events and pages. */
   info(record: SessionRecord, received?: number): SessionInfo {
     const progress = this.progress.get(record.uploadId)
     return {
@@ -193,7 +196,7 @@ export class Sessions {
   }
 }
 
-/** A session's upload, as the storage knows it. */
+/** The upload of a session, in the form for the storage. */
 export const uploadOf = (record: SessionRecord): StagedUpload => ({
   uploadId: record.uploadId,
   destination: record.destination,

@@ -8,17 +8,17 @@ import { ENDED_SESSION_TTL, type Sessions, uploadOf } from './sessions.js'
 /** Staged uploads whose sessions are looked up at the same time. */
 const PAGE = 16
 
-/** Receives what a sweep does. */
+/** Receives the events of a sweep. */
 export interface SweepListener {
   /** A session was removed that had not ended by itself. */
   readonly onExpired: (session: SessionInfo) => void
   /** Something could not be removed; the sweep continues, and the next one tries again. */
   readonly onError: (error: unknown) => void
-  /** Whether to stop: another process sweeps now. */
+  /** Whether to stop because another process is sweeping. */
   readonly isStopped: () => boolean
 }
 
-/** Removes all sessions with all that is staged: uploads were switched off (MC-BUP 3.2.4.2). */
+/** Removes all sessions and all staged data: uploads were disabled (MC-BUP 3.2.4.2). */
 export async function sweepAll(
   sessions: Sessions,
   storage: StorageAdapter,
@@ -31,8 +31,8 @@ export async function sweepAll(
 
 /**
  * Removes sessions that were idle for longer than their timeout, with their staged data and replies (MC-BUP 3.2.6.1),
- * and staged data that no session owns, or needs any more: a process that dies right after a publication leaves some.
- * Published files are not touched.
+ * and orphaned staged data: a process that dies right after a publication leaves some. Published files are not
+ * touched.
  */
 export async function sweep(
   sessions: Sessions,
@@ -47,7 +47,7 @@ export async function sweep(
     if (listener.isStopped()) return
     await remove(record, sessions, storage, listener)
   }
-  // A store that cannot list ended sessions gives them among the others.
+  // A store that cannot list ended sessions returns them among the others.
   for await (const record of store.expired(store.ended ? idle : Math.max(idle, ended))) {
     if (listener.isStopped()) return
     if (record.lastActivity < (hasEnded(record) ? ended : idle)) {
@@ -66,7 +66,7 @@ export async function sweep(
   }
 }
 
-/** In pieces whose sessions are looked up together: a store may be far away. */
+/** In pages whose sessions are looked up together: the store may be slow to respond. */
 async function* pagesOf(
   staged: AsyncIterable<StagedData> | Iterable<StagedData>,
 ): AsyncIterable<StagedData[]> {
@@ -101,7 +101,7 @@ const remove = (
     const record = await sessions.store.get(found.uploadId)
     if (!record || record.lastActivity !== found.lastActivity) return
     const received = await heldBytes(record, storage)
-    // The record goes first: no packet can find the session while its data goes.
+    // The record is deleted first, so that no packet can find the session while its data is being removed.
     await sessions.store.delete(record.uploadId)
     try {
       await storage.discard(uploadOf(record))
@@ -114,7 +114,7 @@ const remove = (
     sessions.limit.free(record.uploadId)
   })
 
-/** Does something to a session that nothing is working on. Failures are reported and do not stop the sweep. */
+/** Runs a task on an idle session. Failures are reported and do not stop the sweep. */
 async function withLease(
   key: string,
   sessions: Sessions,
@@ -135,7 +135,7 @@ async function heldBytes(record: SessionRecord, storage: StorageAdapter): Promis
   try {
     return await storage.received(uploadOf(record))
   } catch {
-    // Only shown to listeners of `expired`; the discard that follows reports what is wrong.
+    // Only for listeners of `expired`; the discard that follows reports the problem.
     return 0
   }
 }

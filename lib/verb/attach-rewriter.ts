@@ -33,7 +33,7 @@ export function attachRewriter(server: HttpServer | HttpsServer, socket: Duplex)
   listen(socket, connection, true)
 }
 
-/** Restores the verb before anybody sees the request: Node publishes this ahead of its own checks and events. */
+/** Restores the verb before any other code sees the request: Node publishes this ahead of its own checks and events. */
 function restoreVerbOnRequest(): void {
   if (restoresVerb) return
   restoresVerb = true

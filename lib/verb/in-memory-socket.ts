@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 
-/** A connection with nobody at its other end, for trying out what Node does with one. */
+/** A connection without a peer, for testing how Node treats one. */
 export class InMemorySocket extends Duplex {
   override _read(): void {}
 

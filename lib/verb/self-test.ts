@@ -9,8 +9,8 @@ const debug = debuglog('express-bits-upload')
 let result: boolean | undefined
 
 /**
- * Can the parsers of this version of Node be restarted, as {@link attachRestarter} does? Found out once, by requests on a
- * connection in memory. They end at the parser: no server receives them, and nobody who observes servers sees them.
+ * Tells whether the parsers of this version of Node can be restarted, as {@link attachRestarter} does. Tested once,
+ * by requests on a connection in memory. They end at the parser: neither servers nor their observers see them.
  */
 export function canRestartParsers(): boolean {
   result ??= tryRestart()

@@ -5,7 +5,7 @@ import { bodyOf, NEED_MORE, type Reader, Section, UNSURE, upgradeOf } from './me
 const VERB_BYTES = Buffer.from(VERB)
 const KNOWN_BYTES = Buffer.from(KNOWN_VERB)
 
-/** A head without these words has no body, and is not one at which the parser hands the socket to somebody else. */
+/** A head without these words has no body, and the parser does not hand over the socket at its end. */
 const HAS_BODY = /content-length|transfer-encoding/i
 const UPGRADES = /^CONNECT |upgrade/i
 

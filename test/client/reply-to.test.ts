@@ -94,7 +94,7 @@ describe('replyTo is refused before anything is sent', () => {
   test.each([
     ['in a directory that is not there', 'missing/reply', /^The reply cannot be written: ENOENT.*missing/],
     ['in a file', 'file.bin/reply', /^The reply cannot be written: ENOTDIR/],
-    ['a pipe that nobody reads', 'pipe', /^The reply cannot be written: nobody reads ".*pipe"\.$/],
+    ['a pipe that nobody reads', 'pipe', /^The reply cannot be written: no process reads ".*pipe"\.$/],
   ])('%s, as a fault of this machine', async (_, name, message) => {
     await withReply(thanks, async ({ inside, upload, server }) => {
       await run('mkfifo', [inside('pipe')])

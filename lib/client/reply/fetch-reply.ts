@@ -8,7 +8,7 @@ import { headOf } from '../transport/response-head.js'
 import { type RequestOptions, sendRequest } from '../transport/send-request.js'
 import type { ReplySink } from './reply-sink.js'
 
-/** Bytes asked for at once. */
+/** Bytes requested at once. */
 const PIECE = 1024 * 1024
 
 /**
@@ -26,13 +26,13 @@ export function resolveReplyUrl(replyUrl: string, destination: URL): URL {
 
 interface Piece {
   readonly first: number
-  /** Absent when the server does not tell. */
+  /** Absent when the server does not send it. */
   readonly total: number | undefined
   /** Changes whenever the reply does. */
   readonly version: string
 }
 
-/** Fetches a reply piece by piece (MC-BUP 3.6); after a failure `fetch` goes on where it stopped. */
+/** Fetches a reply in parts (MC-BUP 3.6); after a failure `fetch` continues where it stopped. */
 export class ReplyDownload {
   readonly url: URL
   readonly #common: CommonHeaders

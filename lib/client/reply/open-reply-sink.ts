@@ -20,11 +20,11 @@ export function memorySink(): ReplySink {
 }
 
 /**
- * Makes sure that a reply can be written there.
+ * Checks that a reply can be written to a path.
  *
  * @param source path of the file that is uploaded, if it is a file.
- * @throws OptionError when `replyTo` is a directory, or the source. BitsClientError, here as from the sink: fatal, and
- * without a packet, for it is no fault of the server.
+ * @throws OptionError when `replyTo` is a directory, or the source. BitsClientError, from here and from the sink:
+ * fatal, and without a packet, because the server is not at fault.
  */
 export async function openSink(
   replyTo: string,
@@ -39,7 +39,7 @@ export async function openSink(
   }
 }
 
-/** A file that appears under its name only when it is whole. */
+/** A file that appears under its name only when it is complete. */
 function fileSink(target: FileTarget): ReplySink {
   let draft: AtomicFile | undefined
   const drafted = async (): Promise<AtomicFile> => {

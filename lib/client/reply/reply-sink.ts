@@ -1,10 +1,10 @@
 /** Where a reply goes. */
 export interface ReplySink {
   write(chunk: Buffer, position: number): Promise<void>
-  /** What was written is void. */
+  /** Discards what was written. */
   clear(): Promise<void>
-  /** @returns the reply, if it was kept in memory. */
+  /** @returns the reply, if it is in memory. */
   finish(): Promise<Buffer | undefined>
-  /** Gives up what is not finished; may be called twice. */
+  /** Discards an incomplete reply; may be called twice. */
   close(): Promise<void>
 }

@@ -6,12 +6,12 @@ import { ignoreNotFound } from '../../util/errors.js'
 import { describeValue } from '../../validation/describe-value.js'
 import { OptionError } from '../../validation/option-error.js'
 
-/** A file to be, or to be replaced. */
+/** A file to create or replace. */
 export interface FileTarget {
   readonly kind: 'file'
-  /** No symbolic link. */
+  /** With symbolic links resolved. */
   readonly path: string
-  /** Permissions of the file that is there. */
+  /** Permissions of the existing file. */
   readonly mode: number | undefined
 }
 
@@ -22,10 +22,10 @@ export interface StreamTarget {
 }
 
 /**
- * Finds out, before anything is sent, where a reply goes, and whether it can be written there. Leaves no trace.
+ * Determines, before anything is sent, where a reply goes, and whether it can be written there. Leaves no trace.
  *
  * @param source path of the file that is uploaded, if it is a file.
- * @throws OptionError when `replyTo` is a directory, or the source; and what the file system throws.
+ * @throws OptionError when `replyTo` is a directory, or the source; and errors of the file system.
  */
 export async function replyTarget(
   replyTo: string,
@@ -38,7 +38,7 @@ export async function replyTarget(
   if (source !== undefined && (await isFile(source, found)))
     throw unfit(replyTo, 'another file; it is the one to upload')
   await access(replyTo, constants.W_OK)
-  // By the name that was given: what /dev/fd/63 of a shell leads to has no path.
+  // Uses the given name: the target of a shell's /dev/fd/63 has no path.
   if (!found.isFile()) return { kind: 'stream', path: replyTo }
   return await writable({ kind: 'file', path: await followed(replyTo), mode: Number(found.mode & 0o777n) })
 }
@@ -51,24 +51,24 @@ const unfit = (replyTo: string, expected: string): OptionError =>
     expected,
   })
 
-/** By whatever name, and be it a hard link. */
+/** Under any name, hard links included. */
 async function isFile(path: string, { dev, ino }: BigIntStats): Promise<boolean> {
   const file = await stat(path, { bigint: true }).catch(ignoreNotFound)
   return file?.dev === dev && file.ino === ino
 }
 
-/** Follows symbolic links, also those to what is not there yet. */
+/** Follows symbolic links, including dangling ones. */
 async function followed(path: string): Promise<string> {
   const directory = await realpath(dirname(path))
   const inside = join(directory, basename(path))
   const facts = await lstat(inside).catch(ignoreNotFound)
   if (!facts?.isSymbolicLink()) return inside
   const link = await readlink(inside)
-  // Not by `join`, for which `a/../b` is `b` even when `a` is a link.
+  // Not `join`, which turns `a/../b` into `b` even when `a` is a link.
   return followed(isAbsolute(link) ? link : `${directory}/${link}`)
 }
 
-/** To make a draft is the one sure way to know whether one can be made. */
+/** Creating a draft is the only reliable check. */
 async function writable(target: FileTarget): Promise<FileTarget> {
   const draft = await AtomicFile.create(target)
   await draft.discard()

@@ -4,20 +4,23 @@ import { sleep } from '../../uploader/sleep.js'
 import { errorCode } from '../../util/errors.js'
 import type { ReplySink } from './reply-sink.js'
 
-/** Milliseconds until a full pipe is tried again. */
+/** Milliseconds before writing to a full pipe again. */
 const PAUSE = 20
 
 /**
- * A pipe or a device, written as the reply comes. It is opened at once and stays open: whoever reads a pipe would take
- * a second opening for the end.
+ * A pipe or a device, written as the reply arrives. It is opened at once and stays open: the reader of a pipe would
+ * see the end of the data if it were closed.
  *
- * @throws BitsClientError when nobody reads the pipe; and what the file system throws.
+ * @throws BitsClientError when no process reads the pipe; and errors of the file system.
  */
 export async function openStreamSink(path: string, signal: AbortSignal | undefined): Promise<ReplySink> {
-  // Without waiting, which no signal could end.
+  // Non-blocking: a signal could not interrupt a blocking open.
   const handle = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
     if (errorCode(cause) !== 'ENXIO') throw cause
-    throw new BitsClientError(`The reply cannot be written: nobody reads "${path}".`, { fatal: true, cause })
+    throw new BitsClientError(`The reply cannot be written: no process reads "${path}".`, {
+      fatal: true,
+      cause,
+    })
   })
   let begun = false
   return {
@@ -39,7 +42,7 @@ export async function openStreamSink(path: string, signal: AbortSignal | undefin
   }
 }
 
-/** @returns how many bytes. */
+/** @returns the number of bytes written. */
 async function writeSome(
   handle: FileHandle,
   bytes: Buffer,

@@ -51,7 +51,7 @@ export class UploadReply implements ReplyFetcher {
     const { url, common, maxReplySize } = this.#settings
     if (!this.#download) {
       const target = resolveReplyUrl(replyUrl, url)
-      // Another origin is not to see what was meant for this one.
+      // Another origin must not receive headers that were meant for this one.
       const headers = target.origin === url.origin ? common : { ...common, custom: {} }
       this.#download = new ReplyDownload(target, headers, this.#sink, maxReplySize)
     }

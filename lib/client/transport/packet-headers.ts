@@ -2,7 +2,7 @@ import { type OutgoingPacket, packetFields } from '../../uploader/packet.js'
 
 export interface CommonHeaders {
   readonly userAgent: string
-  /** Of the user; they follow those of the protocol and may replace Accept and User-Agent. */
+  /** Set by the user; they follow those of the protocol and may replace Accept and User-Agent. */
   readonly custom: Readonly<Record<string, string>>
 }
 
@@ -13,7 +13,7 @@ export const packetHeaders = (
   common: CommonHeaders,
 ): Record<string, string> => inOrder(url, common, packet.length, packetFields(packet))
 
-/** Headers of the request for a piece of a reply, `last` included. */
+/** Headers of the request for a part of a reply, `last` included. */
 export function replyHeaders(
   url: URL,
   common: CommonHeaders,

@@ -27,7 +27,7 @@ export class RequestTimeout {
     return this.#controller.signal
   }
 
-  /** @param what the server has to do within this time, for the message. */
+  /** @param what the server must do within this time, for the message. */
   start(what: string, milliseconds: number): void {
     if (this.#ended) return
     clearTimeout(this.#timer)

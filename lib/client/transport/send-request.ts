@@ -22,18 +22,18 @@ export interface OutgoingRequest {
   readonly url: URL
   readonly headers: Record<string, string>
   readonly body?: AsyncIterable<Buffer>
-  /** Told of each piece that was handed to the connection. */
+  /** Called for each chunk that was passed to the connection. */
   readonly onSent?: (bytes: number) => void
 }
 
-/** Reads an answer to its end; `alive` postpones the time-out. */
+/** Reads a response to its end; `alive` postpones the timeout. */
 export type ResponseReader<T> = (response: IncomingMessage, alive: () => void) => Promise<T>
 
 /**
- * Sends one request and reads its response. A response that comes before all of the request is sent ends the sending,
- * and the connection with it. Afterwards the socket is free for the next request, or destroyed.
+ * Sends one request and reads its response. A response that arrives before the whole request is sent ends the
+ * sending, and the connection with it. Afterwards the socket is free for the next request, or destroyed.
  *
- * @throws BitsClientError when there is no response in time (transient), and whatever `read` or the body throws.
+ * @throws BitsClientError when there is no response in time (transient), and the errors of `read` and of the body.
  */
 export async function sendRequest<T>(
   line: RequestOptions,
@@ -53,18 +53,18 @@ export async function sendRequest<T>(
     response = await answer
     return await read(response, () => timeout.refresh())
   } catch (thrown) {
-    // Once a response has begun, a time-out shows only as a broken connection.
+    // Once a response has begun, a timeout only shows as a lost connection.
     const error = timeout.signal.aborted ? timeout.signal.reason : thrown
     throw error instanceof BitsClientError ? error : noAnswer(outgoing.kind, url, error)
   } finally {
     timeout.end()
     releaseSocket(request, response)
-    // Nobody reads the file any more when this is over.
+    // After this, the file is no longer read.
     await sending
   }
 }
 
-/** Node gives a socket back to its agent only once the response was read to its end, even an empty one. */
+/** Node returns a socket to its agent only once the response was read to its end, even an empty one. */
 function releaseSocket(request: ClientRequest, response: IncomingMessage | undefined): void {
   if (request.writableEnded && response?.complete) response.resume()
   else request.destroy()
@@ -79,7 +79,7 @@ function answerTo(request: ClientRequest, signal: AbortSignal): Promise<Incoming
   })
 }
 
-/** Not by `pipeline`, which would hide an error of the body behind the request's "socket hang up". */
+/** Not with `pipeline`, which would hide an error of the body behind the request's "socket hang up". */
 async function send(
   request: ClientRequest,
   { body, onSent }: OutgoingRequest,
@@ -123,7 +123,7 @@ function noAnswer(packet: RequestKind, url: URL, cause: unknown): BitsClientErro
     const sentence = `No answer to ${packet} from ${url.host}: ${fault.why}.${fault.hint && ` ${fault.hint}`}`
     return new BitsClientError(sentence, { packet, cause, fatal: true })
   }
-  // An AggregateError, of several addresses tried, has no message of its own.
+  // An AggregateError, for several addresses tried, has no message of its own.
   return new BitsClientError(`No answer to ${packet} from ${url.host}: ${message || code}.`, {
     packet,
     cause,

@@ -4,15 +4,15 @@ import { connect } from 'node:tls'
 const PATIENCE = 2000
 
 /**
- * Tries a TLS handshake with a host and port that did not answer plain HTTP. Node's own servers, among others, hang up
- * on a client that forgot the `s` of `https:`, and say no more.
+ * Tries a TLS handshake with a host and port that did not respond to plain HTTP. Many servers, including Node's,
+ * close the connection without a message when a client omits the `s` of `https:`.
  */
 export function speaksTls({ hostname, port }: URL): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({
       host: hostname.replace(/^\[(.*)\]$/, '$1'),
       port: Number(port || 80),
-      // Nothing is sent to it: whose certificate it has does not matter.
+      // Nothing is sent, so any certificate is accepted.
       rejectUnauthorized: false,
       timeout: PATIENCE,
     })

@@ -1,12 +1,12 @@
 import { ADVICE } from '../../uploader/advice.js'
 
-/** Node's codes for a certificate that it does not accept: asking again does not change that. */
+/** Node's codes for certificates that it rejects: a retry does not help. */
 const CERTIFICATE = /^(?:ERR_TLS_CERT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
 
-/** Those of a certificate whose authority this machine does not know. */
+/** Codes of certificates whose authority is unknown on this machine. */
 const UNKNOWN_AUTHORITY = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_)/
 
-/** OpenSSL's words for a server that answers the TLS handshake with something else. */
+/** OpenSSL's messages for a server that responds to the TLS handshake with something else. */
 const NOT_TLS = /:(?:wrong version number|http request|unknown protocol)\b/
 
 /**
@@ -16,16 +16,16 @@ const NOT_TLS = /:(?:wrong version number|http request|unknown protocol)\b/
 const ALERT = /SSL routines:[^:]*:([^:]+):/
 const ALERT_NUMBER = /SSL alert number (\d+)/
 
-/** close_notify, bad_record_mac, internal_error and user_canceled say nothing about the next try (RFC 8446 6). */
+/** close_notify, bad_record_mac, internal_error and user_canceled say nothing about the next attempt (RFC 8446 6). */
 const PASSING_ALERTS = new Set([0, 20, 80, 90])
 
 /** handshake_failure, those of certificates, unknown_ca, access_denied, certificate_required (RFC 8446 6.2, RFC 5246 7.2). */
 const CERTIFICATE_ALERTS = new Set([40, 41, 42, 43, 44, 45, 46, 48, 49, 116])
 
-/** A failure of TLS that lasts until something is changed. */
+/** A TLS failure that lasts until the configuration changes. */
 export interface TlsFault {
   readonly why: string
-  /** What to do about it, as a sentence; empty where that is not known. */
+  /** How to fix it, as a sentence; empty if unknown. */
   readonly hint: string
 }
 

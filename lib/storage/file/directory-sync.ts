@@ -1,14 +1,14 @@
 import { type FileSystem, syncDirectory } from '../../util/fs.js'
 import type { ParentDirectory } from './parent-directory.js'
 
-/** Directories to remember; beyond that it starts over, which costs a few needless calls. */
+/** Maximum number of directories to remember; then it starts again, which costs a few needless calls. */
 const MAX = 10_000
 
 /**
- * Forces names to the disk: after a power cut a file is found by its name, below directories that are found by theirs.
- * A directory that was made may not be there yet, made by this process or by one that died before it forced anything; so
- * all of a file's directories are forced once in the life of this process, and afterwards its parent only. A directory
- * that was removed and made again is another one.
+ * Flushes names to the disk: after a power cut a file is found by its name, below directories that are found by
+ * theirs. A directory that was just created may not be on the disk, whether created by this process or by one that
+ * died before it flushed anything. Therefore all directories of a file are flushed once in the lifetime of this
+ * process, and afterwards only its parent. A directory that was removed and created again counts as a new one.
  */
 export class DirectorySync {
   readonly #fs: FileSystem

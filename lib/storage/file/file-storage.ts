@@ -22,19 +22,19 @@ import { StagedData } from './staged-data.js'
 import { remove } from './staged-file.js'
 import { UploadDirectory } from './upload-directory.js'
 
-/** When bytes are forced to the disk, so that they survive a power cut as well as the death of the process. */
+/** When bytes are flushed to the disk, so that they survive a power cut as well as the death of the process. */
 export type Durability = 'none' | 'publish' | 'fragment'
 
 /** Options of a {@link FileStorage}. */
 export interface FileStorageOptions {
-  /** Where the files go, relative to the working directory or absolute; made when it is missing. */
+  /** Where the files go, relative to the working directory or absolute; created when it is missing. */
   directory: string
   /**
    * `publish` (default): a finished file and its name are on the disk before its last fragment is acknowledged.
    * `fragment`: each fragment too. `none`: whenever the system writes them.
    */
   durability?: Durability | undefined
-  /** Make the parent directories a destination needs. Default: true; with false such uploads are refused with 404. */
+  /** Create the parent directories of a destination. Default: true; if false, such uploads are refused with 404. */
   createDirectories?: boolean | undefined
   /**
    * Mode of published files, as a number (`0o640`); the umask does not apply to it. Default: that of a file created in
@@ -58,7 +58,7 @@ const FILE_STORAGE_CHECKS: OptionChecks<FileStorageOptions> = {
   directoryMode: isMode,
 }
 
-/** Uploads as files below a directory. Staged data lies in its `BITS-Sessions`, on the same file system. */
+/** Uploads as files below a directory. Staged data is in its `BITS-Sessions`, on the same file system. */
 export class FileStorage implements StorageAdapter {
   readonly directory: string
   readonly durability: Durability
@@ -67,7 +67,7 @@ export class FileStorage implements StorageAdapter {
   readonly #staged: StagedData
   readonly #publisher: FilePublisher
 
-  /** @throws OptionError when an option is wrong. */
+  /** @throws OptionError when an option is invalid. */
   constructor(options: FileStorageOptions, internals: Partial<FileSystem> & { now?: () => number } = {}) {
     checkEach({ name: 'FileStorage', checks: FILE_STORAGE_CHECKS, required: ['directory'] }, options)
     const { directory, durability = 'publish', createDirectories = true, fileMode, directoryMode } = options
@@ -138,7 +138,7 @@ export class FileStorage implements StorageAdapter {
     if (options.keepReply && (await remove(staged, this.#fs))) return
     const gone = [staged, tempLinkPath(staged), draftOf(reply)]
     if (!options.keepReply) gone.push(reply)
-    // The marker first: without staged data it would tell of a publication.
+    // The marker first: without staged data it would indicate a publication.
     const hadMarker = await remove(movedMarkerPath(staged), this.#fs)
     const removed = await Promise.all(gone.map((path) => remove(path, this.#fs)))
     if (hadMarker || !removed.includes(true)) await this.#publisher.removeLeftovers(upload)
@@ -178,7 +178,7 @@ export class FileStorage implements StorageAdapter {
     for (const directory of directories) await syncDirectory(directory, this.#fs.fsync, this.#fs)
   }
 
-  /** Nothing is added to a published file, whatever size its session names now. */
+  /** Published files are never appended to, whatever size the session has now. */
   #published({ destination, total = 0 }: StagedUpload, size: number): number {
     if (total === size || total === 0) return size
     throw new BitsError('total-changed', `"${destination}" is published, with ${size} bytes.`)

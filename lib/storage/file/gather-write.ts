@@ -92,7 +92,7 @@ export function gatherWrite(
     signal.addEventListener('abort', end, { once: true })
     if (over) return end()
     body.on('data', take)
-    // A middleware may have paused the request while it asked somebody something.
+    // A middleware may have paused the request during an asynchronous check.
     body.resume()
   })
 }
@@ -101,7 +101,7 @@ async function writeAll(file: WritableFile, chunks: Buffer[], position: number):
   let { bytesWritten } = await file.writev(chunks, position)
   const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   if (bytesWritten === total) return
-  // A short write: the disk is all but full, or a limit was reached. Go on until the system says which.
+  // A short write: the disk is almost full, or a limit was reached. Continue until the system reports which.
   const rest = Buffer.concat(chunks)
   while (bytesWritten < total) {
     const more = await file.write(rest, bytesWritten, total - bytesWritten, position + bytesWritten)

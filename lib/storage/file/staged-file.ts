@@ -36,7 +36,7 @@ async function openOrCreate(path: string, offset: number, fs: FileSystem): Promi
   try {
     return await fs.open(path, 'r+')
   } catch (error) {
-    // Somebody removed it: only an upload that starts over can do without what was there.
+    // The data was removed from outside: only an upload that starts over does not need it.
     if (offset === 0 && errorCode(error) === 'ENOENT') return fs.open(path, 'wx', 0o600)
     throw error
   }

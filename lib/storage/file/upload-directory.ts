@@ -58,7 +58,7 @@ export class UploadDirectory {
     }
   }
 
-  /** Makes the directories again when somebody removed them, or mounted something over them, since they were opened. */
+  /** Creates the directories again if they were removed, or covered by a mount, since they were opened. */
   async ensureOpen(): Promise<void> {
     if ((await this.#fs.lstat(this.staging).catch(ignoreNotFound)) === undefined) await this.open()
   }
@@ -177,7 +177,7 @@ export function ignoreUnsupportedMode(error: unknown): void {
 
 const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS'])
 
-/** Does an error say that this process may not write somewhere, and will not until somebody changes that? */
+/** Tells whether an error means that this process has no write access, which lasts until the permissions change. */
 export const isNotWritable = (error: unknown): boolean => NOT_WRITABLE.has(errorCode(error) ?? '')
 
 function explained(error: unknown, root: string): unknown {

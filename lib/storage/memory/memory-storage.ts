@@ -15,7 +15,9 @@ import { readChunks } from './read-chunks.js'
 
 /** Options of a {@link MemoryStorage}. */
 export interface MemoryStorageOptions {
-  /** Bytes it may hold, staged and published together; beyond that the disk is "full". Default: 268,435,456 (256 MiB). */
+  /**
+   * Maximum number of bytes, staged and published together; then the disk is "full". Default: 268,435,456 (256 MiB).
+   */
   maxBytes?: number | undefined
 }
 
@@ -35,7 +37,7 @@ interface Staged {
 
 /** Uploads in memory, for tests and for small files that are consumed at once. */
 export class MemoryStorage implements StorageAdapter {
-  /** What has been published: destination to content. Yours to empty. */
+  /** Published files: destination to content. You may remove entries. */
   readonly files: Map<string, Buffer>
   readonly #files = new SizedFileMap()
   readonly #staged = new Map<string, Staged>()
@@ -44,7 +46,7 @@ export class MemoryStorage implements StorageAdapter {
   /** Bytes staged, and those of replies, the ones on their way included. */
   #bytes = 0
 
-  /** @throws OptionError when an option is wrong. */
+  /** @throws OptionError when an option is invalid. */
   constructor(options: MemoryStorageOptions = {}) {
     checkEach({ name: 'MemoryStorage', checks: MEMORY_STORAGE_CHECKS }, options)
     this.#maxBytes = options.maxBytes ?? 256 * 1024 * 1024
@@ -60,7 +62,7 @@ export class MemoryStorage implements StorageAdapter {
   }
 
   async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
-    // After a restart nothing is there: only an upload that starts over can do without.
+    // After a restart nothing is staged: only an upload that starts over does not need it.
     const staged = this.#staged.get(upload.uploadId) ?? (offset === 0 ? this.#begin(upload) : undefined)
     if (!staged) throw new BitsError('staged-data-missing', `Nothing is staged as ${upload.uploadId}.`)
     await readChunks(body, signal, (chunk) => this.#keep(staged, chunk))
@@ -131,7 +133,7 @@ export class MemoryStorage implements StorageAdapter {
 
   readReply(upload: StagedUpload, range?: ByteRange): Readable {
     const content = this.#replies.get(upload.uploadId)?.content
-    // Whoever was promised bytes must not take none for all of them.
+    // A reader that was promised these bytes must not get an empty stream.
     if (!content)
       return failing(new BitsError('staged-data-missing', `The reply of ${upload.uploadId} is gone.`))
     return Readable.from([range ? content.subarray(range.start, range.end + 1) : content], {

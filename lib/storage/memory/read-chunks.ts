@@ -1,6 +1,6 @@
 import { finished, type Readable } from 'node:stream'
 
-/** Hands each chunk to `take` until the stream is over, for whatever reason, or `signal` aborts. */
+/** Passes each chunk to `take` until the stream ends for any reason, or `signal` aborts. */
 export function readChunks(
   body: Readable,
   signal: AbortSignal,
