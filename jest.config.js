@@ -48,11 +48,19 @@ const unit = {
   testPathIgnorePatterns: [
     SLOW,
     '<rootDir>/test/windows/',
+    '<rootDir>/test/engines/',
     ...Object.values(FOLDERS).flatMap((names) => names.map((name) => `<rootDir>/test/${name}/`)),
   ],
 }
 
 const slow = { ...common, displayName: 'slow', testMatch: ['**/*.slow.test.ts'] }
+
+/** They need services that take minutes. */
+const engines = {
+  ...common,
+  displayName: 'engines',
+  testMatch: ['<rootDir>/test/engines/**/*.test.ts'],
+}
 
 /** They need Wine, and a build. */
 const windows = {
@@ -64,7 +72,7 @@ const windows = {
 
 /** @type {import('jest').Config} */
 export default {
-  projects: [unit, ...fast, slow, windows],
+  projects: [unit, ...fast, slow, engines, windows],
   maxWorkers: 2,
   testTimeout: 60_000,
   // The command line is tested in processes of its own, which coverage does not see.

@@ -56,6 +56,12 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/processing-uploads.md#HTTP notification': 'js js js',
   'docs/processing-uploads.md#Replies': 'js',
   // scaling.test.ts
+  // s3.test.ts
+  'docs/s3.md#S3': 'sh js',
+  'docs/s3.md#Rights': 'json',
+  'docs/s3.md#Lifecycle rules': 'json',
+  'docs/s3.md#Uploads to one name': 'js',
+  'docs/s3.md#Other services': 'js',
   'docs/scaling.md#Workers of node:cluster': 'js',
   'docs/scaling.md#Shared disk': 'js',
   'docs/scaling.md#Independent servers (host id)': 'js',
