@@ -142,7 +142,9 @@ export class SessionOverview {
   #heard(info: SessionInfo): void {
     const now = Date.now()
     this.#throughput.note(info.uploadId, info.received, now)
-    if (this.#loop.running) this.#sessions.set(info.uploadId, { info, heard: now, rate: info.rate })
+    // A repeated last fragment makes progress, too.
+    if (this.#loop.running && info.state === 'receiving')
+      this.#sessions.set(info.uploadId, { info, heard: now, rate: info.rate })
   }
 
   #end(info: SessionInfo, outcome: Outcome): void {

@@ -226,10 +226,10 @@ describe('the list of open sessions', () => {
   })
 
   test('leaves out uploads that are published', async () => {
-    const { live } = await simulated(({ sessions }) => {
-      const done = session('done', { state: 'published' })
-      sessions.set(done.uploadId, done)
-    })
+    const done = session('done', { state: 'published' })
+    const { emit, live } = await simulated(({ sessions }) => void sessions.set(done.uploadId, done))
+    expect((await list(live)).matches).toBe(0)
+    emit('progress', done)
     expect((await list(live)).matches).toBe(0)
   })
 })
