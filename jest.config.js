@@ -19,6 +19,7 @@ const common = {
     '^express-bits-upload/(client|testing)$': '<rootDir>/lib/$1/index.ts',
     '^express-bits-upload/s3$': '<rootDir>/lib/storage/s3/index.ts',
     '^express-bits-upload/dashboard$': '<rootDir>/lib/dashboard/index.ts',
+    '^express-bits-upload/(redis|postgres)$': '<rootDir>/lib/session-stores/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 }

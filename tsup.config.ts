@@ -15,6 +15,8 @@ export default defineConfig([
       testing: 'lib/testing/index.ts',
       s3: 'lib/storage/s3/index.ts',
       dashboard: 'lib/dashboard/index.ts',
+      redis: 'lib/session-stores/redis/index.ts',
+      postgres: 'lib/session-stores/postgres/index.ts',
     },
     format: ['esm', 'cjs'],
     target: 'node20',

@@ -65,6 +65,9 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/scaling.md#Workers of node:cluster': 'js',
   'docs/scaling.md#Shared disk': 'js',
   'docs/scaling.md#Independent servers (host id)': 'js',
+  // shared-sessions.slow.test.ts
+  'docs/shared-sessions.md#Redis': 'js',
+  'docs/shared-sessions.md#PostgreSQL': 'js',
   'docs/storage.md#FileStorage': 'js',
   // testing-your-app.test.ts
   'docs/testing-your-app.md#Testing your app': 'js',

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
+import { withDeadline } from '../../util/deadline.js'
 import type { Bucket, Range } from './bucket.js'
-import { withDeadline } from './deadline.js'
 import { ignoreMissing, toStorageError } from './service-error.js'
 
 /** Answers in a row that may break off before their first byte. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { withDeadline } from './deadline.js'
+import { withDeadline } from '../../util/deadline.js'
 import type { S3ObjectSettings } from './object-settings.js'
 import { toStorageError } from './service-error.js'
 

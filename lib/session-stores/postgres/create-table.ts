@@ -1,0 +1,33 @@
+import { column, type Database } from './database.js'
+
+/**
+ * Creates the table if there is none. Servers that start at the same time take turns: two that create a table at once fail
+ * in spite of `IF NOT EXISTS`. A table that exists is not touched, so that the user needs no right to create one then.
+ *
+ * The record is `json`, not `jsonb`, which cannot hold every text. Its version is a random one: so a session that is
+ * deleted and created again is another one. A row without a record is a lock of something else than a session.
+ */
+export async function createTable(database: Database, table: string): Promise<void> {
+  const { rows } = await database.query('SELECT to_regclass($1) IS NOT NULL AS found', [table])
+  if (column(rows[0], 'found') === true) return
+  const index = table.replace('.', '_')
+  await database.transaction(async (query) => {
+    await query('SELECT pg_advisory_xact_lock(hashtext($1))', [table])
+    await query(`CREATE TABLE IF NOT EXISTS ${table} (
+      upload_id text PRIMARY KEY,
+      record json,
+      version text,
+      user_digest text,
+      is_counted boolean,
+      has_ended boolean,
+      last_activity bigint,
+      holder text,
+      held_until timestamptz,
+      wanted_until timestamptz
+    )`)
+    await query(`CREATE INDEX IF NOT EXISTS ${index}_ended ON ${table} (upload_id) WHERE has_ended`)
+    await query(
+      `CREATE INDEX IF NOT EXISTS ${index}_counted ON ${table} (user_digest) WHERE is_counted AND NOT has_ended`,
+    )
+  })
+}

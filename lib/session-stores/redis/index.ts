@@ -1,0 +1,6 @@
+export type { RedisConnection, RedisScript } from './connection.js'
+export { fromIoredis, type IoredisClient } from './from-ioredis.js'
+export { fromRedis, type NodeRedisClient } from './from-redis.js'
+export type { RedisSessionStoreOptions } from './options.js'
+export { redisLock } from './redis-lock.js'
+export { RedisSessionStore } from './redis-session-store.js'

@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { untilListening } from '../support/ports.js'
+
+export interface EngineCommand {
+  readonly port: number
+  readonly command: string
+  readonly args: readonly string[]
+  /** Whom it runs as; for programs that refuse to run as root. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined
+}
+
+/** A server program that can be suspended, killed and started again on its port. */
+export class EngineProcess {
+  readonly port: number
+  readonly #command: EngineCommand
+  #child: ChildProcess | undefined
+  #output = ''
+
+  constructor(command: EngineCommand) {
+    this.port = command.port
+    this.#command = command
+  }
+
+  /** Resolves once it listens. */
+  async start(): Promise<void> {
+    const { command, args, user = {}, port } = this.#command
+    const child = spawn(command, args, { ...user, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        this.#output = `${this.#output}${chunk}`.slice(-10_000)
+      })
+    }
+    try {
+      await untilListening(port, () => child.exitCode !== null)
+    } catch (error) {
+      throw new Error(`${command} ${args.join(' ')}: ${error}\n${this.#output}`)
+    }
+  }
+
+  /** It keeps its connections, and answers nothing until {@link resume}. */
+  suspend(): void {
+    this.#signalAll('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#signalAll('SIGCONT')
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    this.resume()
+    child.kill(signal)
+    await ended
+  }
+
+  /** Its children too: PostgreSQL has one for each connection. */
+  #signalAll(signal: NodeJS.Signals): void {
+    const pid = this.#child?.pid
+    if (pid === undefined || this.#child?.exitCode !== null || this.#child.signalCode !== null) return
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+    for (const each of [`${pid}`, ...children]) if (each !== '') process.kill(Number(each), signal)
+  }
+}
