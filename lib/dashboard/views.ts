@@ -74,7 +74,8 @@ export function endedView(
 
 function linkTo(destination: string, files: string | undefined): string | undefined {
   if (files === undefined) return undefined
-  const href = `${files.replace(/\/+$/, '')}/${destination.split('/').map(encodeURIComponent).join('/')}`
+  const directory = files.endsWith('/') ? files : `${files}/`
+  const href = directory + destination.split('/').map(encodeURIComponent).join('/')
   return href.length > MAX_HREF ? undefined : href
 }
 
