@@ -29,6 +29,15 @@ export default defineConfig([
     dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
   },
   {
+    // Minified, so that a page without a build step can load it as it is.
+    entry: { browser: 'lib/browser/index.ts' },
+    format: ['esm', 'cjs'],
+    target: 'es2022',
+    platform: 'browser',
+    minify: true,
+    dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+  },
+  {
     // The libraries of the command line are development dependencies, so that apps do not install them: they are
     // bundled, with their licenses beside them.
     entry: { cli: 'lib/cli/main.ts' },

@@ -1,5 +1,5 @@
 import type { PacketType } from '../../types/packets.js'
-import { BITS_UPLOAD_PROTOCOL, parseProtocols } from '../protocol/guids.js'
+import { BITS_UPLOAD_PROTOCOL } from '../protocol/guids.js'
 import { HEADER } from '../protocol/headers.js'
 import { HRESULT } from '../protocol/hresult.js'
 import { BitsClientError } from './client-error.js'
@@ -54,7 +54,7 @@ export function readAck(packet: PacketType, request: AnsweredRequest, response: 
 }
 
 function refuseOtherProtocol(protocol: string | undefined, status: number): void {
-  if (protocol === undefined || parseProtocols(protocol)[0] === BITS_UPLOAD_PROTOCOL) return
+  if (protocol === undefined || protocol.toLowerCase().includes(BITS_UPLOAD_PROTOCOL)) return
   throw new BitsClientError('The server chose a protocol that this client did not offer.', {
     packet: 'Create-Session',
     status,

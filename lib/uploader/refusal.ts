@@ -1,7 +1,6 @@
 import { HEADER } from '../protocol/headers.js'
 import { hresultOfStatus } from '../protocol/hresult.js'
 import { BitsClientError, describeHresult, type RemoteContext, type RequestKind } from './client-error.js'
-import { hintFor } from './refusal-hint.js'
 import type { ResponseHead } from './response-head.js'
 import { isFatal } from './retry-policy.js'
 
@@ -10,28 +9,31 @@ export interface AnsweredRequest {
   readonly kind: RequestKind
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
+  /** What the user can do about a refusal, in sentences; empty where the status says it all. */
+  readonly hint?: (facts: RefusalFacts) => string
+}
+
+/** What is known of a refusal. */
+export interface RefusalFacts {
+  readonly request: AnsweredRequest
+  readonly response: ResponseHead
+  /** The one in `BITS-Error-Code` or `BITS-Error`. */
+  readonly hresult: number | undefined
 }
 
 /** The error that a response with a status other than success stands for. */
-export function refusal({ kind, url, headers }: AnsweredRequest, response: ResponseHead): BitsClientError {
+export function refusal(request: AnsweredRequest, response: ResponseHead): BitsClientError {
+  const { kind } = request
+
   const { status } = response
   const header = (name: string): string | undefined => response.header(name)
   const reported = parseHresult(header(HEADER.errorCode)) ?? parseHresult(header(HEADER.error))
   const hresult = reported ?? hresultOfStatus(status)
   const context = reported === undefined ? undefined : contextOf(header(HEADER.errorContext))
   const who = context === 'server application' ? 'server application' : 'server'
-  const hint = hintFor({
-    packet: kind,
-    status,
-    hresult: reported,
-    url,
-    speaksBits: header(HEADER.packetType) !== undefined,
-    sentCredentials: Object.keys(headers).some((name) => name.toLowerCase() === 'authorization'),
-    location: header('Location'),
-    challenges: header('WWW-Authenticate'),
-  })
+  const hint = request.hint?.({ request, response, hresult: reported })
   return new BitsClientError(
-    `The ${who} answered ${kind} with ${status}, ${describeHresult(hresult)}.${hint && ` ${hint}`}`,
+    `The ${who} answered ${kind} with ${status}, ${describeHresult(hresult)}.${hint ? ` ${hint}` : ''}`,
     { packet: kind, status, hresult, context, fatal: isFatal(kind, status, reported) },
   )
 }

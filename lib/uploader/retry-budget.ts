@@ -66,7 +66,7 @@ export class RetryBudget {
     if (this.#setbacks <= Math.max(this.#limits.retries, MIN_SETBACKS)) {
       return this.#setbacks === 1 ? 0 : backOff(this.#setbacks - 1, this.#limits)
     }
-    const message = `The server went back or stood still ${this.#setbacks} times without getting any further.`
+    const message = `The server made no progress ${this.#setbacks} times in a row.`
     throw new BitsClientError(message, { packet: 'Fragment', fatal: true })
   }
 

@@ -4,7 +4,8 @@ import type { UploadState } from './upload-types.js'
 const MAX_HOST_ID = 300
 /** A name or an address, IPv6 in brackets, with or without a port. */
 const HOST = /^(\[[0-9a-f:.]+\]|[^\s/\\@?#:[\]]+)(?::(\d{1,5}))?$/i
-const BARE_IPV6 = /^[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*$/i
+/** An IPv6 address without brackets. */
+const BARE_IPV6 = /^[^[].*:.*:|^::/
 
 /**
  * The URL with `BITS-Host-Id` in place of its host, and of nothing else (MC-BUP 2.2.3.2): scheme, path and query stay,

@@ -54,9 +54,9 @@ export class UploadSession {
       offset: this.#offset,
       size: file.size,
       modified: file.modified,
-      ...(host.hostId !== undefined && { hostId: host.hostId }),
-      ...(host.fallbackTimeout !== undefined && { hostIdFallbackTimeout: host.fallbackTimeout }),
-      ...(this.#replyUrl !== undefined && { replyUrl: this.#replyUrl }),
+      hostId: host.hostId,
+      hostIdFallbackTimeout: host.fallbackTimeout,
+      replyUrl: this.#replyUrl,
     }
   }
 

@@ -1,5 +1,5 @@
 import { BitsClientError, type UploadResult } from 'express-bits-upload/client'
-import { ADVICE } from '../../uploader/advice.js'
+import { ADVICE } from '../../client/advice.js'
 import { CliError, EXIT } from '../output.js'
 import type { SendFlags } from './flags.js'
 import { replyFile } from './reply-to.js'

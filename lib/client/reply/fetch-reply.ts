@@ -1,28 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
-import { ADVICE } from '../../uploader/advice.js'
 import { BitsClientError } from '../../uploader/client-error.js'
 import { type AnsweredRequest, refusal } from '../../uploader/refusal.js'
+import { ADVICE } from '../advice.js'
 import { type CommonHeaders, replyHeaders } from '../transport/packet-headers.js'
+import { hintFor } from '../transport/refusal-hint.js'
 import { headOf } from '../transport/response-head.js'
 import { type RequestOptions, sendRequest } from '../transport/send-request.js'
 import type { ReplySink } from './reply-sink.js'
 
 /** Bytes requested at once. */
 const PIECE = 1024 * 1024
-
-/**
- * `BITS-Reply-URL` as the server means it: relative to the directory of the destination at the origin host, whatever
- * `BITS-Host-Id` says (capture MC-BUP 4.2). A URL parser does the rest: `\` becomes `/`, braces are percent-encoded.
- */
-export function resolveReplyUrl(replyUrl: string, destination: URL): URL {
-  const url = URL.canParse(replyUrl, destination.href) ? new URL(replyUrl, destination) : undefined
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
-  throw new BitsClientError('BITS-Reply-URL is not an http: or https: URL.', {
-    packet: 'Fragment',
-    fatal: true,
-  })
-}
 
 interface Piece {
   readonly first: number
@@ -59,7 +47,7 @@ export class ReplyDownload {
 
   #piece(line: RequestOptions): Promise<boolean> {
     const headers = replyHeaders(this.url, this.#common, this.#position, this.#position + PIECE - 1)
-    const request = { kind: 'GET', method: 'GET', url: this.url, headers } as const
+    const request = { kind: 'GET', method: 'GET', url: this.url, headers, hint: hintFor } as const
     return sendRequest(line, request, (response, alive) => this.#take(request, response, alive))
   }
 

@@ -1,7 +1,8 @@
+import { resolveReplyUrl } from '../../uploader/reply-url.js'
 import type { ReplyFetcher } from '../../uploader/upload-context.js'
 import type { ClientSettings } from '../settings.js'
 import type { RequestOptions } from '../transport/send-request.js'
-import { ReplyDownload, resolveReplyUrl } from './fetch-reply.js'
+import { ReplyDownload } from './fetch-reply.js'
 import { memorySink, openSink } from './open-reply-sink.js'
 import type { ReplySink } from './reply-sink.js'
 

@@ -2,6 +2,7 @@ import { finished } from 'node:stream/promises'
 import { type AckFields, readAck } from '../../uploader/ack.js'
 import type { OutgoingPacket, SendPacket } from '../../uploader/packet.js'
 import { type CommonHeaders, packetHeaders } from './packet-headers.js'
+import { hintFor } from './refusal-hint.js'
 import { headOf } from './response-head.js'
 import { type RequestOptions, sendRequest } from './send-request.js'
 
@@ -29,7 +30,7 @@ function sendPacket(
   onSent: ((bytes: number) => void) | undefined,
 ): Promise<AckFields> {
   const headers = packetHeaders(packet, url, common)
-  const request = { kind: packet.type, method: 'BITS_POST', url, headers } as const
+  const request = { kind: packet.type, method: 'BITS_POST', url, headers, hint: hintFor } as const
   const withBody = { ...request, ...(body && { body }), ...(onSent && { onSent }) }
   return sendRequest(line, withBody, async (response) => {
     // An Ack has no body, but a proxy's error page has one.

@@ -1,4 +1,4 @@
-import { ADVICE } from '../../uploader/advice.js'
+import { ADVICE } from '../advice.js'
 
 /** Node's codes for certificates that it rejects: a retry does not help. */
 const CERTIFICATE = /^(?:ERR_TLS_CERT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/

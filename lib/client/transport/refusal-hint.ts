@@ -1,26 +1,14 @@
-import { HRESULT } from '../protocol/hresult.js'
-import { ADVICE } from './advice.js'
-import type { RequestKind } from './client-error.js'
-import { isDestinationTaken } from './retry-policy.js'
-
-/** What is known of a response with a status other than success. */
-export interface RefusalFacts {
-  readonly packet: RequestKind
-  readonly status: number
-  /** The one in `BITS-Error-Code` or `BITS-Error`. */
-  readonly hresult: number | undefined
-  readonly url: URL
-  /** Did the response have a `BITS-Packet-Type`? */
-  readonly speaksBits: boolean
-  readonly sentCredentials: boolean
-  /** Values of the headers `Location` and `WWW-Authenticate`. */
-  readonly location: string | undefined
-  readonly challenges: string | undefined
-}
+import { HEADER } from '../../protocol/headers.js'
+import { HRESULT } from '../../protocol/hresult.js'
+import type { RefusalFacts } from '../../uploader/refusal.js'
+import { isDestinationTaken } from '../../uploader/retry-policy.js'
+import { ADVICE } from '../advice.js'
 
 /** What the user can do about a refusal, in sentences; empty where the status says it all. */
 export function hintFor(facts: RefusalFacts): string {
-  const { packet, status, hresult } = facts
+  const { request, response, hresult } = facts
+  const { kind: packet } = request
+  const { status } = response
   if (status >= 300 && status <= 399) return redirectHint(facts)
   if (status === 401) return credentialsHint(facts)
   if (status === 407) return `The proxy asks for other credentials: ${ADVICE.proxyCredentials}.`
@@ -30,21 +18,25 @@ export function hintFor(facts: RefusalFacts): string {
   if (packet === 'Create-Session' && status === 403 && hresult === HRESULT.E_ACCESSDENIED) {
     return 'A file of this name may exist already, or this path may not be allowed.'
   }
-  return facts.speaksBits || packet === 'GET' ? '' : otherServerHint(facts)
+  const speaksBits = response.header(HEADER.packetType) !== undefined
+  return speaksBits || packet === 'GET' ? '' : otherServerHint(facts)
 }
 
 /** Statuses of servers and proxies that know neither the verb nor the path. */
 const NOT_BITS = new Set([400, 404, 405, 410, 411, 501])
 
-function otherServerHint({ packet, status }: RefusalFacts): string {
-  if (!NOT_BITS.has(status)) return ''
+function otherServerHint({ request, response }: RefusalFacts): string {
+  const { kind: packet } = request
+  if (!NOT_BITS.has(response.status)) return ''
   return packet === 'Create-Session' || packet === 'Ping'
     ? 'Nothing at this URL speaks BITS (the response has no BITS-Packet-Type): check the URL and its path.'
     : 'The response has no BITS-Packet-Type: it does not come from a BITS server.'
 }
 
 /** Redirects are not followed: neither does Windows for uploads, and credentials might go to a stranger. */
-function redirectHint({ location, url }: RefusalFacts): string {
+function redirectHint({ request, response }: RefusalFacts): string {
+  const { url } = request
+  const location = response.header('Location')
   if (location === undefined || !URL.canParse(location, url.href)) return ''
   // Nothing else of it: a query may hold a secret.
   const { origin, protocol, pathname } = new URL(location, url)
@@ -52,9 +44,10 @@ function redirectHint({ location, url }: RefusalFacts): string {
   return `It redirects to ${origin}${pathname}: upload to that URL if it is the right one.`
 }
 
-function credentialsHint({ sentCredentials, challenges }: RefusalFacts): string {
+function credentialsHint({ request, response }: RefusalFacts): string {
+  const sentCredentials = Object.keys(request.headers).some((name) => name.toLowerCase() === 'authorization')
   if (sentCredentials) return `It does not accept these credentials: ${ADVICE.credentials}.`
-  const offered = schemesOf(challenges ?? '')
+  const offered = schemesOf(response.header('WWW-Authenticate') ?? '')
   const others = offered.length > 0 && !offered.some((scheme) => /^(?:basic|bearer)$/i.test(scheme))
   const only = others ? ` (${offered.join(', ')})` : ''
   return `It asks for credentials${only}: ${ADVICE.credentials}.`

@@ -1,0 +1,70 @@
+import type { UploadFailure, UploadProgress } from '../uploader/upload-types.js'
+
+/** Where states to resume from are kept: `localStorage`, `sessionStorage`, or anything alike. */
+export interface StateStorage {
+  getItem(key: string): string | null
+  setItem(key: string, value: string): void
+  removeItem(key: string): void
+}
+
+/** Options of `uploadFile()` in a browser. All are optional. */
+export interface BrowserUploadOptions {
+  /**
+   * Largest fragment in bytes, 5,120 (5 KB) to 13,631,488 (13 MB). Default: 1,048,576 (1 MiB). A fragment is one request:
+   * progress moves by fragments, and one that a broken connection cut is sent again.
+   */
+  fragmentSize?: number | undefined
+  /** Sent with every request, `Authorization` for example; a reply on another origin is fetched without them. */
+  headers?: Record<string, string> | undefined
+  /** Cookies and the like, as in `fetch()`. Default: `same-origin`. */
+  credentials?: 'omit' | 'same-origin' | 'include' | undefined
+  /** Stops the upload, which then rejects with the signal's reason. See {@link cancelOnAbort}. */
+  signal?: AbortSignal | undefined
+  /**
+   * Cancel the session on the server when {@link signal} aborts. Default: true. With false it stays, and a later call with
+   * the same file and URL continues: a pause.
+   */
+  cancelOnAbort?: boolean | undefined
+  /** Called after every Ack. `sent` is what the server has acknowledged: browsers do not tell more. */
+  onProgress?: ((progress: UploadProgress) => void) | undefined
+  /** Called for every failure before anything is done about it. */
+  onFailure?: ((failure: UploadFailure) => void) | undefined
+  /**
+   * Continue an earlier upload of the same file to the same URL, after a reload of the page, too. The state is kept in
+   * {@link storage}; the user has to choose the file again, as a page cannot open it by itself, and its name, size and date
+   * have to be the same. Default: true for a `File`; a `Blob` has no name and date, so it starts over. With false an earlier
+   * state is dropped, and none is kept.
+   */
+  resume?: boolean | undefined
+  /**
+   * Where states are kept. Default: `localStorage`, which every script of this origin can read: with the state it could
+   * continue or cancel the upload.
+   */
+  storage?: StateStorage | undefined
+  /** Follow `BITS-Host-Id` to another host, with {@link headers}; see `followHostId` of the Node client. Default: true. */
+  followHostId?: boolean | undefined
+  /** Consecutive failures before giving up. Default: 10. `Infinity` is allowed. */
+  retries?: number | undefined
+  /** How many times in a row to start over for a server that does not know the session. Default: 3. */
+  restarts?: number | undefined
+  /** Milliseconds before the first retry; each further one doubles it, less a random part of up to half. Default: 1,000. */
+  minRetryDelay?: number | undefined
+  /** Milliseconds; no delay is longer. Default: 60,000. */
+  maxRetryDelay?: number | undefined
+  /** Milliseconds for one request, its Ack included. Default: 300,000. */
+  requestTimeout?: number | undefined
+  /** Largest reply in bytes. Default: 1,048,576 (1 MiB). */
+  maxReplySize?: number | undefined
+}
+
+/** A finished upload. */
+export interface BrowserUploadResult {
+  /** Id of the session that carried the file. */
+  readonly sessionId: string
+  /** Size of the file. */
+  readonly bytes: number
+  /** Where the reply was, if the server application gave one. */
+  readonly replyUrl?: string
+  /** The reply. */
+  readonly reply?: Blob
+}

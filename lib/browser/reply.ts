@@ -1,0 +1,45 @@
+import { BitsClientError } from '../uploader/client-error.js'
+import { refusal } from '../uploader/refusal.js'
+import { resolveReplyUrl } from '../uploader/reply-url.js'
+import type { ReplyFetcher } from '../uploader/upload-context.js'
+import { headOf, request } from './request.js'
+import type { BrowserSettings } from './settings.js'
+
+/** The reply of the server application, in memory. */
+export class BrowserReply implements ReplyFetcher {
+  readonly #settings: BrowserSettings
+  url: URL | undefined
+  content: Blob | undefined
+
+  constructor(settings: BrowserSettings) {
+    this.#settings = settings
+  }
+
+  get fetched(): boolean {
+    return this.content !== undefined
+  }
+
+  async fetch(replyUrl: string): Promise<void> {
+    const { url: destination, headers: given, signal, maxReplySize } = this.#settings
+    const url = resolveReplyUrl(replyUrl, destination)
+    this.url = url
+    // Another origin must not see what was meant for this one.
+    const headers = url.origin === destination.origin ? given : {}
+    const outgoing = { kind: 'GET', method: 'GET', url, headers } as const
+    this.content = await request(outgoing, this.#settings, signal, async (response) => {
+      if (response.status !== 200) {
+        await response.body?.cancel()
+        throw refusal(outgoing, headOf(response))
+      }
+      const reply = await response.blob()
+      if (reply.size <= maxReplySize) return reply
+      const message = `The reply has over ${maxReplySize} bytes: raise maxReplySize.`
+      throw new BitsClientError(message, { packet: 'GET', fatal: true })
+    })
+  }
+
+  async forget(): Promise<void> {
+    this.url = undefined
+    this.content = undefined
+  }
+}

@@ -1,0 +1,47 @@
+import type { PacketType } from '../../types/packets.js'
+import { HEADER } from '../protocol/headers.js'
+import { readAck } from '../uploader/ack.js'
+import { BitsClientError } from '../uploader/client-error.js'
+import { packetFields, type SendPacket } from '../uploader/packet.js'
+import { headOf, isOtherOrigin, request } from './request.js'
+import type { BrowserSettings } from './settings.js'
+
+/** @param signal of the user; absent for the packet that follows when it has aborted. */
+export function packetSender(
+  file: Blob,
+  settings: Pick<BrowserSettings, 'headers' | 'credentials' | 'requestTimeout'>,
+  signal: AbortSignal | undefined,
+): SendPacket {
+  return async (url, packet) => {
+    const { type: kind, range, length } = packet
+    const headers = { ...packetFields(packet), ...settings.headers }
+    const body = range && length > 0 ? await bytesOf(file, range.first, range.last + 1) : undefined
+    const outgoing = { kind, method: 'BITS_POST', url, headers, ...(body && { body }) }
+    return request(outgoing, settings, signal, async (response) => {
+      // An Ack has no body, but an error page has one, which nobody reads.
+      await response.body?.cancel()
+      const head = headOf(response)
+      if (response.ok && isOtherOrigin(url) && head.header(HEADER.packetType) === undefined)
+        throw notExposed(kind)
+      return readAck(kind, outgoing, head)
+    })
+  }
+}
+
+/** Read here, and not by fetch(), which gives no reason when a file has changed on the disk. */
+async function bytesOf(file: Blob, start: number, end: number): Promise<ArrayBuffer> {
+  try {
+    return await file.slice(start, end).arrayBuffer()
+  } catch (cause) {
+    throw new BitsClientError('The file cannot be read, or has changed.', {
+      fatal: true,
+      cause,
+    })
+  }
+}
+
+const notExposed = (packet: PacketType): BitsClientError =>
+  new BitsClientError(
+    'The response has no BITS-Packet-Type: this URL does not speak BITS, or Access-Control-Expose-Headers lacks it.',
+    { fatal: true, packet },
+  )

@@ -1,0 +1,14 @@
+import { BitsClientError } from './client-error.js'
+
+/**
+ * `BITS-Reply-URL` as the server means it: relative to the directory of the destination at the origin host, whatever
+ * `BITS-Host-Id` says (capture MC-BUP 4.2). A URL parser does the rest: `\` becomes `/`, braces are percent-encoded.
+ */
+export function resolveReplyUrl(replyUrl: string, destination: URL): URL {
+  const url = URL.canParse(replyUrl, destination.href) ? new URL(replyUrl, destination) : undefined
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  throw new BitsClientError('BITS-Reply-URL is not an http: or https: URL.', {
+    packet: 'Fragment',
+    fatal: true,
+  })
+}
