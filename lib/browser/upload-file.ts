@@ -17,7 +17,7 @@ import { settingsOf } from './settings.js'
  *
  * A server on another origin has to allow it (CORS). It answers the preflight with `Access-Control-Allow-Origin`,
  * `Access-Control-Allow-Methods: BITS_POST`, `Access-Control-Allow-Headers: BITS-Packet-Type, BITS-Supported-Protocols,
- * BITS-Session-Id, Content-Name, Content-Range` and those of `headers`; and it names `BITS-Packet-Type, BITS-Protocol,
+ * BITS-Session-Id, Content-Range` and those of `headers`; and it names `BITS-Packet-Type, BITS-Protocol,
  * BITS-Session-Id, BITS-Received-Content-Range, BITS-Reply-URL, BITS-Host-Id, BITS-Host-Id-Fallback-Timeout, BITS-Error-Code,
  * BITS-Error, BITS-Error-Context` in `Access-Control-Expose-Headers` of every response.
  *

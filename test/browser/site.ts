@@ -5,12 +5,16 @@ import express, { type RequestHandler } from 'express'
 import { type BitsUploadOptions, bitsUpload } from 'express-bits-upload'
 import { RecordingLogger } from '../support/serve.js'
 
+const PAGE = '<!doctype html><title>Upload</title><input type="file">'
+
 export interface SiteOptions extends BitsUploadOptions {
   /** The module for browsers, served as /browser.js. */
   module: string
   /** Runs before `bitsUpload()`. */
   before?: RequestHandler
   port?: number
+  /** The page at /. Default: an input for a file. */
+  html?: string
 }
 
 export interface Site {
@@ -23,11 +27,17 @@ export interface Site {
 }
 
 /** A page with an input for a file, and uploads at /uploads. */
-export async function startSite({ module, before, port = 0, ...options }: SiteOptions): Promise<Site> {
+export async function startSite({
+  module,
+  before,
+  port = 0,
+  html = PAGE,
+  ...options
+}: SiteOptions): Promise<Site> {
   const bits = bitsUpload({ logger: new RecordingLogger(), ...options })
   const asked: string[] = []
   const app = express()
-  app.get('/', (_, res) => void res.send('<!doctype html><title>Upload</title><input type="file">'))
+  app.get('/', (_, res) => void res.type('html').send(html))
   app.get('/browser.js', (_, res) => void res.type('js').send(module))
   app.use('/uploads', (req, _, next) => {
     const packet = req.get('bits-packet-type') ?? req.method

@@ -278,7 +278,7 @@ describeWithEngine(
       'BITS-Packet-Type, BITS-Protocol, BITS-Session-Id, BITS-Received-Content-Range, BITS-Reply-URL, BITS-Host-Id, ' +
       'BITS-Host-Id-Fallback-Timeout, BITS-Error-Code, BITS-Error, BITS-Error-Context'
     const ALLOWED =
-      'BITS-Packet-Type, BITS-Supported-Protocols, BITS-Session-Id, Content-Name, Content-Range, Authorization'
+      'BITS-Packet-Type, BITS-Supported-Protocols, BITS-Session-Id, Content-Range, Authorization'
 
     /** What docs/browser.md tells a server on another origin to answer. */
     const cors =

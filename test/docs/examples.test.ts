@@ -29,6 +29,9 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/authentication.md#Tokens': 'js powershell',
   'docs/authentication.md#Client certificates': 'js bat',
   'docs/authentication.md#Clients that authenticate once': 'js js',
+  // browser.test.ts
+  'docs/browser.md#Browser': 'html',
+  'docs/browser.md#A server on another origin': 'js',
   'docs/client.md#Client': 'js',
   // command-line.test.ts
   'docs/command-line.md#Receive files': 'sh sh',
