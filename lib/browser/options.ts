@@ -53,8 +53,6 @@ export interface BrowserUploadOptions {
   maxRetryDelay?: number | undefined
   /** Milliseconds for one request, its Ack included. Default: 300,000. */
   requestTimeout?: number | undefined
-  /** Largest reply in bytes. Default: 1,048,576 (1 MiB). */
-  maxReplySize?: number | undefined
 }
 
 /** A finished upload. */
@@ -65,6 +63,6 @@ export interface BrowserUploadResult {
   readonly bytes: number
   /** Where the reply was, if the server application gave one. */
   readonly replyUrl?: string
-  /** The reply. */
+  /** The reply, of whatever size: a browser keeps a large Blob on the disk. */
   readonly reply?: Blob
 }

@@ -1,4 +1,3 @@
-import { BitsClientError } from '../uploader/client-error.js'
 import { refusal } from '../uploader/refusal.js'
 import { resolveReplyUrl } from '../uploader/reply-url.js'
 import type { ReplyFetcher } from '../uploader/upload-context.js'
@@ -20,7 +19,7 @@ export class BrowserReply implements ReplyFetcher {
   }
 
   async fetch(replyUrl: string): Promise<void> {
-    const { url: destination, headers: given, signal, maxReplySize } = this.#settings
+    const { url: destination, headers: given, signal } = this.#settings
     const url = resolveReplyUrl(replyUrl, destination)
     this.url = url
     // Another origin must not see what was meant for this one.
@@ -31,10 +30,7 @@ export class BrowserReply implements ReplyFetcher {
         await response.body?.cancel()
         throw refusal(outgoing, headOf(response))
       }
-      const reply = await response.blob()
-      if (reply.size <= maxReplySize) return reply
-      const message = `The reply has over ${maxReplySize} bytes: raise maxReplySize.`
-      throw new BitsClientError(message, { packet: 'GET', fatal: true })
+      return response.blob()
     })
   }
 

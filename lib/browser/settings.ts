@@ -14,7 +14,6 @@ const DEFAULTS = {
   minRetryDelay: 1000,
   maxRetryDelay: 60_000,
   requestTimeout: 300_000,
-  maxReplySize: 1024 * 1024,
 } as const
 
 type Optional = 'signal' | 'onProgress' | 'onFailure' | 'storage'
