@@ -81,7 +81,13 @@ test('the captured upload-reply by reference with a host id, header by header (M
   expect(issued).toMatch(/^\{[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}\}$/)
   expectAck(created, vector.createSession.ack)
   expectAck(await send(vector.ping), vector.ping.ack)
-  expectAck(await send(vector.fragment, file), vector.fragment.ack)
+  // IIS announced a relative URL, which clients request from the original host; it is absolute here (D15).
+  const { 'BITS-Reply-URL': captured, ...fragmentAck } = vector.fragment.ack
+  const fragmentResponse = await send(vector.fragment, file)
+  expectAck(fragmentResponse, fragmentAck)
+  const replyUrl = new URL(fragmentResponse.header('BITS-Reply-URL') ?? '')
+  expect(replyUrl.host).toBe('frankcao8')
+  expect(decodeURIComponent(replyUrl.pathname).replaceAll('/', '\\')).toContain(fill(captured))
 
   const [requestLine, ...headers] = (notifications[0] ?? '').trimEnd().split('\r\n')
   expect(notifications).toHaveLength(1)

@@ -135,7 +135,7 @@ describe('what cannot be run here: compared with its source', () => {
 })
 
 /** Flags of other programs that the documents name. */
-const FOREIGN = ['--global', '--now', '--root', '--time', '--max-http-header-size', '--test']
+const FOREIGN = ['--external', '--global', '--now', '--root', '--time', '--max-http-header-size', '--test']
 
 test('every flag that a document names exists', async () => {
   const files = await readdir(join(ROOT, 'lib/cli'), { recursive: true })

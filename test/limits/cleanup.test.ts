@@ -116,7 +116,8 @@ describe('the clean-up', () => {
     const { running, expired } = await startSweeping({ storage, onUpload: () => 'reply' })
     await upload(await connect(running), PATH, FILE)
     await untilGone(running)
-    expect(expired).toEqual([expect.objectContaining({ state: 'published' })])
+    // The upload is complete, so its session expires unnoticed.
+    expect(expired).toEqual([])
     expect(storage.files.get('file.bin')).toEqual(FILE)
     expect(storage.bytes).toBe(FILE.length)
   })
@@ -170,7 +171,7 @@ describe('the clean-up', () => {
     const left = async () => (await readdir(folder)).filter((name) => name.startsWith(orphan))
     while ((await left()).length > 0) await pause(10)
     const names = (await readdir(folder)).map((name) => name.replace(/^[0-9a-f]{32}/, ''))
-    expect(names.sort()).toEqual(['.json', '.part', '.part', 'README.txt'])
+    expect(names.filter((name) => name !== 'lease').sort()).toEqual(['.json', '.part', '.part', 'README.txt'])
   })
 
   test('that fails is reported, and tried again', async () => {

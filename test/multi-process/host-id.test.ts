@@ -114,6 +114,8 @@ describe('a host id', () => {
 
   test.each([5, 0])('cannot have a fall-back time, %d, and not be there', async (hostIdFallbackTimeout) => {
     const options = { storage: new MemoryStorage(), hostIdFallbackTimeout }
-    await expect(start(options)).rejects.toThrow('hostIdFallbackTimeout says when to give up hostId')
+    await expect(start(options)).rejects.toThrow(
+      'the option hostIdFallbackTimeout limits how long clients try hostId',
+    )
   })
 })

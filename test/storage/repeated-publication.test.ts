@@ -78,7 +78,8 @@ describe.each(KINDS.flatMap((kind) => [false, true].map((overwrite) => ({ ...kin
       connection.write(fragment(PATH, id, file, firstPart))
       const ack = await connection.ack()
       expect(ack.status).toBe(500)
-      expect(ack.header('BITS-Received-Content-Range')).toBe(String(file.length))
+      // The session store has just failed, so the Ack names no offset.
+      expect(ack.header('BITS-Received-Content-Range')).toBeUndefined()
       expect(uploaded).toEqual([])
       return id
     }
