@@ -65,7 +65,7 @@ class SegmentAppend {
     this.#body = body
     this.#signal = signal
     this.#settle = settle
-    this.#gathered = new GrowingBuffer(context.segmentSize)
+    this.#gathered = new GrowingBuffer(context.segmentSize, context.budget.pool)
   }
 
   start(): void {
@@ -114,7 +114,7 @@ class SegmentAppend {
     const [chunk] = this.#chunks
     if (!chunk) return false
     const gathered = this.#gathered
-    if (chunk.length > 0 && gathered.length === gathered.capacity && !this.#grow()) return false
+    if (chunk.length > 0 && !gathered.hasRoom && !this.#grow()) return false
     const rest = chunk.subarray(gathered.fill(chunk))
     if (rest.length > 0) this.#chunks[0] = rest
     else this.#chunks.shift()
@@ -160,7 +160,7 @@ class SegmentAppend {
     const start = this.#start
     this.#stopHolding?.()
     this.#stopHolding = undefined
-    this.#gathered = new GrowingBuffer(this.#context.segmentSize)
+    this.#gathered = new GrowingBuffer(this.#context.segmentSize, this.#context.budget.pool)
     this.#start = start + gathered.length
     this.#isWriting = true
     // The next bytes come in while these go out.
@@ -168,11 +168,15 @@ class SegmentAppend {
     try {
       await this.#context.put(gathered.bytes, start)
     } catch (error) {
-      return this.#finish({ error: asError(error) })
-    } finally {
+      // The request may still be read from its memory, so that is not used again.
       this.#isWriting = false
       this.#context.budget.give(gathered.capacity)
+      return this.#finish({ error: asError(error) })
     }
+    this.#isWriting = false
+    const { capacity } = gathered
+    gathered.recycle()
+    this.#context.budget.give(capacity)
     if (this.#gathered.length > 0 && this.#context.budget.isContended) return void this.#write()
     if (this.#gathered.length > 0) this.#hold()
     this.#proceed()
@@ -183,8 +187,9 @@ class SegmentAppend {
     this.#isSettled = true
     this.#isOver = true
     this.#stopHolding?.()
-    this.#context.budget.give(this.#gathered.capacity)
-    this.#gathered = new GrowingBuffer(0)
+    const { capacity } = this.#gathered
+    this.#gathered.recycle()
+    this.#context.budget.give(capacity)
     this.#body.off('data', this.#take)
     this.#body.pause()
     this.#signal.removeEventListener('abort', this.#end)

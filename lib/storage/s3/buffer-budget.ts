@@ -1,3 +1,5 @@
+import { BufferPool } from './buffer-pool.js'
+
 interface Waiter {
   readonly bytes: number
   readonly proceed: () => void
@@ -9,6 +11,8 @@ interface Waiter {
  */
 export class BufferBudget {
   readonly max: number
+  /** Where buffers come from, within what is free. */
+  readonly pool = new BufferPool(() => this.max - this.#used)
   #used = 0
   readonly #waiting: Waiter[] = []
   readonly #holders = new Set<() => void>()

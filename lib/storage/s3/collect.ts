@@ -1,5 +1,7 @@
 import { mapConcurrently } from '../../util/map-concurrently.js'
 import type { Bucket } from './bucket.js'
+import { bufferSizeFor } from './buffer-pool.js'
+import type { S3Context } from './context.js'
 import { type Piece, sizeOf, totalSize } from './cover.js'
 import { readObject } from './read-object.js'
 
@@ -9,14 +11,34 @@ export const rangeOf = ({ segment, from, to }: Piece) => ({
   to: to - segment.start,
 })
 
-/** Reads pieces into memory, one behind the other. */
-export async function collect(
-  bucket: Bucket,
+/** Hands the bytes of pieces, one behind the other, to `use`, for which they are in memory. */
+export async function withCollected<Result>(
+  { bucket, budget }: Pick<S3Context, 'bucket' | 'budget'>,
   pieces: readonly Piece[],
   concurrency: number,
+  use: (bytes: Buffer) => Promise<Result>,
   signal?: AbortSignal,
-): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(totalSize(pieces))
+): Promise<Result> {
+  const size = totalSize(pieces)
+  const memory = budget.pool.get(bufferSizeFor(size))
+  const bytes = memory.subarray(0, size)
+  await read(bucket, pieces, bytes, concurrency, signal)
+  const result = await use(bytes)
+  // After a failure, a request may still be read from the memory.
+  budget.pool.put(memory)
+  return result
+}
+
+/** Memory that {@link withCollected} needs. */
+export const memoryFor = (pieces: readonly Piece[]): number => bufferSizeFor(totalSize(pieces))
+
+async function read(
+  bucket: Bucket,
+  pieces: readonly Piece[],
+  bytes: Buffer,
+  concurrency: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   let end = 0
   const places = pieces.map((piece) => {
     const start = end
@@ -29,5 +51,4 @@ export async function collect(
       position += chunk.copy(bytes, position)
     }
   })
-  return bytes
 }

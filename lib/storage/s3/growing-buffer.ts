@@ -1,4 +1,4 @@
-const FIRST_CAPACITY = 64 * 1024
+import { type BufferPool, bufferSizeFor } from './buffer-pool.js'
 
 /**
  * Gathers chunks in one piece of memory, whose capacity doubles. Chunks are copied: one may be a few bytes of a large
@@ -6,11 +6,13 @@ const FIRST_CAPACITY = 64 * 1024
  */
 export class GrowingBuffer {
   readonly maxSize: number
-  #memory = Buffer.alloc(0)
+  readonly #pool: BufferPool
+  #memory: Buffer = Buffer.alloc(0)
   #length = 0
 
-  constructor(maxSize: number) {
+  constructor(maxSize: number, pool: BufferPool) {
     this.maxSize = maxSize
+    this.#pool = pool
   }
 
   get length(): number {
@@ -19,6 +21,11 @@ export class GrowingBuffer {
 
   get capacity(): number {
     return this.#memory.length
+  }
+
+  /** Can bytes be added without {@link grow}? */
+  get hasRoom(): boolean {
+    return this.#length < Math.min(this.capacity, this.maxSize)
   }
 
   get isFull(): boolean {
@@ -31,19 +38,27 @@ export class GrowingBuffer {
 
   /** The capacity after {@link grow}. */
   get nextCapacity(): number {
-    return Math.min(this.maxSize, Math.max(FIRST_CAPACITY, 2 * this.capacity))
+    return bufferSizeFor(Math.min(this.maxSize, this.capacity + 1))
   }
 
   grow(): void {
-    const larger = Buffer.allocUnsafeSlow(this.nextCapacity)
-    this.#memory.copy(larger, 0, 0, this.#length)
-    this.#memory = larger
+    const smaller = this.#memory
+    this.#memory = this.#pool.get(this.nextCapacity)
+    smaller.copy(this.#memory, 0, 0, this.#length)
+    if (smaller.length > 0) this.#pool.put(smaller)
   }
 
   /** Copies as much of `chunk` as there is room for. Returns how many bytes that were. */
   fill(chunk: Buffer): number {
-    const taken = chunk.copy(this.#memory, this.#length)
+    const taken = chunk.copy(this.#memory, this.#length, 0, this.maxSize - this.#length)
     this.#length += taken
     return taken
+  }
+
+  /** Gives the memory back. Nobody may use {@link bytes} any more. */
+  recycle(): void {
+    if (this.#memory.length > 0) this.#pool.put(this.#memory)
+    this.#memory = Buffer.alloc(0)
+    this.#length = 0
   }
 }

@@ -1,6 +1,6 @@
 import { debuglog } from 'node:util'
 import { mapConcurrently } from '../../util/map-concurrently.js'
-import { collect } from './collect.js'
+import { memoryFor, withCollected } from './collect.js'
 import type { S3Context } from './context.js'
 import { coverOf } from './cover.js'
 import type { Segment } from './keys.js'
@@ -39,12 +39,13 @@ async function merge(
   const start = run.at(-1)?.start ?? 0
   const { pieces, end } = coverOf(run, start)
   // Uploads wait for memory, housekeeping does not: the next fragment is another occasion.
-  if (!budget.tryTake(end - start)) return
+  if (!budget.tryTake(memoryFor(pieces))) return
   try {
-    const bytes = await collect(bucket, pieces, concurrency, signal)
-    await bucket.put(keys.newSegment(uploadId, start, end).key, bytes, { signal })
+    const { key } = keys.newSegment(uploadId, start, end)
+    const put = (bytes: Buffer) => bucket.put(key, bytes, { signal })
+    await withCollected({ bucket, budget }, pieces, concurrency, put, signal)
   } finally {
-    budget.give(end - start)
+    budget.give(memoryFor(pieces))
   }
   await mapConcurrently(run, concurrency, ({ key }) => bucket.delete(key, signal))
 }

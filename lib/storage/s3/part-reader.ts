@@ -1,13 +1,16 @@
 import type { Readable } from 'node:stream'
+import type { BufferPool } from './buffer-pool.js'
 import { GrowingBuffer } from './growing-buffer.js'
 
 /** Reads a stream in pieces of a given size. */
 export class PartReader {
   readonly #chunks: AsyncIterator<Buffer>
+  readonly #pool: BufferPool
   #rest: Buffer = Buffer.alloc(0)
   #isOver = false
 
-  constructor(body: Readable) {
+  constructor(body: Readable, pool: BufferPool) {
+    this.#pool = pool
     this.#chunks = body[Symbol.asyncIterator]()
   }
 
@@ -17,14 +20,14 @@ export class PartReader {
   }
 
   /** Reads `size` bytes, or fewer when the stream ends. Rejects when it fails. */
-  async read(size: number): Promise<Buffer> {
-    const part = new GrowingBuffer(size)
+  async read(size: number): Promise<GrowingBuffer> {
+    const part = new GrowingBuffer(size, this.#pool)
     while (!part.isFull) {
       if (this.#rest.length === 0 && !(await this.#next())) break
-      if (part.length === part.capacity) part.grow()
+      if (!part.hasRoom) part.grow()
       this.#rest = this.#rest.subarray(part.fill(this.#rest))
     }
-    return part.bytes
+    return part
   }
 
   async #next(): Promise<boolean> {

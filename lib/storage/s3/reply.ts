@@ -18,7 +18,7 @@ const DOUBLE_AFTER = 1000
 export async function writeReply(context: S3Context, uploadId: string, body: Readable): Promise<number> {
   const { bucket, keys, budget } = context
   const key = keys.reply(uploadId)
-  const reader = new PartReader(body)
+  const reader = new PartReader(body, budget.pool)
   try {
     const first = await readPart(budget, reader, PART_SIZE)
     if (!reader.isOver) return await writeParts(context, uploadId, first, reader)
@@ -68,11 +68,11 @@ interface HeldPart {
 
 async function readPart(budget: BufferBudget, reader: PartReader, size: number): Promise<HeldPart> {
   const taken = await budget.take(size)
-  const release = () => budget.give(taken)
   try {
-    return { bytes: await reader.read(size), release }
+    const { bytes } = await reader.read(size)
+    return { bytes, release: () => budget.give(taken) }
   } catch (error) {
-    release()
+    budget.give(taken)
     throw error
   }
 }
