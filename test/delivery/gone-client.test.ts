@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals'
 import type { Express } from 'express'
 import { MemoryStorage, type StagedUpload } from 'express-bits-upload'
 import { fixtures } from '../support/fixtures.js'
-import { fragment, openSession } from '../support/raw.js'
+import { createSession, fragment } from '../support/raw.js'
 import { contentOf } from '../support/upload-fixture.js'
 
 const { start, connect } = fixtures()
@@ -27,6 +27,15 @@ class LeavingStorage extends MemoryStorage {
     return length
   }
 }
+
+/** A request as a proxy passes it on. */
+const forwarded = (request: Buffer): Buffer =>
+  Buffer.from(
+    request
+      .toString('latin1')
+      .replace('\r\n', '\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: files.example.com\r\n'),
+    'latin1',
+  )
 
 test('an application is told of a file whose client went after its last byte, where and how it came in', async () => {
   const posts: unknown[] = []
@@ -57,11 +66,9 @@ test('an application is told of a file whose client went after its last byte, wh
       running.server.on('connection', (socket) => sockets.push(socket))
       const connection = await connect(running)
       client = connection
-      const id = await openSession(connection, PATH)
-      const head = fragment(PATH, id, FILE)
-        .toString('latin1')
-        .replace('\r\n', '\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: files.example.com\r\n')
-      connection.write(Buffer.from(head, 'latin1'))
+      // The application hears the origin of Create-Session (D38).
+      const created = await connection.exchange(forwarded(createSession(PATH)))
+      connection.write(forwarded(fragment(PATH, created.header('BITS-Session-Id') ?? '', FILE)))
     })
   })
   await told
