@@ -26,7 +26,8 @@ describe('the systemd unit', () => {
   test('waits longer than running requests may take', async () => {
     const unit = await readFile(UNIT, 'utf8')
     const command = await readFile(join(ROOT, 'lib/cli/serve/command.ts'), 'utf8')
-    const grace = /'--grace <time>'[^)]*duration, (\d+)\)/.exec(command)
+    const grace = /'--grace <time>',[^)]*\bduration,\s*(\d+)/.exec(command)
+    expect(grace).not.toBeNull()
     const wait = /^TimeoutStopSec=(\d+)$/m.exec(unit)
     expect(Number(wait?.[1])).toBeGreaterThan(Number(grace?.[1]))
   })
