@@ -38,7 +38,8 @@ export class Deliveries {
 async function deliver(completed: CompletedRequest, context: DeliverySettings): Promise<SessionRecord> {
   const { storage, sessions } = context
   const { overwrite } = context.settings
-  const record = await accept(completed, context)
+  const record = await confirmLock(await accept(completed, context), context)
+  if (record.state === 'published') return record
   const upload = uploadOf(record)
   const stored = record.copyToDestination === false ? undefined : await storage.publish(upload, { overwrite })
   const { total = 0 } = record
@@ -51,6 +52,16 @@ async function deliver(completed: CompletedRequest, context: DeliverySettings): 
   if (stored) context.emit('uploaded', { ...stored, session: sessions.info(published, stored.size) })
   await discardRemains(record, context, { keepReply: true })
   return published
+}
+
+/**
+ * A process that was suspended may have lost the session's lock without noticing, and a newer file may be at the
+ * destination by now. A store with locks refuses its changes, so publication comes after one.
+ *
+ * @returns the session as it is now. @throws what the store throws when another process has the lock.
+ */
+async function confirmLock(record: SessionRecord, { sessions }: DeliveryContext): Promise<SessionRecord> {
+  return sessions.store.lock ? sessions.change(record.uploadId, { total: record.total }) : record
 }
 
 /** Asks the application, unless it has accepted already or refused permanently. */
