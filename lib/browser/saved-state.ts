@@ -17,7 +17,7 @@ export class SavedState {
     if (isFile(file)) this.#file = { name: file.name, size: file.size, modified: file.lastModified }
   }
 
-  /** @returns `undefined` when there is none of this very file. */
+  /** @returns `undefined` when nothing is saved for this file. */
   read(): UploadState | undefined {
     return attempt(() => {
       const { name, ...state } = JSON.parse(this.#storage?.getItem(this.#key) ?? '')

@@ -8,7 +8,7 @@ export type Header = readonly [name: string, value: string]
  * processes.
  *
  * @param option the flag, for messages. They show no header: it may be a secret.
- * @throws CliError when one is none, or a file cannot be read.
+ * @throws CliError when one is malformed, or a file cannot be read.
  */
 export async function readHeaders(option: string, given: readonly string[]): Promise<Header[]> {
   const headers: Header[] = []

@@ -19,7 +19,7 @@ const MAX_SESSIONS = 10_000
 const sessions = new Map<string, number>()
 
 /**
- * A session id as its number in this log: whoever knows the id can continue the upload. Braces and case are kept:
+ * A session id as its number in this log: knowing the id is enough to continue the upload. Braces and case are kept:
  * `{SESSION-1}` and `{session-1}` are one session in two spellings.
  */
 export function maskSessionId(id: string): string {

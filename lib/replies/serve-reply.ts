@@ -151,7 +151,7 @@ function refuse(cause: unknown, req: Request, res: Response, service: UploadServ
 
 const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
 
-/** The path of the request for messages, without the session id: whoever knows it can continue the upload. */
+/** The path of the request for messages, without the session id, which is enough to continue the upload. */
 const pathWithoutId = (req: Request): string =>
   pathOf(req.originalUrl).replace(/[^/\\]+/g, (name) => (mayHoldId(name) ? maskName(name) : name))
 

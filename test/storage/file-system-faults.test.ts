@@ -91,7 +91,7 @@ interface Uploaded {
   readonly wentBack: boolean
 }
 
-/** A client that tries again whatever is not final, from where it is told to. */
+/** A client that retries after every error that is not final, from the offset in the Ack. */
 async function uploadThrough(connection: RawConnection, path: string): Promise<Uploaded> {
   let id: string | undefined
   let offset = 0

@@ -34,7 +34,7 @@ export function createServerFor(
   return withTimes(server, flags)
 }
 
-/** Such a client is told no more than that its connection ended. */
+/** Such a client only sees its connection close. */
 function warnOfPlainHttp(server: TlsServer): void {
   let warnedAt = Number.NEGATIVE_INFINITY
   server.on('tlsClientError', (error, { remoteAddress }) => {

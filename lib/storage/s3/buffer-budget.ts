@@ -6,7 +6,7 @@ interface Waiter {
 }
 
 /**
- * Bounds the bytes of all uploads that are in memory. Requests for memory are served in their order. Whoever waits must
+ * Bounds the bytes of all uploads that are in memory. Requests for memory are served in their order. An upload that waits must
  * hold none, so that no two can wait for each other.
  */
 export class BufferBudget {

@@ -9,7 +9,7 @@ type WelcomeFlags = Pick<ServeFlags, 'path' | 'read' | 'list' | 'live' | 'livePa
 
 const TITLE = 'BITS upload server'
 
-/** Says what this server is and how to upload, to whoever opens its address: as a page to browsers, else as text. */
+/** The front page: what this server is, and how to upload. HTML for browsers, text for other clients. */
 export function welcome(flags: WelcomeFlags): RequestHandler {
   return (req, res, next) => {
     if (req.method !== 'GET' && req.method !== 'HEAD') return next()

@@ -9,7 +9,7 @@ interface Task {
   readonly reject: (error: Error) => void
 }
 
-/** Threads that compare passwords with hashes, so that the main thread goes on serving. */
+/** Threads that compare passwords with hashes, so that the main thread keeps serving. */
 export class PasswordWorkers {
   /** How many comparisons run at a time. */
   readonly size: number
