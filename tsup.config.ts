@@ -17,6 +17,7 @@ export default defineConfig([
       dashboard: 'lib/dashboard/index.ts',
       redis: 'lib/session-stores/redis/index.ts',
       postgres: 'lib/session-stores/postgres/index.ts',
+      negotiate: 'lib/negotiate/index.ts',
     },
     format: ['esm', 'cjs'],
     target: 'node20',

@@ -1,6 +1,7 @@
 import type { BitsUploadOptions, Logger, RequestSettings } from '../../types/options.js'
 import type { SessionStore } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
+import { QUIET_CONSOLE } from '../logging/quiet-console.js'
 import { DEFAULT_HOST_ID_FALLBACK_TIMEOUT, MIN_FRAGMENT_SIZE } from '../protocol/limits.js'
 import type { Check } from '../validation/check-options.js'
 import {
@@ -39,12 +40,6 @@ const STORE_METHODS: Needed<SessionStore> = {
 }
 
 const LOGGER_METHODS: Needed<Logger> = { info: true, warn: true, error: true }
-
-const QUIET_CONSOLE: Logger = {
-  info: () => {},
-  warn: (message) => console.warn(message),
-  error: (message) => console.error(message),
-}
 
 /** All there is to know of an option. */
 type OptionRow<Name extends keyof BitsUploadOptions> = {

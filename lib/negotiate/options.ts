@@ -1,0 +1,89 @@
+import type { Request } from 'express'
+import type { Awaitable } from '../../types/awaitable.js'
+import type { Logger } from '../../types/options.js'
+import { QUIET_CONSOLE } from '../logging/quiet-console.js'
+import { safeLogger } from '../logging/safe-logger.js'
+import { type Check, checkEach, type OptionChecks } from '../validation/check-options.js'
+import { OptionError } from '../validation/option-error.js'
+import { isBoolean, isFunction, isPath, objectWith } from '../validation/value-checks.js'
+import { useKeytab } from './keytab.js'
+
+/** Options of {@link negotiate}. All are optional; `undefined` means the default. */
+export interface NegotiateOptions {
+  /**
+   * The service whose tickets are accepted: `HTTP@host`, or `HTTP` for every host that the keytab has a key of. Default:
+   * `HTTP`. With a host, Kerberos may look its name up in DNS for each request.
+   */
+  service?: string | undefined
+  /**
+   * Path of the keytab. There is one for the whole process, as this sets `KRB5_KTNAME`. Default: that of `KRB5_KTNAME`,
+   * or else `/etc/krb5.keytab`.
+   */
+  keytab?: string | undefined
+  /**
+   * Remove the realm from the user's name, so that `alice@EXAMPLE.COM` becomes `alice`. With the name of a realm, only
+   * users of that one lose it. With `true` users of the same name in several trusted realms become one. Default: false.
+   */
+  stripRealm?: boolean | string | undefined
+  /**
+   * Authenticate a connection once and not every request, as IIS does by default. Connections of trusted proxies, and those
+   * whose requests name a proxy, still authenticate every request, since they serve several users. Default: false.
+   */
+  persistent?: boolean | undefined
+  /** Accept HTTP Basic, too: checks a name and a password. Default: Negotiate only. */
+  basic?: ((name: string, password: string, req: Request) => Awaitable<boolean>) | undefined
+  /** What password prompts call this server. Default: `uploads`. */
+  realm?: string | undefined
+  /** Receives log messages. Default: warnings and errors go to `console`. */
+  logger?: Logger | undefined
+}
+
+/** {@link NegotiateOptions} with their defaults. */
+export interface NegotiateSettings {
+  readonly service: string
+  readonly stripRealm: boolean | string
+  readonly persistent: boolean
+  readonly basic: NegotiateOptions['basic']
+  readonly realm: string
+  readonly logger: Logger
+}
+
+const isService: Check = (value) =>
+  typeof value === 'string' && /^[\w-]+(?:@[\w.-]+)?$/.test(value)
+    ? undefined
+    : "'HTTP@host', or 'HTTP' for every host in the keytab"
+
+const isRealmText: Check = (value) =>
+  typeof value === 'string' && /^[\x20-\x7e]+$/.test(value) ? undefined : 'a text in ASCII'
+
+const isStripRealm: Check = (value) =>
+  typeof value === 'string' && value !== '' ? undefined : isBoolean(value) && 'true, false, or a realm'
+
+const CHECKS: OptionChecks<NegotiateOptions> = {
+  service: isService,
+  keytab: isPath,
+  stripRealm: isStripRealm,
+  persistent: isBoolean,
+  basic: isFunction,
+  realm: isRealmText,
+  logger: objectWith({ info: true, warn: true, error: true }, 'a logger such as console'),
+}
+
+const SUBJECT = 'negotiate'
+
+/** @throws OptionError when an option is wrong, or the keytab cannot be used. */
+export function negotiateSettings(options: NegotiateOptions): NegotiateSettings {
+  checkEach({ name: SUBJECT, checks: CHECKS }, options)
+  const { keytab } = options
+  const expected = keytab === undefined ? undefined : useKeytab(keytab)
+  if (expected !== undefined)
+    throw new OptionError({ subject: SUBJECT, option: 'keytab', problem: `is ${keytab}`, expected })
+  return {
+    service: options.service ?? 'HTTP',
+    stripRealm: options.stripRealm ?? false,
+    persistent: options.persistent ?? false,
+    basic: options.basic,
+    realm: options.realm ?? 'uploads',
+    logger: safeLogger(options.logger ?? QUIET_CONSOLE),
+  }
+}

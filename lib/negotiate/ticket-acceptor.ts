@@ -1,0 +1,58 @@
+import { asError } from '../util/errors.js'
+import { AuthenticationError } from './authentication-error.js'
+import { explain } from './explain.js'
+import type { Kerberos, KerberosServer } from './kerberos.js'
+
+/** What an accepted ticket says. */
+export interface AcceptedTicket {
+  readonly principal: string
+  /** Base64 of the token by which the server proves itself; `undefined` when the client asked for none. */
+  readonly response: string | undefined
+}
+
+/** RFC 8062 */
+const ANONYMOUS = /^WELLKNOWN\/ANONYMOUS@/i
+
+/** Accepts tickets for a service, with the keys of the keytab. */
+export class TicketAcceptor {
+  readonly #kerberos: Kerberos
+  readonly #service: string
+
+  constructor(kerberos: Kerberos, service: string) {
+    this.#kerberos = kerberos
+    this.#service = service
+  }
+
+  /** @throws Error that says why no ticket can be accepted, and what to do. */
+  async check(): Promise<void> {
+    await this.#begin()
+  }
+
+  /** @throws AuthenticationError */
+  async accept(token: string): Promise<AcceptedTicket> {
+    const server = await this.#begin().catch((cause: unknown) => {
+      throw new AuthenticationError(503, asError(cause).message, { cause })
+    })
+    try {
+      await server.step(token)
+    } catch (cause) {
+      throw new AuthenticationError(401, `its token was rejected: ${explain(cause)}`, { cause })
+    }
+    const { username, contextComplete, response } = server
+    if (!contextComplete || username === null || username === '')
+      throw new AuthenticationError(
+        401,
+        'its token begins an exchange of several steps, which Kerberos does not need.',
+      )
+    if (ANONYMOUS.test(username)) throw new AuthenticationError(401, 'its ticket is anonymous.')
+    return { principal: username, response: response ?? undefined }
+  }
+
+  async #begin(): Promise<KerberosServer> {
+    try {
+      return await this.#kerberos.initializeServer(this.#service)
+    } catch (cause) {
+      throw new Error(`no ticket for ${this.#service} can be accepted: ${explain(cause)}`, { cause })
+    }
+  }
+}
