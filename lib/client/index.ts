@@ -1,3 +1,4 @@
+export type { Authenticate, RequestCredentials, RequestToAuthenticate } from '../../types/authenticate.js'
 export { BitsClientError, type RemoteContext, type RequestKind } from '../uploader/client-error.js'
 export type { UploadFailure, UploadProgress, UploadState } from '../uploader/upload-types.js'
 export { OptionError } from '../validation/option-error.js'

@@ -49,6 +49,7 @@ const CLIENT_OPTION_CHECKS: OptionChecks<UploadOptions> = {
     typeof value === 'object' && value !== null && !(Symbol.iterator in value)
       ? undefined
       : 'an object of names with texts as values',
+  authenticate: isFunction,
   userAgent: (value) => (typeof value === 'string' ? undefined : 'a text'),
   agent: objectWith({ addRequest: true }, 'an Agent of node:http or node:https'),
   tls,

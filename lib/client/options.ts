@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
+import type { Authenticate } from '../../types/authenticate.js'
 import type { UploadFailure, UploadProgress, UploadState } from '../uploader/upload-types.js'
 
 /** TLS options of the client, as in `node:tls`. */
@@ -30,6 +31,12 @@ export interface UploadOptions {
    * {@link followHostId}. A reply on another origin is fetched without them.
    */
   headers?: Record<string, string> | undefined
+  /**
+   * Provides the `Authorization` of each request: `negotiateClient()` of `express-bits-upload/negotiate` for Kerberos, or a
+   * function of your own for tokens that expire. It is called for each host that requests go to, see {@link followHostId};
+   * a reply on another origin is fetched without it. While it throws, the upload waits and tries again.
+   */
+  authenticate?: Authenticate | undefined
   /** Default: `Microsoft BITS/7.8`, as on Windows 10 and 11. */
   userAgent?: string | undefined
   /**

@@ -36,6 +36,7 @@ export function settingsOf(destination: string | URL, options: UploadOptions): C
   url.hash = ''
   const headers = checkedHeaders(options.headers ?? {})
   const given = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
+  if (options.authenticate && (given || authorization)) refuseTwoCredentials()
   const userAgent = options.userAgent ?? 'Microsoft BITS/7.8'
   validateHeaderValue('User-Agent', userAgent)
   if (options.resume) validateHeaderValue(HEADER.sessionId, options.resume.sessionId)
@@ -85,6 +86,11 @@ function basicAuthorization({ username, password }: URL): string | undefined {
 }
 
 const SUBJECT = 'express-bits-upload/client'
+
+function refuseTwoCredentials(): never {
+  const problem = 'is set, and so are credentials in `headers` or in the URL'
+  throw new OptionError({ subject: SUBJECT, option: 'authenticate', problem, expected: 'one of them' })
+}
 
 const RESERVED_HEADERS = new Set(
   [

@@ -148,7 +148,7 @@ export class UploadJob {
   async #alone<T>(use: (line: RequestOptions) => Promise<T>): Promise<T> {
     if (this.#running) throw new Error('This upload is running; to stop it, abort its signal.')
     this.#running = true
-    const { agent: given, url, tls, signal, sendTimeout, responseTimeout } = this.#settings
+    const { agent: given, url, tls, signal, authenticate, sendTimeout, responseTimeout } = this.#settings
     const Agent = url.protocol === 'https:' ? HttpsAgent : HttpAgent
     const agent = given ?? new Agent({ keepAlive: true, maxSockets: 1 })
     try {
@@ -158,6 +158,7 @@ export class UploadJob {
         responseTimeout,
         ...(tls && { tls }),
         ...(signal && { signal }),
+        ...(authenticate && { authenticate }),
       })
     } finally {
       this.#running = false

@@ -46,7 +46,8 @@ export class Authenticator {
       }
       return user
     } catch (error) {
-      if (error instanceof AuthenticationError) this.#challenge(req, error)
+      if (error instanceof AuthenticationError && error.status === 401)
+        req.res?.setHeader('WWW-Authenticate', this.#challenges)
       throw error
     }
   }
@@ -62,28 +63,19 @@ export class Authenticator {
       case 'basic': {
         const { basic } = this.#settings
         if (!basic)
-          throw new AuthenticationError(
-            401,
-            'it sent a name and a password, and the option basic is not set.',
-          )
+          throw new AuthenticationError(401, 'The client sent a password, and the option basic is not set.')
         return checkPassword(basic, credentials.name, credentials.password, req)
       }
       case 'ntlm':
         throw new AuthenticationError(401, NTLM_ADVICE)
       case 'unusable':
-        throw new AuthenticationError(401, `its Authorization cannot be used: ${credentials.problem}.`)
+        throw new AuthenticationError(
+          401,
+          `The Authorization of the request cannot be used: ${credentials.problem}.`,
+        )
       case 'none':
-        throw new AuthenticationError(401, 'it has no Authorization.')
+        throw new AuthenticationError(401, 'The request has no Authorization.')
     }
-  }
-
-  #challenge(req: Request, error: AuthenticationError): void {
-    if (error.status === 401) req.res?.setHeader('WWW-Authenticate', this.#challenges)
-    // Clients wait to be asked.
-    if (req.headers.authorization === undefined) return
-    const message = `negotiate: a request from ${req.socket.remoteAddress ?? 'a client'} was answered ${error.status}: `
-    if (error.status === 401) this.#settings.logger.warn(message + error.message)
-    else this.#settings.logger.error(message + error.message)
   }
 
   #withoutRealm(principal: string): string {
@@ -107,6 +99,6 @@ export class Authenticator {
 
 async function checkPassword(basic: Basic, name: string, password: string, req: Request): Promise<string> {
   if (name === '' || !(await basic(name, password, req)))
-    throw new AuthenticationError(401, `wrong name or password for ${JSON.stringify(name)}.`)
+    throw new AuthenticationError(401, `Wrong name or password for ${JSON.stringify(name)}.`)
   return name
 }

@@ -9,7 +9,7 @@ const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string])[] = [
   [/clock skew/i, 'The clocks of client and server differ by more than five minutes: synchronize both.'],
   [/ticket expired|ticket has expired/i, 'The client has to get a new ticket.'],
   [
-    /permission denied|no such file|cannot open|unreadable|not found or unreadable/i,
+    /permission denied|no such file|key table file|unreadable/i,
     'The process cannot read the keytab: set the option keytab or KRB5_KTNAME, and let its user read the file.',
   ],
   [
@@ -26,6 +26,14 @@ const REMEDIES: readonly (readonly [pattern: RegExp, remedy: string])[] = [
     'The keytab lacks a key of the encryption type of the ticket: add AES keys to it.',
   ],
   [
+    /cannot find mechanisms|no kerberos credentials|credentials cache|no credentials were supplied/i,
+    'There is no ticket: run "kinit" first, or set KRB5CCNAME to a cache that holds one.',
+  ],
+  [
+    /server not found|unknown server/i,
+    'The domain knows no service of this name: use the DNS name of the server, registered as HTTP/host.',
+  ],
+  [
     /unsupported mechanism|unknown mech|invalid token|defective token/i,
     'The token is damaged, or holds no Kerberos ticket.',
   ],
@@ -39,6 +47,6 @@ export function explain(error: unknown): string {
 }
 
 export const NTLM_ADVICE =
-  'it sent NTLM instead of a Kerberos ticket. Windows does so when it finds no ticket for the host in the URL: use the ' +
+  'The client sent NTLM instead of a Kerberos ticket. Windows does so when it finds no ticket for the host in the URL: use the ' +
   'DNS name of the server instead of its address, register it with "setspn -S HTTP/host account", and check with "klist ' +
   'get HTTP/host" on the client.'

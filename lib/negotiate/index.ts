@@ -1,4 +1,6 @@
+export type { Authenticate, RequestCredentials, RequestToAuthenticate } from '../../types/authenticate.js'
 export { OptionError } from '../validation/option-error.js'
 export { AuthenticationError } from './authentication-error.js'
 export { type Negotiate, negotiate } from './negotiate.js'
+export { type NegotiateClientOptions, negotiateClient } from './negotiate-client.js'
 export type { NegotiateOptions } from './options.js'

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express'
+import type { Logger } from '../../types/options.js'
 import { endResponse } from '../util/end-response.js'
 import { asError } from '../util/errors.js'
 import { AuthenticationError } from './authentication-error.js'
@@ -21,7 +22,7 @@ export interface Negotiate extends RequestHandler {
    * @throws AuthenticationError with the `status` to answer; its challenge has been set on the response.
    */
   authenticate(req: Request): Promise<string>
-  /** Resolves when tickets can be accepted. @throws Error that says why they cannot, and what to do. */
+  /** Resolves when tickets can be accepted; without it, the log says if not. @throws Error that says why they cannot, and what to do. */
   ready(): Promise<void>
 }
 
@@ -49,8 +50,15 @@ export function negotiateWith(
   const settings = negotiateSettings(options)
   const tickets = new TicketAcceptor(load(), settings.service)
   const authenticator = new Authenticator(settings, tickets)
+  let isAwaited = false
   const readiness = tickets.check()
-  readiness.catch((error: unknown) => settings.logger.error(`negotiate: ${asError(error).message}`))
+  readiness.catch((error: unknown) => {
+    if (!isAwaited) settings.logger.error(`negotiate: ${asError(error).message}`)
+  })
+  const ready = (): Promise<void> => {
+    isAwaited = true
+    return readiness
+  }
 
   const authenticate = (req: Request): Promise<string> => authenticator.authenticate(req)
   const handler: RequestHandler = async (req, res, next) => {
@@ -60,10 +68,23 @@ export function negotiateWith(
     } catch (error) {
       if (!(error instanceof AuthenticationError)) return next(error)
       const { status, headers } = error
+      logRefusal(settings.logger, req, error)
       return endResponse(req, res, DRAIN_LIMIT, () => void res.status(status).set(headers))
     }
     Object.assign(req, { user })
     next()
   }
-  return Object.assign(handler, { authenticate, ready: () => tickets.check() })
+  return Object.assign(handler, { authenticate, ready })
+}
+
+function logRefusal(
+  logger: Logger,
+  { headers, socket }: Request,
+  { status, message }: AuthenticationError,
+): void {
+  // Clients wait to be asked.
+  if (headers.authorization === undefined) return
+  const line = `negotiate: a request from ${socket.remoteAddress ?? 'a client'} was answered ${status}: ${message}`
+  if (status === 401) logger.warn(line)
+  else logger.error(line)
 }

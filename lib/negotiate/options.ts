@@ -53,6 +53,10 @@ const isService: Check = (value) =>
     ? undefined
     : "'HTTP@host', or 'HTTP' for every host in the keytab"
 
+/** A service with its host. */
+export const isHostService: Check = (value) =>
+  typeof value === 'string' && /^[\w-]+@[\w.-]+$/.test(value) ? undefined : "'HTTP@host'"
+
 const isRealmText: Check = (value) =>
   typeof value === 'string' && /^[\x20-\x7e]+$/.test(value) ? undefined : 'a text in ASCII'
 

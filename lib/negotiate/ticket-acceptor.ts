@@ -36,15 +36,15 @@ export class TicketAcceptor {
     try {
       await server.step(token)
     } catch (cause) {
-      throw new AuthenticationError(401, `its token was rejected: ${explain(cause)}`, { cause })
+      throw new AuthenticationError(401, `The token was rejected: ${explain(cause)}`, { cause })
     }
     const { username, contextComplete, response } = server
     if (!contextComplete || username === null || username === '')
       throw new AuthenticationError(
         401,
-        'its token begins an exchange of several steps, which Kerberos does not need.',
+        'The token begins an exchange of several steps, which Kerberos does not need.',
       )
-    if (ANONYMOUS.test(username)) throw new AuthenticationError(401, 'its ticket is anonymous.')
+    if (ANONYMOUS.test(username)) throw new AuthenticationError(401, 'The ticket is anonymous.')
     return { principal: username, response: response ?? undefined }
   }
 
@@ -52,7 +52,7 @@ export class TicketAcceptor {
     try {
       return await this.#kerberos.initializeServer(this.#service)
     } catch (cause) {
-      throw new Error(`no ticket for ${this.#service} can be accepted: ${explain(cause)}`, { cause })
+      throw new Error(`No ticket for ${this.#service} can be accepted: ${explain(cause)}`, { cause })
     }
   }
 }

@@ -9,6 +9,8 @@ export interface AnsweredRequest {
   readonly kind: RequestKind
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
+  /** Were credentials added to the headers? Default: false. */
+  readonly authenticated?: boolean
   /** What the user can do about a refusal, in sentences; empty where the status says it all. */
   readonly hint?: (facts: RefusalFacts) => string
 }

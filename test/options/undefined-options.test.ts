@@ -86,6 +86,7 @@ test('the client has its defaults', () => {
   const options: UploadOptions = {
     fragmentSize: undefined,
     headers: undefined,
+    authenticate: undefined,
     userAgent: undefined,
     agent: undefined,
     tls: undefined,

@@ -57,6 +57,10 @@ export function addSendCommand(program: Command, done: (exitCode: number) => voi
       'take the password from the first line of a file, - for the standard input',
     )
     .option(
+      '--negotiate',
+      'authenticate with a Kerberos ticket, of kinit or of the user logged on to Windows',
+    )
+    .option(
       '--header <header>',
       'a header, "Name: value", or @file with one a line; may be repeated',
       collect,

@@ -2,6 +2,7 @@
 export interface SendFlags {
   readonly user?: string
   readonly passwordFile?: string
+  readonly negotiate?: true
   readonly header?: readonly string[]
   readonly ca?: string
   readonly cert?: string

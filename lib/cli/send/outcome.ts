@@ -18,6 +18,7 @@ export function giveReply({ reply, replyUrl }: UploadResult, flags: SendFlags): 
 /** The package's advice, and what it means here. */
 const FLAGS: Readonly<Record<keyof typeof ADVICE, string>> = {
   credentials: 'give --user or --header',
+  ticket: '--negotiate for a Kerberos ticket',
   proxyCredentials: 'give them in the URL of the proxy, http://user:password@proxy:3128',
   certificate: 'give --cert and --key',
   authority: 'give the certificate of its authority with --ca',

@@ -4,6 +4,7 @@ import { checkCertificates, checkKey } from '../pem.js'
 import { readHeaders } from '../read-files.js'
 import { readTextFile } from '../read-text-file.js'
 import type { SendFlags } from './flags.js'
+import { ticketsFor } from './negotiate.js'
 import { readPassword } from './password.js'
 import { proxyFor } from './proxy.js'
 
@@ -33,7 +34,8 @@ export async function requestOptions(
   } else if (flags.passwordFile !== undefined) {
     throw usageError('--password-file: give the name that goes with it, too, as --user.')
   }
-  return { headers, tls: proxy?.tls ? { ...tls, ...proxy.tls } : tls, agent: proxy?.agent }
+  const authenticate = flags.negotiate ? await ticketsFor(flags, url, headers) : undefined
+  return { headers, tls: proxy?.tls ? { ...tls, ...proxy.tls } : tls, agent: proxy?.agent, authenticate }
 }
 
 async function readTls({ ca, cert, key }: SendFlags): Promise<TlsOptions | undefined> {

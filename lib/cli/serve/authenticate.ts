@@ -38,7 +38,7 @@ export function authenticateBy(users: HtpasswdFile, gate: PasswordGate, realm: s
 }
 
 /** A 401 would end the job of a client: where the password cannot be checked now, it gets a 503 and tries again. */
-async function isRight(
+export async function isRight(
   users: HtpasswdFile,
   gate: PasswordGate,
   { name, pass }: basicAuth.BasicAuthResult,

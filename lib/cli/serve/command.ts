@@ -112,6 +112,18 @@ function addAccessOptions(command: Command): void {
       'require a name and password from this file; it is read again when it changes',
     )
     .option(
+      '--negotiate',
+      'accept Kerberos tickets, as domain-joined Windows sends them; with --htpasswd, passwords too',
+    )
+    .option(
+      '--service <name>',
+      'service of the tickets, HTTP@host for example (default: HTTP, any host in the keytab)',
+    )
+    .option(
+      '--keytab <file>',
+      'keytab with the key of the service (default: KRB5_KTNAME, or /etc/krb5.keytab)',
+    )
+    .option(
       '--tls-client-ca <file>',
       'require client certificates of these authorities (PEM); the user is the common name of the subject',
     )

@@ -17,6 +17,9 @@ export interface ServeFlags {
   readonly grace: number
   readonly idleTimeout: number
   readonly htpasswd?: string
+  readonly negotiate?: true
+  readonly service?: string
+  readonly keytab?: string
   readonly realm: string
   readonly trustSessionId?: true
   readonly read?: true

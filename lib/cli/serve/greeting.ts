@@ -8,7 +8,7 @@ import { powerShellLine } from './windows-commands.js'
 
 type Facts = Pick<
   ServeFlags,
-  'host' | 'path' | 'live' | 'livePath' | 'htpasswd' | 'tlsCert' | 'tlsPfx' | 'tlsClientCa'
+  'host' | 'path' | 'live' | 'livePath' | 'htpasswd' | 'negotiate' | 'tlsCert' | 'tlsPfx' | 'tlsClientCa'
 >
 
 /** Stands for a name that the reader has to know. */
@@ -27,7 +27,9 @@ export function printGreeting(origin: string, directory: string, flags: Facts, m
   const reached = reachableOrigin(origin, flags.host, name)
   const lines = [`Uploads to ${origin}${path}/ go to ${directory}`]
   if (live !== undefined) lines.push(`Watch them at ${reached}${live}/`)
-  lines.push(`From Windows: ${powerShellLine(`${reached}${path}/a.zip`, flags.htpasswd !== undefined)}`)
+  lines.push(
+    `From Windows: ${powerShellLine(`${reached}${path}/a.zip`, flags.htpasswd !== undefined && !flags.negotiate)}`,
+  )
   if (name === UNKNOWN && reached !== origin) {
     lines.push(`Replace ${UNKNOWN} by the name or address by which other machines reach this one.`)
   }
@@ -37,9 +39,9 @@ export function printGreeting(origin: string, directory: string, flags: Facts, m
 }
 
 function warningFor(flags: Facts): string | undefined {
-  if (flags.htpasswd === undefined && flags.tlsClientCa === undefined)
+  if (flags.htpasswd === undefined && !flags.negotiate && flags.tlsClientCa === undefined)
     return 'everybody who can reach this server may upload; see --htpasswd.'
-  if (!usesTls(flags))
+  if (flags.htpasswd !== undefined && !usesTls(flags))
     return 'passwords are sent unencrypted; see --tls-cert, or put a proxy with TLS in front.'
   return undefined
 }

@@ -41,11 +41,15 @@ export function describeOptions(
 }
 
 /** By the names of the flags. */
-function settingsInForce(options: BitsUploadOptions, { htpasswd, tlsClientCa }: ServeFlags): object {
+function settingsInForce(
+  options: BitsUploadOptions,
+  { htpasswd, negotiate, tlsClientCa }: ServeFlags,
+): object {
   const settings = readOptions(options)
   const { notification } = settings
   const bandwidth = bandwidthLimits(settings.maxBandwidth)
-  const user = htpasswd === undefined && tlsClientCa === undefined ? undefined : 'some user'
+  const isOpen = htpasswd === undefined && !negotiate && tlsClientCa === undefined
+  const user = isOpen ? undefined : 'some user'
   return {
     ...settings,
     maxSessionsPerUser: maxSessionsOf(user, settings),

@@ -10,13 +10,14 @@ import { EXIT, usageError } from '../output.js'
 import { printError } from '../say.js'
 import { listenForSignals } from '../signals.js'
 import { createApp } from './app.js'
-import { type Authenticate, authenticateBy } from './authenticate.js'
+import { type Authenticate, authenticateBy, isRight } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import { Draining } from './graceful-shutdown.js'
 import { printGreeting } from './greeting.js'
 import { createServerFor, listen } from './listen.js'
 import { openLog } from './log-file.js'
 import { logger } from './logger.js'
+import { authenticateByTicket, type CheckPassword } from './negotiate.js'
 import { describeOptions } from './options-in-force.js'
 import { HtpasswdFile } from './passwords/htpasswd-file.js'
 import { PasswordGate } from './passwords/password-gate.js'
@@ -46,6 +47,7 @@ export async function serve(directory: string, flags: ServeFlags, command: Comma
   const options = await uploadOptions(root, flags)
   checkUploadOptions(options)
   checkTlsFlags(flags)
+  checkAccessFlags(flags)
   const tls = usesTls(flags) ? await readTls(flags) : undefined
   for (const warning of tls?.warnings ?? []) printError(`warning: ${warning}`)
   if (flags.check) return check(root, flags, options, command)
@@ -116,8 +118,8 @@ async function check(
   options: BitsUploadOptions,
   command: Command,
 ): Promise<number> {
-  checkAccessFlags(flags)
   if (flags.htpasswd !== undefined) await HtpasswdFile.open(flags.htpasswd)
+  if (flags.negotiate) await authenticateByTicket(flags)
   process.stdout.write(describeOptions(root, command, flags, options))
   return EXIT.done
 }
@@ -130,22 +132,32 @@ interface Access {
 }
 
 /** @throws CliError when flags contradict each other. */
-function checkAccessFlags({ htpasswd, trustSessionId, tlsClientCa }: ServeFlags): void {
+function checkAccessFlags(flags: ServeFlags): void {
+  const { htpasswd, negotiate, trustSessionId, tlsClientCa } = flags
+  if (negotiate && tlsClientCa !== undefined)
+    throw usageError('--negotiate and --tls-client-ca both say who the user is: give one of them.')
+  if (!negotiate && (flags.service ?? flags.keytab) !== undefined)
+    throw usageError('--service and --keytab are for Kerberos tickets: give --negotiate, too.')
   if (htpasswd !== undefined && tlsClientCa !== undefined)
     throw usageError('--htpasswd and --tls-client-ca both say who the user is: give one of them.')
-  if (trustSessionId && htpasswd === undefined)
+  if (trustSessionId && htpasswd === undefined && !negotiate)
     throw usageError(
       '--trust-session-id is for clients that send the password only once: give --htpasswd, too.',
     )
 }
 
 async function accessOf(flags: ServeFlags): Promise<Access> {
-  checkAccessFlags(flags)
   const { htpasswd, realm, tlsClientCa } = flags
+  // Before workers are started: a keytab that cannot be used ends the start.
+  if (flags.negotiate && htpasswd === undefined)
+    return { authenticate: await authenticateByTicket(flags), close: () => {} }
   if (htpasswd !== undefined) {
     const users = await HtpasswdFile.open(htpasswd)
     const gate = new PasswordGate(await PasswordWorkers.start())
-    return { authenticate: authenticateBy(users, gate, realm), close: () => gate.close() }
+    const close = (): void => gate.close()
+    if (!flags.negotiate) return { authenticate: authenticateBy(users, gate, realm), close }
+    const checkPassword: CheckPassword = (name, pass, req) => isRight(users, gate, { name, pass }, req)
+    return { authenticate: await authenticateByTicket(flags, checkPassword), close }
   }
   if (tlsClientCa !== undefined) return { authenticate: authenticateByCertificate, close: () => {} }
   return { close: () => {} }

@@ -47,7 +47,15 @@ export class ReplyDownload {
 
   #piece(line: RequestOptions): Promise<boolean> {
     const headers = replyHeaders(this.url, this.#common, this.#position, this.#position + PIECE - 1)
-    const request = { kind: 'GET', method: 'GET', url: this.url, headers, hint: hintFor } as const
+    const authenticated = line.authenticate !== undefined
+    const request = {
+      kind: 'GET',
+      method: 'GET',
+      url: this.url,
+      headers,
+      authenticated,
+      hint: hintFor,
+    } as const
     return sendRequest(line, request, (response, alive) => this.#take(request, response, alive))
   }
 

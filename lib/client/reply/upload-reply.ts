@@ -48,7 +48,6 @@ export class UploadReply implements ReplyFetcher {
   }
 
   async fetch(replyUrl: string): Promise<void> {
-    const line = this.#line
     const { url, common, maxReplySize } = this.#settings
     if (!this.#download) {
       const target = resolveReplyUrl(replyUrl, url)
@@ -56,6 +55,9 @@ export class UploadReply implements ReplyFetcher {
       const headers = target.origin === url.origin ? common : { ...common, custom: {} }
       this.#download = new ReplyDownload(target, headers, this.#sink, maxReplySize)
     }
+    const { authenticate, ...anonymous } = this.#line
+    const sameOrigin = this.#download.url.origin === url.origin
+    const line = sameOrigin && authenticate ? { ...anonymous, authenticate } : anonymous
     const sameScheme = this.#download.url.protocol === url.protocol
     this.#content = await this.#download.fetch(sameScheme ? line : { ...line, agent: false })
     this.#fetched = true

@@ -45,12 +45,15 @@ function redirectHint({ request, response }: RefusalFacts): string {
 }
 
 function credentialsHint({ request, response }: RefusalFacts): string {
-  const sentCredentials = Object.keys(request.headers).some((name) => name.toLowerCase() === 'authorization')
-  if (sentCredentials) return `It does not accept these credentials: ${ADVICE.credentials}.`
+  const inHeaders = Object.keys(request.headers).some((name) => name.toLowerCase() === 'authorization')
+  if (inHeaders || request.authenticated)
+    return `It does not accept these credentials: ${ADVICE.credentials}.`
   const offered = schemesOf(response.header('WWW-Authenticate') ?? '')
   const others = offered.length > 0 && !offered.some((scheme) => /^(?:basic|bearer)$/i.test(scheme))
   const only = others ? ` (${offered.join(', ')})` : ''
-  return `It asks for credentials${only}: ${ADVICE.credentials}.`
+  const takesTickets = offered.some((scheme) => /^negotiate$/i.test(scheme))
+  const ticket = takesTickets ? `, or ${ADVICE.ticket}` : ''
+  return `It asks for credentials${only}: ${ADVICE.credentials}${ticket}.`
 }
 
 /** The names of authentication schemes in a `WWW-Authenticate` (RFC 9110 11.6.1). */

@@ -30,7 +30,15 @@ function sendPacket(
   onSent: ((bytes: number) => void) | undefined,
 ): Promise<AckFields> {
   const headers = packetHeaders(packet, url, common)
-  const request = { kind: packet.type, method: 'BITS_POST', url, headers, hint: hintFor } as const
+  const authenticated = line.authenticate !== undefined
+  const request = {
+    kind: packet.type,
+    method: 'BITS_POST',
+    url,
+    headers,
+    authenticated,
+    hint: hintFor,
+  } as const
   const withBody = { ...request, ...(body && { body }), ...(onSent && { onSent }) }
   return sendRequest(line, withBody, async (response) => {
     // An Ack has no body, but a proxy's error page has one.

@@ -1,8 +1,10 @@
 import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { types } from 'node:util'
+import type { Authenticate } from '../../../types/authenticate.js'
 import { BitsClientError, type RequestKind } from '../../uploader/client-error.js'
 import type { TlsOptions } from '../options.js'
+import { credentialsFor, verifyServer } from './request-credentials.js'
 import { RequestTimeout } from './request-timeout.js'
 import { tlsFault } from './tls-fault.js'
 
@@ -14,6 +16,8 @@ export interface RequestOptions {
   readonly sendTimeout: number
   readonly responseTimeout: number
   readonly signal?: AbortSignal
+  /** Provides credentials for each request. */
+  readonly authenticate?: Authenticate
 }
 
 export interface OutgoingRequest {
@@ -43,14 +47,23 @@ export async function sendRequest<T>(
   const { url, method, headers } = outgoing
   const timeout = new RequestTimeout(outgoing.kind, line.signal)
   const start = url.protocol === 'https:' ? httpsRequest : httpRequest
-  const request = start(url, { ...line.tls, method, headers, agent: line.agent, signal: timeout.signal })
+  let request: ClientRequest | undefined
   let response: IncomingMessage | undefined
   let sending: Promise<void> | undefined
   try {
-    const answer = answerTo(request, timeout.signal)
     timeout.start('take the request', line.sendTimeout)
+    const credentials = await credentialsFor(outgoing, line.authenticate, timeout.signal)
+    request = start(url, {
+      ...line.tls,
+      method,
+      headers: credentials ? { ...headers, Authorization: credentials.authorization } : headers,
+      agent: line.agent,
+      signal: timeout.signal,
+    })
+    const answer = answerTo(request, timeout.signal)
     sending = send(request, outgoing, timeout, line.responseTimeout)
     response = await answer
+    await verifyServer(outgoing, credentials, response)
     return await read(response, () => timeout.refresh())
   } catch (thrown) {
     // Once a response has begun, a timeout only shows as a lost connection.
@@ -58,7 +71,7 @@ export async function sendRequest<T>(
     throw error instanceof BitsClientError ? error : noAnswer(outgoing.kind, url, error)
   } finally {
     timeout.end()
-    releaseSocket(request, response)
+    if (request) releaseSocket(request, response)
     // After this, the file is no longer read.
     await sending
   }

@@ -5,7 +5,10 @@ import type { ServeFlags } from '../flags.js'
 import { bitsadminLine, powerShellLine } from '../windows-commands.js'
 import { sendPage } from './layout.js'
 
-type WelcomeFlags = Pick<ServeFlags, 'path' | 'read' | 'list' | 'live' | 'livePath' | 'htpasswd'>
+type WelcomeFlags = Pick<
+  ServeFlags,
+  'path' | 'read' | 'list' | 'live' | 'livePath' | 'htpasswd' | 'negotiate'
+>
 
 const TITLE = 'BITS upload server'
 
@@ -27,7 +30,8 @@ interface Section {
 
 function sectionsFor(req: Request, flags: WelcomeFlags): Section[] {
   const base = `${req.protocol}://${hostOf(req)}${flags.path === '/' ? '' : flags.path}/`
-  const hasPassword = flags.htpasswd !== undefined
+  const hasPassword = flags.htpasswd !== undefined && !flags.negotiate
+  const credentials = flags.negotiate ? ' --negotiate' : hasPassword ? ' --user NAME' : ''
   return [
     {
       text:
@@ -38,7 +42,7 @@ function sectionsFor(req: Request, flags: WelcomeFlags): Section[] {
     ...(hasPassword ? [] : [{ text: 'From a command prompt:', command: bitsadminLine(`${base}a.zip`) }]),
     {
       text: 'From other systems, with Node.js:',
-      command: `npx express-bits-upload send a.zip ${base}${hasPassword ? ' --user NAME' : ''}`,
+      command: `npx express-bits-upload send a.zip ${base}${credentials}`,
     },
     { text: READING[flags.list ? 'list' : flags.read ? 'read' : 'none'] },
   ]

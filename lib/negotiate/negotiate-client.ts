@@ -1,0 +1,66 @@
+import type { Authenticate } from '../../types/authenticate.js'
+import { checkEach, type OptionChecks } from '../validation/check-options.js'
+import { explain } from './explain.js'
+import { type Kerberos, type KerberosClient, loadKerberos } from './kerberos.js'
+import { isHostService } from './options.js'
+
+/** Options of {@link negotiateClient}. `undefined` means the default. */
+export interface NegotiateClientOptions {
+  /** The server's service, as `HTTP@host`. Default: `HTTP@` and the host of the URL. */
+  service?: string | undefined
+}
+
+const CHECKS: OptionChecks<NegotiateClientOptions> = { service: isHostService }
+
+/**
+ * The option `authenticate` of the client for servers that take Kerberos tickets: those of the user who runs this process
+ * (`kinit`), or on Windows of the user who is logged on. Needs the package `kerberos`.
+ *
+ * @example await uploadFile('a.zip', 'https://server.example.com/uploads/a.zip', { authenticate: negotiateClient() })
+ *
+ * @throws OptionError for a wrong option; Error when `kerberos` is not installed.
+ */
+export const negotiateClient = (options: NegotiateClientOptions = {}): Authenticate =>
+  negotiateClientWith(loadKerberos, options)
+
+/** @param load replaces the package `kerberos` in tests. */
+export function negotiateClientWith(
+  load: () => Kerberos,
+  options: NegotiateClientOptions,
+  platform: NodeJS.Platform = process.platform,
+): Authenticate {
+  checkEach({ name: 'negotiateClient', checks: CHECKS }, options)
+  const kerberos = load()
+  return async ({ url }) => {
+    const service = options.service ?? `HTTP@${url.hostname}`
+    const client = await begin(kerberos, platform === 'win32' ? service.replace('@', '/') : service)
+    return {
+      authorization: `Negotiate ${client.response}`,
+      verify: (challenge) => verify(client, challenge),
+    }
+  }
+}
+
+async function begin(kerberos: Kerberos, service: string): Promise<KerberosClient> {
+  try {
+    const client = await kerberos.initializeClient(service, { mechOID: kerberos.GSS_MECH_OID_SPNEGO })
+    await client.step('')
+    return client
+  } catch (cause) {
+    throw new Error(explain(cause), { cause })
+  }
+}
+
+/** A server that sends no token proves nothing, which only TLS can make up for. */
+async function verify(client: KerberosClient, challenge: string | undefined): Promise<void> {
+  const token = /^Negotiate\s+(\S+)$/i.exec(challenge ?? '')?.[1]
+  if (token === undefined) return
+  try {
+    await client.step(token)
+  } catch (cause) {
+    // The proof was right, and only the ticket expired meanwhile: the next request gets a new one.
+    if (client.contextComplete) return
+    throw new Error(explain(cause), { cause })
+  }
+  if (!client.contextComplete) throw new Error('its token is not the last one of the exchange.')
+}
