@@ -102,6 +102,15 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ['serve a --tls-min-version 1.4', /Allowed choices are 1\.0, 1\.1, 1\.2, 1\.3/],
     ['serve a --tls-pfx a --tls-cert b', /^error: --tls-pfx holds certificate and key: give it, or/],
     ['serve a --tls-client-ca a', /^error: --tls-client-ca is for https: give --tls-cert and --tls-key, or/],
+    [
+      'serve a --negotiate --tls-client-ca a --tls-cert b --tls-key c',
+      /^error: --negotiate and --tls-client-ca both say who the user is: give one of them\.$/,
+    ],
+    [
+      'serve a --service HTTP',
+      /^error: --service and --keytab are for Kerberos tickets: give --negotiate, too/,
+    ],
+    ['serve a --keytab k', /^error: --service and --keytab are for Kerberos tickets: give --negotiate, too/],
     ['serve a --tls-min-version 1.3', /^error: --tls-min-version is for https:/],
     ['serve a --tls-passphrase-file a', /^error: --tls-passphrase-file is for https:/],
     ['serve a --tls-cert cert.pem', /^error: https needs a certificate and its key/],

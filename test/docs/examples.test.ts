@@ -29,6 +29,11 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/authentication.md#Tokens': 'js powershell',
   'docs/authentication.md#Client certificates': 'js bat',
   'docs/authentication.md#Clients that authenticate once': 'js js',
+  // test/negotiate, windows.test.ts
+  'docs/authentication.md#Windows accounts': 'sh js',
+  'docs/authentication.md#Keytab from Active Directory': 'bat',
+  'docs/authentication.md#Windows clients': 'powershell',
+  'docs/authentication.md#Kerberos from Node': 'js',
   // browser.test.ts
   'docs/browser.md#Browser': 'html',
   'docs/browser.md#A server on another origin': 'js',

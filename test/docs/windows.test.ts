@@ -63,6 +63,8 @@ const PROGRAMS = [
   new RegExp(`^icacls [A-Z]:\\\\\\S+(?: /inheritance:r)? /grant(?: ${ACCESS})+$`),
   /^nssm install [\w-]+ "[^"]+\.exe" \S.*$/,
   /^nssm set [\w-]+ (?:AppDirectory|AppStdout|AppStderr|AppRotateFiles|AppRotateBytes|AppStopMethodConsole) \S+$/,
+  /^setspn -S HTTP\/[\w.]+ [A-Z]+\\[\w-]+$/,
+  /^ktpass \/princ HTTP\/[\w.]+@[A-Z.]+ \/mapuser [A-Z]+\\[\w-]+ \/crypto AES256-SHA1 \/ptype KRB5_NT_PRINCIPAL \/pass \* \/out [\w.]+$/,
   /^netsh http show servicestate$/,
   /^netsh interface ipv4 show excludedportrange protocol=tcp$/,
 ]
