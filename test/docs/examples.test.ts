@@ -34,6 +34,9 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/authentication.md#Keytab from Active Directory': 'bat',
   'docs/authentication.md#Windows clients': 'powershell',
   'docs/authentication.md#Kerberos from Node': 'js',
+  'docs/authentication.md#Groups from LDAP': 'js',
+  'docs/authentication.md#Apache in front': 'apache js',
+  'docs/authentication.md#NTLM': 'js',
   // browser.test.ts
   'docs/browser.md#Browser': 'html',
   'docs/browser.md#A server on another origin': 'js',

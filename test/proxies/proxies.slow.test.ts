@@ -16,7 +16,12 @@ const TURNED = 'POST 127.0.0.1 127.0.0.1 http'
 const CASES: readonly { name: string; proxy: ProxyName; snippet: Block; seenAs: string }[] = [
   { name: 'nginx', proxy: 'nginx', snippet: block('nginx', { containing: 'keepalive' }), seenAs: PASSED },
   { name: 'HAProxy', proxy: 'haproxy', snippet: block('haproxy'), seenAs: PASSED },
-  { name: 'Apache', proxy: 'apache', snippet: block('apache'), seenAs: PASSED },
+  {
+    name: 'Apache',
+    proxy: 'apache',
+    snippet: block('apache', { in: 'docs/deployment.md#Apache' }),
+    seenAs: PASSED,
+  },
   { name: 'Caddy', proxy: 'caddy', snippet: block('caddyfile'), seenAs: PASSED },
   {
     name: 'nginx that makes POST of BITS_POST',

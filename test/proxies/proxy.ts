@@ -20,6 +20,7 @@ interface ProxyKind {
 
 const MODULES = '/usr/lib/apache2/modules'
 const APACHE_MODULES = ['mpm_event', 'authz_core', 'proxy', 'proxy_http', 'headers', 'ssl', 'http2']
+const GSSAPI_MODULES = ['authn_core', 'authz_user', 'auth_gssapi']
 
 /** One process each, in the foreground: killing it leaves nothing behind. */
 export const PROXIES = {
@@ -54,7 +55,8 @@ ${snippet}
     binary: '/usr/sbin/apache2',
     configure: (snippet, directory) => {
       const port = /<VirtualHost [^>]*:(\d+)>/.exec(snippet)?.[1]
-      const modules = APACHE_MODULES.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`)
+      const names = snippet.includes('GSSAPI') ? [...APACHE_MODULES, ...GSSAPI_MODULES] : APACHE_MODULES
+      const modules = names.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`)
       return `ServerRoot ${directory}
 DefaultRuntimeDir ${directory}
 PidFile ${directory}/pid
@@ -93,12 +95,14 @@ export interface RunningProxy {
  * Starts a proxy with a documented snippet, in front of a server on port `upstream`. Stop it afterwards.
  *
  * @param certificate for a snippet that listens on port 443.
+ * @param env besides the few variables that all have.
  */
 export async function startProxy(
   name: ProxyName,
   snippet: string,
   upstream: number,
   certificate?: Certificate,
+  env: Record<string, string> = {},
 ): Promise<RunningProxy> {
   const kind: ProxyKind = PROXIES[name]
   if (!isInstalled(name)) throw new Error(`${kind.binary} is not installed; where CI is set it has to be.`)
@@ -115,7 +119,7 @@ export async function startProxy(
   const home = join(directory.path, 'home')
   const child = spawn(kind.binary, kind.args(config, directory.path, port, upstream), {
     cwd: directory.path,
-    env: { PATH: process.env.PATH, HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home },
+    env: { PATH: process.env.PATH, HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output: string[] = []

@@ -132,7 +132,7 @@ describeWithEngine('HAProxy', isReady('haproxy'), () => {
 const DOCUMENTED: Readonly<Record<string, { proxy: ProxyName; snippet: string }>> = {
   nginx: { proxy: 'nginx', snippet: block('nginx', { containing: 'keepalive' }).text },
   HAProxy: { proxy: 'haproxy', snippet: block('haproxy').text },
-  Apache: { proxy: 'apache', snippet: block('apache').text },
+  Apache: { proxy: 'apache', snippet: block('apache', { in: 'docs/deployment.md#Apache' }).text },
   Caddy: { proxy: 'caddy', snippet: block('caddyfile').text },
 }
 
