@@ -71,7 +71,11 @@ async function refuse(
     const cause = asError(error.cause ?? error)
     service.emit('error', cause, { path: url, uploadId: head.uploadId })
   } else {
-    logger.warn(`BITS upload: ${head.type ?? 'packet'} for ${url} answered ${error.status}: ${error.message}`)
+    const line = `BITS upload: ${head.type ?? 'packet'} for ${url} answered ${error.status}: ${error.message}`
+    // Clients wait to be asked for credentials, some with every packet.
+    const isChallenge = error.status === 401 && req.headers.authorization === undefined
+    if (isChallenge) logger.info(line)
+    else logger.warn(line)
   }
   const { status, headers } = errorAck(error)
   // A storage that is being closed must not be used.

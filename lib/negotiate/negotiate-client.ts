@@ -1,4 +1,5 @@
 import type { Authenticate } from '../../types/authenticate.js'
+import { KeyedQueue } from '../util/keyed-queue.js'
 import { checkEach, type OptionChecks } from '../validation/check-options.js'
 import { explain } from './explain.js'
 import { type Kerberos, type KerberosClient, loadKerberos } from './kerberos.js'
@@ -9,6 +10,12 @@ export interface NegotiateClientOptions {
   /** The server's service, as `HTTP@host`. Default: `HTTP@` and the host of the URL. */
   service?: string | undefined
 }
+
+/**
+ * A call waits for the domain controller, which may not answer. Calls for one service wait for each other, and not in the
+ * four threads of Node that also read files.
+ */
+const calls = new KeyedQueue()
 
 const CHECKS: OptionChecks<NegotiateClientOptions> = { service: isHostService }
 
@@ -33,7 +40,8 @@ export function negotiateClientWith(
   const kerberos = load()
   return async ({ url }) => {
     const service = options.service ?? `HTTP@${url.hostname}`
-    const client = await begin(kerberos, platform === 'win32' ? service.replace('@', '/') : service)
+    const name = platform === 'win32' ? service.replace('@', '/') : service
+    const client = await calls.run(name, () => begin(kerberos, name))
     return {
       authorization: `Negotiate ${client.response}`,
       verify: (challenge) => verify(client, challenge),

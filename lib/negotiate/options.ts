@@ -26,7 +26,7 @@ export interface NegotiateOptions {
    */
   stripRealm?: boolean | string | undefined
   /**
-   * Authenticate a connection once and not every request, as IIS does by default. Connections of trusted proxies, and those
+   * Authenticate a connection once and not every request. Connections of trusted proxies, and those
    * whose requests name a proxy, still authenticate every request, since they serve several users. Default: false.
    */
   persistent?: boolean | undefined

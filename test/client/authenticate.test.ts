@@ -168,6 +168,22 @@ describe('negotiateClient', () => {
     await expect(verify('Negotiate wrong')).rejects.toThrow(/integrity/)
   })
 
+  test('takes one ticket at a time, so that a silent domain controller occupies one thread', async () => {
+    let running = 0
+    let most = 0
+    const kerberos: Kerberos = {
+      ...fake().kerberos,
+      async initializeClient() {
+        most = Math.max(most, ++running)
+        await new Promise((resolve) => setImmediate(resolve))
+        return { response: 'dG9rZW4=', contextComplete: false, step: async () => void running-- }
+      },
+    }
+    const authenticate = negotiateClientWith(() => kerberos, {})
+    await Promise.all([1, 2, 3].map(() => authenticate({ url })))
+    expect(most).toBe(1)
+  })
+
   test('says what to do without a ticket', async () => {
     const { kerberos } = fake('SPNEGO cannot find mechanisms to negotiate')
     await expect(negotiateClientWith(() => kerberos, {})({ url })).rejects.toThrow(/kinit/)

@@ -100,6 +100,14 @@ export class Kdc {
     return env
   }
 
+  /** Does a cache hold a ticket that has not expired? */
+  async hasTicket(cache: string): Promise<boolean> {
+    return run('klist', ['-s'], { env: { ...this.env(cache), PATH: process.env.PATH } }).then(
+      () => true,
+      () => false,
+    )
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode === null) {
       const exit = once(this.#child, 'exit')

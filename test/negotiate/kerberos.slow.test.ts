@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { MemoryStorage } from 'express-bits-upload'
 import { Command, Server } from '../cli/command.js'
 import { block } from '../docs/blocks.js'
 import { FILE as DOCUMENTED, useTempProject } from '../docs/use-temp-project.js'
@@ -21,7 +22,7 @@ const FAKETIME = '/usr/$LIB/faketime/libfaketime.so.1'
 const HTPASSWD = 'carol:$2y$05$Vz/g63LtXKXpTN9uPzCLA.nD2ht2kO2Xs.fg144XAGgdCdSd64haW\n'
 
 describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc, () => {
-  const { directory, afterwards, connect } = fixtures()
+  const { directory, afterwards, connect, start } = fixtures()
   const temp = useTempProject()
   let kdc: Kdc
   let alice: Record<string, string>
@@ -157,15 +158,15 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
 
   test('send waits for a new ticket when its own expires, and continues the session', async () => {
     const { server, into, origin } = await command('--max-session-bandwidth', '30KB', '--log-format', 'bits')
-    const sending = send(
-      await kdc.login('bob', '4s', 'short'),
-      await local(),
-      `${origin}/`,
-      '--fragment-size',
-      '10KB',
-    )
+    const env = await kdc.login('bob', '1h', 'renewed')
+    const sending = send(env, await local(), `${origin}/`, '--fragment-size', '10KB')
+    await server.until('stdout', /Fragment/)
+    sending.kill('SIGSTOP')
+    await kdc.login('bob', '1s', 'renewed')
+    while (await kdc.hasTicket('renewed')) await new Promise((resolve) => setTimeout(resolve, 100))
+    sending.kill('SIGCONT')
     await sending.until('stderr', /There are no credentials for .*Trying again/)
-    await kdc.login('bob', '1h', 'short')
+    await kdc.login('bob', '1h', 'renewed')
     expect(await sending.exit).toBe(0)
     expect(await readFile(join(into, 'a.bin'))).toEqual(FILE)
     expect(server.stdout.match(/Create-Session/g)).toHaveLength(1)
@@ -348,6 +349,27 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
       const ack = await connection.exchange(packet('Ping', '/a', { Authorization: `Negotiate ${token}` }))
       expect(ack.status).toBe(401)
     })
+  })
+
+  test('a server without the key of the service is recognized', async () => {
+    const { url } = await served()
+    const { header } = await curlPacket(alice, url, 'Ping')
+    // The proof of another exchange.
+    const proof = header('WWW-Authenticate') ?? ''
+    const impostor = await start(
+      { storage: new MemoryStorage() },
+      {
+        before: (app) => {
+          app.use((_req, res, next) => {
+            res.set('WWW-Authenticate', proof)
+            next()
+          })
+        },
+      },
+    )
+    const sending = send(alice, await local(), `http://localhost:${impostor.port}/uploads/`)
+    expect(await sending.exit).toBe(3)
+    expect(sending.stderr).toMatch(/^error: The server at localhost:\d+ could not prove its identity: /m)
   })
 
   test('send without a ticket says what to do', async () => {
