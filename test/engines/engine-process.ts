@@ -7,6 +7,8 @@ export interface EngineCommand {
   readonly port: number
   readonly command: string
   readonly args: readonly string[]
+  /** Beside the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>
   /** Whom it runs as; for programs that refuse to run as root. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined
 }
@@ -25,8 +27,12 @@ export class EngineProcess {
 
   /** Resolves once it listens. */
   async start(): Promise<void> {
-    const { command, args, user = {}, port } = this.#command
-    const child = spawn(command, args, { ...user, stdio: ['ignore', 'pipe', 'pipe'] })
+    const { command, args, env = {}, user = {}, port } = this.#command
+    const child = spawn(command, args, {
+      ...user,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {

@@ -1,11 +1,11 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { freePort, untilListening } from '../support/ports.js'
+import { EngineProcess } from '../engines/engine-process.js'
+import { freePort } from '../support/ports.js'
 import { temporaryDirectory } from '../support/serve.js'
 
 const run = promisify(execFile)
@@ -36,12 +36,12 @@ export type User = (typeof USERS)[number]
 /** A realm of its own, with the users, and the service `HTTP/localhost` with its keytab. Stop it afterwards. */
 export class Kdc {
   readonly directory: string
-  readonly #child: ChildProcess
+  readonly #process: EngineProcess
   readonly #remove: () => Promise<void>
 
-  private constructor(directory: string, child: ChildProcess, remove: () => Promise<void>) {
+  private constructor(directory: string, process: EngineProcess, remove: () => Promise<void>) {
     this.directory = directory
-    this.#child = child
+    this.#process = process
     this.#remove = remove
   }
 
@@ -60,10 +60,10 @@ export class Kdc {
     }
     await admin('addprinc -randkey HTTP/localhost')
     await admin(`ktadd -k ${join(path, 'http.keytab')} HTTP/localhost`)
-    const child = spawn('/usr/sbin/krb5kdc', ['-n'], { env, stdio: 'ignore' })
-    const kdc = new Kdc(path, child, remove)
+    const engine = new EngineProcess({ port, command: '/usr/sbin/krb5kdc', args: ['-n'], env })
+    const kdc = new Kdc(path, engine, remove)
     try {
-      await untilListening(port, () => child.exitCode !== null)
+      await engine.start()
     } catch (error) {
       await kdc.stop()
       throw error
@@ -109,11 +109,7 @@ export class Kdc {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode === null) {
-      const exit = once(this.#child, 'exit')
-      this.#child.kill('SIGKILL')
-      await exit
-    }
+    await this.#process.end('SIGKILL')
     await this.#remove()
   }
 }

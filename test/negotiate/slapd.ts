@@ -1,10 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { freePort, untilListening } from '../support/ports.js'
+import { EngineProcess } from '../engines/engine-process.js'
+import { freePort } from '../support/ports.js'
 import { temporaryDirectory } from '../support/serve.js'
 
 const run = promisify(execFile)
@@ -43,12 +43,12 @@ member: CN=PC01$,OU=People,DC=example,DC=com
 /** Debian's slapd. Stop it afterwards. */
 export class Slapd {
   readonly url: string
-  readonly #child: ChildProcess
+  readonly #process: EngineProcess
   readonly #remove: () => Promise<void>
 
-  private constructor(url: string, child: ChildProcess, remove: () => Promise<void>) {
+  private constructor(url: string, process: EngineProcess, remove: () => Promise<void>) {
     this.url = url
-    this.#child = child
+    this.#process = process
     this.#remove = remove
   }
 
@@ -61,10 +61,10 @@ export class Slapd {
     await writeFile(entries, ENTRIES)
     await run('/usr/sbin/slapadd', ['-q', '-f', config, '-l', entries])
     const url = `ldap://127.0.0.1:${port}`
-    const child = spawn(SLAPD, ['-f', config, '-h', url, '-d', '0'], { stdio: 'ignore' })
-    const slapd = new Slapd(url, child, remove)
+    const engine = new EngineProcess({ port, command: SLAPD, args: ['-f', config, '-h', url, '-d', '0'] })
+    const slapd = new Slapd(url, engine, remove)
     try {
-      await untilListening(port, () => child.exitCode !== null)
+      await engine.start()
     } catch (error) {
       await slapd.stop()
       throw error
@@ -73,11 +73,7 @@ export class Slapd {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode === null) {
-      const exit = once(this.#child, 'exit')
-      this.#child.kill('SIGKILL')
-      await exit
-    }
+    await this.#process.end('SIGKILL')
     await this.#remove()
   }
 }
