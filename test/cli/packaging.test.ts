@@ -25,7 +25,7 @@ describe('the systemd unit', () => {
 
   test('waits longer than running requests may take', async () => {
     const unit = await readFile(UNIT, 'utf8')
-    const command = await readFile(join(ROOT, 'lib/cli/serve/command.ts'), 'utf8')
+    const command = await readFile(join(ROOT, 'lib/cli/serve/option-groups/server.ts'), 'utf8')
     const grace = /'--grace <time>',[^)]*\bduration,\s*(\d+)/.exec(command)
     expect(grace).not.toBeNull()
     const wait = /^TimeoutStopSec=(\d+)$/m.exec(unit)

@@ -1,0 +1,34 @@
+import type { Command } from 'commander'
+import { urlPath } from '../../values.js'
+
+/** Who may upload, and who may see what was uploaded. */
+export function addAccessOptions(command: Command): void {
+  command
+    .optionsGroup('Access control:')
+    .option(
+      '--htpasswd <file>',
+      'require a name and password from this file; it is read again when it changes',
+    )
+    .option(
+      '--negotiate',
+      'accept Kerberos tickets, as domain-joined Windows sends them; with --htpasswd, passwords too',
+    )
+    .option(
+      '--service <name>',
+      'service of the tickets, HTTP@host for example (default: HTTP, any host in the keytab)',
+    )
+    .option(
+      '--keytab <file>',
+      'keytab with the key of the service (default: KRB5_KTNAME, or /etc/krb5.keytab)',
+    )
+    .option('--realm <text>', 'name of this server in password prompts', 'BITS uploads')
+    .option(
+      '--trust-session-id',
+      'ask for the password only when an upload starts, for clients that send it only once; anybody who learns ' +
+        'the id of a session, from an unencrypted connection for example, can then continue or cancel that upload',
+    )
+    .option('--read', 'serve uploaded files (GET, HEAD)')
+    .option('--list', 'list directories, and serve uploaded files')
+    .option('--live', 'show uploads in progress on a page at /live/')
+    .option('--live-path <path>', 'URL path of that page, instead', urlPath)
+}

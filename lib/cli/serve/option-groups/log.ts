@@ -1,0 +1,16 @@
+import { type Command, Option } from 'commander'
+
+/** What is logged, and where. */
+export function addLogOptions(command: Command): void {
+  command
+    .optionsGroup('Log:')
+    .option('--access-log <file>', 'file for the access log, - for the standard output', '-')
+    .addOption(
+      new Option('--log-format <format>', 'bits adds packet, upload id and milliseconds to common')
+        .choices(['common', 'combined', 'bits', 'none'])
+        .default('common'),
+    )
+    .option('-v, --verbose', 'log what happens to each upload')
+    .option('--check', 'check options and files, print the options in force with secrets masked, and exit')
+    .optionsGroup('Help:')
+}
