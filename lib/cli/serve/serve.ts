@@ -9,22 +9,19 @@ import { namingFlag } from '../option-flags.js'
 import { EXIT, usageError } from '../output.js'
 import { printError } from '../say.js'
 import { listenForSignals } from '../signals.js'
+import { accessOf, checkAccessFlags } from './access.js'
 import { createApp } from './app.js'
-import { type Authenticate, authenticateBy, isRight } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import { Draining } from './graceful-shutdown.js'
 import { printGreeting } from './greeting.js'
 import { createServerFor, listen } from './listen.js'
 import { openLog } from './log-file.js'
 import { logger } from './logger.js'
-import { authenticateByTicket, type CheckPassword } from './negotiate.js'
+import { authenticateByTicket } from './negotiate.js'
 import { describeOptions } from './options-in-force.js'
 import { HtpasswdFile } from './passwords/htpasswd-file.js'
-import { PasswordGate } from './passwords/password-gate.js'
-import { PasswordWorkers } from './passwords/password-workers.js'
 import { prepareDirectory } from './prepare-directory.js'
 import { StalledRequests } from './stalled-requests.js'
-import { authenticateByCertificate } from './tls/client-certificate.js'
 import { CertificateReload } from './tls/reload.js'
 import { checkTlsFlags, readTls, tlsFiles, usesTls } from './tls/tls-options.js'
 import { uploadOptions } from './upload-options.js'
@@ -122,45 +119,6 @@ async function check(
   if (flags.negotiate) await authenticateByTicket(flags)
   process.stdout.write(describeOptions(root, command, flags, options))
   return EXIT.done
-}
-
-interface Access {
-  /** Absent when everybody may do everything. */
-  readonly authenticate?: Authenticate
-  /** Ends the waiting of those who sent a wrong password. */
-  close(): void
-}
-
-/** @throws CliError when flags contradict each other. */
-function checkAccessFlags(flags: ServeFlags): void {
-  const { htpasswd, negotiate, trustSessionId, tlsClientCa } = flags
-  if (negotiate && tlsClientCa !== undefined)
-    throw usageError('--negotiate and --tls-client-ca both say who the user is: give one of them.')
-  if (!negotiate && (flags.service ?? flags.keytab) !== undefined)
-    throw usageError('--service and --keytab are for Kerberos tickets: give --negotiate, too.')
-  if (htpasswd !== undefined && tlsClientCa !== undefined)
-    throw usageError('--htpasswd and --tls-client-ca both say who the user is: give one of them.')
-  if (trustSessionId && htpasswd === undefined && !negotiate)
-    throw usageError(
-      '--trust-session-id is for clients that send the password only once: give --htpasswd, too.',
-    )
-}
-
-async function accessOf(flags: ServeFlags): Promise<Access> {
-  const { htpasswd, realm, tlsClientCa } = flags
-  // Before workers are started: a keytab that cannot be used ends the start.
-  if (flags.negotiate && htpasswd === undefined)
-    return { authenticate: await authenticateByTicket(flags), close: () => {} }
-  if (htpasswd !== undefined) {
-    const users = await HtpasswdFile.open(htpasswd)
-    const gate = new PasswordGate(await PasswordWorkers.start())
-    const close = (): void => gate.close()
-    if (!flags.negotiate) return { authenticate: authenticateBy(users, gate, realm), close }
-    const checkPassword: CheckPassword = (name, pass, req) => isRight(users, gate, { name, pass }, req)
-    return { authenticate: await authenticateByTicket(flags, checkPassword), close }
-  }
-  if (tlsClientCa !== undefined) return { authenticate: authenticateByCertificate, close: () => {} }
-  return { close: () => {} }
 }
 
 /** Before anything is created on the disk. @throws CliError that names the flag. */

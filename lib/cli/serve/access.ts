@@ -1,0 +1,52 @@
+import { usageError } from '../output.js'
+import { type Authenticate, authenticateBy, isRight } from './authenticate.js'
+import type { ServeFlags } from './flags.js'
+import { authenticateByTicket, type CheckPassword } from './negotiate.js'
+import { HtpasswdFile } from './passwords/htpasswd-file.js'
+import { PasswordGate } from './passwords/password-gate.js'
+import { PasswordWorkers } from './passwords/password-workers.js'
+import { authenticateByCertificate } from './tls/client-certificate.js'
+
+export interface Access {
+  /** Absent when everyone may do everything. */
+  readonly authenticate?: Authenticate
+  /** Ends the waiting of clients that sent a wrong password. */
+  close(): void
+}
+
+/** @throws CliError when flags contradict each other. */
+export function checkAccessFlags(flags: ServeFlags): void {
+  const { htpasswd, negotiate, trustSessionId, tlsClientCa } = flags
+  if (negotiate && tlsClientCa !== undefined)
+    throw usageError('--negotiate and --tls-client-ca both say who the user is: give one of them.')
+  if (!negotiate && (flags.service ?? flags.keytab) !== undefined)
+    throw usageError('--service and --keytab are for Kerberos tickets: give --negotiate, too.')
+  if (htpasswd !== undefined && tlsClientCa !== undefined)
+    throw usageError('--htpasswd and --tls-client-ca both say who the user is: give one of them.')
+  if (trustSessionId && htpasswd === undefined && !negotiate)
+    throw usageError(
+      '--trust-session-id is for clients that send the password only once: give --htpasswd, too.',
+    )
+}
+
+/**
+ * How users are identified.
+ *
+ * @throws CliError when a file of users or keys cannot be read.
+ */
+export async function accessOf(flags: ServeFlags): Promise<Access> {
+  const { htpasswd, realm, tlsClientCa } = flags
+  // Before workers are started: a keytab that cannot be used ends the start.
+  if (flags.negotiate && htpasswd === undefined)
+    return { authenticate: await authenticateByTicket(flags), close: () => {} }
+  if (htpasswd !== undefined) {
+    const users = await HtpasswdFile.open(htpasswd)
+    const gate = new PasswordGate(await PasswordWorkers.start())
+    const close = (): void => gate.close()
+    if (!flags.negotiate) return { authenticate: authenticateBy(users, gate, realm), close }
+    const checkPassword: CheckPassword = (name, pass, req) => isRight(users, gate, { name, pass }, req)
+    return { authenticate: await authenticateByTicket(flags, checkPassword), close }
+  }
+  if (tlsClientCa !== undefined) return { authenticate: authenticateByCertificate, close: () => {} }
+  return { close: () => {} }
+}
