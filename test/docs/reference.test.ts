@@ -19,6 +19,7 @@ describe('the tables of the documents', () => {
     ['Option of `FileSessionStore`', 'lib/session-stores/file-session-store.ts', 'FileSessionStoreOptions'],
     ['Option of `MemoryStorage`', 'lib/storage/memory/memory-storage.ts', 'MemoryStorageOptions'],
     ['Option of the client', 'lib/client/options.ts', 'UploadOptions'],
+    ['Option of `negotiate`', 'lib/negotiate/options.ts', 'NegotiateOptions'],
     ['Option in browsers', 'lib/browser/options.ts', 'BrowserUploadOptions'],
     ['Option of `notification`', 'types/delivery.ts', 'NotificationOptions'],
     ['Event', 'types/events.ts', 'BitsUploadEvents'],

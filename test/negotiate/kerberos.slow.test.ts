@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { MemoryStorage } from 'express-bits-upload'
 import { Command, Server } from '../cli/command.js'
 import { block } from '../docs/blocks.js'
+import { documentText } from '../docs/documents.js'
 import { FILE as DOCUMENTED, useTempProject } from '../docs/use-temp-project.js'
 import type { NegotiateServerSettings } from '../fixtures/negotiate-server.js'
 import { isInstalled, startProxy } from '../proxies/proxy.js'
@@ -12,7 +13,7 @@ import { fixtures } from '../support/fixtures.js'
 import { PROTOCOL, packet } from '../support/raw.js'
 import { contentOf } from '../support/upload-fixture.js'
 import { curl, curlPacket, unusedToken } from './curl.js'
-import { hasKdc, Kdc, type User } from './kdc.js'
+import { hasKdc, Kdc, REALM, type User } from './kdc.js'
 
 const FILE = contentOf(300_000)
 const SCRIPT = join(import.meta.dirname, '../fixtures/negotiate-server.ts')
@@ -262,6 +263,22 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
     'behind nginx',
     () => isInstalled('nginx'),
     () => {
+      test('an Authorization of 16 KB passes with the documented setting', async () => {
+        const [setting = ''] =
+          /large_client_header_buffers [^;]+;/.exec(documentText('docs/authentication.md')) ?? []
+        const { server, port } = await served({ trustProxy: 'loopback' })
+        const { text } = block('nginx', { containing: 'keepalive' })
+        const proxy = await startProxy('nginx', text.replace('server {', `server {\n${setting}`), port)
+        afterwards(() => proxy.stop())
+        const connection = await connect({ port: proxy.port })
+        const token = Buffer.alloc(16_000, 7).toString('base64')
+        const ack = await connection.exchange(
+          packet('Ping', '/uploads/a', { Authorization: `Negotiate ${token}` }),
+        )
+        expect(ack.status).toBe(401)
+        await server.until('stderr', /The token was rejected/)
+      })
+
       test.each([false, true])('every request authenticates, with persistent: %j', async (persistent) => {
         const { server, into, port } = await served({ trustProxy: 'loopback', options: { persistent } })
         const proxy = await startProxy('nginx', block('nginx', { containing: 'keepalive' }).text, port)
@@ -389,7 +406,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
   test('the documented server and client', async () => {
     const { text, language } = block('js', { in: 'docs/authentication.md#Windows accounts' })
     const server = await temp.project.serve(
-      { text: text.replace('/etc/uploads.keytab', kdc.keytab), language },
+      { text: text.replace('/etc/uploads.keytab', kdc.keytab).replace('EXAMPLE.COM', REALM), language },
       kdc.env(),
     )
     const client = block('js', { in: 'docs/authentication.md#Kerberos from Node' }).text
