@@ -12,7 +12,7 @@ import { serverApplication } from './server-application.js'
 import { authenticate } from './who.js'
 
 export interface DemoOptions {
-  /** User names and passwords of those who do not come as guests. Default: none. */
+  /** User names and passwords; clients without credentials are guests. Default: none. */
   users?: Readonly<Record<string, string>>
   /** Largest file of the HTML form, in bytes. Default: 104,857,600 (100 MiB). */
   maxFormSize?: number

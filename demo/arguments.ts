@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
 export interface Arguments {
-  /** End after the show instead of serving on. */
+  /** End after the demonstration instead of continuing to serve. */
   readonly once: boolean
   readonly host: string
   readonly port: number

@@ -26,7 +26,7 @@ function decoderFor(encoding: string): TextDecoder {
   try {
     return new TextDecoder(encoding, { fatal: true })
   } catch {
-    throw refusal(`Its encoding ${encoding} is not known.`)
+    throw refusal(`Its encoding ${encoding} is unknown.`)
   }
 }
 
@@ -35,6 +35,6 @@ function decode(decoder: TextDecoder, chunk?: Buffer): string {
   try {
     return decoder.decode(chunk, { stream: chunk !== undefined })
   } catch {
-    throw refusal(`It has bytes that are no ${decoder.encoding}.`)
+    throw refusal(`It has bytes that are not ${decoder.encoding}.`)
   }
 }

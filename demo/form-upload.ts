@@ -42,7 +42,7 @@ const refuseOtherSites: RequestHandler = (req, res, next) => {
   sendErrorPage(res, 403, 'The form came from another site.')
 }
 
-/** Gives a complete file its name, unless that is taken: nothing is overwritten, nobody sees half a file. */
+/** Gives a complete file its name, unless that is taken: nothing is overwritten, and partial files are never visible. */
 async function publish(file: Express.Multer.File, directory: string): Promise<boolean> {
   try {
     await link(file.path, join(directory, safeName(file.originalname)))

@@ -9,7 +9,7 @@ import { showReply } from './show-reply.js'
 import { say } from './terminal.js'
 import { windowsCommands } from './windows-commands.js'
 
-/** Milliseconds in which the show must be over. */
+/** Milliseconds within which the demonstration must finish. */
 const SCENARIO_TIMEOUT = 50_000
 
 const stopped = new AbortController()
@@ -68,7 +68,7 @@ async function stay({ origin, bits }: RunningServer): Promise<void> {
   bits.on('cancelled', ({ destination }) => say(`${destination} was cancelled.`))
   say()
   say(`See it happen at ${origin}/ (Ctrl+C ends the demo and removes its own files).`)
-  // Nobody else may keep the process alive, should the server fail.
+  // Keeps nothing else alive if the server fails.
   await new Promise<void>((resolve) => {
     if (stopped.signal.aborted) resolve()
     else stopped.signal.addEventListener('abort', () => resolve(), { once: true })

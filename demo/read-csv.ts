@@ -13,7 +13,7 @@ export interface CsvFacts {
   readonly unevenRows: number
 }
 
-/** @throws BitsError when it is no CSV. */
+/** @throws BitsError when it is not CSV. */
 export async function readCsv(bytes: Readable, signal: AbortSignal): Promise<CsvFacts> {
   const facts = { rows: 0, columns: 0, unevenRows: 0 }
   const parser = parse({ bom: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true })
@@ -34,7 +34,7 @@ export async function readCsv(bytes: Readable, signal: AbortSignal): Promise<Csv
   try {
     await pipeline(bytes, limited, parser, count, { signal })
   } catch (error) {
-    throw error instanceof CsvError ? refusal(`It is no CSV: ${error.message}`) : error
+    throw error instanceof CsvError ? refusal(`It is not CSV: ${error.message}`) : error
   }
   return facts
 }

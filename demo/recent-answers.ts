@@ -14,7 +14,7 @@ interface AnswerView {
   readonly text: string
 }
 
-/** What the server application said most recently. */
+/** The most recent answers of the server application. */
 export class RecentAnswers {
   readonly #answers = new Map<string, AnswerView>()
 

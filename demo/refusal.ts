@@ -3,7 +3,7 @@ import { BitsError } from 'express-bits-upload'
 const MAX_LENGTH = 200
 
 /**
- * Says no to a file, as the server application (context 0x7); Windows gives up after a 400. The reason is for the log
+ * Refuses a file, as the server application (context 0x7); Windows gives up after a 400. The reason is for the log
  * and the page, and may quote the file.
  */
 export const refusal = (reason: string): BitsError =>

@@ -36,8 +36,8 @@ async function uploadAndCompare(scenario: Scenario, line: CuttableConnection): P
   say(`  SHA-256 sent  ${file.sha256}`)
   say(`  SHA-256 got   ${received}`)
   if (received !== file.sha256) throw new Error('The file that arrived is not the file that was sent.')
-  if (sessions !== 1) throw new Error('The upload started again instead of going on where it was.')
-  say('  They are the same. Both times the upload went on where it was.')
+  if (sessions !== 1) throw new Error('The upload started over instead of continuing where it was.')
+  say('  They are the same. Both times the upload continued where it was.')
 }
 
 /** Of what anybody gets who downloads the file. */

@@ -11,7 +11,7 @@ export function serveFiles(directory: string): Router {
       dotfiles: 'ignore',
       index: false,
       redirect: false,
-      // An uploaded page or script is somebody else's: it is downloaded, and never runs with the rights of this site.
+      // An uploaded page or script is untrusted: it is served as a download, and never runs in this site's origin.
       setHeaders(res) {
         res.setHeader('Content-Type', 'application/octet-stream')
         res.setHeader('Content-Disposition', 'attachment')

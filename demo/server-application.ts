@@ -5,7 +5,7 @@ import { readCsv } from './read-csv.js'
 import { readXml } from './read-xml.js'
 import { refusal } from './refusal.js'
 
-/** What the server application said of an upload. */
+/** The answer of the server application to an upload. */
 export interface Answer {
   readonly upload: CompletedUpload
   readonly refused: boolean
@@ -13,7 +13,7 @@ export interface Answer {
   readonly text: string
 }
 
-/** Finds out what a report tells. Rejects with a `BitsError` what is no such file. */
+/** Reads a report from a file. Rejects with a `BitsError` if the file is malformed. */
 type Read = (bytes: Readable, signal: AbortSignal) => Promise<object>
 
 const READERS = new Map<string, Read>([
@@ -27,7 +27,7 @@ const MAX_SIZE = 16 * 1024 * 1024
  * For the option `onUpload`: answers each `.csv` and `.xml` with a report in JSON, and says nothing of other files. What
  * it cannot read it refuses: that is not published, and Windows does not try it again by itself.
  *
- * @param tell is told of each answer.
+ * @param tell receives each answer.
  * @param timeout milliseconds for a report; Windows waits five minutes for the answer to its last fragment.
  */
 export function serverApplication(tell: (answer: Answer) => void, timeout = 30_000) {

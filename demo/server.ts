@@ -17,7 +17,7 @@ export interface RunningServer {
   readonly origin: string
   readonly bits: BitsUpload
   /**
-   * Ends connections and uploads. What has arrived stays, and the next server on the same directory goes on with it.
+   * Ends connections and uploads. What has arrived stays, and the next server on the same directory continues with it.
    * May be called twice.
    */
   stop(): Promise<void>
@@ -56,10 +56,10 @@ async function listen(server: Server, port: number, host: string): Promise<void>
   await once(server, 'listening')
 }
 
-/** Codes of a port that cannot be had: taken, or set aside by the system. */
+/** Error codes of an unavailable port: taken, or reserved by the system. */
 const UNAVAILABLE = new Set<unknown>(['EADDRINUSE', 'EACCES'])
 
-/** {@link startServer}, on any free port when the wanted one cannot be had. */
+/** {@link startServer}, on any free port when the requested one is unavailable. */
 export async function startServerSomewhere(options: ServerOptions): Promise<RunningServer> {
   try {
     return await startServer(options)

@@ -28,7 +28,7 @@ function movingBar(total: number): Bar {
     fps: 20,
     stream: process.stdout,
     hideCursor: true,
-    // Signals are the demo's own business.
+    // The demo handles signals itself.
     gracefulExit: false,
   })
   const started = Date.now()

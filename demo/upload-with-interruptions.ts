@@ -5,7 +5,7 @@ import type { CuttableConnection } from './cut-connection.js'
 import type { Scenario } from './scenario.js'
 import { mib, startBar } from './terminal.js'
 
-/** @returns how many sessions it took: one, when the upload always went on where it was. */
+/** @returns how many sessions it took: one, when the upload always continued where it was. */
 export async function uploadWithInterruptions(scenario: Scenario, line: CuttableConnection): Promise<number> {
   const { file, name, credentials } = scenario
   const bar = startBar(file.size)

@@ -3,7 +3,7 @@ import type { Request } from 'express'
 import { BitsError } from 'express-bits-upload'
 
 /**
- * For the option `user`: the name of somebody who shows the right password (HTTP Basic, so use https beyond your own
+ * For the option `user`: the name of a client that sends the right password (HTTP Basic, so use https beyond your own
  * machine); `undefined` for a guest, who shows nothing. To let no guests in, throw for them too: Windows then sends the
  * credentials of `Start-BitsTransfer -Authentication Basic -Credential`.
  *
@@ -28,7 +28,7 @@ function readBasic(header: string): [name: string, password: string] {
   return [name, password.join(':')]
 }
 
-/** Takes the same time wherever the difference is. */
+/** Takes the same time wherever the strings differ. */
 const isEqual = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other))
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

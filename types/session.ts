@@ -141,7 +141,7 @@ export interface SessionStore {
    * All sessions. Sessions may be created, changed and deleted during the iteration, including those it has returned:
    * `delete` is called for them before the next one is requested. A session that exists all the time is listed once.
    *
-   * @param options `openOnly`: closed and cancelled sessions are not needed. A store may return them all the same, but
+   * @param options `openOnly`: closed and cancelled sessions are not needed. A store may return them nevertheless, but
    * leaves them out where that saves reading them.
    */
   list(options?: { readonly openOnly?: boolean }): AsyncIterable<SessionRecord>

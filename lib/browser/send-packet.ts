@@ -18,7 +18,7 @@ export function packetSender(
     const body = range && length > 0 ? await bytesOf(file, range.first, range.last + 1) : undefined
     const outgoing = { kind, method: 'BITS_POST', url, headers, ...(body && { body }) }
     return request(outgoing, settings, signal, async (response) => {
-      // An Ack has no body, but an error page has one, which nobody reads.
+      // An Ack has no body, but an error page has one, which is not read.
       await response.body?.cancel()
       const head = headOf(response)
       if (response.ok && isOtherOrigin(url) && head.header(HEADER.packetType) === undefined)

@@ -1,4 +1,4 @@
-import { MAX_FRAGMENT, MIN_FRAGMENT } from '../uploader/fragment-size.js'
+import { MAX_CLIENT_FRAGMENT_SIZE, MIN_FRAGMENT_SIZE } from '../protocol/limits.js'
 import { defined } from '../util/objects.js'
 import type { BrowserUploadOptions } from './options.js'
 
@@ -39,8 +39,10 @@ export function settingsOf(
   }
   const settings = { ...DEFAULTS, ...defined(options), url }
   const { fragmentSize: size } = settings
-  if (!(size >= MIN_FRAGMENT && size <= MAX_FRAGMENT && size % 1 === 0)) {
-    throw new TypeError(`fragmentSize is ${size}: give ${MIN_FRAGMENT} to ${MAX_FRAGMENT} bytes.`)
+  if (!(size >= MIN_FRAGMENT_SIZE && size <= MAX_CLIENT_FRAGMENT_SIZE && size % 1 === 0)) {
+    throw new TypeError(
+      `fragmentSize is ${size}: give ${MIN_FRAGMENT_SIZE} to ${MAX_CLIENT_FRAGMENT_SIZE} bytes.`,
+    )
   }
   return settings
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { report, runCli } from './run-cli.js'
 
-// The reader of the output may have gone (`| head`), which is not an error.
+// The reader of the output may have closed it (`| head`), which is not an error.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 process.on('uncaughtException', (error) => process.exit(report(error)))
 

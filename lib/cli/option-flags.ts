@@ -8,7 +8,7 @@ const FLAGS: ReadonlyMap<string, string> = new Map([['headers', '--header']])
 const flagOf = (option: string): string =>
   FLAGS.get(option) ?? `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
-/** A wrong option as a usage error that names its flag; other errors as they are. */
+/** Turns a wrong option into a usage error that names its flag; returns other errors unchanged. */
 export function namingFlag(error: unknown): unknown {
   // Node refuses some headers and URLs itself.
   if (!isOptionError(error)) return error instanceof TypeError ? usageError(error.message) : error

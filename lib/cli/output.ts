@@ -5,9 +5,9 @@ export const EXIT = {
   failure: 1,
   /** The command line, or a settings file that it names, is wrong. */
   usage: 2,
-  /** The server refused the file: something has to be changed before another try. */
+  /** The server refused the file: something must change before another attempt. */
   refused: 3,
-  /** The server could not be reached, or failed, in all tries. */
+  /** The server was unreachable or failed in every attempt. */
   gaveUp: 4,
 } as const
 

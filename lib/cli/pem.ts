@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { usageError } from './output.js'
 
 /**
- * Refuses a file without certificates, which Node would accept as `ca` in silence.
+ * Refuses a file without certificates, which Node would silently accept as `ca`.
  *
  * @param option the flag that names the file, and `path` the file, for messages.
  * @throws CliError when there is no certificate in it, or one that cannot be read.

@@ -3,17 +3,17 @@ import { createInterface, type Interface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { usageError } from './output.js'
 
-/** Whether there is a terminal to ask at. */
+/** Whether there is a terminal to prompt at. */
 export const canPrompt = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
 
-/** Asks for a password at the terminal, without showing what is typed. @throws CliError when the user enters none. */
+/** Prompts for a password at the terminal, without echoing it. @throws CliError when the user enters none. */
 export async function promptPassword(question: string): Promise<string> {
-  // Readline would echo into this what is typed.
+  // Readline writes its echo here, where it is discarded.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true })
   // Only now: the terminal shows what is typed before readline listens.
   process.stderr.write(question)
-  // While readline reads, Ctrl+C comes as a key and not as a signal.
+  // While readline reads, Ctrl+C arrives as a key, not as a signal.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
   try {
     return await Promise.race([terminal.question(''), ended(terminal)])
@@ -23,7 +23,7 @@ export async function promptPassword(question: string): Promise<string> {
   }
 }
 
-/** Ctrl+D, or a terminal that goes away. */
+/** Ctrl+D, or a terminal that closes. */
 async function ended(terminal: Interface): Promise<never> {
   await once(terminal, 'close')
   throw usageError('no password was given.')

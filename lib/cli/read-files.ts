@@ -4,7 +4,7 @@ import { readTextFile } from './read-text-file.js'
 export type Header = readonly [name: string, value: string]
 
 /**
- * The headers that a flag gives: `Name: value`, or `@file` with one a line, which keeps a secret out of the list of
+ * Reads the headers that a flag sets: `Name: value`, or `@file` with one a line, which keeps a secret out of the list of
  * processes.
  *
  * @param option the flag, for messages. They show no header: it may be a secret.

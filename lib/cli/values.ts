@@ -13,7 +13,7 @@ export function size(text: string): number {
   return bytes
 }
 
-/** {@link size} of a request's head: what BITS clients send fits, and a crowd of them fits into memory. */
+/** {@link size} of a request's head: enough for BITS clients, and small enough for many connections. */
 export function headerSize(text: string): number {
   const bytes = size(text)
   if (bytes < 8192 || bytes > 1_048_576)

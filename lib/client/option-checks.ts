@@ -1,4 +1,4 @@
-import { MAX_FRAGMENT, MIN_FRAGMENT } from '../uploader/fragment-size.js'
+import { MAX_CLIENT_FRAGMENT_SIZE, MIN_FRAGMENT_SIZE } from '../protocol/limits.js'
 import { type Check, checkEach, findUnknownKey, type OptionChecks } from '../validation/check-options.js'
 import { describeValue } from '../validation/describe-value.js'
 import {
@@ -44,7 +44,7 @@ const STATE_FIELD_TYPES = { hostId: 'string', hostIdFallbackTimeout: 'number', r
 
 /** One check for each option. */
 const CLIENT_OPTION_CHECKS: OptionChecks<UploadOptions> = {
-  fragmentSize: atMost('bytes', MIN_FRAGMENT, MAX_FRAGMENT),
+  fragmentSize: atMost('bytes', MIN_FRAGMENT_SIZE, MAX_CLIENT_FRAGMENT_SIZE),
   headers: (value) =>
     typeof value === 'object' && value !== null && !(Symbol.iterator in value)
       ? undefined

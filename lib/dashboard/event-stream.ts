@@ -40,7 +40,7 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
   const heartbeat = setInterval(() => broadcast(': still here\n\n'), HEARTBEAT).unref()
 
   async function open(res: Response): Promise<void> {
-    // What happens while the snapshot is made is told after it.
+    // Changes during the snapshot are sent after it.
     const meanwhile: string[] = []
     pages.set(res, (message) => meanwhile.push(message))
     res.on('close', () => pages.delete(res))

@@ -2,7 +2,7 @@
 const INTERVAL = 5_000
 /** A reading that takes long is followed by a pause this many times as long: it may cost the server a twentieth. */
 const PAUSE_FACTOR = 20
-/** Milliseconds after which the loop ends when nobody has asked for it again. */
+/** Milliseconds after which the loop ends unless it is requested again. */
 const UNUSED_AFTER = 10_000
 
 /** Reads again and again, as long as somebody looks. */
@@ -17,7 +17,7 @@ export class PollLoop {
 
   /**
    * @param read never rejects.
-   * @param onEnd called when nobody looks any more.
+   * @param onEnd called when there are no viewers left.
    */
   constructor(read: () => Promise<void>, onEnd: () => void) {
     this.#read = read

@@ -29,7 +29,7 @@ export const failingAfter = (content: Buffer, error: Error): Readable =>
     { objectMode: false },
   )
 
-/** Bytes of {@link plentyOfBytes}. */
+/** Number of bytes of {@link plentyOfBytes}. */
 export const PLENTY = 128 * 1024 * 1024
 
 /** More bytes than any storage keeps in memory before it writes some. */

@@ -4,7 +4,7 @@ import type { LockOptions, ReleaseLock, SessionStore } from '../../types/session
 
 type Reason = Parameters<LockOptions['onReleaseRequested']>[0]
 
-/** A lock, and what its holder was asked for. */
+/** A lock, and the requests that its holder has received. */
 export interface HeldLock {
   readonly release: ReleaseLock
   readonly requests: readonly Reason[]

@@ -91,7 +91,7 @@ export const LOCK_HOLDING: ContractTests<LocksUnderTest> = {
     const waiting = tryLock(other, KEY, { timeout: 30_000, signal: client.signal })
     setTimeout(() => client.abort(), 100)
     await assertRejects(() => waiting)
-    assert.ok(Date.now() - start < 5_000, 'The wait went on after its signal had aborted.')
+    assert.ok(Date.now() - start < 5_000, 'The wait continued after its signal had aborted.')
     await held.release()
     await delay(WISH_LIFETIME)
     const next = await lock(one, KEY)

@@ -7,7 +7,7 @@ import { assertRecord } from './session-store-keeping.js'
 
 /** How sessions change. */
 export const CHANGING: ContractTests<SessionStore> = {
-  'changes what it is told to, and answers with the whole': async (store) => {
+  'applies a change, and returns the whole session': async (store) => {
     const { uploadId } = newRecord(1)
     await store.create(newRecord(1))
     const changed = await store.update(uploadId, (current) => {
@@ -63,7 +63,7 @@ export const CHANGING: ContractTests<SessionStore> = {
     for (const { uploadId } of records) assert.equal((await store.get(uploadId))?.total, 50)
   },
 
-  'whoever reads while changes are made sees a whole session': async (store) => {
+  'a reader sees a whole session while changes are made': async (store) => {
     const { uploadId } = newRecord(1)
     await store.create(newRecord(1, { total: 0, replyUrl: '' }))
     let changing = true

@@ -12,7 +12,7 @@ export function assertRecord(actual: SessionRecord | undefined, expected: Sessio
 const defined = (record: SessionRecord): object =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
 
-/** How sessions come, stay and go. */
+/** How sessions are created, kept and deleted. */
 export const KEEPING: ContractTests<SessionStore> = {
   'gives back what it was given, whatever characters there are in it': async (store) => {
     const record = newRecord(1, { total: 2 ** 53 - 1, replyUrl: 'BITS-Sessions\\x', refused: true })
@@ -26,7 +26,7 @@ export const KEEPING: ContractTests<SessionStore> = {
     assertRecord(await store.get(record.uploadId), record)
   },
 
-  'has nothing under a key that nobody created': async (store) => {
+  'has nothing under a key that was never created': async (store) => {
     const { uploadId } = newRecord(1)
     assert.equal(await store.get(uploadId), undefined)
     assert.equal(await store.update(uploadId, () => ({ total: 1 })), undefined)
@@ -48,7 +48,7 @@ export const KEEPING: ContractTests<SessionStore> = {
     assert.equal((await store.get(newRecord(1).uploadId))?.total, winner)
   },
 
-  'forgets a session, and may be told so twice': async (store) => {
+  'deletes a session, and a second delete does nothing': async (store) => {
     const { uploadId } = newRecord(1)
     await store.create(newRecord(1))
     await store.create(newRecord(2))

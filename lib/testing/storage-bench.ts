@@ -9,14 +9,14 @@ export interface StorageUnderTest {
   published(destination: string): Promise<Uint8Array | undefined>
   /**
    * Has the storage fail, in a way of its own (a full disk, a connection that is down), at all that is appended to this
-   * upload from now on; optional. Without it, nothing is said of how it fails.
+   * upload from now on; optional. Without it, failures are not tested.
    */
   breakAppends?(upload: StagedUpload): Promise<void>
   /** Called after each test, after the storage was closed; optional. */
   remove?(): Promise<void>
 }
 
-/** What a test of a storage works with. */
+/** The environment of a storage test. */
 export class StorageBench {
   readonly storage: StorageAdapter
   readonly subject: StorageUnderTest

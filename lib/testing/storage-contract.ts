@@ -6,7 +6,7 @@ import { REPLIES } from './storage-replies.js'
 import { STAGING } from './storage-staging.js'
 
 /**
- * Registers the tests that every storage has to pass: the contract of `StorageAdapter`, with nothing known of what is
+ * Registers the tests that every storage has to pass: the contract of `StorageAdapter`, without assumptions about what is
  * behind it. What is optional is tested where it is there.
  *
  * @param make called for each test.

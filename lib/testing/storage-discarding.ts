@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ContractTests } from './runner.js'
 import type { StorageBench } from './storage-bench.js'
 
-/** How staged bytes go again, and what is listed for it. */
+/** How staged bytes are discarded and listed. */
 export const DISCARDING: ContractTests<StorageBench> = {
   'a discarded upload is gone, and may be discarded again': async (bench) => {
     const { storage, subject } = bench

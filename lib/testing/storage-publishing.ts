@@ -46,7 +46,7 @@ const LENGTHS: Readonly<Record<string, number>> = { 'too few': 4, 'too many': 2 
 
 const wrongLengths: ContractTests<StorageBench> = Object.fromEntries(
   Object.entries(LENGTHS).map(([many, total]) => [
-    `what has ${many} bytes is not published, neither anew nor in place of another file`,
+    `what has ${many} bytes is published neither as a new file nor in place of another`,
     async (bench) => {
       const { storage } = bench
       await bench.publishedNow('old.bin', 'old')

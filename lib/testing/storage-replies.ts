@@ -26,7 +26,7 @@ const sizeOf = async (storage: ReplyStorage, upload: StagedUpload): Promise<numb
 const replyOf = (storage: ReplyStorage, upload: StagedUpload, range?: ByteRange): Promise<Buffer> =>
   contentOf(storage.readReply(upload, range))
 
-/** What an application answers, if the storage keeps that. */
+/** Replies of applications, if the storage keeps them. */
 export const REPLIES: ContractTests<StorageBench> = {
   'there is no reply before there is one': ifKept(async (storage, bench) => {
     const upload = await bench.filled('a.bin', Buffer.from('abc'))
@@ -77,7 +77,7 @@ export const REPLIES: ContractTests<StorageBench> = {
 
   'of a reply that fails nothing is kept': ifKept(async (storage, bench) => {
     const upload = await bench.begun('a.bin')
-    const error = new Error('The application has had enough.')
+    const error = new Error('The application stopped.')
     const fail = () => storage.writeReply(upload, failingAfter(Buffer.alloc(100_000), error))
     await assertRejects(fail)
     assert.equal(await sizeOf(storage, upload), 0)
@@ -134,7 +134,7 @@ export const REPLIES: ContractTests<StorageBench> = {
         const content = await read
         if (content) assertBytes(content, reply)
         const late = storage.readReply(upload, { start: 0, end: 9 })
-        await assert.rejects(contentOf(late), 'The bytes of a reply that is gone ended as if they had come.')
+        await assert.rejects(contentOf(late), 'The stream of a removed reply ended as if it were complete.')
       }
     },
   ),

@@ -6,7 +6,7 @@ import { assertBytes, consumed, failingAfter, never, PLENTY, plentyOfBytes, stre
 import { assertRejects, type ContractTests } from './runner.js'
 import type { StorageBench } from './storage-bench.js'
 
-/** How a body may end before its bytes have all come, and what that is told as. */
+/** Ways in which a body may end early, as the test names describe them. */
 const ENDS: Readonly<Record<string, (body: PassThrough, stop: AbortController) => void>> = {
   fails: (body) => void body.destroy(new Error('ECONNRESET')),
   'is destroyed without an error': (body) => void body.destroy(),
@@ -15,7 +15,7 @@ const ENDS: Readonly<Record<string, (body: PassThrough, stop: AbortController) =
 
 const BODIES_THAT_END_EARLY: ContractTests<StorageBench> = Object.fromEntries(
   Object.entries(ENDS).map(([how, end]) => [
-    `of a body that ${how} a part is kept and told, and the upload goes on behind it`,
+    `of a body that ${how} a part is kept and reported, and the upload continues after it`,
     async (bench) => {
       const { storage } = bench
       const content = randomBytes(300_000)
@@ -41,7 +41,7 @@ export const STAGING: ContractTests<StorageBench> = {
     assert.equal(await subject.published('a.bin'), undefined)
   },
 
-  'an upload that nobody began holds nothing': async (bench) => {
+  'an upload that was never begun holds nothing': async (bench) => {
     assert.equal(await bench.storage.received(bench.newUpload('a.bin')), 0)
   },
 
@@ -86,10 +86,12 @@ export const STAGING: ContractTests<StorageBench> = {
 
   ...BODIES_THAT_END_EARLY,
 
-  'of a body whose source fails a part is kept and told, and the upload goes on behind it': async (bench) => {
+  'of a body whose source fails a part is kept and reported, and the upload continues after it': async (
+    bench,
+  ) => {
     const content = randomBytes(300_000)
     const upload = await bench.begun('a.bin', content.length)
-    const body = failingAfter(content.subarray(0, 200_000), new Error('The source is dry.'))
+    const body = failingAfter(content.subarray(0, 200_000), new Error('The source failed.'))
     const kept = await bench.storage.append(upload, 0, body, never())
     await assertGoesOn(bench, upload, content, kept, 200_000)
   },

@@ -2,11 +2,12 @@ import type { PacketType } from '../../types/packets.js'
 import { BITS_UPLOAD_PROTOCOL } from '../protocol/guids.js'
 import { HEADER } from '../protocol/headers.js'
 import { HRESULT } from '../protocol/hresult.js'
+import { MAX_SESSION_ID } from '../protocol/limits.js'
 import { BitsClientError } from './client-error.js'
 import { type AnsweredRequest, refusal } from './refusal.js'
 import type { ResponseHead } from './response-head.js'
 
-/** What an Ack of success says, a 416 to a fragment included. */
+/** The content of a successful Ack, or of a 416 to a fragment. */
 export interface AckFields {
   readonly sessionId: string | undefined
   /** `BITS-Received-Content-Range`: the next byte that the server wants. */
@@ -16,9 +17,6 @@ export interface AckFields {
   readonly hostIdFallbackTimeout: number | undefined
   readonly replyUrl: string | undefined
 }
-
-/** Win32 ack-for-create-session: any string of up to 100 characters may stand for a GUID. */
-const MAX_SESSION_ID = 100
 
 /**
  * Reads the response to a packet (MC-BUP 3.1.5.2).
@@ -47,7 +45,10 @@ export function readAck(packet: PacketType, request: AnsweredRequest, response: 
   }
   if (packet === 'Create-Session') {
     if (!ack.sessionId) throw malformed('BITS-Session-Id is missing')
-    if (ack.sessionId.length > MAX_SESSION_ID) throw malformed('BITS-Session-Id has over 100 characters')
+    // Win32 ack-for-create-session: any string up to this length may stand for a GUID.
+    if (ack.sessionId.length > MAX_SESSION_ID) {
+      throw malformed(`BITS-Session-Id has over ${MAX_SESSION_ID} characters`)
+    }
     refuseOtherProtocol(header(HEADER.protocol), status)
   }
   return ack

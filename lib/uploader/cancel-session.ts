@@ -10,7 +10,7 @@ const DELAY = 250
 export const CANCEL_TIMEOUT = 5000
 
 /**
- * Sends Cancel-Session, a few times if need be (Win32 ack-for-cancel-session). A session that the server does not know
+ * Sends Cancel-Session, with a few attempts (Win32 ack-for-cancel-session). A session that the server does not know
  * counts as cancelled.
  *
  * @param send gives up after {@link CANCEL_TIMEOUT}, and is not aborted by the signal that led here.

@@ -2,7 +2,7 @@ import type { PacketType } from '../../types/packets.js'
 import { formatHresult } from '../protocol/headers.js'
 import { HRESULT, hresultOfStatus } from '../protocol/hresult.js'
 
-/** Who failed, as `BITS-Error-Context` tells it: 0x5 the BITS server, 0x7 the server application behind it. */
+/** Which side failed, according to `BITS-Error-Context`: 0x5 the BITS server, 0x7 the server application behind it. */
 export type RemoteContext = 'server' | 'server application'
 
 /** A request that the client makes: a packet, or the `GET` of a reply. */
@@ -29,7 +29,7 @@ export class BitsClientError extends Error {
   /** Name of {@link hresult} in the Windows headers, `BG_E_HTTP_ERROR_404` for example, where it has one. */
   readonly hresultName: string | undefined
   readonly context: RemoteContext | undefined
-  /** Trying again cannot help before something is changed. When false, a later try may well succeed. */
+  /** A retry cannot succeed until something changes. When false, a later try may well succeed. */
   readonly fatal: boolean
   /** The connection was closed in place of a response. */
   readonly connectionLost: boolean

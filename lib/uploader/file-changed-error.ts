@@ -1,6 +1,6 @@
 import { BitsClientError } from './client-error.js'
 
-/** What was uploaded so far belongs to content that does not exist any more. */
+/** The bytes uploaded so far belong to content that no longer exists. */
 export class FileChangedError extends BitsClientError {
   /** @param what the file, for the message. */
   constructor(what: string) {

@@ -1,6 +1,4 @@
-/** Windows clients send no smaller fragment than 5 KB, the last one of a file excepted, nor a larger one than 13 MB (MC-BUP <16>). */
-export const MIN_FRAGMENT = 5 * 1024
-export const MAX_FRAGMENT = 13 * 1024 * 1024
+import { MIN_FRAGMENT_SIZE } from '../protocol/limits.js'
 
 /** How many bytes the next fragment takes. */
 export class FragmentSize {
@@ -22,7 +20,7 @@ export class FragmentSize {
    * @returns false when it can be no smaller.
    */
   refused(length: number): boolean {
-    if (length <= MIN_FRAGMENT) return false
+    if (length <= MIN_FRAGMENT_SIZE) return false
     this.#limit = halve(length)
     this.#current = this.#limit
     return true
@@ -38,4 +36,4 @@ export class FragmentSize {
   }
 }
 
-const halve = (bytes: number): number => Math.max(MIN_FRAGMENT, Math.floor(bytes / 2))
+const halve = (bytes: number): number => Math.max(MIN_FRAGMENT_SIZE, Math.floor(bytes / 2))

@@ -6,12 +6,12 @@ export interface RetryLimits extends Delays {
   readonly restarts: number
 }
 
-/** To be told another offset is part of the protocol, so even `retries: 0` bears with a few. */
+/** Another offset in an Ack is part of the protocol, so even `retries: 0` tolerates a few. */
 const MIN_SETBACKS = 3
 
 /**
- * How long to bear with a server. Failures in a row end with any Ack that moves the offset forward; setbacks and
- * restarts only with an offset never reached before, for otherwise a server could send a client in circles for ever.
+ * Decides how long to retry. Failures in a row end with any Ack that moves the offset forward; setbacks and
+ * restarts only with an offset never reached before, otherwise a server could keep a client going in circles forever.
  */
 export class RetryBudget {
   readonly #limits: RetryLimits
@@ -29,7 +29,7 @@ export class RetryBudget {
     return this.#failures
   }
 
-  /** @returns milliseconds to wait after this error before going on; undefined when it is time to give up. */
+  /** @returns milliseconds to wait after this error before the next attempt; undefined when it is time to give up. */
   delayAfter(error: BitsClientError): number | undefined {
     switch (reactionTo(error)) {
       case 'give-up':

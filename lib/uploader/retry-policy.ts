@@ -13,7 +13,7 @@ export function reactionTo(error: BitsClientError): Reaction {
   return 'retry'
 }
 
-/** Reported to the user whatever the status says: something has to be changed first (MC-BUP 3.1.5.2.1). */
+/** Reported to the user regardless of the status: something must change first (MC-BUP 3.1.5.2.1). */
 const FATAL_HRESULTS = new Set<number>([HRESULT.BG_E_TOO_LARGE, HRESULT.E_INVALIDARG])
 
 /**

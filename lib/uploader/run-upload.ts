@@ -22,7 +22,7 @@ export async function runUpload(session: UploadSession, helpers: Helpers): Promi
   }
 }
 
-/** The state ERROR of MC-BUP 3.1.5.1.7. @returns how to go on; throws the error when there is no way to. */
+/** The state ERROR of MC-BUP 3.1.5.1.7. @returns how to continue; throws the error when that is impossible. */
 async function recover(error: BitsClientError, session: UploadSession, helpers: Helpers): Promise<Step> {
   const { host, retryBudget, reporter, settings } = helpers
   const reaction = reactionTo(error)
@@ -35,6 +35,6 @@ async function recover(error: BitsClientError, session: UploadSession, helpers: 
   if (reaction === 'restart') await session.forget()
   await sleep(wait, settings.signal)
   if (host.fallBackIfDue()) retryBudget.reset()
-  // Windows too asks with a Ping whether the line is back (MC-BUP <9>); without a session there is nothing to resume.
+  // Windows, too, sends a Ping to find out whether the connection is back (MC-BUP <9>); without a session there is nothing to resume.
   return session.state ? 'ping' : 'create'
 }

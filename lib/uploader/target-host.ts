@@ -1,7 +1,6 @@
+import { MAX_HOST_ID } from '../protocol/limits.js'
 import type { UploadState } from './upload-types.js'
 
-/** IIS keeps host ids of up to 300 characters. */
-const MAX_HOST_ID = 300
 /** A name or an address, IPv6 in brackets, with or without a port. */
 const HOST = /^(\[[0-9a-f:.]+\]|[^\s/\\@?#:[\]]+)(?::(\d{1,5}))?$/i
 /** An IPv6 address without brackets. */
@@ -73,7 +72,7 @@ export class UploadHost {
     this.#failingSince = undefined
   }
 
-  /** Milliseconds until the origin's turn; Infinity when that never comes. */
+  /** Milliseconds until the origin is tried again; Infinity for never. */
   untilFallback(): number {
     if (this.#failingSince === undefined || this.#alternate?.timeout === undefined) return Infinity
     return Math.max(0, this.#failingSince + this.#alternate.timeout * 1000 - this.#now())

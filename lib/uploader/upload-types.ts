@@ -19,7 +19,7 @@ export interface UploadFailure {
   readonly delay: number | undefined
 }
 
-/** What another process needs to go on with an upload; plain data for `JSON.stringify`. Keep it as private as the session id. */
+/** The state another process needs to continue an upload; plain data for `JSON.stringify`. Keep it as private as the session id. */
 export interface UploadState {
   readonly sessionId: string
   /** Bytes acknowledged. A hint: the server's own count is asked and followed. */

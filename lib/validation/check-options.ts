@@ -2,7 +2,7 @@ import { closestName } from './closest-name.js'
 import { describeValue } from './describe-value.js'
 import { OptionError } from './option-error.js'
 
-/** What a value should be instead; `undefined` when it is right. */
+/** What a value should be instead; `undefined` when it is valid. */
 export type Check = (value: unknown) => string | undefined
 
 /** One check for each option: one without does not compile. */

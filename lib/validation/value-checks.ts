@@ -24,7 +24,7 @@ export function objectWith(methods: Readonly<Record<string, true>>, expected: st
 export const orExpected = (expected: string | undefined, other: string): string | undefined =>
   expected === undefined ? undefined : `${expected}, ${other}`
 
-/** Where no limit may be said as a number. */
+/** For options where `Infinity` means no limit. */
 export const orInfinity = (value: unknown, expected: string | undefined): string | undefined =>
   value === Number.POSITIVE_INFINITY ? undefined : orExpected(expected, 'or Infinity')
 

@@ -6,6 +6,7 @@ import { METHODS } from 'node:http'
  */
 export const VERB = 'BITS_POST '
 export const KNOWN_VERB = 'BIND      '
+export const KNOWN_BYTES = Buffer.from(KNOWN_VERB)
 /** Length of what the two have in common, at whose end the parser refuses the verb. */
 export const COMMON = 'BI'.length
 

@@ -1,13 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import { COMMON, KNOWN_VERB, VERB } from './known-verb.js'
+import { COMMON, KNOWN_BYTES, VERB } from './known-verb.js'
 import type { ParserResult } from './node-parser.js'
 import { property } from './property.js'
 
 /** Verbs that the parser knows and that end like the start of ours: REBIND and UNBIND. */
 const OTHER_STARTS = ['RE', 'UN']
 const OTHER_START = 2
-
-const KNOWN_BYTES = Buffer.from(KNOWN_VERB)
 
 /** The parser's own methods, which the ones of {@link attachRestarter} hide. */
 export interface NativeParser {

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { COMMON, KNOWN_VERB, VERB } from './known-verb.js'
+import { COMMON, KNOWN_BYTES, KNOWN_VERB, VERB } from './known-verb.js'
 import { bodyOf, NEED_MORE, type Reader, Section, UNSURE, upgradeOf } from './message-framing.js'
 
 const VERB_BYTES = Buffer.from(VERB)
-const KNOWN_BYTES = Buffer.from(KNOWN_VERB)
 
 /** A head without these words has no body, and the parser does not hand over the socket at its end. */
 const HAS_BODY = /content-length|transfer-encoding/i

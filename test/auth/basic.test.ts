@@ -27,7 +27,7 @@ const askForPassword: RequestHandler = (req, res, next) => {
   res.set('WWW-Authenticate', 'Basic realm="uploads", charset="UTF-8"').sendStatus(401)
 }
 
-/** Takes the same time wherever the difference is. */
+/** Takes the same time wherever the strings differ. */
 const isEqual = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other))
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 

@@ -1,17 +1,46 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { DOCUMENTS, proseOf } from './documents.js'
 import { table } from './tables.js'
 
+const ROOT = join(import.meta.dirname, '../..')
 const avoided = table('Instead of').flatMap(([phrases = '']) => phrases.split(', '))
 
 test.each(DOCUMENTS)('$file avoids the phrases that CONTRIBUTING.md lists', (document) => {
-  const prose = proseOf(document)
-    .replace(/^\| Instead of \|.*?\n\n/ms, '')
-    .replace(/\s+/g, ' ')
-  const found = avoided.filter((phrase) => new RegExp(`\\b${phrase}\\b`, 'i').test(prose))
+  expect(phrasesIn(proseOf(document).replace(/^\| Instead of \|.*?\n\n/ms, ''))).toEqual([])
+})
+
+test.each(['lib', 'types', 'demo'])('comments and messages in %s avoid them, too', (folder) => {
+  const found = sourcesIn(folder).flatMap((file) =>
+    phrasesIn(withoutMargins(readFileSync(join(ROOT, file), 'utf8'))).map((phrase) => `${file}: ${phrase}`),
+  )
   expect(found).toEqual([])
 })
 
-test('the list has phrases', () => {
-  expect(avoided.length).toBeGreaterThan(8)
+test('a phrase is found across the lines of a comment', () => {
+  const [phrase = ''] = avoided
+  const split = phrase.replace(' ', '\n   * ')
+  expect(phrasesIn(withoutMargins(`  /**\n   * The client ${split} something.\n   */`))).toEqual([phrase])
+  expect(phrasesIn(withoutMargins(`  // The client ${phrase.replace(' ', '\n  // ')} something.`))).toEqual([
+    phrase,
+  ])
 })
+
+test('the list has phrases, and the folders have sources', () => {
+  expect(avoided.length).toBeGreaterThan(8)
+  expect(sourcesIn('lib').length).toBeGreaterThan(100)
+})
+
+function phrasesIn(text: string): string[] {
+  const line = text.replace(/\s+/g, ' ')
+  return avoided.filter((phrase) => new RegExp(`\\b${phrase}\\b`, 'i').test(line))
+}
+
+/** Removes what starts the lines of comments, so that sentences are in one piece. */
+const withoutMargins = (source: string): string => source.replace(/^\s*(?:\/\/|\*(?!\/))/gm, '')
+
+const sourcesIn = (folder: string): string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(?:ts|js|html)$/.test(name))
+    .map((name) => join(folder, name))

@@ -5,7 +5,7 @@ Examples:
   Add a user, or change a password; the password is asked for:
     $ npx express-bits-upload passwd users.htpasswd alice
 
-  Where nobody is there to ask, the first line of the standard input is the password:
+Without a terminal, the password is the first line of standard input:
     $ npx express-bits-upload passwd users.htpasswd alice < /run/secrets/alice
 
 serve --htpasswd reads the file again when it has changed.

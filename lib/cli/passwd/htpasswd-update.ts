@@ -4,11 +4,11 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { asError, ignoreNotFound } from '../../util/errors.js'
 import { CliError, EXIT } from '../output.js'
 
-/** Mode of a new file: hashes are worth guessing at. */
+/** Mode of a new file: password hashes invite guessing. */
 const NEW_MODE = 0o600
 
 /**
- * Puts a line in the place of the user's line, or at the end. The file is replaced at once, so that a server that reads
+ * Replaces the user's line, or appends one. The file is replaced at once, so that a server that reads
  * it never sees half of it; it keeps its mode, and its owner where this process may set it.
  *
  * @returns whether the user had a line.
@@ -16,7 +16,7 @@ const NEW_MODE = 0o600
  */
 export async function setHash(path: string, user: string, line: string): Promise<boolean> {
   try {
-    // A link stays a link, to the new file.
+    // A symbolic link keeps pointing to the file, which is replaced.
     const target = (await realpath(path).catch(ignoreNotFound)) ?? resolve(path)
     const before = (await readFile(target, 'utf8').catch(ignoreNotFound)) ?? ''
     const { content, existed } = withLine(before, user, line)

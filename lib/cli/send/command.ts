@@ -43,7 +43,7 @@ highest of theirs.`
 export function addSendCommand(program: Command, done: (exitCode: number) => void): void {
   program
     .command('send')
-    .description('upload files as Windows does: resumed after interruptions, for days if need be')
+    .description('upload files as Windows does: resumed after interruptions, for days if necessary')
     .usage('[options] <file...> <url>')
     // Commander takes a list for its last argument only: the URL is the last word of it.
     .argument(

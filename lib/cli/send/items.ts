@@ -16,7 +16,7 @@ export interface Item {
 /**
  * The files to send. A directory stands for all files in it, which keep their paths, the directory's own name included.
  *
- * @param warn receives what is left out: links to directories, pipes and the like.
+ * @param warn receives a message for each file that is skipped: links to directories, pipes and the like.
  * @throws CliError when these files cannot go to this URL, or a directory cannot be read.
  */
 export async function itemsToSend(
@@ -45,7 +45,7 @@ export async function itemsToSend(
   return items
 }
 
-/** What cannot be looked at counts as a file: opening it will tell what is wrong. */
+/** An entry that cannot be inspected counts as a file: opening it will report the problem. */
 async function isDirectory(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 }
@@ -80,7 +80,7 @@ async function entriesOf(directory: string): Promise<Dirent[]> {
   }
 }
 
-/** Links are followed to files only: one to a directory may lead back to where it is. */
+/** Only links to files are followed: a link to a directory may be circular. */
 async function isFile(entry: Dirent, path: string): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isFile()
   return (await stat(path).catch(() => undefined))?.isFile() ?? false

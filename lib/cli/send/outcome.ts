@@ -15,7 +15,7 @@ export function giveReply({ reply, replyUrl }: UploadResult, flags: SendFlags): 
   return undefined
 }
 
-/** The package's advice, and what it means here. */
+/** Maps the package's advice to flags. */
 const FLAGS: Readonly<Record<keyof typeof ADVICE, string>> = {
   credentials: 'give --user or --header',
   ticket: '--negotiate for a Kerberos ticket',
@@ -31,7 +31,7 @@ function nameFlagsIn(message: string): string {
   return Object.entries(FLAGS).reduce(replace, message)
 }
 
-/** The failure of an upload, with its exit code and what can be done. */
+/** Turns the failure of an upload into an error with an exit code and advice. */
 export function failureOf(error: unknown, resumed: boolean): unknown {
   if (!(error instanceof BitsClientError)) return error
   const said = nameFlagsIn(error.message)

@@ -3,7 +3,7 @@ import { usageError } from '../output.js'
 import { canPrompt, promptPassword } from '../prompt-password.js'
 import { readTextFile } from '../read-text-file.js'
 
-/** The password of a user: from a file, the environment, or whoever sits at the terminal. */
+/** The password of a user: from a file, the environment, or a prompt at the terminal. */
 export async function readPassword(user: string, file: string | undefined): Promise<string> {
   if (file !== undefined) {
     const content = file === '-' ? await text(process.stdin) : await readTextFile('--password-file', file)
@@ -12,5 +12,7 @@ export async function readPassword(user: string, file: string | undefined): Prom
   const known = process.env.BITS_PASSWORD
   if (known !== undefined) return known
   if (canPrompt()) return promptPassword(`Password of ${user}: `)
-  throw usageError('--user: there is nobody to ask for the password; give BITS_PASSWORD or --password-file.')
+  throw usageError(
+    '--user: there is no terminal to ask for the password; give BITS_PASSWORD or --password-file.',
+  )
 }

@@ -1,7 +1,7 @@
 import cliProgress from 'cli-progress'
 import { printError } from '../say.js'
 
-/** Bytes for people: `67108864` becomes `64.0 MiB`. */
+/** Formats a number of bytes: `67108864` becomes `64.0 MiB`. */
 export function readable(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
   const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), units.length - 1)
@@ -17,7 +17,7 @@ export interface ProgressBar {
   stop(): void
 }
 
-/** A bar in a terminal, a line at each tenth elsewhere, nothing but the lines of `say` when quiet. */
+/** A bar in a terminal, a line at each tenth elsewhere; when quiet, only the lines of `say`. */
 export function startProgress(quiet: boolean): ProgressBar {
   if (quiet) return { update: () => {}, say: printError, stop: () => {} }
   return process.stderr.isTTY ? movingBar() : tenths()
@@ -49,7 +49,7 @@ function movingBar(): ProgressBar {
         pace: pace(sent, total),
       })
     },
-    // A bar that has stopped would keep the line for ever.
+    // A bar that has stopped would keep the line forever.
     say: (line) => (bar && !stopped ? bars.log(`${line}\n`) : printError(line)),
     stop() {
       if (!bar || stopped) return
@@ -78,7 +78,7 @@ function tenths(): ProgressBar {
 /** Milliseconds: the first bytes go into buffers of this machine, at a rate that says nothing about the network. */
 const WARM_UP = 1000
 
-/** Rate and remaining time, once they mean something. */
+/** Rate and remaining time, once they are meaningful. */
 function paceFrom(start: number): (sent: number, total: number) => string {
   const began = performance.now()
   const rateOf = averageRate(start)

@@ -7,7 +7,7 @@ import { usageError } from '../output.js'
 /** A proxy from the environment, and an agent that connects through it. */
 export interface Proxy {
   readonly agent: Agent
-  /** What requests through it need besides. */
+  /** Additional options for requests through it. */
   readonly tls: TlsOptions | undefined
   /** Without user name and password, for messages. */
   readonly origin: string
@@ -21,7 +21,7 @@ export interface Proxy {
  * @throws CliError when the variable holds anything but the URL of an HTTP proxy.
  */
 export async function proxyFor(url: URL): Promise<Proxy | undefined> {
-  // Loaded only here: most commands need no proxy.
+  // Loaded on demand: most commands need no proxy.
   const { getProxyForUrl } = await import('proxy-from-env')
   const found = getProxyForUrl(url.href)
   if (found === '' || isExempt(url, getProxyForUrl)) return undefined
@@ -53,7 +53,7 @@ function tlsFor(url: URL): TlsOptions | undefined {
 
 const withoutBrackets = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, '$1')
 
-/** What curl reads in `no_proxy` and the library does not: names stand for their subdomains, and networks are known. */
+/** Handles the entries of `no_proxy` that curl supports and the library does not: names stand for their subdomains, and networks are known. */
 function isExempt({ protocol, hostname, port }: URL, find: (url: string) => string): boolean {
   const host = withoutBrackets(hostname)
   const family = isIP(host)
@@ -72,7 +72,7 @@ function exemptAddresses(): BlockList {
     if (family === 0) continue
     const bits = family === 4 ? 32 : 128
     const length = prefix === undefined ? bits : Number(prefix)
-    // Anything else is not a network, and exempts nothing.
+    // Anything else is not a network and exempts no host.
     if (Number.isInteger(length) && length >= 0 && length <= bits) {
       list.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6')
     }

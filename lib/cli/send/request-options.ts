@@ -9,9 +9,9 @@ import { readPassword } from './password.js'
 import { proxyFor } from './proxy.js'
 
 /**
- * Headers, certificates, and the proxy.
+ * Collects headers, certificates and the proxy.
  *
- * @param note receives lines about what the user did not give as flags.
+ * @param note receives lines about settings that do not come from flags.
  * @throws CliError when they cannot be read, or make no sense.
  */
 export async function requestOptions(

@@ -9,12 +9,12 @@ export interface Upload {
   readonly saved: SavedState
   /** What requests need. */
   readonly request: UploadOptions
-  /** Start over in any case. */
+  /** Always start over. */
   readonly restart: boolean
 }
 
 /**
- * Where an earlier try stopped. When that is of no use any more, its session is cancelled, if the server can be reached.
+ * Finds where an earlier attempt stopped. If that state is useless now, cancels its session if the server can be reached.
  *
  * @param note receives lines about what happens.
  */
@@ -25,7 +25,7 @@ export async function stateToResume(
   const { file, saved, restart } = upload
   const state = saved.read()
   if (!state) return undefined
-  // Opening the file will tell what is wrong with it.
+  // Opening the file will report the problem.
   const facts = await stat(file).catch(() => undefined)
   if (!facts) return undefined
   const same = facts.size === state.size && facts.mtimeMs === state.modified
@@ -43,7 +43,7 @@ async function cancel({ file, url, request }: Upload, resume: UploadState): Prom
   try {
     await new UploadJob(file, url, { ...request, resume }).cancel()
   } catch (error) {
-    // The session expires by itself, and the upload will tell what is wrong with the server.
+    // The session will expire, and the upload will report what is wrong with the server.
     if (!(error instanceof BitsClientError)) throw error
   }
 }

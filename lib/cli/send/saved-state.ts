@@ -14,7 +14,7 @@ export class SavedState {
 
   /**
    * @param url of the destination; user, password and query do not matter.
-   * @param warn called once when the state cannot be kept; the file is sent all the same.
+   * @param warn called once when the state cannot be kept; the file is sent nevertheless.
    */
   constructor(file: string, url: URL, warn: (message: string) => void) {
     const { cache } = envPaths('express-bits-upload', { suffix: '' })
@@ -59,7 +59,7 @@ export class SavedState {
     }
   }
 
-  /** Whole or not at all, and readable by the user only: a session's id is enough to continue with it. */
+  /** Written atomically, and readable by the user only: a session's id is enough to continue with it. */
   #save(state: object): void {
     if (this.#failed) return
     try {
@@ -83,7 +83,7 @@ function nameOf(file: string): string {
   try {
     return realpathSync(file)
   } catch {
-    // Opening it will tell what is wrong.
+    // Opening it will report the problem.
     return file
   }
 }

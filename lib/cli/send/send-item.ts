@@ -7,7 +7,7 @@ import { replyFile } from './reply-to.js'
 import { stateToResume } from './resume.js'
 import { SavedState } from './saved-state.js'
 
-/** What the uploads of one command share. */
+/** State shared by the uploads of one command. */
 export interface SendContext {
   readonly flags: SendFlags
   /** Headers, certificates, the agent. */

@@ -6,7 +6,7 @@ import { SavedState } from './saved-state.js'
 import { type SendContext, sendItem } from './send-item.js'
 
 /**
- * Sends several files, one after the other. One that fails does not keep the others from being sent, unless they would
+ * Sends several files, one after the other. A failure does not stop the others, unless they would
  * fail in the same way.
  *
  * @returns the highest of their exit codes.

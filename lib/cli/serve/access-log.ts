@@ -7,7 +7,7 @@ import { maskLoggedUrl } from './mask-logged-url.js'
 
 export type LogFormat = 'common' | 'combined' | 'bits' | 'none'
 
-/** Common and Combined Log Format of Apache, with our own tokens for what might be secret. */
+/** Apache's Common and Combined Log Format, with our own tokens for potential secrets. */
 const COMMON =
   ':remote-addr - :user [:date[clf]] ":method :masked-url HTTP/:http-version" :answered :res[content-length]'
 const FORMATS: Readonly<Record<Exclude<LogFormat, 'none'>, string>> = {
@@ -18,11 +18,11 @@ const FORMATS: Readonly<Record<Exclude<LogFormat, 'none'>, string>> = {
 
 /** Logs each request once it is answered, as one line without control characters. */
 export function accessLog(format: Exclude<LogFormat, 'none'>, log: Pick<Log, 'write'>): RequestHandler {
-  // Not morgan's `remote-user`, which believes whatever name is claimed.
+  // Not morgan's `remote-user`, which trusts any name that the client claims.
   morgan.token('user', (req) => userOf(req)?.replaceAll(' ', '%20'))
   morgan.token<Request>('masked-url', (req) => maskLoggedUrl(req.originalUrl))
   morgan.token('masked-referrer', ({ headers: { referer } }) => referer && maskLoggedUrl(referer))
-  // As nginx has it: the client was gone before there was an answer. Programs that read logs expect a number.
+  // As in nginx: the client disconnected before there was a response. Programs that read logs expect a number.
   morgan.token('answered', (_req, res) => (res.headersSent ? String(res.statusCode) : '499'))
   morgan.token<Request>('packet', (req) => req.bits?.packet)
   morgan.token<Request>('upload', (req) => req.bits?.uploadId)

@@ -15,7 +15,7 @@ import { publishedFiles } from './published-files.js'
 export interface AppParts {
   readonly bits: BitsUpload
   readonly directory: string
-  /** Absent when everybody may do everything. */
+  /** Absent when access is unrestricted. */
   readonly authenticate: Authenticate | undefined
   readonly log: Pick<Log, 'write'>
   /** Comes before everything else. */
@@ -62,7 +62,7 @@ function publishedAs(
   return hasUsers ? { methods: ['HEAD'], list: false } : undefined
 }
 
-/** Tells the client a status, and nothing more. */
+/** Responds with a status and nothing else. */
 const sendError: ErrorRequestHandler = (error: unknown, req, res, next) => {
   const status: unknown =
     typeof error === 'object' && error !== null ? Reflect.get(error, 'status') : undefined

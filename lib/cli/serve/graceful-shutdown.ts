@@ -4,27 +4,27 @@ import { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { RequestHandler, Response } from 'express'
 
-/** Lets a server stop without cutting the requests it is busy with. */
+/** Stops a server without interrupting requests in progress. */
 export class Draining {
   readonly #running = new Set<Response>()
   readonly #sockets = new Set<Socket>()
-  /** Connections of a TLS server that have not said who they are yet, by the address of their other end. */
+  /** Connections of a TLS server that have not finished their handshake, by remote address. */
   readonly #handshakes = new Map<string, Socket>()
   #stopping = false
 
-  /** Has to come first in the app. */
+  /** Must come first in the app. */
   readonly middleware: RequestHandler = (_req, res, next) => {
     this.#running.add(res)
     res.on('close', () => {
       this.#running.delete(res)
-      // An answer that was on its way already could not announce the end of its connection.
+      // A response whose head has been sent cannot announce that the connection will close.
       if (this.#stopping) this.#endIdle()
     })
     if (this.#stopping) endConnectionWith(res)
     next()
   }
 
-  /** Has to be called before the server listens. */
+  /** Must be called before the server listens. */
   watch(server: Server): void {
     const isTls = server instanceof TlsServer
     if (isTls) server.on('connection', (socket: Socket) => this.#watchHandshake(socket))

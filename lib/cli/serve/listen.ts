@@ -8,7 +8,7 @@ import { printError } from '../say.js'
 import type { ServeFlags } from './flags.js'
 import { type TlsSettings, usesTls } from './tls/tls-options.js'
 
-/** Milliseconds in which nothing moves on a connection before it is ended; an application may be told meanwhile. */
+/** Milliseconds in which nothing moves on a connection before it is ended; an application may be notified meanwhile. */
 const IDLE = 15 * 60 * 1000
 
 /** Milliseconds between two warnings about clients that speak http to an https port. */
@@ -46,7 +46,7 @@ function warnOfPlainHttp(server: TlsServer): void {
 }
 
 function withTimes<T extends Server>(server: T, { notifyTimeout = 0 }: ServerFlags): T {
-  // A fragment may be slow, by its line or by --max-bandwidth: what counts is that something moves.
+  // A fragment may be slow, because of the network or --max-bandwidth: any progress counts.
   server.requestTimeout = 0
   server.timeout = Math.max(IDLE, notifyTimeout * 1000 + 60_000)
   return server

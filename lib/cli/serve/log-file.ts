@@ -7,7 +7,7 @@ import { printError } from '../say.js'
 /** Milliseconds after a failure until the log is tried again. */
 const PAUSE = 10_000
 
-/** Where the lines of the access log go. */
+/** Receives the lines of the access log. */
 export interface Log {
   write(line: string): void
   close(): Promise<void>

@@ -1,7 +1,7 @@
 import type { Logger } from 'express-bits-upload'
 import { printError } from '../say.js'
 
-/** Messages of the middleware for people: a line each, stacks only for those who set DEBUG. */
+/** Prints messages of the middleware, one line each; stack traces only when DEBUG is set. */
 export function logger(verbose: boolean): Logger {
   const line = (message: string): string => (process.env.DEBUG ? message : (message.split('\n')[0] ?? ''))
   return {

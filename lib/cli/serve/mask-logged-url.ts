@@ -8,7 +8,7 @@ interface Character {
 
 /**
  * A URL without what would let a reader of the log in: user and password, the values of its query, and the session id in
- * the URL of a reply (`lib/protocol/reply-url.ts`). Takes linear time, as it runs on URLs of anybody.
+ * the URL of a reply (`lib/protocol/reply-url.ts`). Takes linear time, as it runs on untrusted URLs.
  */
 export function maskLoggedUrl(url: string): string {
   const [location = '', ...query] = url.split('?')

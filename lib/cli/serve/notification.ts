@@ -9,7 +9,7 @@ import type { ServeFlags } from './flags.js'
 type NotifyFlags = Pick<ServeFlags, 'notifyUrl' | 'notifyType' | 'notifyTimeout' | 'notifyHeader'>
 
 /**
- * How an application is notified of uploads. Flags and IIS properties name it; IIS has no property for the rest.
+ * How an application is notified of uploads. Flags and IIS properties name it; The other settings have no IIS property.
  *
  * @returns `undefined` without an application.
  * @throws CliError when flags are wrong, or contradict the IIS properties.

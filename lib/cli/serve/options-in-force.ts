@@ -6,7 +6,7 @@ import { maxSessionsOf, readOptions } from '../../options/settings.js'
 import { duration, rate, size, timeout } from '../values.js'
 import type { ServeFlags } from './flags.js'
 
-/** Flags that are no settings of the server. */
+/** Flags that are not settings of the server. */
 const NOT_SHOWN: ReadonlySet<string> = new Set(['help', 'check', 'iis', 'iisFile'])
 
 /**

@@ -9,8 +9,8 @@ import { CliError, EXIT } from '../output.js'
 const STAGING = 'BITS-Sessions'
 
 /**
- * Makes the directory and finds out whether files can be written into it and into its staging folder, now and not at
- * the first upload. It tries, since permissions do not tell all: a file system may be mounted read-only.
+ * Creates the directory and checks that files can be written to it and to its staging folder, now rather than at
+ * the first upload. It writes a file, since permissions are not conclusive: a file system may be mounted read-only.
  *
  * @throws CliError in a sentence that says what to do.
  */
@@ -32,7 +32,7 @@ export async function prepareDirectory(
   try {
     await storage?.open?.()
   } catch (cause) {
-    // Trying the directories that exist tells which of them is the reason.
+    // Probing the existing directories shows which of them is the cause.
     if (existing) await tryToWrite(directory, platform)
     if (staged) await tryToWrite(staging, platform)
     throw unusable(directory, cause, platform)

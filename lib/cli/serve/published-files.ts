@@ -32,7 +32,7 @@ export function publishedFiles(directory: string, options: PublishedFilesOptions
   return router
 }
 
-/** Uploaded pages and scripts are downloaded, so that they never run with the rights of this site. */
+/** Uploaded pages and scripts are served as downloads, so that they never run in this site's origin. */
 function download(res: Response): void {
   res.set({
     'Content-Disposition': 'attachment',

@@ -19,7 +19,7 @@ interface Watched {
 
 /**
  * Ends requests whose client neither sends the rest of its body nor reads the response for too long: each holds a
- * connection and a file. What came of an upload is kept, and its client continues from there. A request that waits for
+ * connection and a file. Received bytes are kept, and the client continues from there. A request that waits for
  * the server itself, a slow disk or an application for example, is left alone.
  */
 export class StalledRequests {
@@ -39,7 +39,7 @@ export class StalledRequests {
     this.#timer.unref()
   }
 
-  /** Has to come before everything that reads a body. */
+  /** Must come before everything that reads a body. */
   readonly middleware: RequestHandler = (req, res, next) => {
     const { socket } = req
     const watched = {
@@ -89,5 +89,5 @@ function hasProgress({ req, res, socket, received, sent }: Watched): boolean {
   return !waitsForReader || sentBy(socket) > sent
 }
 
-/** Bytes that the system has taken. */
+/** Bytes handed to the operating system. */
 const sentBy = (socket: Socket): number => socket.bytesWritten - socket.writableLength

@@ -7,7 +7,7 @@ import { optionsOfIis } from './iis-properties.js'
 import { notificationOf } from './notification.js'
 
 /**
- * The options of `bitsUpload()` that flags and IIS properties stand for.
+ * Derives the options of `bitsUpload()` from flags and IIS properties.
  *
  * @throws CliError when they contradict each other.
  */

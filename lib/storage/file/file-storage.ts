@@ -134,7 +134,7 @@ export class FileStorage implements StorageAdapter {
     const staged = this.path(upload)
     const reply = this.replyPath(upload)
     this.#staged.forget(upload.uploadId)
-    // After a publication there is one or the other. What a crash may have left goes when the session does.
+    // After a publication there is one or the other. Leftovers of a crash are removed with the session.
     if (options.keepReply && (await remove(staged, this.#fs))) return
     const gone = [staged, tempLinkPath(staged), draftOf(reply)]
     if (!options.keepReply) gone.push(reply)

@@ -1,6 +1,6 @@
 import { finished, type Readable } from 'node:stream'
 
-/** What is needed of a file; a `FileHandle` has it. */
+/** The methods of a file that are used; a `FileHandle` has them. */
 export interface WritableFile {
   writev(chunks: Buffer[], position: number): Promise<{ bytesWritten: number }>
   write(bytes: Buffer, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>

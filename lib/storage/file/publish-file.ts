@@ -28,7 +28,7 @@ export interface Publication {
 
 /**
  * Gives a staged file its name, unless the name is taken: the system's `link` does it in one step, so of two uploads
- * that race for a name exactly one wins. The staged name stays, which is how a repetition after a crash recognizes its
+ * that race for a name exactly one wins. The staged name remains, so that a repetition after a crash recognizes its
  * own work: both names are one file. Whatever `link` fails with, the other ways are tried, which fail honestly by
  * themselves.
  *

@@ -5,7 +5,7 @@ import type { ByteRange, StoredReply } from '../../../types/storage.js'
 import { ignoreNotFound } from '../../util/errors.js'
 import { rename } from '../../util/fs.js'
 
-/** The name a reply has while it is written; a crash may leave it behind. */
+/** The temporary name of a reply while it is written; a crash may leave it behind. */
 export const draftOf = (path: string): string => `${path}.tmp`
 
 /**

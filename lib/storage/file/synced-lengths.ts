@@ -1,4 +1,4 @@
-/** Uploads to remember; older ones are synced once more when they come again. */
+/** Maximum number of uploads to remember; forgotten ones are synced once more. */
 const MAX = 10_000
 
 /**

@@ -5,7 +5,7 @@ import { RESERVED_NAME } from '../../protocol/reserved-folder.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
 
-/** Where a file goes, with no symbolic link left in the way. */
+/** The location of a file, with all symbolic links resolved. */
 export interface Location {
   /** Last segment of the destination. */
   readonly name: string
@@ -138,7 +138,7 @@ export class UploadDirectory {
     if (existing !== undefined) return { existing, missing }
     if (path === this.root) throw new Error(`The directory of the uploads, "${path}", is gone.`)
     const facts = await this.#fs.lstat(path).catch(unlessMissingParent)
-    // A link to nowhere is there all the same, and nothing may be made through it.
+    // A dangling link exists too, and nothing may be created through it.
     if (facts?.isSymbolicLink()) {
       throw new BitsError('destination-refused', `"${basename(path)}" is a symbolic link that leads nowhere.`)
     }

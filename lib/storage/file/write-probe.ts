@@ -14,7 +14,7 @@ const MAX = 10_000
 const DEFAULT_FILE_MODE = 0o666
 const PROBE_NAME = '.bits-probe.tmp'
 
-/** What was found out about a directory. */
+/** The result of probing a directory. */
 export interface WriteProbeResult {
   /** The mode of a file that is created there. */
   readonly fileMode: number

@@ -29,7 +29,7 @@ export class BufferBudget {
     return this.#waiting.length > 0
   }
 
-  /** Takes memory if there is some and nobody waits for it. */
+  /** Takes memory if some is free and no one is waiting for it. */
   tryTake(bytes: number): boolean {
     if (this.isContended || this.#used + bytes > this.max) return false
     this.#used += bytes

@@ -27,7 +27,7 @@ export class BufferPool {
     return buffer ?? Buffer.allocUnsafeSlow(size)
   }
 
-  /** Takes a buffer back that nobody uses any more. */
+  /** Takes back a buffer that is no longer in use. */
   put(buffer: Buffer): void {
     const { length } = buffer
     const free = this.#free.get(length)

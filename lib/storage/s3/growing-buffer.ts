@@ -55,7 +55,7 @@ export class GrowingBuffer {
     return taken
   }
 
-  /** Gives the memory back. Nobody may use {@link bytes} any more. */
+  /** Returns the memory. {@link bytes} must not be used any more. */
   recycle(): void {
     if (this.#memory.length > 0) this.#pool.put(this.#memory)
     this.#memory = Buffer.alloc(0)

@@ -54,7 +54,7 @@ export function isRefused(error: unknown): boolean {
   )
 }
 
-/** For `.catch()`: an object that is not there is no failure but `undefined`. */
+/** For `.catch()`: a missing object is `undefined`, not a failure. */
 export function ignoreMissing(error: unknown): undefined {
   if (isNotFound(error)) return undefined
   throw error

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Request, Response } from 'express'
 import { sendPage } from './layout.js'
 
-/** Tells the client a status, and nothing more: as a page to browsers, else as text. */
+/** Responds with a status and nothing else: as a page for browsers, otherwise as text. */
 export function sendStatus(req: Request, res: Response, status: number): void {
   if (req.method !== 'GET' || req.accepts(['text', 'html']) !== 'html') {
     res.sendStatus(status)

@@ -1,4 +1,4 @@
-/** Who wants a password checked, as far as the order depends on it. */
+/** Identifies who requests a password check, to order the checks. */
 export interface Claimant {
   readonly address: string
   readonly user: string
@@ -31,7 +31,7 @@ export class CheckQueue<T extends Claimant> {
     return this.#waiting.length
   }
 
-  /** @returns the check that has to go, perhaps this one. */
+  /** @returns the check that is displaced, possibly this one. */
   add(check: T): T | undefined {
     this.#waiting.push(check)
     if (this.#waiting.length <= this.#limit) return undefined

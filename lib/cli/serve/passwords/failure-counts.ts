@@ -4,7 +4,7 @@ const HALF_LIFE = 60_000
 /** Keys that are remembered; beyond that the ones that failed longest ago are forgotten. */
 const MAX_KEYS = 10_000
 
-/** Below this a count is as good as none. */
+/** Counts below this are dropped. */
 const NEGLIGIBLE = 0.1
 
 interface Count {

@@ -3,7 +3,7 @@ import { asError } from '../../../util/errors.js'
 import { CliError, EXIT } from '../../output.js'
 import { isPasswordHash } from './password-hash.js'
 
-/** A hash that no password has, for files without users. */
+/** A hash that matches no password, for files without users. */
 const NO_PASSWORD = '$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'
 
 export interface HashEntry {
@@ -29,7 +29,7 @@ export class HtpasswdFile {
     return file
   }
 
-  /** @throws CliError when the file has changed and can no longer be read: then nobody can be let in. */
+  /** @throws CliError when the file has changed and can no longer be read: then no user can be admitted. */
   async hashOf(name: string): Promise<HashEntry> {
     await this.#refresh()
     const hash = this.#hashes.get(name)

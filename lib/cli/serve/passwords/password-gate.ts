@@ -52,7 +52,7 @@ interface Check extends Claimant, Pick<Credentials, 'password' | 'hash' | 'isKno
 }
 
 /**
- * Checks passwords so that nobody can keep others from being let in: a bounded queue in front of a few workers, fair
+ * Checks passwords so that no client can lock others out: a bounded queue in front of a few workers, fair
  * by address and by user; what was found out is remembered for a minute; and the more wrong passwords come from one
  * address, the longer their answers take.
  */
@@ -78,8 +78,8 @@ export class PasswordGate {
   /**
    * Whether the credentials are right.
    *
-   * @param gone called when an answer has to be waited for; its signal aborts when the client has gone.
-   * @throws TooBusyError when too many others wait, or when the client has gone.
+   * @param gone called when a check has to wait; its signal aborts when the client disconnects.
+   * @throws TooBusyError when too many others wait, or when the client disconnects.
    */
   async isRight(credentials: Credentials, gone?: () => AbortSignal): Promise<boolean> {
     const { user, password, hash, isKnown } = credentials
@@ -94,7 +94,7 @@ export class PasswordGate {
     return verdict
   }
 
-  /** Answers everybody who waits: with the verdict where it is known, else with a {@link TooBusyError}. */
+  /** Settles all waiting checks: with the verdict if it is known, otherwise with a {@link TooBusyError}. */
   close(): void {
     this.#closing.abort()
     for (const check of this.#queue.takeAll(() => true)) check.fail(busy())
@@ -122,7 +122,7 @@ export class PasswordGate {
           reject(error)
         },
       }
-      const onGone = () => check.fail(new TooBusyError('The client has gone.'))
+      const onGone = () => check.fail(new TooBusyError('The client has disconnected.'))
       const timer = setTimeout(() => check.fail(busy()), MAX_WAIT)
       timer.unref()
       signal?.addEventListener('abort', onGone)

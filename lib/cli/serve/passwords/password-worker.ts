@@ -1,7 +1,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { matchesHash } from './password-hash.js'
 
-/** Marks the workers that this module starts: it must stay passive in any other thread that imports it. */
+/** Marks the workers that this module starts: it must do nothing in any other thread that imports it. */
 const ROLE = 'express-bits-upload password worker'
 
 export interface PasswordQuestion {

@@ -14,7 +14,7 @@ const PEM_BEGIN = '-----BEGIN CERTIFICATE-----'
 const PEM_END = '-----END CERTIFICATE-----'
 
 /**
- * Checks that a certificate and its key make a server: OpenSSL says of most mistakes no more than "DECODER routines",
+ * Checks that a server can use a certificate and its key: OpenSSL reports most mistakes only as "DECODER routines",
  * and a TLS server starts without any certificate at all.
  *
  * @throws CliError in a sentence that says what to do.
@@ -85,7 +85,7 @@ function pfxProblem(error: unknown, passphrase: string | undefined): string {
     : 'does not open with the passphrase of --tls-passphrase-file.'
 }
 
-/** What a file in place of a PEM file probably is. */
+/** Guesses what a file that is not PEM contains. */
 function adviceFor({ option, content, path }: NamedFile): string {
   const text = content.toString('latin1')
   if (content.length === 0) return 'The file is empty.'
@@ -97,7 +97,7 @@ function adviceFor({ option, content, path }: NamedFile): string {
   return `It is probably in DER: convert it with "openssl ${command} -inform der -in ${path} -out new.pem".`
 }
 
-/** What is to be said of a certificate that is used all the same. @returns `undefined` when there is nothing. */
+/** Warning about a certificate that is used nevertheless. @returns `undefined` when there is nothing. */
 export function validityWarning(
   { validFrom, validTo }: X509Certificate,
   now = Date.now(),
