@@ -22,7 +22,7 @@ import { settingsOf } from './settings.js'
  * BITS-Error, BITS-Error-Context` in `Access-Control-Expose-Headers` of every response.
  *
  * @param file what the user chose, or a Blob.
- * @param url destination: the file's URL on the server, relative to the page if  necessary.
+ * @param url destination: the file's URL on the server, relative to the page if necessary.
  * @throws TypeError for options that make no sense; BitsClientError when the upload fails; the reason of `signal` when that
  * aborts.
  * @example await uploadFile(input.files[0], '/uploads/report.pdf', { onProgress: ({ acknowledged }) => show(acknowledged) })

@@ -14,13 +14,13 @@ const RETRY_AFTER = '10'
 
 const names = new WeakMap<object, string>()
 
-/** The user that {@link Authenticate} found to be making a request. */
+/** The user that {@link Authenticate} identified for a request. */
 export const userOf = (req: object): string | undefined => names.get(req)
 
 /** Notes the user for the access log. */
 export const rememberUser = (req: object, name: string): void => void names.set(req, name)
 
-/** Asks for name and password (HTTP Basic) and looks them up. */
+/** Requires a name and password (HTTP Basic) and verifies them. */
 export function authenticateBy(users: HtpasswdFile, gate: PasswordGate, realm: string): Authenticate {
   const challenge = {
     'WWW-Authenticate': `Basic realm="${realm.replace(/["\\]/g, '\\$&')}", charset="UTF-8"`,
@@ -37,7 +37,7 @@ export function authenticateBy(users: HtpasswdFile, gate: PasswordGate, realm: s
   }
 }
 
-/** A 401 would end the job of a client: where the password cannot be checked now, it gets a 503 and tries again. */
+/** A 401 would end the client's job: when the password cannot be checked now, respond with 503 so that it retries. */
 export async function isRight(
   users: HtpasswdFile,
   gate: PasswordGate,

@@ -11,11 +11,11 @@ type Facts = Pick<
   'host' | 'path' | 'live' | 'livePath' | 'htpasswd' | 'negotiate' | 'tlsCert' | 'tlsPfx' | 'tlsClientCa'
 >
 
-/** Stands for a name that the reader has to know. */
+/** Placeholder for a name that the reader must fill in. */
 const UNKNOWN = 'SERVER'
 
 /**
- * Prints where the server listens, how to upload from Windows, and what others can do that they perhaps should not.
+ * Prints where the server listens, how to upload from Windows, and warns about what others may do.
  *
  * @param origin where the server listens.
  * @param machine what this machine calls itself.
@@ -40,7 +40,7 @@ export function printGreeting(origin: string, directory: string, flags: Facts, m
 
 function warningFor(flags: Facts): string | undefined {
   if (flags.htpasswd === undefined && !flags.negotiate && flags.tlsClientCa === undefined)
-    return 'everybody who can reach this server may upload; see --htpasswd.'
+    return 'anyone who can reach this server may upload; see --htpasswd.'
   if (flags.htpasswd !== undefined && !usesTls(flags))
     return 'passwords are sent unencrypted; see --tls-cert, or put a proxy with TLS in front.'
   return undefined

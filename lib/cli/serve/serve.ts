@@ -108,7 +108,7 @@ function reloadTls(server: TlsServer, flags: ServeFlags): { close(): void } {
   }
 }
 
-/** Finds what would keep the server from starting, without changing anything. */
+/** Finds problems that would keep the server from starting, without changing anything. */
 async function check(
   root: string,
   flags: ServeFlags,
