@@ -66,6 +66,12 @@ export const CONDITIONS = {
   'reply-url-too-long': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x7, expected: true },
 } as const satisfies Record<string, Condition>
 
+/**
+ * Marks errors of every copy of this class: a process may load several, as the CommonJS builds of the sub-paths each
+ * contain their own.
+ */
+const BRAND = Symbol.for('express-bits-upload.BitsError')
+
 /** A row of the error table. */
 export type BitsErrorCode = keyof typeof CONDITIONS
 
@@ -89,6 +95,17 @@ export interface CustomCondition {
  * @example throw new BitsError({ status: 401, headers: { 'WWW-Authenticate': 'Basic' } }, 'No credentials.')
  */
 export class BitsError extends Error {
+  static {
+    Object.defineProperty(BitsError.prototype, BRAND, { value: true })
+  }
+
+  /** `instanceof BitsError` also holds for errors of another copy of this class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // Inherited by subclasses, which recognize their own instances only.
+    if (this !== BitsError) return Function.prototype[Symbol.hasInstance].call(this, value)
+    return typeof value === 'object' && value !== null && Reflect.get(value, BRAND) === true
+  }
+
   override readonly name = 'BitsError'
   /** Row of the error table, or `custom`. */
   readonly code: BitsErrorCode | 'custom'
