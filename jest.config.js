@@ -16,7 +16,7 @@ const common = {
   },
   moduleNameMapper: {
     '^express-bits-upload$': '<rootDir>/lib/index.ts',
-    '^express-bits-upload/(client|testing|negotiate)$': '<rootDir>/lib/$1/index.ts',
+    '^express-bits-upload/(client|testing|negotiate|metrics)$': '<rootDir>/lib/$1/index.ts',
     '^express-bits-upload/s3$': '<rootDir>/lib/storage/s3/index.ts',
     '^express-bits-upload/dashboard$': '<rootDir>/lib/dashboard/index.ts',
     '^express-bits-upload/(redis|postgres)$': '<rootDir>/lib/session-stores/$1/index.ts',
@@ -28,7 +28,7 @@ const SLOW = '\\.slow\\.test\\.ts$'
 
 /** Folders of `test`, each named for its subject. All others hold unit tests. */
 const FOLDERS = {
-  server: ['auth', 'delivery', 'limits', 'multi-process', 'protocol', 'proxies', 'verb'],
+  server: ['auth', 'delivery', 'limits', 'multi-process', 'observability', 'protocol', 'proxies', 'verb'],
   client: ['browser', 'client'],
   cli: ['cli'],
   docs: ['docs'],

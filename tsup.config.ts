@@ -15,6 +15,7 @@ export default defineConfig([
       testing: 'lib/testing/index.ts',
       s3: 'lib/storage/s3/index.ts',
       dashboard: 'lib/dashboard/index.ts',
+      metrics: 'lib/metrics/index.ts',
       redis: 'lib/session-stores/redis/index.ts',
       postgres: 'lib/session-stores/postgres/index.ts',
       negotiate: 'lib/negotiate/index.ts',

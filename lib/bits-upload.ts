@@ -2,10 +2,13 @@ import { IncomingMessage } from 'node:http'
 import type { Request, RequestHandler, Response } from 'express'
 import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
 import type { BitsUploadOptions } from '../types/options.js'
+import type { Ack } from '../types/packets.js'
+import type { BitsHealth } from '../types/tracing.js'
 import { createEmit, createEmitter } from './events.js'
 import { answer } from './http/answer.js'
 import { watchForMissingAcks } from './http/missing-ack.js'
 import { errorAck, sendAck } from './http/send-ack.js'
+import { tracePacket } from './http/trace-packet.js'
 import { logPacket } from './logging/packet-log.js'
 import { readOptions } from './options/settings.js'
 import type { UploadService } from './packets/context.js'
@@ -14,6 +17,7 @@ import { pathOf } from './protocol/destination.js'
 import { HEADER } from './protocol/headers.js'
 import { reservedPathOf } from './protocol/reply-url.js'
 import { serveReply } from './replies/serve-reply.js'
+import { AdapterHealth } from './sessions/adapter-health.js'
 import { listSessions } from './sessions/list-sessions.js'
 import { Tenants } from './tenants.js'
 import { asError } from './util/errors.js'
@@ -29,6 +33,8 @@ const HTTP_2 =
 const NOT_CALLED =
   "bitsUpload makes the middleware, it is not one: call it, as in app.use('/uploads', bitsUpload())."
 
+const CLOSING: BitsHealth = { storage: 'closing', sessions: 'closing' }
+
 type Listener<Name extends keyof BitsUploadEvents> = (...args: BitsUploadEvents[Name]) => void
 
 /** The middleware created by {@link bitsUpload}, which also emits events. */
@@ -41,6 +47,11 @@ export interface BitsUpload extends RequestHandler {
   off<Name extends keyof BitsUploadEvents>(name: Name, listener: Listener<Name>): BitsUpload
   /** The sessions that have not ended, including those of earlier runs of the server. Rejects after {@link close}. */
   sessions(): Promise<SessionInfo[]>
+  /**
+   * Checks storage and session store of the middleware's own options, at most once a second. Never rejects. An adapter
+   * that has no `check` and could be opened counts as `ok`; one that does not answer within five seconds does not.
+   */
+  health(): Promise<BitsHealth>
   /**
    * Stops the timers, waits for the requests in progress, and closes storage and session store, which are not used
    * afterwards. Later packets and requests for replies are answered 503. Sessions are kept, and the next run
@@ -66,7 +77,6 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   const settings = readOptions(options)
   if (settings.acceptBitsPost) acceptBitsPostEverywhere()
   const events = createEmitter(settings.logger)
-  const tenants = new Tenants(options, settings, createEmit(events, settings.logger))
   const stopWatching = watchForMissingAcks(settings.logger)
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
@@ -79,8 +89,14 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
     const reserved = reservedPath(req)
     if (!reserved && !isBitsPacket(req, settings.acceptPost)) return next()
     logPacket(req, res)
-    void track(reserved ? serveReply(reserved.sessionId, req, res, tenants) : serve(req, res, tenants))
+    void track<unknown>(
+      reserved
+        ? serveReply(reserved.sessionId, req, res, tenants)
+        : tracePacket(handler, req, () => serve(req, res, tenants)),
+    )
   }
+  const tenants = new Tenants(options, settings, createEmit(events, settings.logger), handler)
+  const health = new AdapterHealth(tenants.base)
   let warnedOfFramework = false
   /** Requests of connect, Fastify and bare servers lack what Express adds. Without an Ack the client would retry for days. */
   const refuseOtherFramework: RequestHandler = (req, res, next) => {
@@ -114,6 +130,7 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
       return bits
     },
     sessions: () => track(listAll(tenants)),
+    health: async () => (tenants.closed ? CLOSING : track(health.check())),
     close() {
       closing ??= close()
       return closing
@@ -136,15 +153,18 @@ const isBitsPacket = (req: Request, acceptPost: boolean): boolean =>
   req.method === 'BITS_POST' ||
   (acceptPost && req.method === 'POST' && req.get(HEADER.packetType) !== undefined)
 
-async function serve(req: Request, res: Response, tenants: Tenants): Promise<void> {
+/** @returns the Ack; `undefined` when the client no longer waits for one. */
+async function serve(req: Request, res: Response, tenants: Tenants): Promise<Ack | undefined> {
   try {
     const ack = await answer(req, tenants)
     // During close(), connections with an unread body are closed, too.
     const drainLimit = tenants.closed ? 0 : tenants.base.settings.maxFragmentSize
     if (ack) await sendAck(req, res, ack, drainLimit)
+    return ack
   } catch (error) {
     tenants.base.emit('error', asError(error), { path: pathOf(req.originalUrl) })
     res.destroy()
+    return undefined
   }
 }
 

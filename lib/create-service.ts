@@ -4,6 +4,7 @@ import { callOnUpload } from './delivery/call-on-upload.js'
 import type { DeliverToApplication } from './delivery/completed-upload.js'
 import { Deliveries } from './delivery/deliver.js'
 import { notifyApplication } from './delivery/notify-application.js'
+import { traceDelivery } from './delivery/trace-delivery.js'
 import type { Emit } from './events.js'
 import type { ServerSettings } from './options/upload-options.js'
 import type { Bandwidth } from './packets/bandwidth.js'
@@ -17,6 +18,8 @@ import { watchAdapter } from './util/adapter-failure.js'
 
 /** Shared by all services of one `bitsUpload()`. */
 interface Shared {
+  /** The `bitsUpload()`, as tracing channels name it. */
+  readonly bits: object
   readonly emit: Emit
   readonly bandwidth: Bandwidth
 }
@@ -29,9 +32,9 @@ interface Shared {
  */
 export function createService(settings: ServerSettings, shared: Shared, clear: boolean): UploadService {
   const adapter = settings.storage ?? new FileStorage({ directory: settings.directory ?? './uploads' })
-  const storage = watchAdapter('storage', adapter)
+  const storage = watchAdapter('storage', adapter, shared.bits)
   const sessions = new Sessions({
-    store: watchAdapter('session store', settings.sessionStore ?? defaultStore(adapter)),
+    store: watchAdapter('session store', settings.sessionStore ?? defaultStore(adapter), shared.bits),
     timeout: settings.sessionTimeout * 1000,
     now: Date.now,
   })
@@ -50,16 +53,22 @@ export function createService(settings: ServerSettings, shared: Shared, clear: b
     sessions,
     housekeeping,
     deliveries: new Deliveries(),
-    deliverToApplication: createDelivery(settings),
+    deliverToApplication: createDelivery(settings, shared.bits),
   }
 }
 
 /** The application that an upload is delivered to; `undefined` when there is none. */
-export function createDelivery({ onUpload, notification }: ServerSettings): DeliverToApplication | undefined {
-  if (onUpload) return callOnUpload(onUpload)
+export function createDelivery(
+  { onUpload, notification }: ServerSettings,
+  bits: object,
+): DeliverToApplication | undefined {
+  if (onUpload) return traceDelivery({ bits, operation: 'onUpload' }, callOnUpload(onUpload))
   if (!notification) return undefined
   const { type, url, timeout = 240, headers = {} } = notification
-  return notifyApplication({ type, url, timeout, headers })
+  return traceDelivery(
+    { bits, operation: 'notification' },
+    notifyApplication({ type, url, timeout, headers }),
+  )
 }
 
 /** Identifies a storage: two `FileStorage` objects for one directory are one. */

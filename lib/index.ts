@@ -32,7 +32,9 @@ export type {
   StoredFile,
   StoredReply,
 } from '../types/storage.js'
+export type { BitsHealth, OperationTarget, OperationTrace, PacketTrace } from '../types/tracing.js'
 export { type BitsUpload, bitsUpload } from './bits-upload.js'
+export { type BitsHealthOptions, bitsHealth } from './health/bits-health.js'
 export { type IisOptions, iisOptions } from './options/iis-options.js'
 export {
   BitsError,

@@ -24,13 +24,15 @@ export class Tenants implements UploadServices {
   closed = false
   readonly #options: BitsUploadOptions
   readonly #emit: Emit
+  readonly #bits: object
   readonly #bandwidth: Bandwidth
   /** By the absolute path of the storage's directory, or else by the storage. */
   readonly #services = new Map<object | string, UploadService>()
 
-  constructor(options: BitsUploadOptions, settings: ServerSettings, emit: Emit) {
+  constructor(options: BitsUploadOptions, settings: ServerSettings, emit: Emit, bits: object) {
     this.#options = options
     this.#emit = emit
+    this.#bits = bits
     this.#bandwidth = new Bandwidth(bandwidthLimits(settings.maxBandwidth))
     // With `perRequest`, uploads may be disabled in general and enabled for some requests.
     this.base = this.#create(settings, settings.enabled === false && !options.perRequest)
@@ -46,7 +48,11 @@ export class Tenants implements UploadServices {
     checkRequestSettings(answer)
     const own = defined(answer)
     const settings = readOptions(merge(this.#options, own))
-    return { ...this.#serviceFor(own, settings), settings, deliverToApplication: createDelivery(settings) }
+    return {
+      ...this.#serviceFor(own, settings),
+      settings,
+      deliverToApplication: createDelivery(settings, this.#bits),
+    }
   }
 
   all(): UploadService[] {
@@ -60,7 +66,7 @@ export class Tenants implements UploadServices {
   }
 
   #create(settings: ServerSettings, clear: boolean): UploadService {
-    const shared = { emit: this.#emit, bandwidth: this.#bandwidth }
+    const shared = { emit: this.#emit, bandwidth: this.#bandwidth, bits: this.#bits }
     const service = createService(settings, shared, clear)
     this.#services.set(storageIdentity(service.storage), service)
     if (this.#services.size === TENANT_WARNING_THRESHOLD) {

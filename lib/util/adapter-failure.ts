@@ -1,18 +1,32 @@
+import { traceAdapterCall } from '../tracing/trace-adapter-call.js'
+
 /** The two adapters of an application that may fail. */
 export type AdapterName = 'storage' | 'session store'
 
 const sources = new WeakMap<object, AdapterName>()
 
 /**
- * The same adapter, but {@link failedAdapter} recognizes the errors of its methods. Methods are called on the adapter
- * itself, which may have private fields. Plain results stay plain, without a promise.
+ * The same adapter, but {@link failedAdapter} recognizes the errors of its methods, and their calls are published on the
+ * tracing channel. Methods are called on the adapter itself, which may have private fields. Plain results stay plain,
+ * without a promise.
+ *
+ * @param bits the `bitsUpload()` that uses the adapter.
  */
-export function watchAdapter<Target extends object>(name: AdapterName, adapter: Target): Target {
+export function watchAdapter<Target extends object>(
+  name: AdapterName,
+  adapter: Target,
+  bits: object,
+): Target {
+  const on = name === 'storage' ? 'storage' : 'sessions'
   return new Proxy(adapter, {
     get(target, property): unknown {
       const member: unknown = Reflect.get(target, property)
       if (typeof member !== 'function') return member
-      return (...args: unknown[]) => call(name, () => Reflect.apply(member, target, args))
+      const operation = String(property)
+      return (...args: unknown[]) =>
+        call(name, () =>
+          traceAdapterCall({ bits, on, operation, args }, () => Reflect.apply(member, target, args)),
+        )
     },
   })
 }

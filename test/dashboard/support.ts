@@ -99,6 +99,7 @@ export function simulateBits(): SimulatedBits {
       events.off(name, listener)
       return bits
     },
+    health: async () => ({ storage: 'ok', sessions: 'ok' }),
     sessions: async () => [...sessions.values()],
     close: async () => {},
   })

@@ -12,6 +12,7 @@ import { closeSession, fragment, openSession, packet, RawConnection } from '../s
 import { serve } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
 import { BLOCKS, type Block, block } from './blocks.js'
+import { table } from './tables.js'
 import { ROOT } from './temp-project.js'
 import { FILE, useTempProject } from './use-temp-project.js'
 
@@ -61,6 +62,9 @@ const TRIED: Readonly<Record<string, string>> = {
   // scaling.test.ts
   'docs/limits.md#Limits and clean-up': 'js',
   'docs/observability.md#Dashboard': 'js',
+  'docs/observability.md#Metrics': 'js',
+  'docs/observability.md#Health': 'js',
+  'docs/observability.md#Tracing channels': 'js',
   'docs/options.md#Options of bitsUpload()': 'js',
   // processing-uploads.test.ts
   'docs/processing-uploads.md#onUpload': 'js',
@@ -242,6 +246,32 @@ describe('examples that are servers', () => {
     while (!text.includes('"outcome":"uploaded"')) text += (await chunks?.read())?.value ?? ''
     expect(text).toContain('"name":"logs/today.zip"')
     expect(await server.stop('SIGTERM')).toBe(0)
+  })
+
+  test('metrics: can be scraped', async () => {
+    const server = await temp.project.serve(js('docs/observability.md#Metrics'))
+    await temp.upload(server, 'logs/today.zip')
+    const scraped = await (await fetch(`${server.origin}/metrics`)).text()
+    expect(scraped).toContain('bits_upload_received_bytes_total 4892')
+    expect(scraped).toContain('bits_upload_sessions_total{event="uploaded"} 1')
+    const documented = table('Metric').map(([name = '']) => `bits_upload_${name}`)
+    const exported = [...scraped.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
+    expect(documented.sort()).toEqual(exported.sort())
+    expect(await server.stop('SIGTERM')).toBe(null)
+  })
+
+  test('health: says that the server is ready', async () => {
+    const server = await temp.project.serve(js('docs/observability.md#Health'))
+    const health = await fetch(`${server.origin}/health`)
+    expect([health.status, await health.json()]).toEqual([200, { storage: 'ok', sessions: 'ok' }])
+    expect(await server.stop('SIGTERM')).toBe(0)
+  })
+
+  test('tracing channels: print each packet', async () => {
+    const server = await temp.project.serve(js('docs/observability.md#Tracing channels'))
+    await temp.upload(server, 'logs/today.zip')
+    expect(server.stdout).toContain('Fragment 200 4892\n')
+    await server.stop('SIGTERM')
   })
 
   test('serving the files: as downloads, and nothing that is in progress', async () => {

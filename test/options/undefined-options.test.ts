@@ -136,7 +136,7 @@ test('IIS properties are not set', () => {
 test('a notification and an error have their defaults', () => {
   const nothing = { timeout: undefined, headers: undefined } satisfies Nothing<NotificationOptions>
   const notification: NotificationOptions = { type: 'by-value', url: '/x', ...nothing }
-  expect(createDelivery(readOptions({ notification }))).toBeInstanceOf(Function)
+  expect(createDelivery(readOptions({ notification }), {})).toBeInstanceOf(Function)
   const condition: CustomCondition = {
     status: 404,
     ...({ hresult: undefined, context: undefined, headers: undefined } satisfies Nothing<CustomCondition>),
