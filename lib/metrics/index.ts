@@ -1,6 +1,6 @@
 import type { BitsUpload, OperationTrace, PacketTrace, SessionInfo, UploadedFile } from 'express-bits-upload'
-import { HRESULT } from 'express-bits-upload'
 import { type Registry, register } from 'prom-client'
+import { HRESULT } from '../protocol/hresult.js'
 import { operationChannel, packetChannel } from '../tracing/channels.js'
 import { instrumentsOf } from './instruments.js'
 
