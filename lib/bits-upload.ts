@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http'
 import type { Request, RequestHandler, Response } from 'express'
-import type { BitsUploadEvents, SessionInfo } from '../types/events.js'
+import type { BitsUploadEvents, CancelResult, SessionInfo } from '../types/events.js'
 import type { BitsUploadOptions } from '../types/options.js'
 import type { Ack } from '../types/packets.js'
 import type { BitsHealth } from '../types/tracing.js'
@@ -11,6 +11,7 @@ import { errorAck, sendAck } from './http/send-ack.js'
 import { tracePacket } from './http/trace-packet.js'
 import { logPacket } from './logging/packet-log.js'
 import { readOptions } from './options/settings.js'
+import { cancelUpload } from './packets/cancel-upload.js'
 import type { UploadService } from './packets/context.js'
 import { BitsError } from './protocol/bits-error.js'
 import { pathOf } from './protocol/destination.js'
@@ -52,6 +53,24 @@ export interface BitsUpload extends RequestHandler {
    * that has no `check` and could be opened counts as `ok`; one that does not answer within five seconds does not.
    */
   health(): Promise<BitsHealth>
+  /**
+   * Cancels an upload: its staged bytes and reply are removed, `cancelled` is emitted, and its client receives "session
+   * not found" for its next packet. A fragment that is being received stops. A delivery in progress finishes first, which
+   * can take as long as `onUpload` or the notification does; once the file is published, nothing is cancelled.
+   *
+   * @param uploadId as in `SessionInfo.uploadId`.
+   * @throws BitsError `session-busy` when another process does not release the session within four minutes; otherwise the
+   * error of the storage or session store. Rejects after {@link close}.
+   */
+  cancel(uploadId: string): Promise<CancelResult>
+  /**
+   * Removes idle sessions and orphaned staged data now, as it otherwise happens every `cleanupInterval` seconds. Does
+   * nothing where another process with the same session store is doing so. What cannot be removed is reported by the event
+   * `error`.
+   *
+   * @throws the error of a storage or session store that cannot be opened or listed. Rejects after {@link close}.
+   */
+  sweep(): Promise<void>
   /**
    * Stops the timers, waits for the requests in progress, and closes storage and session store, which are not used
    * afterwards. Later packets and requests for replies are answered 503. Sessions are kept, and the next run
@@ -131,6 +150,8 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
     },
     sessions: () => track(listAll(tenants)),
     health: async () => (tenants.closed ? CLOSING : track(health.check())),
+    cancel: (uploadId: string) => track(cancelAny(uploadId, tenants)),
+    sweep: () => track(sweepAll(tenants)),
     close() {
       closing ??= close()
       return closing
@@ -169,11 +190,25 @@ async function serve(req: Request, res: Response, tenants: Tenants): Promise<Ack
 }
 
 async function listAll(tenants: Tenants): Promise<SessionInfo[]> {
-  if (tenants.closed) throw new Error('bits.sessions(): bits.close() was called.')
+  refuseClosed('sessions', tenants)
   return (await Promise.all(tenants.all().map(listOpen))).flat()
 }
 
 async function listOpen({ housekeeping, sessions, storage }: UploadService): Promise<SessionInfo[]> {
   await housekeeping.ready()
   return listSessions(sessions, storage)
+}
+
+async function cancelAny(uploadId: string, tenants: Tenants): Promise<CancelResult> {
+  refuseClosed('cancel', tenants)
+  return cancelUpload(uploadId, tenants.all())
+}
+
+async function sweepAll(tenants: Tenants): Promise<void> {
+  refuseClosed('sweep', tenants)
+  await allSettledOrThrow(tenants.all().map(({ housekeeping }) => housekeeping.sweepNow()))
+}
+
+function refuseClosed(method: string, { closed }: Tenants): void {
+  if (closed) throw new Error(`bits.${method}(): bits.close() was called.`)
 }

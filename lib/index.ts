@@ -8,6 +8,7 @@ export type {
 } from '../types/delivery.js'
 export type {
   BitsUploadEvents,
+  CancelResult,
   ErrorOrigin,
   SessionInfo,
   UploadedFile,

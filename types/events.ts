@@ -22,6 +22,13 @@ export interface SessionInfo {
   readonly lastActivity: Date
 }
 
+/**
+ * What `bits.cancel()` did. `cancelled`: the upload is cancelled, or was before. `published`: the file is published, or
+ * was not wanted at its destination by the application; nothing was changed. `not-found`: no session has this upload id,
+ * or its client has closed it.
+ */
+export type CancelResult = 'cancelled' | 'published' | 'not-found'
+
 /** A file that was uploaded. */
 export interface UploadedFile extends StoredFile {
   readonly session: SessionInfo
@@ -46,7 +53,7 @@ export interface BitsUploadEvents {
    * be done belongs in `onUpload`.
    */
   uploaded: [file: UploadedFile]
-  /** A client cancelled, or closed before the last byte (see its state): nothing was published. */
+  /** A client or `bits.cancel()` cancelled, or a client closed before the last byte (see its state): nothing was published. */
   cancelled: [session: SessionInfo]
   /** A session was idle for longer than `sessionTimeout`, and was removed. */
   expired: [session: SessionInfo]

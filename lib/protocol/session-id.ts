@@ -18,3 +18,6 @@ export function sessionKey(id: string): string | undefined {
 
 /** A session id in the format in which it was issued, in whatever format the client sent it. */
 export const sessionGuid = (id: string): string => `{${(SESSION_GUID.exec(id)?.[1] ?? id).toUpperCase()}}`
+
+/** Tells whether a text has the form of an upload id. */
+export const isUploadId = (text: string): boolean => /^[0-9a-f]{32}$/.test(text)

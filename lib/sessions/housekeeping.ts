@@ -35,6 +35,7 @@ export class Housekeeping {
   #isOpen = false
   #failure: { readonly error: unknown; readonly at: number } | undefined
   #sweeping: Promise<void> = Promise.resolve()
+  #requested: Promise<void> | undefined
   #forgetting: Promise<void> = Promise.resolve()
 
   constructor(options: HousekeepingOptions) {
@@ -65,6 +66,21 @@ export class Housekeeping {
     return this.#opening
   }
 
+  /**
+   * Sweeps after the sweep in progress, once for all calls that wait for it. Rejects when storage or store cannot be
+   * opened or listed.
+   */
+  sweepNow(): Promise<void> {
+    if (this.#requested) return this.#requested
+    const requested = this.#sweeping.then(() => {
+      this.#requested = undefined
+      return this.#run(sweepAlone)
+    })
+    this.#requested = requested
+    this.#sweeping = requested.catch(() => {})
+    return requested
+  }
+
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     await Promise.all([this.#sweeping, this.#forgetting])
@@ -88,14 +104,18 @@ export class Housekeeping {
   }
 
   async #sweep(kind: typeof sweep): Promise<void> {
-    const { sessions, storage, onExpired } = this.#options
     try {
-      await this.ready()
-      const onError = (error: unknown) => this.#report(error)
-      await kind(sessions, storage, { onExpired, onError, isStopped: () => false })
+      await this.#run(kind)
     } catch (error) {
       this.#report(error)
     }
+  }
+
+  async #run(kind: typeof sweep): Promise<void> {
+    const { sessions, storage, onExpired } = this.#options
+    await this.ready()
+    const onError = (error: unknown) => this.#report(error)
+    await kind(sessions, storage, { onExpired, onError, isStopped: () => false })
   }
 
   #forgetEnded(): void {

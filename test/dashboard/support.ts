@@ -101,6 +101,8 @@ export function simulateBits(): SimulatedBits {
     },
     health: async () => ({ storage: 'ok', sessions: 'ok' }),
     sessions: async () => [...sessions.values()],
+    cancel: async (uploadId: string) => (sessions.delete(uploadId) ? 'cancelled' : 'not-found'),
+    sweep: async () => {},
     close: async () => {},
   })
   return { bits, sessions, emit: (name, ...args) => void events.emit(name, ...args) }
