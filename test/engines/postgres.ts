@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Pool } from 'pg'
 import { freePort } from '../support/ports.js'
+import { until } from '../support/soak.js'
 import { EngineProcess } from './engine-process.js'
 
 const VERSIONS = '/usr/lib/postgresql'
@@ -52,10 +53,28 @@ export async function startPostgres(): Promise<PostgresEngine> {
   }
   try {
     await engine.start()
+    await untilReady(port)
     return { process: engine, connect: () => connect(port), stop }
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** It listens some time before it answers: "the database system is starting up". */
+async function untilReady(port: number): Promise<void> {
+  const pool = connect(port)
+  try {
+    await until(
+      () =>
+        pool.query('SELECT 1').then(
+          () => true,
+          () => false,
+        ),
+      30_000,
+    )
+  } finally {
+    await pool.end()
   }
 }
 

@@ -195,11 +195,15 @@ describe('maxBandwidth', () => {
   })
 
   test.each(NAMES.filter((name) => name.includes('four')))('%s: each gets its share', (name) => {
-    const ends = ['0', '1', '2', '3'].map(
-      (n) => arrivals(name).findLast(({ destination }) => destination === `${n}.bin`)?.at ?? 0,
+    const sessions = ['0.bin', '1.bin', '2.bin', '3.bin'].map((file) =>
+      arrivals(name).filter(({ destination }) => destination === file),
     )
-    const [first, last] = [Math.min(...ends), Math.max(...ends)]
-    expect(last - first - stalled(stalls, first, last)).toBeLessThan(800)
+    const firstEnd = Math.min(...sessions.map((each) => each.at(-1)?.at ?? 0))
+    // Bytes and not times: a busy machine holds up all of them alike.
+    for (const session of sessions) {
+      const received = session.filter(({ at }) => at <= firstEnd).reduce((sum, { bytes }) => sum + bytes, 0)
+      expect(received / (SCENARIOS[name]?.size ?? 0)).toBeGreaterThan(0.45)
+    }
   })
 })
 
