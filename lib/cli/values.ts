@@ -60,6 +60,12 @@ export function count(text: string): number {
   return Number(text)
 }
 
+/** How many of something there may be at a time. */
+export function positiveCount(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('Give a whole number from 1 to 9999.')
+  return Number(text)
+}
+
 /** A path of URLs: with a slash in front, and none at the end. */
 export function urlPath(text: string): string {
   const path = `/${text}`.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')

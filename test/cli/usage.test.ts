@@ -96,6 +96,13 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ],
     ['serve a --iis BITSHostId=a/b', /^error: IIS properties: BITSHostId is "a\/b": give a host as in a URL/],
     ['serve a --log-format json', /Allowed choices are common, combined, bits, none/],
+    ['serve a --on-upload scan.ps1', /^error: --on-upload scan\.ps1: it cannot be run without a shell; /],
+    ['serve a --on-upload-timeout 1m', /^error: --on-upload-argument, -timeout and -concurrency are for /],
+    ['serve a --on-upload sh --on-upload-concurrency 0', /Give a whole number from 1 to 9999\./],
+    [
+      'serve a --on-upload sh --notify-url http://h/',
+      /^error: --on-upload and a notification both decide about files: give one of them\.$/,
+    ],
     ['serve a --idle-timeout 0', /Give a time above 0 and of at most 24 days/],
     ['serve a --idle-timeout 25d', /Give a time above 0 and of at most 24 days/],
     ['serve a --max-header-size 4KB', /Give a size from 8KB to 1MB/],

@@ -41,6 +41,10 @@ export interface ServeFlags {
   readonly acceptPost?: true
   readonly hostId?: string
   readonly hostIdFallbackTimeout?: number
+  readonly onUpload?: string
+  readonly onUploadArgument?: readonly string[]
+  readonly onUploadTimeout?: number
+  readonly onUploadConcurrency?: number
   readonly notifyUrl?: string
   readonly notifyType?: 'by-reference' | 'by-value'
   readonly notifyTimeout?: number

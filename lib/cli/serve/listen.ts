@@ -15,7 +15,7 @@ const IDLE = 15 * 60 * 1000
 const WARNING_INTERVAL = 60_000
 
 type PlaceFlags = Pick<ServeFlags, 'host' | 'port' | 'tlsCert' | 'tlsPfx'>
-type ServerFlags = Pick<ServeFlags, 'maxHeaderSize' | 'notifyTimeout' | 'tlsClientCa'>
+type ServerFlags = Pick<ServeFlags, 'maxHeaderSize' | 'notifyTimeout' | 'onUploadTimeout' | 'tlsClientCa'>
 
 /** @param tls absent for a server that speaks http. */
 export function createServerFor(
@@ -45,10 +45,10 @@ function warnOfPlainHttp(server: TlsServer): void {
   })
 }
 
-function withTimes<T extends Server>(server: T, { notifyTimeout = 0 }: ServerFlags): T {
+function withTimes<T extends Server>(server: T, { notifyTimeout = 0, onUploadTimeout = 0 }: ServerFlags): T {
   // A fragment may be slow, because of the network or --max-bandwidth: any progress counts.
   server.requestTimeout = 0
-  server.timeout = Math.max(IDLE, notifyTimeout * 1000 + 60_000)
+  server.timeout = Math.max(IDLE, Math.max(notifyTimeout, onUploadTimeout) * 1000 + 60_000)
   return server
 }
 

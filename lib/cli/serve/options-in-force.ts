@@ -43,7 +43,7 @@ export function describeOptions(
 /** By the names of the flags. */
 function settingsInForce(
   options: BitsUploadOptions,
-  { htpasswd, negotiate, tlsClientCa }: ServeFlags,
+  { htpasswd, negotiate, tlsClientCa, onUpload }: ServeFlags,
 ): object {
   const settings = readOptions(options)
   const { notification } = settings
@@ -53,6 +53,7 @@ function settingsInForce(
   return {
     ...settings,
     maxSessionsPerUser: maxSessionsOf(user, settings),
+    onUpload,
     maxBandwidth: bandwidth.total,
     maxSessionBandwidth: bandwidth.perSession,
     notifyUrl: notification && maskUrl(notification.url),

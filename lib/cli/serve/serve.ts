@@ -18,6 +18,7 @@ import { createServerFor, listen } from './listen.js'
 import { openLog } from './log-file.js'
 import { logger } from './logger.js'
 import { authenticateByTicket } from './negotiate.js'
+import { onUploadProgram } from './on-upload/on-upload-program.js'
 import { describeOptions } from './options-in-force.js'
 import { HtpasswdFile } from './passwords/htpasswd-file.js'
 import { prepareDirectory } from './prepare-directory.js'
@@ -41,7 +42,13 @@ export async function serve(directory: string, flags: ServeFlags, command: Comma
       'the directory has no name (an unset variable?): give one, or . for the current directory.',
     )
   const root = resolve(directory)
-  const options = await uploadOptions(root, flags)
+  const program = await onUploadProgram(flags)
+  const options = {
+    ...(await uploadOptions(root, flags)),
+    ...defined({ onUpload: program?.onUpload }),
+  }
+  if (program && options.notification)
+    throw usageError('--on-upload and a notification both decide about files: give one of them.')
   checkUploadOptions(options)
   checkTlsFlags(flags)
   checkAccessFlags(flags)
@@ -80,10 +87,12 @@ export async function serve(directory: string, flags: ServeFlags, command: Comma
     const closed = bits.close()
     const cut = await draining.stop(server, flags.grace)
     if (cut > 0) printError(`warning: ${cut} requests took longer than ${flags.grace} s and were cut.`)
+    program?.close()
     await Promise.race([closed, new Promise((done) => setTimeout(done, LAST_WAIT).unref())])
     printError('Stopped. Unfinished uploads continue at the next start.')
     return EXIT.done
   } catch (error) {
+    program?.close()
     await bits.close()
     throw error
   } finally {

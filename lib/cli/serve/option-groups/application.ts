@@ -1,10 +1,21 @@
 import { type Command, Option } from 'commander'
-import { collect, duration } from '../../values.js'
+import { collect, duration, positiveCount, timeout } from '../../values.js'
 
 /** The application that processes uploads. */
 export function addApplicationOptions(command: Command): void {
   command
     .optionsGroup('Processing:')
+    .option(
+      '--on-upload <program>',
+      'run this program for each file before it is published: exit code 0 accepts it, 65 refuses it, others try again later',
+    )
+    .option(
+      '--on-upload-argument <text>',
+      'argument for the program, before the path of the file; may be repeated',
+      collect,
+    )
+    .option('--on-upload-timeout <time>', 'how long the program may take (default: 4m)', timeout)
+    .option('--on-upload-concurrency <n>', 'how many of them may run at a time (default: 4)', positiveCount)
     .option('--notify-url <url>', 'notify this application of each file, as IIS does')
     .addOption(
       new Option(
