@@ -48,7 +48,7 @@ interface Way {
   by(connection: RawConnection): void
 }
 
-/** An upload of which the second fragment is interrupted; then another connection goes on with it, or cancels it. */
+/** An upload of which the second fragment is interrupted; then another connection continues or cancels it. */
 async function interruptedUpload({ part, by }: Way, resume: boolean): Promise<void> {
   const name = `${++count}.bin`
   const path = `/uploads/${name}`

@@ -16,7 +16,7 @@ const passwords = new Map([
   ['bob', 'battery staple'],
 ])
 
-/** Middleware before ours: lets in whoever knows a password (package `basic-auth`). */
+/** Middleware before ours: admits clients with a password (package `basic-auth`). */
 const askForPassword: RequestHandler = (req, res, next) => {
   const credentials = basicAuth(req)
   const right = credentials && passwords.get(credentials.name)

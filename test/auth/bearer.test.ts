@@ -47,7 +47,7 @@ const token = ({ audience = AUDIENCE, expires = '5m', key = keys.privateKey } = 
     .setExpirationTime(expires)
     .sign(key)
 
-/** Middleware before ours: lets in whoever has a token (package `express-oauth2-jwt-bearer`). */
+/** Middleware before ours: admits clients with a token (package `express-oauth2-jwt-bearer`). */
 const serve = async () => {
   const folder = await directory()
   const askForToken = auth({

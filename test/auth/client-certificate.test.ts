@@ -15,7 +15,7 @@ import { clientError, FAST, withFile } from '../support/upload-fixture.js'
 
 const { directory, afterwards } = fixtures()
 
-/** Middleware before ours: lets in whoever has shown a certificate of our authority (Node's own TLS). */
+/** Middleware before ours: admits clients with a certificate of our authority (Node's own TLS). */
 const askForCertificate: RequestHandler = (req, res, next) => {
   if (req.socket instanceof TLSSocket && req.socket.authorized) return next()
   res.sendStatus(403)

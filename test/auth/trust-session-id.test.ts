@@ -51,7 +51,7 @@ describe('a client that authenticates only at Create-Session', () => {
     expect((await connection.exchange(closeSession(PATH, id))).status).toBe(200)
   })
 
-  test('may cancel, as may whoever has learnt the id: the risk of it', async () => {
+  test('may cancel, as may anyone who has learnt the id: the documented risk', async () => {
     const { id, bits, port } = await begin(true)
     const somebodyElse = await connect({ port })
     expect((await somebodyElse.exchange(cancelSession(PATH, id))).status).toBe(200)

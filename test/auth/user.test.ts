@@ -12,7 +12,7 @@ const PATH = '/uploads/file.bin'
 const FILE = contentOf(1000)
 const FAILED = { status: 500, error: '0x80004005' }
 
-describe('the option user: null is nobody in particular, as undefined is,', () => {
+describe('the option user: null means anonymous, as undefined does,', () => {
   test.each([
     ['at once', () => null],
     ['later', async () => null],
@@ -28,7 +28,7 @@ describe('the option user: null is nobody in particular, as undefined is,', () =
     [null, null],
     [null, undefined],
     [undefined, null],
-  ])('and goes on after a restart (%p before, %p afterwards)', async (earlier, later) => {
+  ])('and continues after a restart (%p before, %p afterwards)', async (earlier, later) => {
     const root = await directory()
     const first = await start({ directory: root, user: () => earlier })
     const connection = await connect(first)
@@ -81,7 +81,7 @@ describe('the option user: what is neither a string nor nobody is refused, and t
     })
   })
 
-  test('for the packets of a session, which goes on when the answer is right again', async () => {
+  test('for the packets of a session, which continues when the answer is valid again', async () => {
     let answer: unknown = 'ann'
     const connection = await connect(await start(unchecked(() => answer)))
     const id = await openSession(connection, PATH)

@@ -12,7 +12,7 @@ const { start, connect } = fixtures()
 const PATH = '/uploads/dir/file.bin'
 const FILE = contentOf(1000)
 
-/** A storage that has all bytes, and does not say so before the client has gone. */
+/** A storage that has all bytes, and does not say so before the client has disconnected. */
 class LeavingStorage extends MemoryStorage {
   readonly #gone: () => Promise<unknown>
 

@@ -486,13 +486,13 @@ describe('credentials in the URL of a notification', () => {
     ['answers a wrong URL', ok({ 'BITS-Static-Response-URL': 'reply.xml' }), 411],
     ['breaks off', (_notification, socket) => void socket.resetAndDestroy(), 500],
     ['does not answer', () => undefined, 408],
-  ])('are told to nobody else, when the application %s', async (_name, answer, status) => {
+  ])('are sent to no other host, when the application %s', async (_name, answer, status) => {
     const { ack, said } = await withCredentials('bob:s3cret', answer, { timeout: 0.5 })
     expect(ack.status).toBe(status)
     for (const secret of SECRETS) expect(said).not.toContain(secret)
   })
 
-  test('are told to nobody, when the application cannot be reached', async () => {
+  test('are sent to no one, when the application cannot be reached', async () => {
     const running = await start({
       storage: new MemoryStorage(),
       notification: { type: 'by-value', url: 'http://bob:s3cret@nobody.invalid/' },

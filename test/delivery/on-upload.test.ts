@@ -109,7 +109,7 @@ describe('onUpload', () => {
     expect(arrived).not.toHaveProperty('path')
   })
 
-  test('is told the upload, its session and the request', async () => {
+  test('receives the upload, its session and the request', async () => {
     const told: unknown[] = []
     const running = await start({
       storage: new MemoryStorage(),
@@ -265,7 +265,7 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     expectAck(ack, { status: 400, error: '0x80190190', context: '0x7', session: id })
   })
 
-  test('a 416 carries no error headers, whoever says it (D1)', async () => {
+  test('a 416 carries no error headers, whichever side sends it (D1)', async () => {
     let authorized = true
     const running = await start({
       storage: new MemoryStorage(),
@@ -292,7 +292,7 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     expect(ack.header('Retry-After')).toBe('7')
   })
 
-  test('what nobody foresaw is reported, and its message is not told to the client', async () => {
+  test('an unforeseen error is reported, and its message is not sent to the client', async () => {
     const running = await start({
       storage: new MemoryStorage(),
       onUpload: () => {

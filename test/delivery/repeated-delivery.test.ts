@@ -66,7 +66,7 @@ describe('a delivery', () => {
     expect(calls).toBe(1)
   })
 
-  test('that fails is told to all who share it, and is done again when the last fragment is (D7)', async () => {
+  test('that fails is reported to all who share it, and is repeated with the last fragment (D7)', async () => {
     const { opened, open } = gate()
     const called = gate()
     let calls = 0

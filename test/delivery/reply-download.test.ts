@@ -292,7 +292,7 @@ describe('a reply that cannot be read', () => {
     }
   }
 
-  test('is reported by a path without query and session id: whoever has that can go on with the upload', async () => {
+  test('is reported by a path without query and session id: the id is enough to continue the upload', async () => {
     const running = await serve({ storage: new Unreadable(), onUpload: () => REPLY })
     const urls: (string | undefined)[] = []
     running.bits.on('error', (_error, { path: url }) => urls.push(url))

@@ -42,7 +42,7 @@ describe('the clean-up', () => {
     expectAck(await connection.exchange(fragment(PATH, id, FILE, 500)), { ...GONE, session: id })
   })
 
-  test('goes on when something cannot be removed, tells of it, and of what has expired all the same', async () => {
+  test('continues when something cannot be removed, and reports it and what has expired', async () => {
     const root = await directory()
     const staging = join(root, 'BITS-Sessions')
     const long = new Date(Date.now() - 24 * 60 * 60 * 1000)
@@ -74,7 +74,7 @@ describe('the clean-up', () => {
     expect(running.logger.lines.filter((line) => line.includes('The array is degraded.'))).toHaveLength(1)
   })
 
-  test('leaves a session alone that goes on, however slowly', async () => {
+  test('leaves a session alone that continues, however slowly', async () => {
     const storage = new MemoryStorage()
     const { running, expired } = await startSweeping({ storage })
     const connection = await connect(running)
@@ -88,7 +88,7 @@ describe('the clean-up', () => {
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('leaves a session alone whose fragment is on its way for longer than the timeout', async () => {
+  test('leaves a session alone whose fragment takes longer than the timeout', async () => {
     const storage = new MemoryStorage()
     const { running, expired } = await startSweeping({ storage })
     const connection = await connect(running)

@@ -73,7 +73,7 @@ describe('enabled as a function', () => {
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('is told the request', async () => {
+  test('receives the request', async () => {
     const running = await start({
       storage: new MemoryStorage(),
       enabled: (req) => req.get('User-Agent') === 'Microsoft BITS/7.8',

@@ -142,7 +142,7 @@ describe('perRequest', () => {
     }
   })
 
-  test('may make a FileStorage anew for each request: its directory is what counts', async () => {
+  test('may create a FileStorage for each request: its directory identifies it', async () => {
     const root = await directory()
     const running = await start({
       storage: new MemoryStorage(),

@@ -50,12 +50,12 @@ describe('the sessions of a user', () => {
     expect(await createMany(running, 1, 'bob')).toEqual([200])
   })
 
-  test('of nobody in particular have no limit by default', async () => {
+  test('of anonymous clients have no limit by default', async () => {
     const running = await start({ storage: new MemoryStorage(), user: perHeader })
     expect(await createMany(running, 60)).toEqual(times(60, 200))
   })
 
-  test('of nobody in particular are counted like one user’s when a limit is given', async () => {
+  test('of anonymous clients are counted like one user’s when a limit is given', async () => {
     const running = await start({ storage: new MemoryStorage(), user: perHeader, maxSessionsPerUser: 3 })
     expect(await createMany(running, 4)).toEqual([...times(3, 200), 503])
     expect(await createMany(running, 4, 'ann')).toEqual([...times(3, 200), 503])

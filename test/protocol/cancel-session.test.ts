@@ -72,7 +72,7 @@ test('D10: Cancel-Session of a closed session finds none, and the file stays', a
   expect(storage.files.get('file.bin')).toEqual(FILE)
 })
 
-test('a cancelled upload can be started anew', async () => {
+test('a cancelled upload can be started again', async () => {
   const storage = new MemoryStorage()
   const connection = await connect(await start({ storage }))
   const id = await openSession(connection, PATH)

@@ -206,7 +206,7 @@ describe('D31: while a delivery runs', () => {
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('one that fails is told to all who share it, and is tried again after', async () => {
+  test('one that fails is reported to all who share it, and is tried again afterwards', async () => {
     const storage = new SlowStorage()
     const { running, packets } = await startCounting(storage)
     const first = await connect(running)

@@ -157,7 +157,7 @@ test('D9: a published session still knows its total', async () => {
   expectAck(ack, { status: 400, error: '0x80070057', session: id, offset: 3000 })
 })
 
-describe('D11: a destination that appears while the upload is on its way', () => {
+describe('D11: a destination that appears while the upload is in progress', () => {
   test('is not overwritten; once it is gone, the last fragment publishes', async () => {
     const root = await directory()
     const connection = await connect(await start({ directory: root }))
@@ -212,7 +212,7 @@ describe('D12: sizes', () => {
     expect(storage.files.get('file.bin')).toEqual(file)
   })
 
-  test('a fragment above maxFragmentSize has its 413 before its body, and the upload goes on in smaller ones', async () => {
+  test('a fragment above maxFragmentSize has its 413 before its body, and the upload continues in smaller ones', async () => {
     const file = bytes(20_000)
     const storage = new MemoryStorage()
     const running = await start({ storage, maxFragmentSize: 10_000 })
@@ -259,7 +259,7 @@ describe('D12: sizes', () => {
 })
 
 describe('D13: a full disk', () => {
-  test('keeps what was written, and the session goes on when there is room', async () => {
+  test('keeps what was written, and the session continues when there is room', async () => {
     const storage = new MemoryStorage({ maxBytes: 2500 })
     const connection = await connect(await start({ storage }))
     storage.files.set('other', Buffer.alloc(1000))
@@ -356,7 +356,7 @@ describe('D32: a session belongs to its path and its user', () => {
     expect((await connection.exchange(fragment(PATH, id, FILE))).status).toBe(200)
   })
 
-  test('another user is told nothing, and nobody is another user', async () => {
+  test('another user learns nothing, and an anonymous client is another user', async () => {
     const storage = new MemoryStorage()
     const connection = await connect(await start({ storage, user }))
     const id = (await connection.exchange(create('alice'))).header('BITS-Session-Id') ?? ''

@@ -35,7 +35,7 @@ interface Scene {
 interface Outcome {
   ack: RawAck
   expected: ExpectedAck
-  /** Default: the connection goes on. */
+  /** Default: the connection stays open. */
   closes?: boolean
 }
 

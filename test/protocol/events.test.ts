@@ -89,7 +89,7 @@ describe('events', () => {
     expect(told.join('\n').toUpperCase()).not.toContain(id.slice(1, -1))
   })
 
-  test('progress comes about twice a second while a long fragment is on its way', async () => {
+  test('progress comes about twice a second while a long fragment is in progress', async () => {
     const running = await start({ storage: new MemoryStorage() })
     const heard = listen(running)
     const connection = await connect(running)
@@ -159,7 +159,7 @@ describe('events', () => {
     expect(heard.error[0]?.[0].message).toContain('just a string')
   })
 
-  test('a listener that throws does no harm, and is told of', async () => {
+  test('a listener that throws does no harm, and is reported', async () => {
     const storage = new FailingStorage()
     const running = await start({ storage })
     const fail = () => {
@@ -196,7 +196,7 @@ describe('events', () => {
     ])
   })
 
-  test('a logger that throws does no harm, and is told of once', async () => {
+  test('a logger that throws does no harm, and is reported once', async () => {
     const warn = jest.spyOn(process, 'emitWarning').mockReturnValue()
     afterwards(() => warn.mockRestore())
     const fail = () => {

@@ -142,7 +142,7 @@ describe('MC-BUP 3.2.5.2.6: a Content-Range that is wrong is 400, with the offse
   })
 })
 
-test('MC-BUP 2.2.1.2: a total that changes is 400, and the upload goes on with the first', async () => {
+test('MC-BUP 2.2.1.2: a total that changes is 400, and the upload continues with the first', async () => {
   const storage = new MemoryStorage()
   const connection = await connect(await start({ storage }))
   const id = await openSession(connection, PATH)

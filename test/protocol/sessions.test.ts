@@ -24,7 +24,7 @@ const FILE = bytes(3000)
 const MINUTE = 60
 
 describe('a restart of the server', () => {
-  test('goes on with an upload where it was', async () => {
+  test('continues an upload where it was', async () => {
     const root = await directory()
     const before = await start({ directory: root })
     const first = await connect(before)
@@ -191,7 +191,7 @@ describe('expiry', () => {
     await until(() => running.expired.length > 0)
   })
 
-  test('waits for a fragment that is on its way', async () => {
+  test('waits for a fragment that is in progress', async () => {
     const clock = holdTime()
     const storage = new MemoryStorage()
     const running = await startWatched({ storage, ...SETTINGS })
@@ -207,7 +207,7 @@ describe('expiry', () => {
     expect(running.expired).toEqual([])
   })
 
-  test('leaves a session alone that goes on after the sweep has found it idle', async () => {
+  test('leaves a session alone that continues after the sweep has found it idle', async () => {
     const clock = holdTime()
     const found = gate()
     const goOn = gate()

@@ -92,7 +92,7 @@ test('a lease may be released twice, and an old one does no harm to a newer one'
   expect(await locks.tryAcquire('a')).toBeDefined()
 })
 
-test('never are two at work on one session, and in the end nobody is', async () => {
+test('two never hold one session, and in the end no one does', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(6), { minLength: 1, maxLength: 20 }), async (pauses) => {
       const locks = new SessionLocks()
@@ -258,7 +258,7 @@ test('requests that gave way leave no lock behind', async () => {
   expect(await locks.tryAcquire('a')).toBeDefined()
 })
 
-test('a request that waits for another process waits no more once a newer one has come, or its client has gone', async () => {
+test('a request stops waiting for another process when a newer one arrives or its client disconnects', async () => {
   const waiting = new Set<AbortSignal>()
   const lock = (_key: string, { signal }: LockOptions) =>
     new Promise<never>((_resolve, reject) => {
@@ -283,7 +283,7 @@ test('a request that waits for another process waits no more once a newer one ha
   expect(waiting.size).toBe(0)
 })
 
-test('a client that goes once its request has the session does not end the lease', async () => {
+test('a client that disconnects once its request has the session does not end the lease', async () => {
   const client = new AbortController()
   const lease = await new SessionLocks(new SharedLock()).acquire('a', { disconnected: client.signal })
   client.abort()

@@ -120,7 +120,7 @@ describe('publication', () => {
     })
   })
 
-  test('goes on after a crash between the two steps of replacing a file', async () => {
+  test('continues after a crash between the two steps of replacing a file', async () => {
     await writeFile(join(directory, 'a.bin'), 'old')
     const upload = await filled('a.bin', 'new')
     await link(storage.path(upload), `${storage.path(upload)}.new`)

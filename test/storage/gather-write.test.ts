@@ -146,7 +146,7 @@ test.each([
   }
 })
 
-test('goes on after short writes, in the middle of a chunk', async () => {
+test('continues after short writes, in the middle of a chunk', async () => {
   const whole = randomBytes(500_000)
   const chunks = [whole.subarray(0, 100), whole.subarray(100, 300_001), whole.subarray(300_001)]
   expect(await gatherWrite(shortened(file, 1234), 7, Readable.from(chunks), never())).toBe(500_007)
