@@ -4,7 +4,7 @@ import { type BitsUpload, bitsUpload, type Logger } from 'express-bits-upload'
 import { bitsDashboard } from 'express-bits-upload/dashboard'
 import helmet from 'helmet'
 import { formUpload } from './form-upload.js'
-import { isHidden } from './hidden.js'
+import { isDotPath } from './hidden.js'
 import { listFiles } from './list-files.js'
 import { RecentAnswers } from './recent-answers.js'
 import { serveFiles } from './serve-files.js'
@@ -35,7 +35,7 @@ export function createDemoApp(directory: string, options: DemoOptions = {}): Dem
     directory,
     user: authenticate(users),
     // What is neither listed nor served should not be uploaded either.
-    authorize: (_req, destination) => !isHidden(destination),
+    authorize: (_req, destination) => !isDotPath(destination),
     onUpload: serverApplication((answer) => answers.add(answer)),
     ...(logger && { logger }),
   })

@@ -1,5 +1,5 @@
 import { TextDecoder } from 'node:util'
-import { refusal } from './refusal.js'
+import { refuseFile } from './refusal.js'
 
 /** The text of an XML document, by its byte order mark, else by its declaration, else UTF-8 (XML 1.0, 4.3.3). */
 export async function* decodeXml(source: AsyncIterable<Buffer>): AsyncGenerator<string> {
@@ -26,7 +26,7 @@ function decoderFor(encoding: string): TextDecoder {
   try {
     return new TextDecoder(encoding, { fatal: true })
   } catch {
-    throw refusal(`Its encoding ${encoding} is unknown.`)
+    throw refuseFile(`Its encoding ${encoding} is unknown.`)
   }
 }
 
@@ -35,6 +35,6 @@ function decode(decoder: TextDecoder, chunk?: Buffer): string {
   try {
     return decoder.decode(chunk, { stream: chunk !== undefined })
   } catch {
-    throw refusal(`It has bytes that are not ${decoder.encoding}.`)
+    throw refuseFile(`It has bytes that are not ${decoder.encoding}.`)
   }
 }

@@ -1,3 +1,3 @@
 /** `EEXIST` and the like, if the error is one of the system's. */
-export const errorCode = (error: unknown): unknown =>
+export const systemErrorCode = (error: unknown): unknown =>
   typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined

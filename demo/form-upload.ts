@@ -2,7 +2,7 @@ import { link, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RequestHandler, Router } from 'express'
 import multer, { MulterError } from 'multer'
-import { errorCode } from './error-code.js'
+import { systemErrorCode } from './error-code.js'
 import { sendErrorPage } from './error-page.js'
 import { safeName } from './safe-name.js'
 
@@ -23,7 +23,7 @@ export function formUpload(directory: string, options: FormUploadOptions): Route
   const router = Router()
   router.post('/', refuseOtherSites, (req, res, next) => {
     receive(req, res, (error: unknown) => {
-      if (error) return sendErrorPage(res, ...explain(error))
+      if (error) return sendErrorPage(res, ...explainFormError(error))
       if (!req.file) return sendErrorPage(res, 400, 'No file was chosen.')
       publish(req.file, directory)
         .then((published) => {
@@ -48,18 +48,18 @@ async function publish(file: Express.Multer.File, directory: string): Promise<bo
     await link(file.path, join(directory, safeName(file.originalname)))
     return true
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false
+    if (systemErrorCode(error) === 'EEXIST') return false
     throw error
   } finally {
     await rm(file.path, { force: true })
   }
 }
 
-function explain(error: unknown): [status: number, message: string] {
+function explainFormError(error: unknown): [status: number, message: string] {
   if (error instanceof MulterError && error.code === 'LIMIT_FILE_SIZE') {
     return [413, 'The file is too large for this form. BITS takes it: see "Upload from Windows".']
   }
   // Such as ENOSPC: the disk is full.
-  if (/^E[A-Z]+$/.test(String(errorCode(error)))) return [500, 'The server could not store the file.']
+  if (/^E[A-Z]+$/.test(String(systemErrorCode(error)))) return [500, 'The server could not store the file.']
   return [400, 'The form was not what this server expects: one file, and nothing else.']
 }

@@ -1,2 +1,2 @@
 /** Names that start with a dot are the server's own: they are neither listed, nor served, nor uploaded to. */
-export const isHidden = (path: string): boolean => path.split('/').some((name) => name.startsWith('.'))
+export const isDotPath = (path: string): boolean => path.split('/').some((name) => name.startsWith('.'))

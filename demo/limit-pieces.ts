@@ -1,4 +1,4 @@
-import { refusal } from './refusal.js'
+import { refuseFile } from './refusal.js'
 
 /** Bytes. */
 const MAX_PIECE = 256 * 1024
@@ -20,7 +20,7 @@ export async function* limitPieces(
     if (made() > before) length = 0
     before = made()
     length += chunk.length
-    if (length > MAX_PIECE) throw refusal('A single piece of it is larger than 256 KiB.')
+    if (length > MAX_PIECE) throw refuseFile('A single piece of it is larger than 256 KiB.')
     yield chunk
   }
 }

@@ -2,7 +2,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RequestHandler } from 'express'
 import { isReservedName } from 'express-bits-upload'
-import { isHidden } from './hidden.js'
+import { isDotPath } from './hidden.js'
 
 /** A file as the listing shows it. */
 interface ListedFile {
@@ -24,11 +24,11 @@ export function listFiles(directory: string): RequestHandler {
 }
 
 async function filesBelow(directory: string, prefix: string): Promise<ListedFile[]> {
-  const entries = await readdir(join(directory, prefix), { withFileTypes: true }).catch(ignoreNotFound)
+  const entries = await readdir(join(directory, prefix), { withFileTypes: true }).catch(emptyIfNotFound)
   const files: ListedFile[] = []
   for (const entry of entries) {
     const name = prefix + entry.name
-    if (isHidden(name) || isReservedName(entry.name)) continue
+    if (isDotPath(name) || isReservedName(entry.name)) continue
     if (entry.isDirectory()) files.push(...(await filesBelow(directory, `${name}/`)))
     else if (entry.isFile()) files.push(...(await listed(directory, name)))
   }
@@ -37,13 +37,13 @@ async function filesBelow(directory: string, prefix: string): Promise<ListedFile
 
 /** Nothing for a file that went away meanwhile. */
 async function listed(directory: string, name: string): Promise<ListedFile[]> {
-  const facts = await lstat(join(directory, name)).catch(ignoreNotFound)
+  const facts = await lstat(join(directory, name)).catch(emptyIfNotFound)
   if (!('size' in facts)) return []
   const url = `/uploads/${name.split('/').map(encodeURIComponent).join('/')}`
   return [{ name, url, size: facts.size, modified: facts.mtime }]
 }
 
-function ignoreNotFound(error: NodeJS.ErrnoException): [] {
+function emptyIfNotFound(error: NodeJS.ErrnoException): [] {
   if (error.code === 'ENOENT') return []
   throw error
 }

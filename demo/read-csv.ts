@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { CsvError, parse } from 'csv-parse'
 import { limitPieces } from './limit-pieces.js'
-import { refusal } from './refusal.js'
+import { refuseFile } from './refusal.js'
 
 export interface CsvFacts {
   /** Without the header. */
@@ -34,7 +34,7 @@ export async function readCsv(bytes: Readable, signal: AbortSignal): Promise<Csv
   try {
     await pipeline(bytes, limited, parser, count, { signal })
   } catch (error) {
-    throw error instanceof CsvError ? refusal(`It is not CSV: ${error.message}`) : error
+    throw error instanceof CsvError ? refuseFile(`It is not CSV: ${error.message}`) : error
   }
   return facts
 }

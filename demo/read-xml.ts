@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { SaxesParser } from 'saxes'
 import { decodeXml } from './decode-xml.js'
 import { limitPieces } from './limit-pieces.js'
-import { refusal } from './refusal.js'
+import { refuseFile } from './refusal.js'
 
 export interface XmlFacts {
   readonly elements: number
@@ -28,14 +28,14 @@ export async function readXml(bytes: Readable, signal: AbortSignal): Promise<Xml
     depth += 1
     facts.elements += 1
     facts.depth = Math.max(facts.depth, depth)
-    if (depth > MAX_DEPTH) throw refusal(`Its elements are more than ${MAX_DEPTH} deep.`)
+    if (depth > MAX_DEPTH) throw refuseFile(`Its elements are more than ${MAX_DEPTH} deep.`)
   })
   parser.on('closetag', () => {
     tags += 1
     depth -= 1
   })
   parser.on('error', ({ message }) => {
-    throw refusal(`It is not well-formed, ${message.replace(/^(\d+):(\d+):/, 'line $1, column $2:')}`)
+    throw refuseFile(`It is not well-formed, ${message.replace(/^(\d+):(\d+):/, 'line $1, column $2:')}`)
   })
 
   function limited(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

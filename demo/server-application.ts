@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { BitsError, type CompletedUpload } from 'express-bits-upload'
 import { readCsv } from './read-csv.js'
 import { readXml } from './read-xml.js'
-import { refusal } from './refusal.js'
+import { refuseFile } from './refusal.js'
 
 /** The answer of the server application to an upload. */
 export interface Answer {
@@ -47,7 +47,8 @@ export function serverApplication(tell: (answer: Answer) => void, timeout = 30_0
 
 async function reportOn(upload: CompletedUpload, read: Read, signal: AbortSignal): Promise<string> {
   const { destination, size } = upload
-  if (size > MAX_SIZE) throw refusal(`Only files of up to ${MAX_SIZE.toLocaleString('en')} bytes are read.`)
+  if (size > MAX_SIZE)
+    throw refuseFile(`Only files of up to ${MAX_SIZE.toLocaleString('en')} bytes are read.`)
   try {
     const facts = await read(upload.read(), signal)
     return `${JSON.stringify({ file: destination, bytes: size, ...facts }, null, 2)}\n`

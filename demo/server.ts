@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { BitsUpload } from 'express-bits-upload'
 import { createDemoApp, type DemoOptions } from './app.js'
-import { errorCode } from './error-code.js'
+import { systemErrorCode } from './error-code.js'
 
 export interface ServerOptions extends DemoOptions {
   readonly directory: string
@@ -28,7 +28,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { app, bits, close } = createDemoApp(options.directory, options)
   const server = createServer(app)
   try {
-    await listen(server, options.port, options.host)
+    await listenOn(server, options.port, options.host)
   } catch (error) {
     await close()
     throw error
@@ -50,7 +50,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-async function listen(server: Server, port: number, host: string): Promise<void> {
+async function listenOn(server: Server, port: number, host: string): Promise<void> {
   server.listen(port, host)
   // Rejects when 'error' comes first.
   await once(server, 'listening')
@@ -64,7 +64,7 @@ export async function startServerSomewhere(options: ServerOptions): Promise<Runn
   try {
     return await startServer(options)
   } catch (error) {
-    if (!UNAVAILABLE.has(errorCode(error))) throw error
+    if (!UNAVAILABLE.has(systemErrorCode(error))) throw error
     return startServer({ ...options, port: 0 })
   }
 }

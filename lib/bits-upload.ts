@@ -111,7 +111,7 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
     void track<unknown>(
       reserved
         ? serveReply(reserved.sessionId, req, res, tenants)
-        : tracePacket(handler, req, () => serve(req, res, tenants)),
+        : tracePacket(handler, req, () => serveRequest(req, res, tenants)),
     )
   }
   const tenants = new Tenants(options, settings, createEmit(events, settings.logger), handler)
@@ -151,7 +151,7 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
     sessions: () => track(listAll(tenants)),
     health: async () => (tenants.closed ? CLOSING : track(health.check())),
     cancel: (uploadId: string) => track(cancelAny(uploadId, tenants)),
-    sweep: () => track(sweepAll(tenants)),
+    sweep: () => track(sweepTenants(tenants)),
     close() {
       closing ??= close()
       return closing
@@ -175,7 +175,7 @@ const isBitsPacket = (req: Request, acceptPost: boolean): boolean =>
   (acceptPost && req.method === 'POST' && req.get(HEADER.packetType) !== undefined)
 
 /** @returns the Ack; `undefined` when the client no longer waits for one. */
-async function serve(req: Request, res: Response, tenants: Tenants): Promise<Ack | undefined> {
+async function serveRequest(req: Request, res: Response, tenants: Tenants): Promise<Ack | undefined> {
   try {
     const ack = await answer(req, tenants)
     // During close(), connections with an unread body are closed, too.
@@ -204,7 +204,7 @@ async function cancelAny(uploadId: string, tenants: Tenants): Promise<CancelResu
   return cancelUpload(uploadId, tenants.all())
 }
 
-async function sweepAll(tenants: Tenants): Promise<void> {
+async function sweepTenants(tenants: Tenants): Promise<void> {
   refuseClosed('sweep', tenants)
   await allSettledOrThrow(tenants.all().map(({ housekeeping }) => housekeeping.sweepNow()))
 }

@@ -11,11 +11,12 @@ export type Emit = <Name extends keyof BitsUploadEvents>(name: Name, ...args: Bi
 export function createEmitter(logger: Logger): EventEmitter {
   const events = new EventEmitter({ captureRejections: true })
   return Object.assign(events, {
-    [EventEmitter.captureRejectionSymbol]: (error: unknown, name: string) => report(logger, name, error),
+    [EventEmitter.captureRejectionSymbol]: (error: unknown, name: string) =>
+      reportListenerError(logger, name, error),
   })
 }
 
-function report(logger: Logger, name: string, error: unknown): void {
+function reportListenerError(logger: Logger, name: string, error: unknown): void {
   logger.error(`A listener of "${name}" threw: ${stackOf(error)}`)
 }
 
@@ -28,7 +29,7 @@ export function createEmit(events: EventEmitter, logger: Logger): Emit {
     try {
       events.emit(name, ...args)
     } catch (error) {
-      report(logger, name, error)
+      reportListenerError(logger, name, error)
     }
   }
 }

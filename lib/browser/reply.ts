@@ -1,7 +1,7 @@
 import { refusal } from '../uploader/refusal.js'
 import { resolveReplyUrl } from '../uploader/reply-url.js'
 import type { ReplyFetcher } from '../uploader/upload-context.js'
-import { headOf, request } from './request.js'
+import { fetchedHead, request } from './request.js'
 import type { BrowserSettings } from './settings.js'
 
 /** The reply of the server application, in memory. */
@@ -28,7 +28,7 @@ export class BrowserReply implements ReplyFetcher {
     this.content = await request(outgoing, this.#settings, signal, async (response) => {
       if (response.status !== 200) {
         await response.body?.cancel()
-        throw refusal(outgoing, headOf(response))
+        throw refusal(outgoing, fetchedHead(response))
       }
       return response.blob()
     })

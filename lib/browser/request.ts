@@ -57,7 +57,7 @@ function noAnswer(packet: RequestKind, url: URL, timedOut: boolean, cause: unkno
 /** Does the browser ask the server for permission first? */
 export const isOtherOrigin = (url: URL): boolean => url.origin !== Reflect.get(globalThis, 'location')?.origin
 
-export const headOf = ({ status, headers }: Response): ResponseHead => ({
+export const fetchedHead = ({ status, headers }: Response): ResponseHead => ({
   status,
   header: (name) => headers.get(name)?.trim() || undefined,
 })

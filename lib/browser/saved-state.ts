@@ -2,7 +2,7 @@ import type { UploadState } from '../uploader/upload-types.js'
 import type { StateStorage } from './options.js'
 
 /** The state of an upload in the browser's storage: the same file and URL find it again. */
-export class SavedState {
+export class StoredUploadState {
   readonly #key: string
   readonly #file: { readonly name: string; readonly size: number; readonly modified: number } | undefined
   readonly #storage: StateStorage | undefined

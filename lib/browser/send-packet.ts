@@ -3,11 +3,11 @@ import { HEADER } from '../protocol/headers.js'
 import { readAck } from '../uploader/ack.js'
 import { BitsClientError } from '../uploader/client-error.js'
 import { packetFields, type SendPacket } from '../uploader/packet.js'
-import { headOf, isOtherOrigin, request } from './request.js'
+import { fetchedHead, isOtherOrigin, request } from './request.js'
 import type { BrowserSettings } from './settings.js'
 
 /** @param signal of the user; absent for the packet that follows when it has aborted. */
-export function packetSender(
+export function fetchPacketSender(
   file: Blob,
   settings: Pick<BrowserSettings, 'headers' | 'credentials' | 'requestTimeout'>,
   signal: AbortSignal | undefined,
@@ -20,7 +20,7 @@ export function packetSender(
     return request(outgoing, settings, signal, async (response) => {
       // An Ack has no body, but an error page has one, which is not read.
       await response.body?.cancel()
-      const head = headOf(response)
+      const head = fetchedHead(response)
       if (response.ok && isOtherOrigin(url) && head.header(HEADER.packetType) === undefined)
         throw notExposed(kind)
       return readAck(kind, outgoing, head)

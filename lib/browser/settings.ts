@@ -26,7 +26,7 @@ export interface BrowserSettings extends Readonly<Options> {
 }
 
 /** @throws TypeError a sentence that names what is wrong. */
-export function settingsOf(
+export function browserSettingsOf(
   file: Blob,
   destination: string | URL,
   options: BrowserUploadOptions,

@@ -1,4 +1,4 @@
-import { CANCEL_TIMEOUT, cancelSession } from '../uploader/cancel-session.js'
+import { CANCEL_TIMEOUT, sendCancelSession } from '../uploader/cancel-session.js'
 import { Reporter } from '../uploader/reporter.js'
 import { RetryBudget } from '../uploader/retry-budget.js'
 import { runUpload } from '../uploader/run-upload.js'
@@ -7,9 +7,9 @@ import type { UploadContext } from '../uploader/upload-context.js'
 import { UploadSession } from '../uploader/upload-session.js'
 import type { BrowserUploadOptions, BrowserUploadResult } from './options.js'
 import { BrowserReply } from './reply.js'
-import { isFile, SavedState } from './saved-state.js'
-import { packetSender } from './send-packet.js'
-import { settingsOf } from './settings.js'
+import { isFile, StoredUploadState } from './saved-state.js'
+import { fetchPacketSender } from './send-packet.js'
+import { browserSettingsOf } from './settings.js'
 
 /**
  * Uploads a file from a page, with `fetch()` and the verb `BITS_POST`, and fetches the reply if there is one. After a broken
@@ -32,9 +32,9 @@ export async function uploadFile(
   url: string | URL,
   options: BrowserUploadOptions = {},
 ): Promise<BrowserUploadResult> {
-  const settings = settingsOf(file, url, options)
+  const settings = browserSettingsOf(file, url, options)
   const { signal, cancelOnAbort, resume, onFailure } = settings
-  const saved = new SavedState(file, settings.url, settings.storage)
+  const saved = new StoredUploadState(file, settings.url, settings.storage)
   signal?.throwIfAborted()
   let state = resume ? saved.read() : undefined
   // That of another file is of no use any more; its session expires by itself.
@@ -49,7 +49,7 @@ export async function uploadFile(
       assertUnchanged: async () => {},
     },
     reply: new BrowserReply(settings),
-    send: packetSender(file, settings, signal),
+    send: fetchPacketSender(file, settings, signal),
     host,
     retryBudget: new RetryBudget(settings, state?.offset ?? 0),
     reporter: new Reporter({
@@ -70,8 +70,8 @@ export async function uploadFile(
     if (!signal?.aborted) throw error
     if (cancelOnAbort && state) {
       saved.remove()
-      const send = packetSender(file, { ...settings, requestTimeout: CANCEL_TIMEOUT }, undefined)
-      await cancelSession(send, host.url, state.sessionId).catch((failure) =>
+      const send = fetchPacketSender(file, { ...settings, requestTimeout: CANCEL_TIMEOUT }, undefined)
+      await sendCancelSession(send, host.url, state.sessionId).catch((failure) =>
         onFailure?.({ error: failure, failures: 1, delay: undefined }),
       )
     }

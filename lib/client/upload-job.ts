@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { CANCEL_TIMEOUT, cancelSession } from '../uploader/cancel-session.js'
+import { CANCEL_TIMEOUT, sendCancelSession } from '../uploader/cancel-session.js'
 import { BitsClientError } from '../uploader/client-error.js'
 import { FileChangedError } from '../uploader/file-changed-error.js'
 import { contentNameOf } from '../uploader/packet.js'
@@ -83,7 +83,7 @@ export class UploadJob {
       const sendTimeout = Math.min(CANCEL_TIMEOUT, line.sendTimeout)
       const responseTimeout = Math.min(CANCEL_TIMEOUT, line.responseTimeout)
       const send = packetSender({ ...line, sendTimeout, responseTimeout }, common)
-      return cancelSession(send, host.url, state.sessionId)
+      return sendCancelSession(send, host.url, state.sessionId)
     })
     this.#state = undefined
   }

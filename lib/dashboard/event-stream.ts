@@ -15,7 +15,7 @@ export interface LiveSessions {
 }
 
 /** A session as the page shows it. */
-type SessionView = Pick<SessionInfo, 'uploadId' | 'received' | 'total' | 'rate'> & {
+type StreamedSession = Pick<SessionInfo, 'uploadId' | 'received' | 'total' | 'rate'> & {
   readonly name: string
   readonly state: 'receiving' | 'published' | 'cancelled' | 'expired'
   readonly who: string
@@ -29,7 +29,7 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
   const broadcast = (message: string) => {
     for (const send of pages.values()) send(message)
   }
-  const show = (session: SessionInfo, state: SessionView['state']) =>
+  const show = (session: SessionInfo, state: StreamedSession['state']) =>
     broadcast(event('session', view(session, state)))
 
   bits.on('session', (session) => show(session, 'receiving'))
@@ -68,7 +68,7 @@ export function liveSessions(bits: BitsUpload): LiveSessions {
   }
 }
 
-const view = (session: SessionInfo, state: SessionView['state']): SessionView => ({
+const view = (session: SessionInfo, state: StreamedSession['state']): StreamedSession => ({
   uploadId: session.uploadId,
   name: escapeControls(session.destination),
   received: session.received,

@@ -49,7 +49,7 @@ export function notificationTarget(
   const url = new URL(notificationUrl, original)
   const query = original.search.slice(1)
   if (query !== '') url.search = url.search === '' ? query : `${url.search}&${query}`
-  const authorization = basicAuthorization(url)
+  const authorization = latin1Authorization(url)
   withoutCredentials(url)
   if (URL.canParse(notificationUrl)) return { url, ...(authorization && { authorization }) }
   if (local) return { url, local }
@@ -61,7 +61,7 @@ export function notificationTarget(
 }
 
 /** The credentials of a URL in the form of RFC 7617, in UTF-8, the encoding of percent-encoded URLs. */
-function basicAuthorization({ username, password }: URL): string | undefined {
+function latin1Authorization({ username, password }: URL): string | undefined {
   if (username === '' && password === '') return undefined
   const credentials = Buffer.from(`${percentDecoded(username)}:${percentDecoded(password)}`, 'latin1')
   return `Basic ${credentials.toString('base64')}`

@@ -11,8 +11,8 @@ export interface BitsHealthOptions {
   details?: boolean | undefined
 }
 
-const isBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false')
-const CHECKS: OptionChecks<BitsHealthOptions> = { details: isBoolean }
+const isFlag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false')
+const CHECKS: OptionChecks<BitsHealthOptions> = { details: isFlag }
 
 /**
  * A handler for readiness checks: 200 when storage and session store can be used, 503 when not, and from

@@ -41,7 +41,7 @@ async function receivedBytes(
   service: UploadService,
   failure: unknown,
 ): Promise<number | undefined> {
-  if (isNotFound(failure)) return 0
+  if (isSessionNotFound(failure)) return 0
   const context = known ?? (await admitted(req, head, service))
   const record = context && (await find(context, service))
   if (!record) return context && 0
@@ -56,12 +56,12 @@ async function find(
   try {
     return await sessions.find(context.uploadId, context)
   } catch (error) {
-    if (isNotFound(error)) return undefined
+    if (isSessionNotFound(error)) return undefined
     throw error
   }
 }
 
-const isNotFound = (error: unknown): boolean =>
+const isSessionNotFound = (error: unknown): boolean =>
   error instanceof BitsError && error.code === 'session-not-found'
 
 /** A malformed packet fails before its sender is authorized, so that is done here. */

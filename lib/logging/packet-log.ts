@@ -36,7 +36,7 @@ export function writePacket(req: Request, res: ServerResponse, write: (text: str
   const bytesBefore = req.socket.bytesRead
   write([`${name}, at ${completed} ms`, ...requestLines(req)].join('\n'))
   res.once('close', () => {
-    const body = `body: ${bodyOf(req, req.socket.bytesRead - bytesBefore)}`
+    const body = `body: ${describeBody(req, req.socket.bytesRead - bytesBefore)}`
     const time = `at ${now()} ms, after ${now() - completed} ms`
     write([`${name}, ${time}, ${body}`, ...responseLines(res)].join('\n'))
   })
@@ -85,7 +85,7 @@ function rawHeaderNames(res: ServerResponse): string[] {
  * @param bytesSince bytes the connection has read since the head of the packet, which may have come with the start of
  * the body.
  */
-function bodyOf(req: Request, bytesSince: number): string {
+function describeBody(req: Request, bytesSince: number): string {
   const announced = req.headers['content-length']
   if (req.complete && announced !== undefined) return `${Number(announced)} bytes`
   const atLeast = `at least ${bytesSince} bytes`

@@ -33,7 +33,7 @@ export async function cancelUpload(
 }
 
 async function cancel(uploadId: string, service: UploadService): Promise<CancelResult> {
-  const lease = await lock(uploadId, service.sessions)
+  const lease = await lockUpload(uploadId, service.sessions)
   try {
     // Housekeeping may have removed the session while this waited for its lock.
     const record = await service.sessions.store.get(uploadId)
@@ -47,7 +47,7 @@ async function cancel(uploadId: string, service: UploadService): Promise<CancelR
 }
 
 /** A newer packet of the client takes precedence over a waiting request, but not over the operator. */
-async function lock(uploadId: string, sessions: Sessions): Promise<SessionLease> {
+async function lockUpload(uploadId: string, sessions: Sessions): Promise<SessionLease> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await sessions.locks.acquire(uploadId, { connection: OPERATOR })

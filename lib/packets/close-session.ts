@@ -16,10 +16,13 @@ export const closeSession = (
   service: UploadService,
 ): Promise<Ack> =>
   endSession('closed', context, service, (record, { lost }) =>
-    close({ record, sessionId: packet.sessionId, req: context.req, origin: context.origin, lost }, service),
+    closeUpload(
+      { record, sessionId: packet.sessionId, req: context.req, origin: context.origin, lost },
+      service,
+    ),
   )
 
-async function close(completed: CompletedRequest, service: UploadService): Promise<number | undefined> {
+async function closeUpload(completed: CompletedRequest, service: UploadService): Promise<number | undefined> {
   const { record } = completed
   const { storage, deliveries } = service
   const upload = uploadOf(record)
@@ -32,7 +35,7 @@ async function close(completed: CompletedRequest, service: UploadService): Promi
   // All bytes have arrived: repeat a delivery that failed, or deliver an empty file, which has no fragment to do so
   // (D16).
   if (received === (record.total ?? 0) && !record.refused) {
-    return close({ ...completed, record: await deliveries.deliver(completed, service) }, service)
+    return closeUpload({ ...completed, record: await deliveries.deliver(completed, service) }, service)
   }
   await storage.discard(upload)
   return received

@@ -7,7 +7,7 @@ import { replyUrlAt } from '../protocol/reply-url.js'
 import { type LockedSession, lockSession, tryLockSession } from '../sessions/lock-session.js'
 import { hasEnded } from '../sessions/record.js'
 import type { PacketContext, UploadService } from './context.js'
-import { type FragmentContext, type Outcome, stageFragment } from './stage-fragment.js'
+import { type FragmentContext, type StagingOutcome, stageFragment } from './stage-fragment.js'
 import { whileConnected } from './while-connected.js'
 
 /**
@@ -74,7 +74,7 @@ function checkTotal(record: SessionRecord, total: number): SessionRecord & { tot
  * not look like that of an empty file (D16). If the whole file has arrived with it, the delivery records the total
  * together with its success; it is recorded here only after a failure.
  */
-async function stageFirstFragment(intake: FragmentContext): Promise<Outcome> {
+async function stageFirstFragment(intake: FragmentContext): Promise<StagingOutcome> {
   const { packet, record, context, service } = intake
   const { uploadId, total } = record
   const isWholeFile = rangeLength(packet.range) === total && context.req.complete
@@ -83,7 +83,7 @@ async function stageFirstFragment(intake: FragmentContext): Promise<Outcome> {
     return stageFragment(intake)
   }
   const saveTotal = () => service.sessions.change(uploadId, { total })
-  let outcome: Outcome
+  let outcome: StagingOutcome
   try {
     outcome = await stageFragment(intake)
   } catch (error) {

@@ -17,14 +17,14 @@ export interface FragmentContext {
 }
 
 /** The published session, or the offset at which the client continues. */
-export type Outcome = { readonly published: SessionRecord } | { readonly received: number }
+export type StagingOutcome = { readonly published: SessionRecord } | { readonly received: number }
 
 /**
  * Stages the bytes of a fragment that were not received before (D2), and delivers the file when it is complete.
  * @throws BitsError `upload-too-large`, and those of the delivery.
  * @throws Error when the storage did not store what it was passed.
  */
-export async function stageFragment(intake: FragmentContext): Promise<Outcome> {
+export async function stageFragment(intake: FragmentContext): Promise<StagingOutcome> {
   const { packet, record, lease, context, service } = intake
   const { storage, sessions, deliveries } = service
   const { maxUploadSize } = service.settings

@@ -1,4 +1,5 @@
 import { asError, errorCode } from '../util/errors.js'
+import { property } from '../util/property.js'
 import { BitsError, type BitsErrorCode, type ErrorContext, isSendable } from './bits-error.js'
 
 /** The conditions of system errors. All others are `unforeseen`. */
@@ -52,6 +53,3 @@ function headersOf(error: unknown): Record<string, string> {
   }
   return forwarded
 }
-
-const property = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined

@@ -39,7 +39,7 @@ export async function serveReply(
     const record = await findRecord(sessionId, req, service)
     const facts = await service.storage.statReply?.(uploadOf(record))
     if (!facts) throw missing()
-    await send(record, facts, req, res, service)
+    await sendReply(record, facts, req, res, service)
   } catch (error) {
     refuse(error, req, res, service)
   }
@@ -64,7 +64,7 @@ async function findRecord(
   return record
 }
 
-async function send(
+async function sendReply(
   record: SessionRecord,
   { size, lastModified }: StoredReply,
   req: Request,

@@ -39,7 +39,7 @@ export type ReleaseLease = () => Promise<void>
 export async function takeLease(folder: string): Promise<ReleaseLease | undefined> {
   const path = join(folder, NAME)
   if (process.platform === 'win32' || Buffer.byteLength(path) > MAX_PATH) return async () => {}
-  const holding = holdings.get(path) ?? { count: 0, server: listen(path) }
+  const holding = holdings.get(path) ?? { count: 0, server: listenAt(path) }
   holdings.set(path, holding)
   holding.count++
   const release = async () => {
@@ -63,7 +63,7 @@ class HeldElsewhere extends Error {
 }
 
 /** @returns `undefined` where the file system has no sockets. */
-async function listen(path: string): Promise<Server | undefined> {
+async function listenAt(path: string): Promise<Server | undefined> {
   for (;;) {
     const server = createServer((socket) => socket.destroy())
     const error = await new Promise<unknown>((resolve) => {

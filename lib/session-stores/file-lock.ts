@@ -27,12 +27,12 @@ export async function lockFile(path: string, options: LockOptions): Promise<File
   let lock: FileLock | undefined
   let noted = false
   try {
-    lock = await tryLock(path, note, options)
+    lock = await tryFileLock(path, note, options)
     while (!lock && Date.now() < deadline) {
       noted = true
       await writeFile(note, '')
       await delay(RETRY, undefined, { signal: options.signal })
-      lock = await tryLock(path, note, options)
+      lock = await tryFileLock(path, note, options)
     }
   } finally {
     // No holder should release its lock for a wait that has ended. Other waiters write the note again at their next
@@ -43,7 +43,7 @@ export async function lockFile(path: string, options: LockOptions): Promise<File
   return lock
 }
 
-async function tryLock(path: string, note: string, options: LockOptions): Promise<FileLock | undefined> {
+async function tryFileLock(path: string, note: string, options: LockOptions): Promise<FileLock | undefined> {
   // Loaded on demand: it watches the signals of the process, to release locks at its end.
   const { lock } = await import('proper-lockfile')
   const held = new FileLock(note, options.onReleaseRequested)

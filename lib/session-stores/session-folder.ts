@@ -6,7 +6,7 @@ import { rename, stat, unlink } from '../util/fs.js'
 const OPEN = /^([0-9a-f]{32})\.json$/
 const ENDED = /^([0-9a-f]{32})\.ended\.json$/
 /** What locks are made of. */
-const LOCK = /^[0-9a-z-]{1,64}\.(?:wanted|lock)$/
+const LOCK_FILE = /^[0-9a-z-]{1,64}\.(?:wanted|lock)$/
 
 /** The files of a session store. Ended sessions have names of their own, so that a listing need not read them. */
 export class SessionFolder {
@@ -57,7 +57,7 @@ export class SessionFolder {
   /** Removes what a killed process left of its locks. A lock in use is never old. */
   async removeOldLocks(before: number): Promise<void> {
     for await (const { name } of await opendir(this.path)) {
-      if (LOCK.test(name)) await removeIfOlder(join(this.path, name), before)
+      if (LOCK_FILE.test(name)) await removeIfOlder(join(this.path, name), before)
     }
   }
 

@@ -24,7 +24,7 @@ export async function sweepAll(
   storage: StorageAdapter,
   listener: SweepListener,
 ): Promise<void> {
-  for await (const record of sessions.store.list()) await remove(record, sessions, storage, listener)
+  for await (const record of sessions.store.list()) await removeExpired(record, sessions, storage, listener)
   for await (const { uploadId } of storage.staged?.() ?? [])
     await discard(uploadId, sessions, storage, listener)
 }
@@ -45,13 +45,13 @@ export async function sweep(
   const { store } = sessions
   for await (const record of store.ended?.(ended) ?? []) {
     if (listener.isStopped()) return
-    await remove(record, sessions, storage, listener)
+    await removeExpired(record, sessions, storage, listener)
   }
   // A store that cannot list ended sessions returns them among the others.
   for await (const record of store.expired(store.ended ? idle : Math.max(idle, ended))) {
     if (listener.isStopped()) return
     if (record.lastActivity < (hasEnded(record) ? ended : idle)) {
-      await remove(record, sessions, storage, listener)
+      await removeExpired(record, sessions, storage, listener)
     }
   }
   for await (const page of pagesOf(storage.staged?.() ?? [])) {
@@ -89,15 +89,15 @@ const discard = (
   storage: StorageAdapter,
   { onError }: SweepListener,
 ): Promise<void> =>
-  withLease(id, sessions, onError, async () => storage.discard({ uploadId: id, destination: '' }))
+  underLease(id, sessions, onError, async () => storage.discard({ uploadId: id, destination: '' }))
 
-const remove = (
+const removeExpired = (
   found: SessionRecord,
   sessions: Sessions,
   storage: StorageAdapter,
   { onExpired, onError }: SweepListener,
 ): Promise<void> =>
-  withLease(found.uploadId, sessions, onError, async () => {
+  underLease(found.uploadId, sessions, onError, async () => {
     const record = await sessions.store.get(found.uploadId)
     if (!record || record.lastActivity !== found.lastActivity) return
     const received = await heldBytes(record, storage)
@@ -115,7 +115,7 @@ const remove = (
   })
 
 /** Runs a task on an idle session. Failures are reported and do not stop the sweep. */
-async function withLease(
+async function underLease(
   key: string,
   sessions: Sessions,
   onError: (error: unknown) => void,

@@ -8,7 +8,7 @@ import { assertRejects, type ContractTests } from './runner.js'
 const KEY = newRecord(1).uploadId
 
 /** Milliseconds after which a wait that was aborted must no longer make a holder give way. */
-const WISH_LIFETIME = 3_000
+const ABORTED_WISH_LIFETIME = 3_000
 
 /** Who has a lock, and who waits for it. */
 export const LOCK_HOLDING: ContractTests<LocksUnderTest> = {
@@ -93,9 +93,9 @@ export const LOCK_HOLDING: ContractTests<LocksUnderTest> = {
     await assertRejects(() => waiting)
     assert.ok(Date.now() - start < 5_000, 'The wait continued after its signal had aborted.')
     await held.release()
-    await delay(WISH_LIFETIME)
+    await delay(ABORTED_WISH_LIFETIME)
     const next = await lock(one, KEY)
-    await delay(WISH_LIFETIME)
+    await delay(ABORTED_WISH_LIFETIME)
     assert.deepEqual(next.requests, [])
     await next.release()
   },

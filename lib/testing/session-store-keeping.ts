@@ -6,10 +6,10 @@ import { assertRejects, type ContractTests } from './runner.js'
 /** Fails unless both are the same; a field that is `undefined` may as well be absent. */
 export function assertRecord(actual: SessionRecord | undefined, expected: SessionRecord): void {
   assert.ok(actual, 'There is no such session.')
-  assert.deepEqual(defined(actual), defined(expected))
+  assert.deepEqual(withoutUndefined(actual), withoutUndefined(expected))
 }
 
-const defined = (record: SessionRecord): object =>
+const withoutUndefined = (record: SessionRecord): object =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
 
 /** How sessions are created, kept and deleted. */

@@ -20,7 +20,7 @@ const ifKept =
     if (keepsReplies(bench.storage)) await check(bench.storage, bench)
   }
 
-const sizeOf = async (storage: ReplyStorage, upload: StagedUpload): Promise<number> =>
+const replySize = async (storage: ReplyStorage, upload: StagedUpload): Promise<number> =>
   ((await storage.statReply(upload)) satisfies StoredReply | undefined)?.size ?? 0
 
 const replyOf = (storage: ReplyStorage, upload: StagedUpload, range?: ByteRange): Promise<Buffer> =>
@@ -68,10 +68,10 @@ export const REPLIES: ContractTests<StorageBench> = {
       const upload = await bench.begun('a.bin')
       await storage.writeReply(upload, streamOf(Buffer.from('the first')))
       assert.equal(await storage.writeReply(upload, streamOf(Buffer.from('2nd'))), 3)
-      assert.equal(await sizeOf(storage, upload), 3)
+      assert.equal(await replySize(storage, upload), 3)
       assertBytes(await replyOf(storage, upload), Buffer.from('2nd'))
       assert.equal(await storage.writeReply(upload, Readable.from([])), 0)
-      assert.equal(await sizeOf(storage, upload), 0)
+      assert.equal(await replySize(storage, upload), 0)
     },
   ),
 
@@ -80,11 +80,11 @@ export const REPLIES: ContractTests<StorageBench> = {
     const error = new Error('The application stopped.')
     const fail = () => storage.writeReply(upload, failingAfter(Buffer.alloc(100_000), error))
     await assertRejects(fail)
-    assert.equal(await sizeOf(storage, upload), 0)
+    assert.equal(await replySize(storage, upload), 0)
     const earlier = Buffer.from('earlier')
     await storage.writeReply(upload, streamOf(earlier))
     await assertRejects(fail)
-    if ((await sizeOf(storage, upload)) > 0) assertBytes(await replyOf(storage, upload), earlier)
+    if ((await replySize(storage, upload)) > 0) assertBytes(await replyOf(storage, upload), earlier)
   }),
 
   'a reply outlives the discard that follows a publication, and no other': ifKept(async (storage, bench) => {

@@ -16,7 +16,7 @@ export const CANCEL_TIMEOUT = 5000
  * @param send gives up after {@link CANCEL_TIMEOUT}, and is not aborted by the signal that led here.
  * @throws BitsClientError when the server refuses, or cannot be reached within some seconds.
  */
-export async function cancelSession(send: SendPacket, url: URL, sessionId: string): Promise<void> {
+export async function sendCancelSession(send: SendPacket, url: URL, sessionId: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await send(url, { type: 'Cancel-Session', sessionId, length: 0 })

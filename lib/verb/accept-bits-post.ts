@@ -2,11 +2,11 @@ import { type ChannelListener, channel } from 'node:diagnostics_channel'
 import { Server as HttpServer } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import { Duplex } from 'node:stream'
+import { property } from '../util/property.js'
 import { attachRestarter } from './attach-restarter.js'
 import { attachRewriter } from './attach-rewriter.js'
 import { assertBindIsKnown } from './known-verb.js'
 import { type Attach, isPatched, patchServer } from './patch-server.js'
-import { property } from './property.js'
 import { canRestartParsers } from './self-test.js'
 
 /** A global symbol, so that another copy of this module in the process (ESM and CJS) does not subscribe as well. */

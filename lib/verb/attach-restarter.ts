@@ -1,9 +1,9 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
+import { property } from '../util/property.js'
 import { isNodeParser, type NodeParser, type ParserResult, slotsOf } from './node-parser.js'
 import { parserArguments } from './parser-arguments.js'
-import { property } from './property.js'
 import { VerbRestarter } from './verb-restarter.js'
 
 /**

@@ -2,7 +2,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { type Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { Duplex } from 'node:stream'
-import { property } from './property.js'
+import { property } from '../util/property.js'
 import { VerbRewriter } from './verb-rewriter.js'
 
 interface Connection {
@@ -27,10 +27,11 @@ export function attachRewriter(server: HttpServer | HttpsServer, socket: Duplex)
     server,
     rewriter: new VerbRewriter(),
     listening: false,
-    onData: (chunk) => listen(socket, connection, Buffer.isBuffer(chunk) && connection.rewriter.read(chunk)),
+    onData: (chunk) =>
+      setListening(socket, connection, Buffer.isBuffer(chunk) && connection.rewriter.read(chunk)),
   }
   connections.set(socket, connection)
-  listen(socket, connection, true)
+  setListening(socket, connection, true)
 }
 
 /** Restores the verb before any other code sees the request: Node publishes this ahead of its own checks and events. */
@@ -43,7 +44,7 @@ function restoreVerbOnRequest(): void {
     const connection = socket instanceof Duplex ? connections.get(socket) : undefined
     if (!(socket instanceof Duplex) || !(request instanceof IncomingMessage) || !connection) return
     if (connection.server !== property(message, 'server')) return
-    listen(socket, connection, connection.rewriter.announced(request))
+    setListening(socket, connection, connection.rewriter.announced(request))
   })
 }
 
@@ -51,7 +52,7 @@ function restoreVerbOnRequest(): void {
  * A 'data' listener makes Node hand the bytes through JavaScript; in front of Node's own, it sees each buffer before
  * the parser reads that same buffer.
  */
-function listen(socket: Duplex, connection: Connection, expected: boolean): void {
+function setListening(socket: Duplex, connection: Connection, expected: boolean): void {
   if (connection.listening === expected) return
   connection.listening = expected
   if (expected) socket.prependListener('data', connection.onData)

@@ -8,7 +8,7 @@ export const VERB = 'BITS_POST '
 export const KNOWN_VERB = 'BIND      '
 export const KNOWN_BYTES = Buffer.from(KNOWN_VERB)
 /** Length of what the two have in common, at whose end the parser refuses the verb. */
-export const COMMON = 'BI'.length
+export const COMMON_LENGTH = 'BI'.length
 
 /** Other runtimes that bring a `node:http` of their own, by their names in `process.versions`. */
 const OTHER_RUNTIMES = { bun: 'Bun', deno: 'Deno' }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { property } from './property.js'
+import { property } from '../util/property.js'
 
 /**
  * The parser of one connection, as `socket.parser` holds it: undocumented, and the same in Node 20 to 26. Everything

@@ -1,9 +1,9 @@
 import { Server as HttpServer, type ServerOptions } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
+import { property } from '../util/property.js'
 import { InMemorySocket } from './in-memory-socket.js'
 import { isNodeParser } from './node-parser.js'
-import { property } from './property.js'
 
 /** What Node passes to `parser.initialize()`: kind, async resource, longest head, leniency, list of connections. */
 type ParserArguments = readonly [number, object, number, number, object | undefined]

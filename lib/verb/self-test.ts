@@ -1,9 +1,9 @@
 import { Server as HttpServer } from 'node:http'
 import { debuglog } from 'node:util'
+import { property } from '../util/property.js'
 import { attachRestarter } from './attach-restarter.js'
 import { InMemorySocket } from './in-memory-socket.js'
 import { connectionsOf } from './parser-arguments.js'
-import { property } from './property.js'
 
 const debug = debuglog('express-bits-upload')
 let result: boolean | undefined

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { COMMON, KNOWN_BYTES, VERB } from './known-verb.js'
+import { property } from '../util/property.js'
+import { COMMON_LENGTH, KNOWN_BYTES, VERB } from './known-verb.js'
 import type { ParserResult } from './node-parser.js'
-import { property } from './property.js'
 
 /** Verbs that the parser knows and that end like the start of ours: REBIND and UNBIND. */
 const OTHER_STARTS = ['RE', 'UN']
@@ -121,7 +121,7 @@ export class VerbRestarter {
       return 'none'
     }
     if (typeof result !== 'number' && codeOf(result) !== 'HPE_INVALID_METHOD') return 'none'
-    const start = from + readOf(result) - COMMON
+    const start = from + readOf(result) - COMMON_LENGTH
     if (!Number.isSafeInteger(start)) return 'none'
     const earlier = from === 0 ? this.#headSoFar : ''
     const firstSeen = Math.max(start - OTHER_START, from)
@@ -131,7 +131,7 @@ export class VerbRestarter {
     const found = seen.slice(at, at + VERB.length)
     if (found === VERB) return start + VERB.length
     // The letter that was refused has to be there. A head that is too long also fails at the end of a packet.
-    const isCut = found.length > COMMON && start + found.length === packet.length
+    const isCut = found.length > COMMON_LENGTH && start + found.length === packet.length
     if (!VERB.startsWith(found) || !isCut) return 'none'
     this.#held = found
     this.#refusal = result
@@ -159,7 +159,7 @@ export class VerbRestarter {
 }
 
 /** Enough to tell a verb that is cut before it is refused from those that end like it. */
-const KEPT = OTHER_START + COMMON
+const KEPT = OTHER_START + COMMON_LENGTH
 
 /** After an upgrade that the server ignores, the parser reports a failure only by reading less than there is. */
 function isFailure(packet: Buffer, from: number, result: ParserResult): boolean {

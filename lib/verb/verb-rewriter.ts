@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { COMMON, KNOWN_BYTES, KNOWN_VERB, VERB } from './known-verb.js'
+import { COMMON_LENGTH, KNOWN_BYTES, KNOWN_VERB, VERB } from './known-verb.js'
 import { bodyOf, NEED_MORE, type Reader, Section, UNSURE, upgradeOf } from './message-framing.js'
 
 const VERB_BYTES = Buffer.from(VERB)
@@ -133,7 +133,7 @@ export class VerbRewriter {
     this.#isVerb = this.#matched === VERB.length
     if (this.#isVerb || at === bytes.length) {
       bytes.set(KNOWN_BYTES.subarray(before, this.#matched), start)
-    } else if (before > COMMON) {
+    } else if (before > COMMON_LENGTH) {
       // Another token, whose first bytes have been rewritten: the parser must not take it for BIND. The first byte of
       // this buffer is the one to spoil, as what follows may continue as `BIND` would.
       bytes[start] = 0

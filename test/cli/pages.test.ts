@@ -8,7 +8,7 @@ import { bitsUpload } from 'express-bits-upload'
 import helmet from 'helmet'
 import { readable } from '../../lib/cli/send/progress.js'
 import { createApp } from '../../lib/cli/serve/app.js'
-import { type Authenticate, rememberUser } from '../../lib/cli/serve/authenticate.js'
+import { type IdentifyUser, rememberUser } from '../../lib/cli/serve/authenticate.js'
 import type { ServeFlags } from '../../lib/cli/serve/flags.js'
 import { fixtures } from '../support/fixtures.js'
 import { RawConnection } from '../support/raw.js'
@@ -30,7 +30,7 @@ const FLAGS: ServeFlags = {
 }
 
 /** The app of serve with these flags. Returns its origin and directory. */
-async function start(flags: Partial<ServeFlags> = {}, authenticate?: Authenticate) {
+async function start(flags: Partial<ServeFlags> = {}, authenticate?: IdentifyUser) {
   const folder = await directory()
   const bits = bitsUpload({ directory: folder, logger: new RecordingLogger() })
   const log = { write: () => {} }
@@ -126,7 +126,7 @@ describe('the page at the root of serve', () => {
 })
 
 describe('HEAD without --read', () => {
-  const alice: Authenticate = async (req) => {
+  const alice: IdentifyUser = async (req) => {
     rememberUser(req, 'alice')
     return 'alice'
   }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { addressKey } from '../../lib/cli/serve/passwords/client-address.js'
 import {
-  type Credentials,
   type Matcher,
+  type PasswordClaim,
   PasswordGate,
   TooBusyError,
 } from '../../lib/cli/serve/passwords/password-gate.js'
@@ -42,7 +42,7 @@ class ManualMatcher implements Matcher {
 
 const settle = () => new Promise((resolve) => setImmediate(resolve))
 
-const credentials = (facts: Partial<Credentials>): Credentials => ({
+const credentials = (facts: Partial<PasswordClaim>): PasswordClaim => ({
   address: '192.0.2.1',
   user: 'alice',
   password: RIGHT,

@@ -78,7 +78,7 @@ describe('trustSessionId', () => {
     expect(ack.status).toBe(401)
   })
 
-  test('on: the next session requires the user's credentials again', async () => {
+  test('on: the next session requires credentials again', async () => {
     const { connection } = await session(true)
     expect((await connection.exchange(create())).status).toBe(401)
   })

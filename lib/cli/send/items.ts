@@ -65,7 +65,7 @@ async function filesBelow(
     const file = join(directory, entry.name)
     const below = [...names, entry.name]
     if (entry.isDirectory()) found.push(...(await filesBelow(file, below, warn)))
-    else if (await isFile(entry, file)) found.push({ file, names: below })
+    else if (await isFileEntry(entry, file)) found.push({ file, names: below })
     else warn(`warning: ${JSON.stringify(file)} is not a file and is left out.`)
   }
   return found
@@ -81,7 +81,7 @@ async function entriesOf(directory: string): Promise<Dirent[]> {
 }
 
 /** Only links to files are followed: a link to a directory may be circular. */
-async function isFile(entry: Dirent, path: string): Promise<boolean> {
+async function isFileEntry(entry: Dirent, path: string): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isFile()
   return (await stat(path).catch(() => undefined))?.isFile() ?? false
 }

@@ -85,12 +85,12 @@ function paceFrom(start: number): (sent: number, total: number) => string {
   return (sent, total) => {
     const rate = rateOf(sent)
     if (performance.now() - began < WARM_UP || rate === 0) return ''
-    return `  ${readable(rate)}/s  ETA ${duration((total - sent) / rate)}`
+    return `  ${readable(rate)}/s  ETA ${formatDuration((total - sent) / rate)}`
   }
 }
 
 /** `9s`, `3m05s`, `2h03m` */
-export function duration(seconds: number): string {
+export function formatDuration(seconds: number): string {
   const whole = Math.ceil(seconds)
   const two = (value: number): string => String(Math.floor(value)).padStart(2, '0')
   if (whole < 60) return `${whole}s`

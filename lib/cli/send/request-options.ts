@@ -20,7 +20,7 @@ export async function requestOptions(
   note: (line: string) => void,
 ): Promise<UploadOptions> {
   const headers = Object.fromEntries(await readHeaders('--header', flags.header ?? []))
-  const tls = await readTls(flags)
+  const tls = await readClientTls(flags)
   const proxy = await proxyFor(url)
   if (proxy) note(`Through the proxy ${proxy.origin}.`)
   if (flags.user !== undefined) {
@@ -38,7 +38,7 @@ export async function requestOptions(
   return { headers, tls: proxy?.tls ? { ...tls, ...proxy.tls } : tls, agent: proxy?.agent, authenticate }
 }
 
-async function readTls({ ca, cert, key }: SendFlags): Promise<TlsOptions | undefined> {
+async function readClientTls({ ca, cert, key }: SendFlags): Promise<TlsOptions | undefined> {
   const tls: { ca?: string; cert?: string; key?: string } = {}
   if (ca !== undefined) {
     tls.ca = await readTextFile('--ca', ca)

@@ -34,7 +34,7 @@ export async function sendItem({ file, url, name }: Item, context: SendContext):
   const rateOf = averageRate(resume?.offset ?? 0)
   const job = new UploadJob(file, url, {
     ...request,
-    ...uploadOptions(flags),
+    ...clientUploadOptions(flags),
     resume,
     signal,
     cancelOnAbort: false,
@@ -62,7 +62,7 @@ export async function sendItem({ file, url, name }: Item, context: SendContext):
 }
 
 /** The client's options that flags set. */
-export const uploadOptions = (flags: SendFlags): UploadOptions => ({
+export const clientUploadOptions = (flags: SendFlags): UploadOptions => ({
   fragmentSize: flags.fragmentSize,
   retries: flags.retries,
   replyTo: replyFile(flags),

@@ -8,7 +8,7 @@ import type { SendFlags } from './flags.js'
 import { type Item, itemsToSend } from './items.js'
 import { checkReplyTo, replyFile } from './reply-to.js'
 import { requestOptions } from './request-options.js'
-import { type SendContext, sendItem, uploadOptions } from './send-item.js'
+import { clientUploadOptions, type SendContext, sendItem } from './send-item.js'
 import { sendItems } from './send-items.js'
 
 /**
@@ -33,7 +33,7 @@ export async function send(paths: readonly string[], destination: string, flags:
     throw usageError('--reply-to names one file, and there are several to send: leave it out, or give -.')
   }
   const request = await requestOptions(flags, first.url, note)
-  checkSendOptions(first, { ...request, ...uploadOptions(flags) })
+  checkSendOptions(first, { ...request, ...clientUploadOptions(flags) })
   await checkReplyTo(first.file, flags)
   warnOfPassword(first.url, flags, note)
   const stop = listenForSignals()

@@ -1,5 +1,5 @@
 import { usageError } from '../output.js'
-import { type Authenticate, authenticateBy, isRight } from './authenticate.js'
+import { authenticateBy, type IdentifyUser, isRight } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import { authenticateByTicket, type CheckPassword } from './negotiate.js'
 import { HtpasswdFile } from './passwords/htpasswd-file.js'
@@ -9,7 +9,7 @@ import { authenticateByCertificate } from './tls/client-certificate.js'
 
 export interface Access {
   /** Absent when everyone may do everything. */
-  readonly authenticate?: Authenticate
+  readonly authenticate?: IdentifyUser
   /** Ends the waiting of clients that sent a wrong password. */
   close(): void
 }

@@ -5,7 +5,7 @@ import { asError } from '../../util/errors.js'
 import { printError } from '../say.js'
 import { accessLog } from './access-log.js'
 import { livePathOf } from './app-paths.js'
-import { type Authenticate, requireUser } from './authenticate.js'
+import { type IdentifyUser, requireUser } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import type { Log } from './log-file.js'
 import { sendStatus } from './pages/status.js'
@@ -16,7 +16,7 @@ export interface AppParts {
   readonly bits: BitsUpload
   readonly directory: string
   /** Absent when access is unrestricted. */
-  readonly authenticate: Authenticate | undefined
+  readonly authenticate: IdentifyUser | undefined
   readonly log: Pick<Log, 'write'>
   /** Comes before everything else. */
   readonly first: readonly RequestHandler[]

@@ -7,21 +7,21 @@ import type { HtpasswdFile } from './passwords/htpasswd-file.js'
 import { type PasswordGate, TooBusyError } from './passwords/password-gate.js'
 
 /** Returns the name of the user making a request. @throws BitsError with the status to answer when access is denied. */
-export type Authenticate = (req: Request) => Promise<string | undefined>
+export type IdentifyUser = (req: Request) => Promise<string | undefined>
 
 /** Seconds after which a client that finds the server too busy should try again. */
 const RETRY_AFTER = '10'
 
 const names = new WeakMap<object, string>()
 
-/** The user that {@link Authenticate} identified for a request. */
+/** The user that {@link IdentifyUser} identified for a request. */
 export const userOf = (req: object): string | undefined => names.get(req)
 
 /** Notes the user for the access log. */
 export const rememberUser = (req: object, name: string): void => void names.set(req, name)
 
 /** Requires a name and password (HTTP Basic) and verifies them. */
-export function authenticateBy(users: HtpasswdFile, gate: PasswordGate, realm: string): Authenticate {
+export function authenticateBy(users: HtpasswdFile, gate: PasswordGate, realm: string): IdentifyUser {
   const challenge = {
     'WWW-Authenticate': `Basic realm="${realm.replace(/["\\]/g, '\\$&')}", charset="UTF-8"`,
   }
@@ -75,7 +75,7 @@ function endOf(req: Request): { signal(): AbortSignal; release(): void } {
 }
 
 /** Requires a user for requests that are not uploads. */
-export function requireUser(authenticate: Authenticate): RequestHandler {
+export function requireUser(authenticate: IdentifyUser): RequestHandler {
   return (req, res, next) => {
     authenticate(req)
       .then(() => next())

@@ -33,7 +33,7 @@ export function printGreeting(origin: string, directory: string, flags: Facts, m
   if (name === UNKNOWN && reached !== origin) {
     lines.push(`Replace ${UNKNOWN} by the name or address by which other machines reach this one.`)
   }
-  const warning = isLocal(flags.host) ? undefined : warningFor(flags)
+  const warning = isLoopbackHost(flags.host) ? undefined : warningFor(flags)
   if (warning !== undefined) lines.push(`warning: ${warning}`)
   printError(lines.join('\n'))
 }
@@ -60,5 +60,5 @@ const isEveryAddress = (host: string): boolean => /^[0.:]*$/.test(host)
 const isKnownToOthers = (machine: string): boolean =>
   /^[a-z0-9][\w.-]*$/i.test(machine) && !/^(?:localhost(?:\..*)?|[0-9a-f]{12})$/i.test(machine)
 
-const isLocal = (host: string): boolean =>
+const isLoopbackHost = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))

@@ -4,7 +4,7 @@ import type { Negotiate } from 'express-bits-upload/negotiate'
 import { asError } from '../../util/errors.js'
 import { namingFlag } from '../option-flags.js'
 import { CliError, EXIT } from '../output.js'
-import { type Authenticate, rememberUser } from './authenticate.js'
+import { type IdentifyUser, rememberUser } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import { logger } from './logger.js'
 
@@ -22,7 +22,7 @@ type TicketFlags = Pick<ServeFlags, 'service' | 'keytab' | 'realm' | 'verbose'>
 export async function authenticateByTicket(
   flags: TicketFlags,
   checkPassword?: CheckPassword,
-): Promise<Authenticate> {
+): Promise<IdentifyUser> {
   const tickets = await acceptTickets(flags, checkPassword)
   return async (req) => {
     try {

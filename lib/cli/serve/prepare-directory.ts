@@ -6,7 +6,7 @@ import { asError, errorCode } from '../../util/errors.js'
 import { CliError, EXIT } from '../output.js'
 
 /** Where `FileStorage` keeps unfinished uploads and session records. */
-const STAGING = 'BITS-Sessions'
+const STAGING_FOLDER = 'BITS-Sessions'
 
 /**
  * Creates the directory and checks that files can be written to it and to its staging folder, now rather than at
@@ -22,7 +22,7 @@ export async function prepareDirectory(
   const existing = await stat(directory).catch(() => undefined)
   if (existing && !existing.isDirectory())
     throw new CliError(EXIT.failure, `${directory} is not a directory: name the one that uploads go into.`)
-  const staging = join(directory, STAGING)
+  const staging = join(directory, STAGING_FOLDER)
   const staged = await stat(staging).catch(() => undefined)
   if (staged && !staged.isDirectory())
     throw new CliError(

@@ -12,7 +12,7 @@ import type { ReplySink } from './reply-sink.js'
 /** Bytes requested at once. */
 const PIECE = 1024 * 1024
 
-interface Piece {
+interface ReplyPiece {
   readonly first: number
   /** Absent when the server does not send it. */
   readonly total: number | undefined
@@ -80,7 +80,7 @@ export class ReplyDownload {
     return false
   }
 
-  async #startOverIfNeeded(piece: Piece, whole: boolean): Promise<void> {
+  async #startOverIfNeeded(piece: ReplyPiece, whole: boolean): Promise<void> {
     const changed = this.#version !== undefined && this.#version !== piece.version
     this.#version = piece.version
     if (!changed && piece.first === this.#position) return
@@ -98,7 +98,7 @@ export class ReplyDownload {
   }
 }
 
-function pieceOf(request: AnsweredRequest, response: IncomingMessage): Piece {
+function pieceOf(request: AnsweredRequest, response: IncomingMessage): ReplyPiece {
   const { statusCode: status, headers } = response
   const unusable = (why: string): BitsClientError =>
     new BitsClientError(`The answer ${status} with the reply ${why}.`, { packet: 'GET', status, fatal: true })

@@ -34,13 +34,17 @@ export async function replyTarget(
   const found = await stat(replyTo, { bigint: true }).catch(ignoreNotFound)
   const meansDirectory = replyTo.endsWith('/') || replyTo.endsWith(sep)
   if (found ? found.isDirectory() : meansDirectory) throw unfit(replyTo, 'a file; it is a directory')
-  if (!found) return await writable({ kind: 'file', path: await followed(replyTo), mode: undefined })
-  if (source !== undefined && (await isFile(source, found)))
+  if (!found) return await ensureWritable({ kind: 'file', path: await followed(replyTo), mode: undefined })
+  if (source !== undefined && (await isSameFile(source, found)))
     throw unfit(replyTo, 'another file; it is the one to upload')
   await access(replyTo, constants.W_OK)
   // Uses the given name: the target of a shell's /dev/fd/63 has no path.
   if (!found.isFile()) return { kind: 'stream', path: replyTo }
-  return await writable({ kind: 'file', path: await followed(replyTo), mode: Number(found.mode & 0o777n) })
+  return await ensureWritable({
+    kind: 'file',
+    path: await followed(replyTo),
+    mode: Number(found.mode & 0o777n),
+  })
 }
 
 const unfit = (replyTo: string, expected: string): OptionError =>
@@ -52,7 +56,7 @@ const unfit = (replyTo: string, expected: string): OptionError =>
   })
 
 /** Under any name, hard links included. */
-async function isFile(path: string, { dev, ino }: BigIntStats): Promise<boolean> {
+async function isSameFile(path: string, { dev, ino }: BigIntStats): Promise<boolean> {
   const file = await stat(path, { bigint: true }).catch(ignoreNotFound)
   return file?.dev === dev && file.ino === ino
 }
@@ -69,7 +73,7 @@ async function followed(path: string): Promise<string> {
 }
 
 /** Creating a draft is the only reliable check. */
-async function writable(target: FileTarget): Promise<FileTarget> {
+async function ensureWritable(target: FileTarget): Promise<FileTarget> {
   const draft = await AtomicFile.create(target)
   await draft.discard()
   return target

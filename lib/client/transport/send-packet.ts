@@ -11,10 +11,10 @@ export type ReadBytes = (start: number, end: number) => AsyncIterable<Buffer>
 
 /** @param read is needed for fragments only. */
 export function packetSender(line: RequestOptions, common: CommonHeaders, read?: ReadBytes): SendPacket {
-  return (url, packet, onSent) => sendPacket(line, url, packet, common, bodyOf(packet, read), onSent)
+  return (url, packet, onSent) => sendPacket(line, url, packet, common, fragmentBody(packet, read), onSent)
 }
 
-const bodyOf = (
+const fragmentBody = (
   { range, length }: OutgoingPacket,
   read: ReadBytes | undefined,
 ): AsyncIterable<Buffer> | undefined =>

@@ -61,7 +61,7 @@ export async function sendRequest<T>(
       signal: timeout.signal,
     })
     const answer = answerTo(request, timeout.signal)
-    sending = send(request, outgoing, timeout, line.responseTimeout)
+    sending = sendBody(request, outgoing, timeout, line.responseTimeout)
     response = await answer
     await verifyServer(outgoing, credentials, response)
     return await read(response, () => timeout.refresh())
@@ -93,7 +93,7 @@ function answerTo(request: ClientRequest, signal: AbortSignal): Promise<Incoming
 }
 
 /** Not with `pipeline`, which would hide an error of the body behind the request's "socket hang up". */
-async function send(
+async function sendBody(
   request: ClientRequest,
   { body, onSent }: OutgoingRequest,
   timeout: RequestTimeout,

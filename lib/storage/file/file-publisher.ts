@@ -8,7 +8,7 @@ import { DirectorySync } from './directory-sync.js'
 import { readMovedMarker } from './moved-marker.js'
 import { ParentDirectory } from './parent-directory.js'
 import { isOneFile, type Publication, publishNew, publishOver } from './publish-file.js'
-import type { StagedData } from './staged-data.js'
+import type { StagedFiles } from './staged-data.js'
 import { remove } from './staged-file.js'
 import type { Location, UploadDirectory } from './upload-directory.js'
 import { WriteProbe } from './write-probe.js'
@@ -16,7 +16,7 @@ import { WriteProbe } from './write-probe.js'
 interface FilePublisherOptions {
   readonly fs: FileSystem
   readonly uploads: UploadDirectory
-  readonly staged: StagedData
+  readonly staged: StagedFiles
   /** Force files and their names to the disk? */
   readonly sync: boolean
   readonly fileMode: number | undefined
@@ -25,7 +25,7 @@ interface FilePublisherOptions {
 }
 
 /** A staged file, and how it is to be published. */
-interface StagedFile {
+interface FileToPublish {
   readonly upload: StagedUpload
   /** Absolute path of the staged data. */
   readonly path: string
@@ -67,7 +67,7 @@ export class FilePublisher {
    * Creates the staged file of an upload. It is created in the directory of its destination and then moved: so it has
    * the group, default ACL and security label that a file of that directory has, and keeps them to its publication.
    */
-  async createStaged({ upload, path }: StagedFile): Promise<void> {
+  async createStaged({ upload, path }: FileToPublish): Promise<void> {
     const { existing } = await this.#uploads.locate(upload.destination)
     const isMovable = this.#probe.known(existing)?.isMovable
     if (isMovable && (await this.#createAndMove(join(existing, createdName(upload)), path))) return
@@ -77,7 +77,7 @@ export class FilePublisher {
   }
 
   /** @throws BitsError as {@link check}; `destination-taken`; `staged-data-missing`. */
-  async publish({ upload, path: staged }: StagedFile, overwrite: boolean): Promise<StoredFile> {
+  async publish({ upload, path: staged }: FileToPublish, overwrite: boolean): Promise<StoredFile> {
     const { destination, uploadId } = upload
     const facts = await this.#fs.lstat(staged).catch(ignoreNotFound)
     const size = upload.total ?? facts?.size ?? 0
@@ -97,7 +97,7 @@ export class FilePublisher {
       this.#probe.forget(location.existing)
       throw error
     }
-    return { destination, size, path: pathOf(location) }
+    return { destination, size, path: pathOfLocation(location) }
   }
 
   /** Removes what a process that died may have left beside a destination. */
@@ -111,9 +111,9 @@ export class FilePublisher {
   }
 
   /** Is a staged file the one at its destination? */
-  async isPublished({ upload, path }: StagedFile): Promise<boolean> {
+  async isPublished({ upload, path }: FileToPublish): Promise<boolean> {
     const location = await this.#uploads.locate(upload.destination)
-    return isOneFile(path, pathOf(location), this.#fs)
+    return isOneFile(path, pathOfLocation(location), this.#fs)
   }
 
   async #createAndMove(path: string, staged: string): Promise<boolean> {
@@ -142,7 +142,7 @@ export class FilePublisher {
   }
 
   async #give(
-    { upload, path: staged }: StagedFile,
+    { upload, path: staged }: FileToPublish,
     parent: ParentDirectory,
     size: number,
     overwrite: boolean,
@@ -203,7 +203,7 @@ export class FilePublisher {
   }
 }
 
-const pathOf = ({ existing, missing, name }: Location): string => join(existing, ...missing, name)
+const pathOfLocation = ({ existing, missing, name }: Location): string => join(existing, ...missing, name)
 
 /** Names beside a destination for a moment. No client knows an upload's id before that upload is over. */
 const createdName = ({ uploadId }: StagedUpload): string => `.bits-${uploadId}.tmp`

@@ -18,7 +18,7 @@ import { FilePublisher } from './file-publisher.js'
 import { movedMarkerPath, readMovedMarker } from './moved-marker.js'
 import { tempLinkPath } from './publish-file.js'
 import { draftOf, readReplyFile, statReplyFile, writeReplyFile } from './reply-file.js'
-import { StagedData } from './staged-data.js'
+import { StagedFiles } from './staged-data.js'
 import { remove } from './staged-file.js'
 import { UploadDirectory } from './upload-directory.js'
 
@@ -64,7 +64,7 @@ export class FileStorage implements StorageAdapter {
   readonly durability: Durability
   readonly #fs: FileSystem
   readonly #uploads: UploadDirectory
-  readonly #staged: StagedData
+  readonly #staged: StagedFiles
   readonly #publisher: FilePublisher
 
   /** @throws OptionError when an option is invalid. */
@@ -74,7 +74,7 @@ export class FileStorage implements StorageAdapter {
     const { now, ...calls } = internals
     const fs = { ...nodeFileSystem, ...calls }
     const uploads = new UploadDirectory({ directory, createDirectories, fs })
-    const staged = new StagedData(fs, durability === 'fragment')
+    const staged = new StagedFiles(fs, durability === 'fragment')
     const sync = durability !== 'none'
     this.directory = uploads.root
     this.durability = durability

@@ -14,7 +14,7 @@ interface StagedFile {
  * Bytes of uploads before their publication. Where the disk fails to keep some of them, their upload goes back to the
  * last length that is known to be on the disk, and the client sends them again.
  */
-export class StagedData {
+export class StagedFiles {
   readonly #fs: FileSystem
   readonly #syncsFragments: boolean
   readonly #lengths = new SyncedLengths()

@@ -34,13 +34,13 @@ export function appendSegments(
   })
 }
 
-type Outcome = { readonly end: number } | { readonly error: Error }
+type AppendOutcome = { readonly end: number } | { readonly error: Error }
 
 class SegmentAppend {
   readonly #context: AppendContext
   readonly #body: Readable
   readonly #signal: AbortSignal
-  readonly #settle: (outcome: Outcome) => void
+  readonly #settle: (outcome: AppendOutcome) => void
   #gathered: GrowingBuffer
   /** Where what is gathered begins. */
   #start: number
@@ -58,7 +58,7 @@ class SegmentAppend {
     offset: number,
     body: Readable,
     signal: AbortSignal,
-    settle: (outcome: Outcome) => void,
+    settle: (outcome: AppendOutcome) => void,
   ) {
     this.#context = context
     this.#start = offset
@@ -182,7 +182,7 @@ class SegmentAppend {
     this.#proceed()
   }
 
-  #finish(outcome: Outcome): void {
+  #finish(outcome: AppendOutcome): void {
     if (this.#isSettled) return
     this.#isSettled = true
     this.#isOver = true

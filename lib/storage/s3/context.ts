@@ -1,13 +1,13 @@
 import type { Bucket } from './bucket.js'
 import type { BufferBudget } from './buffer-budget.js'
 import type { StagingKeys } from './keys.js'
-import type { Multipart } from './multipart.js'
+import type { MultipartRequests } from './multipart.js'
 import type { PartLimits } from './plan-parts.js'
 
 /** What the operations of a storage share. */
 export interface S3Context {
   readonly bucket: Bucket
-  readonly multipart: Multipart
+  readonly multipart: MultipartRequests
   readonly keys: StagingKeys
   readonly budget: BufferBudget
   readonly limits: PartLimits

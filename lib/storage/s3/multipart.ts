@@ -18,7 +18,7 @@ export interface MultipartUpload {
 }
 
 /** The requests of multipart uploads. */
-export class Multipart {
+export class MultipartRequests {
   readonly #requester: Requester
 
   constructor(requester: Requester) {

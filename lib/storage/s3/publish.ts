@@ -11,7 +11,7 @@ import { isConflict, isPreconditionFailed } from './service-error.js'
 import { abortNoted } from './staging.js'
 
 /** A publication. */
-export interface Publication {
+export interface S3Publication {
   readonly upload: StagedUpload
   /** Bytes of the file. */
   readonly total: number
@@ -25,7 +25,7 @@ export interface Publication {
 }
 
 /** What is at a key: the file of this upload, another one, or nothing. */
-interface Found {
+interface FoundObjects {
   readonly own?: ObjectFacts
   readonly other?: ObjectFacts | undefined
 }
@@ -36,7 +36,7 @@ const EQUAL_PART_SIZE = 8 * 1024 * 1024
 /** Puts segments that cover the whole file together at its key. */
 export async function publishSegments(
   context: S3Context,
-  publication: Publication,
+  publication: S3Publication,
   pieces: readonly Piece[],
   notes: readonly string[],
 ): Promise<StoredFile> {
@@ -49,8 +49,8 @@ export async function publishSegments(
     if (other && !publication.overwrite) throw taken(publication)
     for (const note of notes) await abortNoted(bucket, multipart, note)
     const onlyIfNew = isConditional && !publication.overwrite
-    await write(context, publication, pieces, onlyIfNew).catch((error) =>
-      explain(context, publication, error),
+    await writeObject(context, publication, pieces, onlyIfNew).catch((error) =>
+      explainFailure(context, publication, error),
     )
     return confirm(context, publication)
   }
@@ -60,7 +60,7 @@ export async function publishSegments(
 /** A file that was published before: the process died before it could note that. */
 export async function findPublished(
   context: S3Context,
-  publication: Publication,
+  publication: S3Publication,
 ): Promise<StoredFile | undefined> {
   const { own } = await findOwn(context, publication)
   return own && storedFile(context, publication, own)
@@ -70,9 +70,9 @@ export async function findPublished(
  * Writes the file. A process that wakes too late finds its segments or its multipart upload gone; only of a file without
  * bytes there is nothing staged that could be gone.
  */
-async function write(
+async function writeObject(
   context: S3Context,
-  { upload, total, key, settings }: Publication,
+  { upload, total, key, settings }: S3Publication,
   pieces: readonly Piece[],
   onlyIfNew: boolean,
 ): Promise<void> {
@@ -98,7 +98,7 @@ function plan({ assemble, limits }: S3Context, pieces: readonly Piece[], total: 
  * Explains why a file could not be written. The answer may only have been lost, or the SDK may have sent the request
  * twice: the file itself tells.
  */
-async function explain(context: S3Context, publication: Publication, error: unknown): Promise<void> {
+async function explainFailure(context: S3Context, publication: S3Publication, error: unknown): Promise<void> {
   const { own, other } = await findOwn(context, publication)
   if (own) return
   const isTaken = other && !publication.overwrite && (isPreconditionFailed(error) || isConflict(error))
@@ -106,7 +106,7 @@ async function explain(context: S3Context, publication: Publication, error: unkn
 }
 
 /** Nothing is acknowledged that cannot be seen at its destination. */
-async function confirm(context: S3Context, publication: Publication): Promise<StoredFile> {
+async function confirm(context: S3Context, publication: S3Publication): Promise<StoredFile> {
   const { total, overwrite, upload, key } = publication
   const { own, other } = await findOwn(context, publication)
   if (own) return storedFile(context, publication, own)
@@ -120,7 +120,7 @@ async function confirm(context: S3Context, publication: Publication): Promise<St
 }
 
 /** The file at the key, if this upload was published there. */
-async function findOwn(context: S3Context, publication: Publication): Promise<Found> {
+async function findOwn(context: S3Context, publication: S3Publication): Promise<FoundObjects> {
   const there = await context.bucket.head(publication.key)
   const isOwn = there?.mark === publication.upload.uploadId && there.size === publication.total
   return isOwn ? { own: there } : { other: there }
@@ -128,7 +128,7 @@ async function findOwn(context: S3Context, publication: Publication): Promise<Fo
 
 function storedFile(
   { bucket }: S3Context,
-  { upload, total, key }: Publication,
+  { upload, total, key }: S3Publication,
   facts: ObjectFacts | undefined,
 ): StoredFile {
   const details = {
@@ -140,5 +140,5 @@ function storedFile(
   return { destination: upload.destination, size: total, details }
 }
 
-const taken = ({ upload }: Publication): BitsError =>
+const taken = ({ upload }: S3Publication): BitsError =>
   new BitsError('destination-taken', `There is a file at "${upload.destination}" by now.`)

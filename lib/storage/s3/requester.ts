@@ -5,7 +5,7 @@ import type { S3ObjectSettings } from './object-settings.js'
 import { toStorageError } from './service-error.js'
 
 /** How a request is made. */
-export interface RequestOptions<Answer> {
+export interface S3RequestOptions<Answer> {
   readonly signal?: AbortSignal | undefined
   /** Bytes that the service has to copy or put together, which takes its time. */
   readonly size?: number | undefined
@@ -47,7 +47,7 @@ export class Requester {
     operation: string,
     key: string,
     send: (options: { abortSignal: AbortSignal }) => Promise<Answer>,
-    { signal, size = 0, dispose }: RequestOptions<Answer> = {},
+    { signal, size = 0, dispose }: S3RequestOptions<Answer> = {},
   ): Promise<Answer> {
     const stop = new AbortController()
     const abortSignal = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal

@@ -20,12 +20,12 @@ import { coverOf } from './cover.js'
 import { fileKey } from './file-key.js'
 import { isNote, parseSegment, StagingKeys } from './keys.js'
 import { mergeSmall } from './merge-small.js'
-import { Multipart } from './multipart.js'
+import { MultipartRequests } from './multipart.js'
 import { markedSettings } from './object-settings.js'
 import { type S3Settings, type S3StorageOptions, s3Settings } from './options.js'
 import { type PartLimits, S3_LIMITS } from './plan-parts.js'
 import { type Conditions, probeConditions } from './probe.js'
-import { findPublished, type Publication, publishSegments } from './publish.js'
+import { findPublished, publishSegments, type S3Publication } from './publish.js'
 import { readObject } from './read-object.js'
 import { RecentSegments } from './recent-segments.js'
 import { writeReply } from './reply.js'
@@ -54,7 +54,7 @@ export class S3Storage implements StorageAdapter {
     const requester = new Requester(client, bucket, timeout)
     this.#context = {
       bucket: new Bucket(requester),
-      multipart: new Multipart(requester),
+      multipart: new MultipartRequests(requester),
       keys: new StagingKeys(stagingPrefix),
       budget: new BufferBudget(maxBuffered),
       limits: internals.limits ?? S3_LIMITS,
@@ -116,7 +116,7 @@ export class S3Storage implements StorageAdapter {
 
   async publish(upload: StagedUpload, { overwrite }: { overwrite: boolean }): Promise<StoredFile> {
     const { uploadId, destination, total = 0 } = upload
-    const publication: Publication = {
+    const publication: S3Publication = {
       upload,
       total,
       key: this.#keyOf(destination),

@@ -70,13 +70,13 @@ export function toStorageError(error: unknown, request: string): Error {
   const refusal = refusalOf(error)
   const { message } = asError(error)
   const options = { cause: error }
-  if (!refusal) return unavailable(`S3Storage: ${request} failed: ${message}`, options)
+  if (!refusal) return serviceUnavailable(`S3Storage: ${request} failed: ${message}`, options)
   const text = `S3Storage: ${request} was answered ${refusal.status} ${refusal.code}: ${message}`
   if (FULL.has(refusal.code) || refusal.status === 507) return new BitsError('disk-full', text, options)
   if (refusal.code === 'KeyTooLongError') return new BitsError('destination-refused', text, options)
   if (isRefused(error)) return new Error(text, options)
-  return unavailable(text, options)
+  return serviceUnavailable(text, options)
 }
 
-const unavailable = (message: string, options: ErrorOptions): BitsError =>
+const serviceUnavailable = (message: string, options: ErrorOptions): BitsError =>
   new BitsError({ status: 503, headers: { 'Retry-After': RETRY_AFTER } }, message, options)

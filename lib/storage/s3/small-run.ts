@@ -29,7 +29,7 @@ export function smallRun(
   if (run.length < 2) return undefined
   const enough = Math.min(MAX_MERGED, Math.max(MIN_MERGED, (total ?? 0) / MERGED_PER_FILE))
   if (run.length >= LONG_RUN || spanOf(run) >= enough) return run
-  const tiny = run.findIndex((segment) => sizeOf(segment) >= TINY)
+  const tiny = run.findIndex((segment) => segmentSize(segment) >= TINY)
   const tail = tiny < 0 ? run : run.slice(0, tiny)
   return tail.length >= TINY_RUN ? tail : undefined
 }
@@ -38,7 +38,7 @@ export function smallRun(
 function newestRun(segments: readonly Segment[]): Segment[] {
   const run: Segment[] = []
   let [candidate, ...below] = segments
-  while (candidate && sizeOf(candidate) < SMALL) {
+  while (candidate && segmentSize(candidate) < SMALL) {
     run.push(candidate)
     const { start } = candidate
     candidate = undefined
@@ -51,6 +51,6 @@ function newestRun(segments: readonly Segment[]): Segment[] {
   return run
 }
 
-const sizeOf = ({ start, end }: Segment): number => end - start
+const segmentSize = ({ start, end }: Segment): number => end - start
 
 const spanOf = (run: readonly Segment[]): number => (run[0]?.end ?? 0) - (run.at(-1)?.start ?? 0)

@@ -1,6 +1,6 @@
 import type { Bucket } from './bucket.js'
 import { isNote, parseSegment, type Segment, type StagingKeys } from './keys.js'
-import type { Multipart, MultipartUpload } from './multipart.js'
+import type { MultipartRequests, MultipartUpload } from './multipart.js'
 import { readText } from './read-object.js'
 
 /** What is staged for an upload. */
@@ -34,7 +34,7 @@ export const noteOf = ({ key, id }: MultipartUpload): Buffer =>
  * Aborts the multipart upload that a note names, and deletes the note. The process that began it may only be asleep:
  * once aborted, it cannot complete what it began.
  */
-export async function abortNoted(bucket: Bucket, multipart: Multipart, note: string): Promise<void> {
+export async function abortNoted(bucket: Bucket, multipart: MultipartRequests, note: string): Promise<void> {
   const text = await readText(bucket, note)
   if (text === undefined) return
   const upload = parseNote(text)

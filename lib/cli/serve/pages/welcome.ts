@@ -23,13 +23,13 @@ export function welcome(flags: WelcomeFlags): RequestHandler {
   }
 }
 
-interface Section {
+interface WelcomeSection {
   readonly text: string
   readonly command?: string
 }
 
-function sectionsFor(req: Request, flags: WelcomeFlags): Section[] {
-  const base = `${req.protocol}://${hostOf(req)}${flags.path === '/' ? '' : flags.path}/`
+function sectionsFor(req: Request, flags: WelcomeFlags): WelcomeSection[] {
+  const base = `${req.protocol}://${hostForReader(req)}${flags.path === '/' ? '' : flags.path}/`
   const hasPassword = flags.htpasswd !== undefined && !flags.negotiate
   const credentials = flags.negotiate ? ' --negotiate' : hasPassword ? ' --user NAME' : ''
   return [
@@ -55,17 +55,17 @@ const READING = {
 } as const
 
 /** A request without a usable name of this server, from HTTP/1.0 for example, leaves it to the reader. */
-function hostOf(req: Request): string {
+function hostForReader(req: Request): string {
   const host = req.get('host') ?? ''
   return /^[\w.:[\]-]{1,255}$/.test(host) ? host : 'SERVER'
 }
 
-const asText = (sections: readonly Section[]): string =>
+const asText = (sections: readonly WelcomeSection[]): string =>
   [TITLE, ...sections.map(({ text, command }) => (command === undefined ? text : `${text}\n  ${command}`))]
     .map((part) => `${part}\n`)
     .join('\n')
 
-const asHtml = (sections: readonly Section[], links: string): string =>
+const asHtml = (sections: readonly WelcomeSection[], links: string): string =>
   sections
     .map(({ text, command }) =>
       command === undefined

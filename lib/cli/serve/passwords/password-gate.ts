@@ -35,7 +35,7 @@ export interface Matcher {
   matches(hash: string, password: string): Promise<boolean>
 }
 
-export interface Credentials {
+export interface PasswordClaim {
   /** The address of the client. */
   readonly address: string | undefined
   readonly user: string
@@ -45,7 +45,7 @@ export interface Credentials {
   readonly isKnown: boolean
 }
 
-interface Check extends Claimant, Pick<Credentials, 'password' | 'hash' | 'isKnown'> {
+interface PendingCheck extends Claimant, Pick<PasswordClaim, 'password' | 'hash' | 'isKnown'> {
   readonly mark: string
   readonly settle: (verdict: boolean) => void
   readonly fail: (error: Error) => void
@@ -58,12 +58,12 @@ interface Check extends Claimant, Pick<Credentials, 'password' | 'hash' | 'isKno
  */
 export class PasswordGate {
   readonly #matcher: Matcher
-  readonly #queue: CheckQueue<Check>
+  readonly #queue: CheckQueue<PendingCheck>
   readonly #memory: VerdictMemory
   readonly #failures: FailureCounts
   /** Held in place of passwords: HMACs with a key that exists in this process only. */
   readonly #key = randomBytes(32)
-  readonly #running = new Set<Check>()
+  readonly #running = new Set<PendingCheck>()
   readonly #closing = new AbortController()
   #delayed = 0
 
@@ -81,7 +81,7 @@ export class PasswordGate {
    * @param gone called when a check has to wait; its signal aborts when the client disconnects.
    * @throws TooBusyError when too many others wait, or when the client disconnects.
    */
-  async isRight(credentials: Credentials, gone?: () => AbortSignal): Promise<boolean> {
+  async isRight(credentials: PasswordClaim, gone?: () => AbortSignal): Promise<boolean> {
     const { user, password, hash, isKnown } = credentials
     const claimant = { address: addressKey(credentials.address), user: user.slice(0, MAX_COUNTED_NAME) }
     const mark = this.#markOf(user, password, hash)
@@ -104,14 +104,14 @@ export class PasswordGate {
     return createHmac('sha256', this.#key).update(JSON.stringify(facts)).digest('base64')
   }
 
-  #wait(facts: Omit<Check, 'settle' | 'fail'>, signal: AbortSignal | undefined): Promise<boolean> {
+  #wait(facts: Omit<PendingCheck, 'settle' | 'fail'>, signal: AbortSignal | undefined): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const end = () => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', onGone)
         this.#queue.remove(check)
       }
-      const check: Check = {
+      const check: PendingCheck = {
         ...facts,
         settle: (verdict) => {
           end()
@@ -143,7 +143,7 @@ export class PasswordGate {
     }
   }
 
-  async #run(check: Check): Promise<void> {
+  async #run(check: PendingCheck): Promise<void> {
     try {
       const verdict = (await this.#matcher.matches(check.hash, check.password)) && check.isKnown
       this.#memory.keep(check.mark, verdict)

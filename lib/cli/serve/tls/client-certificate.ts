@@ -1,9 +1,10 @@
 import type { Request } from 'express'
 import { BitsError } from 'express-bits-upload'
-import { type Authenticate, rememberUser } from '../authenticate.js'
+import { property } from '../../../util/property.js'
+import { type IdentifyUser, rememberUser } from '../authenticate.js'
 
 /** Takes the common name of the client's certificate, which the TLS server has verified, as the user. */
-export const authenticateByCertificate: Authenticate = async (req) => {
+export const authenticateByCertificate: IdentifyUser = async (req) => {
   const name = commonNameOf(req)
   if (name === undefined)
     throw new BitsError({ status: 403 }, 'The certificate of the client has no common name, or several.')
@@ -18,6 +19,3 @@ function commonNameOf({ socket }: Request): string | undefined {
   const name = property(subject, 'CN')
   return typeof name === 'string' && name !== '' ? name : undefined
 }
-
-const property = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
