@@ -9,6 +9,7 @@ import type { Emit } from './events.js'
 import type { ServerSettings } from './options/upload-options.js'
 import type { Bandwidth } from './packets/bandwidth.js'
 import type { UploadService } from './packets/context.js'
+import type { NewSessionLimit } from './packets/new-session-limit.js'
 import { FileSessionStore } from './session-stores/file-session-store.js'
 import { MemorySessionStore } from './session-stores/memory-session-store.js'
 import { Housekeeping } from './sessions/housekeeping.js'
@@ -22,6 +23,7 @@ interface Shared {
   readonly bits: object
   readonly emit: Emit
   readonly bandwidth: Bandwidth
+  readonly newSessions: NewSessionLimit
 }
 
 /**

@@ -9,6 +9,7 @@ import { readOptions } from './options/settings.js'
 import type { ServerSettings } from './options/upload-options.js'
 import { Bandwidth } from './packets/bandwidth.js'
 import type { UploadService, UploadServices } from './packets/context.js'
+import { NewSessionLimit } from './packets/new-session-limit.js'
 import { defined } from './util/objects.js'
 
 /** With more storages than this, `perRequest` most likely creates a new one for each request. */
@@ -26,6 +27,7 @@ export class Tenants implements UploadServices {
   readonly #emit: Emit
   readonly #bits: object
   readonly #bandwidth: Bandwidth
+  readonly #newSessions: NewSessionLimit
   /** By the absolute path of the storage's directory, or else by the storage. */
   readonly #services = new Map<object | string, UploadService>()
 
@@ -33,6 +35,7 @@ export class Tenants implements UploadServices {
     this.#options = options
     this.#emit = emit
     this.#bits = bits
+    this.#newSessions = new NewSessionLimit(settings.maxNewSessions)
     this.#bandwidth = new Bandwidth(bandwidthLimits(settings.maxBandwidth))
     // With `perRequest`, uploads may be disabled in general and enabled for some requests.
     this.base = this.#create(settings, settings.enabled === false && !options.perRequest)
@@ -66,7 +69,12 @@ export class Tenants implements UploadServices {
   }
 
   #create(settings: ServerSettings, clear: boolean): UploadService {
-    const shared = { emit: this.#emit, bandwidth: this.#bandwidth, bits: this.#bits }
+    const shared = {
+      emit: this.#emit,
+      bandwidth: this.#bandwidth,
+      newSessions: this.#newSessions,
+      bits: this.#bits,
+    }
     const service = createService(settings, shared, clear)
     this.#services.set(storageIdentity(service.storage), service)
     if (this.#services.size === TENANT_WARNING_THRESHOLD) {

@@ -52,6 +52,12 @@ export interface BitsUploadOptions {
    */
   maxSessionsPerUser?: number | undefined
   /**
+   * Maximum number of sessions that this process creates: per second, on average, with as many at once after a pause;
+   * and Create-Session packets handled at the same time. Whole numbers from 1, or Infinity. One more is answered 503,
+   * before storage and session store are used, and its client tries again later. Default: no limit.
+   */
+  maxNewSessions?: { perSecond?: number | undefined; concurrent?: number | undefined } | undefined
+  /**
    * Maximum bytes per second received from clients, for each session and for all together; a plain number applies to
    * all together. Default: no limit.
    */

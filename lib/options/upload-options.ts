@@ -18,6 +18,7 @@ import {
 } from '../validation/value-checks.js'
 import { isBandwidth } from './bandwidth.js'
 import { isHostId } from './host-id.js'
+import { isNewSessions } from './new-sessions.js'
 import { isNotification } from './notification.js'
 
 const STORAGE_METHODS: Needed<StorageAdapter> = {
@@ -77,6 +78,7 @@ export const UPLOAD_OPTIONS = {
     check: (value) => orInfinity(value, isInteger(value, 'sessions', 1)),
     perRequest: true,
   },
+  maxNewSessions: { check: isNewSessions },
   maxBandwidth: { check: isBandwidth },
   enabled: {
     check: (value) =>

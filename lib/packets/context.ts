@@ -8,6 +8,7 @@ import type { Housekeeping } from '../sessions/housekeeping.js'
 import type { SessionOwner, Sessions } from '../sessions/sessions.js'
 import type { RequestOrigin } from '../util/request-origin.js'
 import type { Bandwidth } from './bandwidth.js'
+import type { NewSessionLimit } from './new-session-limit.js'
 
 /** An authorized request: its sender, destination and session. */
 export interface RequestContext extends SessionOwner {
@@ -40,6 +41,7 @@ export interface UploadService {
   /** `undefined` when no application is to be notified. */
   readonly deliverToApplication: DeliverToApplication | undefined
   readonly bandwidth: Bandwidth
+  readonly newSessions: NewSessionLimit
   readonly housekeeping: Housekeeping
   readonly emit: Emit
 }

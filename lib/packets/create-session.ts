@@ -26,6 +26,11 @@ export async function createSession(
   const { destination } = context
   if (destination === '') throw mountPathError(context.req)
   if (namesDirectory(destination)) throw directoryError(destination)
+  return service.newSessions.run(() => create(context, service))
+}
+
+async function create(context: PacketContext, service: UploadService): Promise<Ack> {
+  const { destination } = context
   if ((await service.storage.has(destination)) && !service.settings.overwrite) {
     throw new BitsError('destination-taken', `There is a file at "${destination}", and overwriting is off.`)
   }

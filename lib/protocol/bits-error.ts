@@ -51,6 +51,8 @@ export const CONDITIONS = {
   'uploads-disabled': { status: 501, hresult: HRESULT.E_ACCESSDENIED, context: 0x5, expected: true },
   /** D39. The client retries until another session of the user has ended. */
   'too-many-sessions': { status: 503, hresult: hresultOfStatus(503), context: 0x5, expected: true },
+  /** D39. The client creates its session later. */
+  'too-many-new-sessions': { status: 503, hresult: hresultOfStatus(503), context: 0x5, expected: true },
   'session-busy': { status: 503, hresult: hresultOfStatus(503), context: 0x5, expected: true },
   closing: { status: 503, hresult: hresultOfStatus(503), context: 0x5, expected: true },
   'application-failed': { status: 500, hresult: HRESULT.E_FAIL, context: 0x7, expected: false },

@@ -38,6 +38,7 @@ test('bitsUpload() has its defaults', () => {
     overwrite: undefined,
     sessionTimeout: undefined,
     maxSessionsPerUser: undefined,
+    maxNewSessions: undefined,
     maxBandwidth: undefined,
     enabled: undefined,
     hostId: undefined,
