@@ -29,4 +29,7 @@ RUN install -d -o node -g node /uploads
 USER 1000
 VOLUME /uploads
 EXPOSE 8080
-ENTRYPOINT ["node", "/app/dist/cli.js", "serve", "/uploads", "--host", "0.0.0.0"]
+# Any HTTP answer counts, 401 for example. With TLS or another port, replace it: docker run --health-cmd "..."
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8080/health').then((r) => process.exit(r.status === 503 ? 1 : 0), () => process.exit(1))"]
+ENTRYPOINT ["node", "/app/dist/cli.js", "serve", "/uploads", "--host", "0.0.0.0", "--health"]

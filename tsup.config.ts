@@ -48,6 +48,8 @@ export default defineConfig([
     platform: 'node',
     // The command line uses the package as everybody does, by its name.
     external: [/^express-bits-upload/],
+    // An optional peer of the package, which the command line must not miss.
+    noExternal: ['prom-client'],
     // Bundled CommonJS libraries call `require` for Node's own modules.
     banner: {
       js: "import { createRequire as createRequireOfBundle } from 'node:module'\nconst require = createRequireOfBundle(import.meta.url)",

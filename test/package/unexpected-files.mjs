@@ -3,7 +3,7 @@ import { join, posix } from 'node:path'
 
 const WELCOME = [
   /^(package\.json|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE)$/,
-  /^docs\/[\w-]+\.md$/,
+  /^docs\/[\w-]+\.(md|yml)$/,
   /^docs\/images\/[\w-]+\.png$/,
   /^dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)$/,
   /^dist\/(express-bits-upload\.service|THIRD-PARTY-LICENSES\.txt)$/,

@@ -1,5 +1,5 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
-import type { BitsUpload } from 'express-bits-upload'
+import { type BitsUpload, bitsHealth } from 'express-bits-upload'
 import { type BitsDashboard, bitsDashboard } from 'express-bits-upload/dashboard'
 import { asError } from '../../util/errors.js'
 import { printError } from '../say.js'
@@ -8,6 +8,7 @@ import { livePathOf } from './app-paths.js'
 import { type IdentifyUser, requireUser } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import type { Log } from './log-file.js'
+import { healthPathOf, metricsPage, metricsPathOf } from './monitoring.js'
 import { sendStatus } from './pages/status.js'
 import { welcome } from './pages/welcome.js'
 import { publishedFiles } from './published-files.js'
@@ -36,7 +37,11 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   if (flags.logFormat !== 'none') app.use(accessLog(flags.logFormat, log))
   // Asks who uploads by itself, for `trustSessionId` and for the Acks of those who may not.
   app.use(flags.path, bits)
+  const healthPath = healthPathOf(flags)
+  if (healthPath !== undefined) app.get(healthPath, bitsHealth(bits, { details: false }))
   if (authenticate) app.use(requireUser(authenticate))
+  const metricsPath = metricsPathOf(flags)
+  if (metricsPath !== undefined) app.get(metricsPath, metricsPage(bits))
   const livePath = livePathOf(flags)
   const files = publishedAs(flags, authenticate !== undefined)
   const readable = files?.methods.includes('GET') === true

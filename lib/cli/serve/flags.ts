@@ -26,6 +26,10 @@ export interface ServeFlags {
   readonly list?: true
   readonly live?: true
   readonly livePath?: string
+  /** True for the standard path. */
+  readonly metrics?: true | string
+  /** True for the standard path. */
+  readonly health?: true | string
   readonly shared?: true
   readonly overwrite?: true
   readonly maxUploadSize?: number

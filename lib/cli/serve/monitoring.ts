@@ -1,0 +1,29 @@
+import type { RequestHandler } from 'express'
+import type { BitsUpload } from 'express-bits-upload'
+import { Registry } from 'prom-client'
+import { metrics } from '../../metrics/index.js'
+import type { ServeFlags } from './flags.js'
+
+/** The URL path of a page that a flag turns on, with or without a path of its own. */
+export const pathOfFlag = (value: true | string | undefined, standard: string): string | undefined =>
+  value === true ? standard : value
+
+/** The URL path for readiness checks; `undefined` when there is none. */
+export const healthPathOf = ({ health }: Pick<ServeFlags, 'health'>): string | undefined =>
+  pathOfFlag(health, '/health')
+
+/** The URL path of the metrics; `undefined` when there are none. */
+export const metricsPathOf = (flags: Pick<ServeFlags, 'metrics'>): string | undefined =>
+  pathOfFlag(flags.metrics, '/metrics')
+
+/** Responds with the metrics of `bits` in the format of Prometheus. */
+export function metricsPage(bits: BitsUpload): RequestHandler {
+  const registry = new Registry()
+  metrics(bits, { registry })
+  return (_req, res, next) => {
+    registry
+      .metrics()
+      .then((text) => res.set('Cache-Control', 'no-store').type(registry.contentType).send(text))
+      .catch(next)
+  }
+}
