@@ -29,7 +29,8 @@ RUN install -d -o node -g node /uploads
 USER 1000
 VOLUME /uploads
 EXPOSE 8080
-# Any HTTP answer counts, 401 for example. With TLS or another port, replace it: docker run --health-cmd "..."
+# Only 503, no answer and a closed port are unhealthy: with TLS, a plain request fails, and the server is up all the same.
+# With another --port, replace it: docker run --health-cmd "..."
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:8080/health').then((r) => process.exit(r.status === 503 ? 1 : 0), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8080/health', { signal: AbortSignal.timeout(8000) }).then((r) => process.exit(r.status === 503 ? 1 : 0), (e) => process.exit(e.name === 'TimeoutError' || e.cause?.code === 'ECONNREFUSED' ? 1 : 0))"]
 ENTRYPOINT ["node", "/app/dist/cli.js", "serve", "/uploads", "--host", "0.0.0.0", "--health"]

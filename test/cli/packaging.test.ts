@@ -43,7 +43,7 @@ describe('the Dockerfile', () => {
       last.findLastIndex((line) => /^(?:RUN|COPY)/.test(line)),
     )
     const entry: unknown = JSON.parse(last.find((line) => line.startsWith('ENTRYPOINT'))?.slice(11) ?? '')
-    expect(entry).toEqual(['node', '/app/dist/cli.js', 'serve', '/uploads', '--host', '0.0.0.0'])
+    expect(entry).toEqual(['node', '/app/dist/cli.js', 'serve', '/uploads', '--host', '0.0.0.0', '--health'])
     expect(last.some((line) => line.startsWith('VOLUME /uploads'))).toBe(true)
   })
 
