@@ -61,6 +61,8 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/iis-migration.md#Step by step': 'powershell bat json sh powershell',
   // scaling.test.ts
   'docs/limits.md#Limits and clean-up': 'js',
+  // limits.test.ts
+  'docs/limits.md#Byte quotas': 'js',
   'docs/observability.md#Dashboard': 'js',
   'docs/observability.md#Metrics': 'js',
   'docs/observability.md#Health': 'js',

@@ -63,7 +63,7 @@ test('independent servers: Create-Session names the host to continue with', asyn
 })
 
 test('limits: each tenant has a directory and limits, and other hosts have none', async () => {
-  const server = await temp.project.serve(block('js', { in: 'docs/limits.md' }))
+  const server = await temp.project.serve(block('js', { in: 'docs/limits.md#Limits and clean-up' }))
   const connection = await connect(server)
   const create = (Host: string, path = PATH) =>
     connection.exchange(packet('Create-Session', path, { 'BITS-Supported-Protocols': PROTOCOL, Host }))
