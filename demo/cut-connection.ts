@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A line to a server on this machine that is as slow as a real one, and can be cut. */
+/** A connection to a local server that is as slow as a real one and can be cut. */
 export interface CuttableConnection {
   /** Where clients connect to, on 127.0.0.1. */
   readonly port: number

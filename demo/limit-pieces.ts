@@ -4,7 +4,7 @@ import { refuseFile } from './refusal.js'
 const MAX_PIECE = 256 * 1024
 
 /**
- * Hands bytes on to a parser, as long as it makes something of them: a record or a tag without end would fill the
+ * Passes bytes on to a parser while it produces output: a record or a tag without end would fill the
  * memory.
  *
  * @param made how many pieces the parser has made so far.

@@ -1,6 +1,6 @@
 import cliProgress from 'cli-progress'
 
-/** Says a line. */
+/** Prints a line. */
 export const say = (line = ''): void => {
   process.stdout.write(`${line}\n`)
 }
@@ -8,7 +8,7 @@ export const say = (line = ''): void => {
 /** `67108864` becomes `64.0 MiB`. */
 export const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
 
-/** A bar below the lines that are said meanwhile. */
+/** A progress bar below the printed lines. */
 export interface Bar {
   /** @param bytes of the total. */
   update(bytes: number): void

@@ -39,7 +39,7 @@ const TLS: Names<TlsOptions> = {
   servername: true,
 }
 
-/** What a state has where the server told it: types, without which it fails later, with an error of Node's. */
+/** Types of the fields that come from the server: with others, Node would fail later. */
 const STATE_FIELD_TYPES = { hostId: 'string', hostIdFallbackTimeout: 'number', replyUrl: 'string' } as const
 
 /** One check for each option. */
@@ -88,7 +88,7 @@ function state(value: unknown): string | undefined {
   const expected = 'a state that onState told'
   if (typeof value !== 'object' || value === null) return expected
   const field = (name: string): unknown => Reflect.get(value, name)
-  // The id of a session is as good as a password, so it is not shown.
+  // A session id is a credential, so it is not shown.
   if (typeof field('sessionId') !== 'string' || field('sessionId') === '')
     return `${expected}; it has no sessionId`
   const size = isInteger(field('size'), 'bytes', 0)

@@ -26,7 +26,7 @@ export class FragmentSize {
     return true
   }
 
-  /** A broken line may carry a smaller fragment; many servers keep nothing of one that was cut. */
+  /** A poor connection may carry a smaller fragment; many servers discard one that was cut off. */
   interrupted(): void {
     this.#current = Math.min(this.#current, halve(this.#current))
   }

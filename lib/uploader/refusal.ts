@@ -15,7 +15,7 @@ export interface AnsweredRequest {
   readonly hint?: (facts: RefusalFacts) => string
 }
 
-/** What is known of a refusal. */
+/** The known facts about a refusal. */
 export interface RefusalFacts {
   readonly request: AnsweredRequest
   readonly response: ResponseHead

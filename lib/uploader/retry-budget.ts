@@ -70,7 +70,7 @@ export class RetryBudget {
     throw new BitsClientError(message, { packet: 'Fragment', fatal: true })
   }
 
-  /** Another host is asked from now on: it has not failed yet. */
+  /** Requests now go to another host, which has not failed yet. */
   reset(): void {
     this.#failures = 0
   }

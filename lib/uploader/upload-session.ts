@@ -146,7 +146,7 @@ export class UploadSession {
     }
   }
 
-  /** A connection may break by chance once, and with it a reply would be lost; twice in the same place is an answer. */
+  /** One break may be a coincidence, and giving up would lose a reply; two at the same point are a refusal. */
   #hangsUp(error: BitsClientError): boolean {
     if (!error.connectionLost) return false
     this.#emptyLost += 1
@@ -182,7 +182,7 @@ export class UploadSession {
       await this.#send({ type: 'Close-Session', sessionId: this.#id, length: 0 })
     } catch (error) {
       if (!(error instanceof BitsClientError)) throw error
-      // An earlier Close did arrive (D10); to start again would upload the file twice.
+      // An earlier Close-Session did arrive (D10); starting over would upload the file twice.
       const closedBefore = this.#closeUnanswered && reactionTo(error) === 'restart'
       this.#closeUnanswered ||= error.status === undefined
       if (!closedBefore) throw error

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ResponseHead } from '../../uploader/response-head.js'
 
-/** The head of a response of Node's. */
+/** The head of a Node response. */
 export function headOf({ statusCode, headers }: IncomingMessage): ResponseHead {
   return {
     status: statusCode ?? 0,

@@ -31,7 +31,7 @@ interface FileToPublish {
   readonly path: string
 }
 
-/** What happens in the directories of the destinations: they are tried, made, and given files. */
+/** Handles the directories of destinations: probes them, creates them, and publishes files in them. */
 export class FilePublisher {
   readonly #options: FilePublisherOptions
   readonly #fs: FileSystem

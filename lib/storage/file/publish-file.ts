@@ -97,7 +97,7 @@ function publishWithoutLink(publication: Publication, overwrite: boolean): Promi
   })
 }
 
-/** Windows does not replace a file that another program has open: a copy would fare no better. */
+/** Windows does not replace a file that another program has open: a copy would fail, too. */
 async function isHeld(error: unknown, { fs, parent, name }: Publication): Promise<boolean> {
   if (process.platform !== 'win32' || !RENAME_FAILURES.has(errorCode(error) ?? '')) return false
   return (await fs.lstat(parent.pathOf(name)).catch(ignoreNotFound)) !== undefined

@@ -53,7 +53,7 @@ async function refuseUnrunnable(name: string, path: string, platform: NodeJS.Pla
     const message = `--on-upload ${name}: it is not executable; allow it with chmod +x.`
     throw new CliError(EXIT.failure, message, { cause })
   }
-  const head = await headOf(path)
+  const head = await firstBytesOf(path)
   // Programs in the formats of systems have zeros in their first bytes.
   if (head === undefined || head.toString('latin1', 0, 2) === '#!' || head.includes(0)) return
   throw usageError(
@@ -62,7 +62,7 @@ async function refuseUnrunnable(name: string, path: string, platform: NodeJS.Pla
 }
 
 /** @returns `undefined` for a program that may be run but not read. */
-async function headOf(path: string): Promise<Buffer | undefined> {
+async function firstBytesOf(path: string): Promise<Buffer | undefined> {
   const file = await open(path).catch(() => undefined)
   if (!file) return undefined
   try {

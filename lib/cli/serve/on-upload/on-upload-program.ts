@@ -52,9 +52,11 @@ export async function onUploadProgram(flags: ProgramFlags): Promise<OnUploadProg
 
   async function run(upload: CompletedUpload): Promise<ProgramResult> {
     const stops = [closing.signal, upload.signal]
-    await withDeadline(MAX_WAIT, 'Too many other programs run.', stops, (signal) => slots.enter(signal))
+    await withProgramDeadline(MAX_WAIT, 'Too many other programs run.', stops, (signal) =>
+      slots.enter(signal),
+    )
     try {
-      return await withDeadline(timeout, 'The program took too long.', stops, (signal) =>
+      return await withProgramDeadline(timeout, 'The program took too long.', stops, (signal) =>
         runProgram({
           file,
           args: upload.path === undefined ? args : [...args, upload.path],
@@ -85,7 +87,7 @@ export async function onUploadProgram(flags: ProgramFlags): Promise<OnUploadProg
 }
 
 /** Runs `work` with a signal that aborts after a time, and with any of `stops`. */
-async function withDeadline<T>(
+async function withProgramDeadline<T>(
   milliseconds: number,
   message: string,
   stops: readonly AbortSignal[],

@@ -55,10 +55,10 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
   ending.addEventListener('abort', stop)
   process.on('exit', kill)
   try {
-    const stdout = collect(child.stdout, maxOutput, () =>
+    const stdout = collectOutput(child.stdout, maxOutput, () =>
       failure.abort(new Error(`The program wrote more than ${maxOutput} bytes to its standard output.`)),
     )
-    const stderr = collect(child.stderr, MAX_STDERR, () => {})
+    const stderr = collectOutput(child.stderr, MAX_STDERR, () => {})
     if (input) feed(child, input, (error) => failure.abort(error))
     const [exitCode, signalName] = await ended(child, () => {
       if (ending.aborted) kill()
@@ -99,7 +99,7 @@ async function ended(
 const isSignal = (name: unknown): name is NodeJS.Signals => typeof name === 'string'
 
 /** Keeps the first `limit` bytes of a stream, which is read to its end. */
-function collect(stream: Readable | null, limit: number, onExcess: () => void): () => Buffer {
+function collectOutput(stream: Readable | null, limit: number, onExcess: () => void): () => Buffer {
   const chunks: Buffer[] = []
   let size = 0
   stream?.on('error', () => {})
