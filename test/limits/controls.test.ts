@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { MemoryStorage, type SessionInfo } from 'express-bits-upload'
+import { FileSessionStore, MemoryStorage, type SessionInfo } from 'express-bits-upload'
 import { expectAck } from '../support/expect-ack.js'
 import { sessionFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
@@ -129,6 +129,25 @@ describe('bits.cancel()', () => {
     expect(await running.bits.cancel(uploadId)).toBe('cancelled')
     expect(await running.bits.sessions()).toEqual([])
   })
+})
+
+test('bits.cancel() stops a fragment that another server with the same store receives', async () => {
+  const root = await directory()
+  const share = () => ({
+    directory: root,
+    sessionStore: new FileSessionStore({ directory: root, shared: true }),
+  })
+  const [one, other] = [await start(share()), await start(share())]
+  const connection = await connect(one)
+  const id = await openSession(connection, PATH)
+  const whole = fragment(PATH, id, FILE)
+  connection.write(whole.subarray(0, whole.length - 2000))
+  await untilHeld(one, 1000)
+  const { uploadId } = await onlySession(other)
+  expect(await other.bits.cancel(uploadId)).toBe('cancelled')
+  expect((await sessionFiles(root)).filter((name) => name.includes('.part'))).toEqual([])
+  const ack = await (await connect(one)).exchange(fragment(PATH, id, FILE, 1000))
+  expectAck(ack, { status: 500, error: NOT_FOUND, session: id, offset: 0 })
 })
 
 describe('bits.sweep()', () => {
