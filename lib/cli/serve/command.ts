@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { asError } from '../../util/errors.js'
-import { CliError, EXIT } from '../output.js'
+import { CliError, EXIT, usageError } from '../output.js'
+import { readConfig } from './config-file.js'
 import type { ServeFlags } from './flags.js'
 import { SERVE_EXAMPLES } from './help-examples.js'
 import { addAccessOptions } from './option-groups/access.js'
@@ -15,7 +16,7 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
   const command = program
     .command('serve')
     .description('receive BITS uploads into a directory, which is created if it does not exist')
-    .argument('<directory>', 'where the files go')
+    .argument('[directory]', 'where the files go; required, unless the file of --config names it')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', SERVE_EXAMPLES)
   addServerOptions(command)
@@ -24,7 +25,11 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
   addApplicationOptions(command)
   addIisOptions(command)
   addLogOptions(command)
-  command.action(async (directory: string, flags: ServeFlags) => {
+  command.action(async (given: string | undefined, { config }: { config?: string }) => {
+    const configured = config === undefined ? undefined : await readConfig(config, command)
+    const directory = given ?? configured
+    if (directory === undefined) throw usageError("missing required argument 'directory'")
+    const flags = command.opts<ServeFlags>()
     const { serve } = await loadServe()
     done(await serve(directory, flags, command))
   })

@@ -7,7 +7,7 @@ import { duration, rate, size, timeout } from '../values.js'
 import type { ServeFlags } from './flags.js'
 
 /** Flags that are not settings of the server. */
-const NOT_SHOWN: ReadonlySet<string> = new Set(['help', 'check', 'iis', 'iisFile'])
+const NOT_SHOWN: ReadonlySet<string> = new Set(['help', 'check', 'iis', 'iisFile', 'config'])
 
 /**
  * The settings that a server with these flags would have, one a line: flags, IIS properties, and the defaults of the

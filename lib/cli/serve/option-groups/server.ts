@@ -7,6 +7,10 @@ export function addServerOptions(command: Command): void {
   command
     .optionsGroup('Server:')
     .option(
+      '--config <file>',
+      'JSON file with options: each key is the name of one without its dashes, and "directory"; the command line wins',
+    )
+    .option(
       '-H, --host <address>',
       'address to listen on; 0.0.0.0 or :: lets other machines in',
       address,
