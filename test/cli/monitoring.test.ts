@@ -32,3 +32,15 @@ test('with passwords, health is for everybody and metrics are not', async () => 
   expect((await fetch(`${server.origin}/health`)).status).toBe(200)
   expect((await fetch(`${server.origin}/metrics`)).status).toBe(401)
 })
+
+test('serve --log-format json: one object per request, without what is secret', async () => {
+  const server = await start(await directory(), ['--log-format', 'json'])
+  await uploadFile(Buffer.from('hello'), `${server.origin}/a.txt?token=secret`)
+  await server.stop()
+  const lines = server.stdout.trim().split('\n')
+  const fragment = lines.map((line) => JSON.parse(line)).find(({ packet }) => packet === 'Fragment')
+  expect(fragment).toMatchObject({ method: 'BITS_POST', url: '/a.txt?token=***', status: 200 })
+  expect(fragment.upload).toMatch(/^[0-9a-f]{32}$/)
+  expect(fragment.milliseconds).toBeGreaterThanOrEqual(0)
+  expect(server.stdout).not.toContain('secret')
+})

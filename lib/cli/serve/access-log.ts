@@ -5,12 +5,12 @@ import { userOf } from './authenticate.js'
 import type { Log } from './log-file.js'
 import { maskLoggedUrl } from './mask-logged-url.js'
 
-export type LogFormat = 'common' | 'combined' | 'bits' | 'none'
+export type LogFormat = 'common' | 'combined' | 'bits' | 'json' | 'none'
 
 /** Apache's Common and Combined Log Format, with our own tokens for potential secrets. */
 const COMMON =
   ':remote-addr - :user [:date[clf]] ":method :masked-url HTTP/:http-version" :answered :res[content-length]'
-const FORMATS: Readonly<Record<Exclude<LogFormat, 'none'>, string>> = {
+const FORMATS: Readonly<Record<Exclude<LogFormat, 'none' | 'json'>, string>> = {
   common: COMMON,
   combined: `${COMMON} ":masked-referrer" ":user-agent"`,
   bits: `${COMMON} :packet :upload :response-time`,
@@ -26,6 +26,38 @@ export function accessLog(format: Exclude<LogFormat, 'none'>, log: Pick<Log, 'wr
   morgan.token('answered', (_req, res) => (res.headersSent ? String(res.statusCode) : '499'))
   morgan.token<Request>('packet', (req) => req.bits?.packet)
   morgan.token<Request>('upload', (req) => req.bits?.uploadId)
+  if (format === 'json') return jsonLog(log)
   const stream = { write: (line: string) => log.write(`${escapeControls(line.trimEnd())}\n`) }
   return morgan<Request, Response>(FORMATS[format], { stream })
 }
+
+/** One JSON object per line, as log collectors read it. Fields without a value are left out. */
+const jsonLog = (log: Pick<Log, 'write'>): RequestHandler =>
+  morgan<Request, Response>(
+    (tokens, req, res) => {
+      const token = (name: string, ...args: string[]) => tokens[name]?.(req, res, ...args) ?? undefined
+      const length = token('res', 'content-length')
+      const line = JSON.stringify({
+        time: token('date', 'iso'),
+        address: token('remote-addr'),
+        user: userOf(req),
+        method: token('method'),
+        url: token('masked-url'),
+        status: Number(token('answered')),
+        bytes: length === undefined ? undefined : Number(length),
+        milliseconds: Number(token('response-time') ?? 0),
+        userAgent: token('user-agent'),
+        packet: token('packet'),
+        upload: token('upload'),
+      })
+      return escapeInJson(line)
+    },
+    { stream: { write: (line: string) => log.write(`${line.trimEnd()}\n`) } },
+  )
+
+/** JSON escapes the controls of ASCII only. */
+const escapeInJson = (line: string): string =>
+  line.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )

@@ -6,8 +6,11 @@ export function addLogOptions(command: Command): void {
     .optionsGroup('Log:')
     .option('--access-log <file>', 'file for the access log, - for the standard output', '-')
     .addOption(
-      new Option('--log-format <format>', 'bits adds packet, upload id and milliseconds to common')
-        .choices(['common', 'combined', 'bits', 'none'])
+      new Option(
+        '--log-format <format>',
+        'bits adds packet, upload id and milliseconds to common; json is one object per line',
+      )
+        .choices(['common', 'combined', 'bits', 'json', 'none'])
         .default('common'),
     )
     .option('-v, --verbose', 'log what happens to each upload')
