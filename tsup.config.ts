@@ -14,6 +14,7 @@ export default defineConfig([
       client: 'lib/client/index.ts',
       testing: 'lib/testing/index.ts',
       s3: 'lib/storage/s3/index.ts',
+      multer: 'lib/multer/index.ts',
       dashboard: 'lib/dashboard/index.ts',
       metrics: 'lib/metrics/index.ts',
       redis: 'lib/session-stores/redis/index.ts',

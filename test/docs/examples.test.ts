@@ -71,6 +71,7 @@ const TRIED: Readonly<Record<string, string>> = {
   // processing-uploads.test.ts
   'docs/processing-uploads.md#onUpload': 'js',
   'docs/processing-uploads.md#HTTP notification': 'js js js',
+  'docs/processing-uploads.md#Multer handlers': 'js',
   'docs/processing-uploads.md#Replies': 'js',
   // scaling.test.ts
   // s3.test.ts

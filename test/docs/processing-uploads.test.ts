@@ -89,6 +89,20 @@ describe('HTTP notification', () => {
   })
 })
 
+test('multer: one handler processes uploads of a form and of BITS', async () => {
+  const server = await temp.project.serve(block('js', { in: `${PAGE}#Multer handlers` }))
+  const { reply } = await temp.upload(server, 'today.zip?ticket=7')
+  const body = new FormData()
+  body.append('ticket', '7')
+  body.append('file', new Blob([FILE]), 'today.zip')
+  const form = await fetch(`${server.origin}/form`, { method: 'POST', body })
+  const expected = { name: 'today.zip', size: FILE.length, ticket: '7' }
+  expect([JSON.parse(String(reply)), await form.json()]).toEqual([expected, expected])
+  const refused = { status: 403, context: 'server application', fatal: true }
+  await expect(temp.upload(server, 'today.exe')).rejects.toMatchObject(refused)
+  expect(await readdir(temp.inside('received'))).toHaveLength(2)
+})
+
 test('replies: a client in Node gets one in memory, or in a file', async () => {
   const server = await start({
     storage: new MemoryStorage(),

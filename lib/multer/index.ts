@@ -1,0 +1,3 @@
+export type { FileDescription, MulterEngine, MulterFile } from './engine.js'
+export { multerUpload } from './multer-upload.js'
+export type { MulterUploadOptions } from './options.js'
