@@ -109,6 +109,39 @@ test('for a network: passwords, TLS, a listing and a live page', async () => {
   expect(await wrong.ended).toBe(3)
 })
 
+test('a file of options is accepted', async () => {
+  const section = `${PAGE}#Options in a file`
+  // A certificate in this form needs openssl, which may be missing.
+  const { 'tls-pfx': certificate, ...options } = JSON.parse(block('json', { in: section }).text)
+  await writeFile(temp.inside('server.json'), JSON.stringify(options))
+  await writeFile(temp.inside('users.htpasswd'), `${USER}\n`)
+  await mkdir(temp.inside('incoming'), { recursive: true })
+  const { text: line } = block('sh', { in: section })
+  const check = await shell(line)
+  expect([await check.ended, await check.said]).toEqual([0, expect.any(String)])
+  await writeFile(temp.inside('server.json'), JSON.stringify({ ...options, 'tls-pfx': certificate }))
+  const missing = await shell(line)
+  expect(await missing.ended).toBe(1)
+  expect(await missing.said).toContain(certificate)
+})
+
+test('a program accepts or refuses each file', async () => {
+  const section = 'docs/processing-uploads.md#A program'
+  const port = await freePort()
+  const program = temp.inside('check-upload')
+  await writeFile(program, block('sh', { in: section, containing: '#!/bin/sh' }).text, { mode: 0o755 })
+  const line = block('sh', { in: section, containing: 'npx' }).text
+  await served(`${line.trim().replace('/usr/local/bin/check-upload', program)} --port ${port}`, port)
+  await writeFile(temp.inside('good.zip'), Buffer.concat([Buffer.from('PK'), FILE]))
+  await writeFile(temp.inside('bad.zip'), FILE)
+  const good = await shell(`npx express-bits-upload send good.zip http://127.0.0.1:${port}/`)
+  expect([await good.ended, await good.said]).toEqual([0, expect.stringContaining('Sent good.zip')])
+  const bad = await shell(`npx express-bits-upload send bad.zip http://127.0.0.1:${port}/`)
+  expect(await bad.ended).not.toBe(0)
+  expect(await bad.said).toContain('403')
+  expect((await readdir(temp.inside('incoming'))).sort()).toEqual(['BITS-Sessions', 'good.zip'])
+})
+
 describe('what cannot be run here: compared with its source', () => {
   test('the exit codes are those of the code', () => {
     const codes = table('Exit code').flatMap(([code = '']) => code.split(', ').map(Number))

@@ -45,6 +45,7 @@ const TRIED: Readonly<Record<string, string>> = {
   // command-line.test.ts
   'docs/command-line.md#Receive files': 'sh sh',
   'docs/command-line.md#Send a file': 'sh sh sh',
+  'docs/command-line.md#Options in a file': 'json sh',
   'docs/command-line.md#systemd service': 'sh ini ini',
   'docs/command-line.md#Container': 'sh',
   // test/proxies
@@ -70,6 +71,8 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/options.md#Options of bitsUpload()': 'js',
   // processing-uploads.test.ts
   'docs/processing-uploads.md#onUpload': 'js',
+  // command-line.test.ts, windows.test.ts
+  'docs/processing-uploads.md#A program': 'sh sh bat',
   'docs/processing-uploads.md#HTTP notification': 'js js js',
   'docs/processing-uploads.md#Multer handlers': 'js',
   'docs/processing-uploads.md#Replies': 'js',

@@ -65,6 +65,7 @@ const PROGRAMS = [
   /^nssm set [\w-]+ (?:AppDirectory|AppStdout|AppStderr|AppRotateFiles|AppRotateBytes|AppStopMethodConsole) \S+$/,
   /^setspn -S HTTP\/[\w.]+ [A-Z]+\\[\w-]+$/,
   /^ktpass \/princ HTTP\/[\w.]+@[A-Z.]+ \/mapuser [A-Z]+\\[\w-]+ \/crypto AES256-SHA1 \/ptype KRB5_NT_PRINCIPAL \/pass \* \/out [\w.]+$/,
+  /^express-bits-upload serve [A-Z]:\\\S+ --on-upload [\w-]+\.exe(?: --on-upload-argument \S+)+$/,
   /^netsh http show servicestate$/,
   /^netsh interface ipv4 show excludedportrange protocol=tcp$/,
 ]
