@@ -243,7 +243,7 @@ describe('send', () => {
     expect(refused?.stderr).toMatch(
       /^error: .*401.* It does not accept these credentials: give --user or --header\.\n$/,
     )
-    expect(nobody?.stderr).toMatch(/^error: --user: there is nobody to ask for the password.*\n$/)
+    expect(nobody?.stderr).toMatch(/^error: --user: there is no terminal to ask for the password;.*\n$/)
   })
 
   test('tells by its exit code what went wrong', async () => {

@@ -40,6 +40,10 @@ describe('serve --idle-timeout', () => {
     ])
     afterwards(() => server.kill('SIGKILL'))
     const file = Buffer.alloc(100_000, 'x')
+    // It listens before it has opened its directory, where this socket keeps other processes out.
+    await until(async () =>
+      (await readdir(join(folder, 'BITS-Sessions')).catch((): string[] => [])).includes('lease'),
+    )
     const before = await descriptors(server.pid, folder)
     const uploads = await Promise.all(
       Array.from({ length: 20 }, async (_, n) => {
