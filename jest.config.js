@@ -85,5 +85,5 @@ export default {
   ],
   coverageProvider: 'v8',
   coverageReporters: ['text', 'lcovonly'],
-  coverageThreshold: { global: { lines: 85 } },
+  coverageThreshold: { global: { lines: 95 } },
 }
