@@ -195,22 +195,18 @@ describe('maxBandwidth', () => {
   })
 
   test.each(NAMES.filter((name) => name.includes('four')))('%s: each gets its share', (name) => {
-    const sessions = ['0.bin', '1.bin', '2.bin', '3.bin'].map((file) =>
-      arrivals(name).filter(({ destination }) => destination === file),
+    const ends = ['0', '1', '2', '3'].map(
+      (n) => arrivals(name).findLast(({ destination }) => destination === `${n}.bin`)?.at ?? 0,
     )
-    const firstEnd = Math.min(...sessions.map((each) => each.at(-1)?.at ?? 0))
-    // Bytes and not times: a busy machine holds up all of them alike.
-    for (const session of sessions) {
-      const received = session.filter(({ at }) => at <= firstEnd).reduce((sum, { bytes }) => sum + bytes, 0)
-      expect(received / (SCENARIOS[name]?.size ?? 0)).toBeGreaterThan(0.45)
-    }
+    const [first, last] = [Math.min(...ends), Math.max(...ends)]
+    expect(last - first - stalled(stalls, first, last)).toBeLessThan(800)
   })
 })
 
 describe('an upload at a limited rate', () => {
   const path = '/uploads/file.bin'
 
-  test('whose client goes away leaves nothing hanging, and continues where its bytes ended', async () => {
+  test('whose client goes away leaves nothing hanging, and goes on where its bytes ended', async () => {
     const storage = new MemoryStorage()
     const running = await start({ storage, maxBandwidth: 100 * KB })
     const first = await connect(running)

@@ -57,13 +57,16 @@ describe('Create-Session under a limit', () => {
       for (let n = 0; n < others; n++) await store.create(newRecord(n, { user: `user ${n % 5000}` }))
       const sessions = new Sessions({ store, timeout: 1e9, now: Date.now })
       const createAndCancel = async () => {
-        for (let n = 0; n < 2000; n++) {
+        for (let n = 0; n < 500; n++) {
           const { record } = await sessions.create(owner('ann'), 50)
           await store.delete(record.uploadId)
         }
       }
       await createAndCancel()
-      return cpu(createAndCancel)
+      // Other tests and the garbage collector only add to the time: the quickest round is the true one.
+      let quickest = Number.POSITIVE_INFINITY
+      for (let n = 0; n < 8; n++) quickest = Math.min(quickest, await cpu(createAndCancel))
+      return quickest
     }
     const alone = await create(0)
     expect(await create(100_000)).toBeLessThan(5 * alone)

@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { chown, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { lock } from 'proper-lockfile'
 import { asError, ignoreNotFound } from '../../util/errors.js'
 import { CliError, EXIT } from '../output.js'
 
 /** Mode of a new file: password hashes invite guessing. */
 const NEW_MODE = 0o600
+
+/** For a lock that another run holds: about ten seconds in all. */
+const LOCK_RETRIES = { retries: 100, factor: 1, minTimeout: 50, maxTimeout: 150, randomize: true }
 
 /**
  * Replaces the user's line, or appends one. The file is replaced at once, so that a server that reads
@@ -18,10 +22,16 @@ export async function setHash(path: string, user: string, line: string): Promise
   try {
     // A symbolic link keeps pointing to the file, which is replaced.
     const target = (await realpath(path).catch(ignoreNotFound)) ?? resolve(path)
-    const before = (await readFile(target, 'utf8').catch(ignoreNotFound)) ?? ''
-    const { content, existed } = withLine(before, user, line)
-    await replaceFile(target, content)
-    return existed
+    // Two runs at once would each write what they read, and one line would be lost.
+    const release = await lock(target, { realpath: false, retries: LOCK_RETRIES })
+    try {
+      const before = (await readFile(target, 'utf8').catch(ignoreNotFound)) ?? ''
+      const { content, existed } = withLine(before, user, line)
+      await replaceFile(target, content)
+      return existed
+    } finally {
+      await release()
+    }
   } catch (cause) {
     throw new CliError(EXIT.failure, `cannot write ${path}: ${asError(cause).message}.`, { cause })
   }

@@ -1,6 +1,7 @@
-import { realpath, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import express, { type Request, type RequestHandler, type Response, Router } from 'express'
+import { realpath } from '../../util/fs.js'
 import { isHidden } from './hidden-paths.js'
 import { sendListing } from './pages/listing.js'
 
