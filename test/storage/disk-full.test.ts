@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type BitsUploadOptions, MemoryStorage } from 'express-bits-upload'
 import { bytes } from '../support/bytes.js'
+import { describeWithEngine } from '../support/engines.js'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { closeSession, createSession, fragment, openSession, RawConnection } from '../support/raw.js'
 import { type Running, serve, temporaryDirectory } from '../support/serve.js'
@@ -61,8 +62,6 @@ const DISKS: { what: string; make: () => Promise<SmallDisk> }[] = [
   { what: 'MemoryStorage with a quota', make: async () => memory() },
   ...(isMountable ? [{ what: 'FileStorage on a small disk', make: tmpfs }] : []),
 ]
-
-const whereMountable = isMountable ? describe : describe.skip
 
 describe.each(DISKS)('$what, when it is full', ({ make }) => {
   let disk: SmallDisk
@@ -123,7 +122,7 @@ describe.each(DISKS)('$what, when it is full', ({ make }) => {
   })
 })
 
-whereMountable('a disk without a single byte left', () => {
+describeWithEngine('a disk without a single byte left', mayMount, () => {
   let disk: SmallDisk
   let directory: string
   let running: Running
@@ -171,9 +170,9 @@ whereMountable('a disk without a single byte left', () => {
 })
 
 /** Linux has a file that takes no bytes. */
-const whereFull = existsSync('/dev/full') ? describe : describe.skip
+const hasFullDevice = () => existsSync('/dev/full')
 
-whereFull('a storage of somebody else, when its disk is full', () => {
+describeWithEngine('a storage of somebody else, when its disk is full', hasFullDevice, () => {
   test('says so each time on the same connection, and goes on when there is room', async () => {
     const directory = await temporaryDirectory()
     const running = await serve({ storage: new SimpleStorage(directory.path) })

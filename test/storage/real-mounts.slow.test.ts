@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { type BitsUploadOptions, FileStorage } from 'express-bits-upload'
 import { bytes } from '../support/bytes.js'
+import { describeWithEngine } from '../support/engines.js'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { closeSession, createSession, fragment, openSession } from '../support/raw.js'
@@ -23,7 +24,6 @@ const isMountable = mayMount()
 if (!isMountable && process.env.CI && process.getuid?.() === 0) {
   throw new Error('In CI root has to be able to mount file systems.')
 }
-const whereMountable = isMountable ? describe : describe.skip
 
 /** Mounts something until the end of the test. */
 function mount(path: string, ...args: string[]): boolean {
@@ -89,7 +89,7 @@ async function mountOverlay(directory: string): Promise<boolean> {
   )
 }
 
-whereMountable('uploads to a real', () => {
+describeWithEngine('uploads to a real', mayMount, () => {
   test.each(FILE_SYSTEMS)('$what are published, new and over old files', async ({ what, make }) => {
     const directory = await newDirectory()
     if (!(await make(directory))) {
@@ -108,7 +108,7 @@ whereMountable('uploads to a real', () => {
   })
 })
 
-whereMountable('a directory of the same file system that is mounted inside the uploads', () => {
+describeWithEngine('a directory of the same file system that is mounted inside the uploads', mayMount, () => {
   async function withBindMount(...options: string[]): Promise<{ directory: string; tenant: string }> {
     const base = await newDirectory()
     const directory = join(base, 'uploads')
@@ -150,7 +150,7 @@ whereMountable('a directory of the same file system that is mounted inside the u
   })
 })
 
-whereMountable('staged data on another file system', () => {
+describeWithEngine('staged data on another file system', mayMount, () => {
   test('is refused by open(), with a remedy', async () => {
     const directory = await newDirectory()
     const staging = join(directory, 'BITS-Sessions')
@@ -202,7 +202,7 @@ whereModes('modes', () => {
   })
 })
 
-whereMountable('a published file is as one created in its directory', () => {
+describeWithEngine('a published file is as one created in its directory', mayMount, () => {
   test.each([
     { what: 'in a directory that exists', name: 'shared/file', overwrite: false },
     { what: 'over an old file', name: 'shared/file', overwrite: true },
