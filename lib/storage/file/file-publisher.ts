@@ -4,7 +4,7 @@ import type { StagedUpload, StoredFile } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
 import { ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
-import { DirectorySync } from './directory-sync.js'
+import type { DirectorySync } from './directory-sync.js'
 import { readMovedMarker } from './moved-marker.js'
 import { ParentDirectory } from './parent-directory.js'
 import { isOneFile, type Publication, publishNew, publishOver } from './publish-file.js'
@@ -17,6 +17,7 @@ interface FilePublisherOptions {
   readonly fs: FileSystem
   readonly uploads: UploadDirectory
   readonly staged: StagedFiles
+  readonly directories: DirectorySync
   /** Force files and their names to the disk? */
   readonly sync: boolean
   readonly fileMode: number | undefined
@@ -37,14 +38,12 @@ export class FilePublisher {
   readonly #fs: FileSystem
   readonly #uploads: UploadDirectory
   readonly #probe: WriteProbe
-  readonly #directories: DirectorySync
 
   constructor(options: FilePublisherOptions) {
     this.#options = options
     this.#fs = options.fs
     this.#uploads = options.uploads
     this.#probe = new WriteProbe(options.fs, options.uploads.staging, options.now)
-    this.#directories = new DirectorySync(options.fs)
   }
 
   /**
@@ -91,7 +90,7 @@ export class FilePublisher {
       await this.#within(location, destination, async (parent) => {
         if (facts) await this.#give({ upload, path: staged }, parent, size, overwrite, facts.nlink > 1)
         else await this.#refuseUnlessMoved(upload, staged, parent.pathOf(location.name), size)
-        if (this.#options.sync) await this.#directories.sync(parent)
+        if (this.#options.sync) await this.#options.directories.sync(parent)
       })
     } catch (error) {
       this.#probe.forget(location.existing)

@@ -11,9 +11,10 @@ import type {
 } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
 import { ignoreNotFound } from '../../util/errors.js'
-import { type FileSystem, nodeFileSystem, syncDirectory } from '../../util/fs.js'
+import { type FileSystem, nodeFileSystem } from '../../util/fs.js'
 import { checkEach, type OptionChecks } from '../../validation/check-options.js'
 import { isBoolean, isMode, isOneOf, isPath } from '../../validation/value-checks.js'
+import { DirectorySync } from './directory-sync.js'
 import { FilePublisher } from './file-publisher.js'
 import { movedMarkerPath, readMovedMarker } from './moved-marker.js'
 import { tempLinkPath } from './publish-file.js'
@@ -66,6 +67,7 @@ export class FileStorage implements StorageAdapter {
   readonly #uploads: UploadDirectory
   readonly #staged: StagedFiles
   readonly #publisher: FilePublisher
+  readonly #directories: DirectorySync
 
   /** @throws OptionError when an option is invalid. */
   constructor(options: FileStorageOptions, internals: Partial<FileSystem> & { now?: () => number } = {}) {
@@ -81,7 +83,11 @@ export class FileStorage implements StorageAdapter {
     this.#fs = fs
     this.#uploads = uploads
     this.#staged = staged
-    this.#publisher = new FilePublisher({ fs, uploads, staged, sync, fileMode, directoryMode, now })
+    this.#directories = new DirectorySync(fs)
+    const directories = this.#directories
+    this.#publisher = new FilePublisher({
+      ...{ fs, uploads, staged, directories, sync, fileMode, directoryMode, now },
+    })
   }
 
   async open(): Promise<void> {
@@ -175,7 +181,7 @@ export class FileStorage implements StorageAdapter {
 
   async #syncDirectories(directories: readonly string[]): Promise<void> {
     if (this.durability === 'none') return
-    for (const directory of directories) await syncDirectory(directory, this.#fs.fsync, this.#fs)
+    for (const directory of directories) await this.#directories.syncPath(directory)
   }
 
   /** Published files are never appended to, whatever size the session has now. */
