@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { rename, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { errorCode, ignoreNotFound } from '../util/errors.js'
+import { type FileSystem, nodeFileSystem } from '../util/fs.js'
 
 const NAME = 'lease'
 /** Maximum path length of a socket in bytes (108 on Linux, 104 on macOS and BSD). */
@@ -36,10 +36,13 @@ export type ReleaseLease = () => Promise<void>
  * @returns a function that releases it; `undefined` while another process has it. This process may acquire it several
  * times.
  */
-export async function takeLease(folder: string): Promise<ReleaseLease | undefined> {
+export async function takeLease(
+  folder: string,
+  fs: FileSystem = nodeFileSystem,
+): Promise<ReleaseLease | undefined> {
   const path = join(folder, NAME)
   if (process.platform === 'win32' || Buffer.byteLength(path) > MAX_PATH) return async () => {}
-  const holding = holdings.get(path) ?? { count: 0, server: listenAt(path) }
+  const holding = holdings.get(path) ?? { count: 0, server: listenAt(path, fs) }
   holdings.set(path, holding)
   holding.count++
   const release = async () => {
@@ -63,7 +66,7 @@ class HeldElsewhere extends Error {
 }
 
 /** @returns `undefined` where the file system has no sockets. */
-async function listenAt(path: string): Promise<Server | undefined> {
+async function listenAt(path: string, fs: FileSystem): Promise<Server | undefined> {
   for (;;) {
     const server = createServer((socket) => socket.destroy())
     const error = await new Promise<unknown>((resolve) => {
@@ -72,7 +75,7 @@ async function listenAt(path: string): Promise<Server | undefined> {
     })
     if (error === undefined) return server.unref()
     if (errorCode(error) !== 'EADDRINUSE') return undefined
-    await removeStale(path)
+    await removeStale(path, fs)
   }
 }
 
@@ -82,19 +85,19 @@ async function listenAt(path: string): Promise<Server | undefined> {
  *
  * @throws HeldElsewhere when its process is alive.
  */
-async function removeStale(path: string): Promise<void> {
+async function removeStale(path: string, fs: FileSystem): Promise<void> {
   if (await isAlive(path)) throw new HeldElsewhere()
   const aside = `${path}-${randomBytes(4).toString('hex')}`
   try {
-    await rename(path, aside)
+    await fs.rename(path, aside)
   } catch (error) {
     return ignoreNotFound(error)
   }
   if (await isAlive(aside)) {
-    await rename(aside, path)
+    await fs.rename(aside, path)
     throw new HeldElsewhere()
   }
-  await unlink(aside).catch(ignoreNotFound)
+  await fs.unlink(aside).catch(ignoreNotFound)
 }
 
 function isAlive(path: string): Promise<boolean> {

@@ -1,7 +1,9 @@
-import { access, rm, writeFile } from 'node:fs/promises'
+import { rmdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { callbackify } from 'node:util'
 import type { LockOptions } from '../../types/session.js'
-import { errorCode } from '../util/errors.js'
+import { errorCode, ignoreNotFound } from '../util/errors.js'
+import { type FileSystem, nodeFileSystem, writeText } from '../util/fs.js'
 
 /** Milliseconds without a heartbeat after which the holder of a lock counts as dead. */
 const STALE_AFTER = 10_000
@@ -20,35 +22,49 @@ const RETRY = 50
  * @returns `undefined` when another process holds it for longer than `options.timeout` milliseconds.
  * @throws the reason of `options.signal` when that aborts during the wait.
  */
-export async function lockFile(path: string, options: LockOptions): Promise<FileLock | undefined> {
+export async function lockFile(
+  path: string,
+  options: LockOptions,
+  fs: FileSystem = nodeFileSystem,
+): Promise<FileLock | undefined> {
   options.signal?.throwIfAborted()
   const note = `${path}.wanted`
   const deadline = Date.now() + options.timeout
   let lock: FileLock | undefined
   let noted = false
   try {
-    lock = await tryFileLock(path, note, options)
+    lock = await tryFileLock(path, note, options, fs)
     while (!lock && Date.now() < deadline) {
       noted = true
-      await writeFile(note, '')
+      await writeText(note, 'w', '', undefined, fs)
       await delay(RETRY, undefined, { signal: options.signal })
-      lock = await tryFileLock(path, note, options)
+      lock = await tryFileLock(path, note, options, fs)
     }
   } finally {
     // No holder should release its lock for a wait that has ended. Other waiters write the note again at their next
     // attempt.
-    if (noted || lock) await rm(note, { force: true }).catch((error) => giveBack(lock, error))
+    if (noted || lock)
+      await fs
+        .unlink(note)
+        .catch(ignoreNotFound)
+        .catch((error) => giveBack(lock, error))
   }
   lock?.start()
   return lock
 }
 
-async function tryFileLock(path: string, note: string, options: LockOptions): Promise<FileLock | undefined> {
+async function tryFileLock(
+  path: string,
+  note: string,
+  options: LockOptions,
+  fs: FileSystem,
+): Promise<FileLock | undefined> {
   // Loaded on demand: it watches the signals of the process, to release locks at its end.
   const { lock } = await import('proper-lockfile')
-  const held = new FileLock(note, options.onReleaseRequested)
+  const held = new FileLock(note, options.onReleaseRequested, fs)
   try {
     held.unlock = await lock(path, {
+      fs: withCallbacks(fs),
       realpath: false,
       stale: STALE_AFTER,
       update: HEARTBEAT_INTERVAL,
@@ -59,6 +75,26 @@ async function tryFileLock(path: string, note: string, options: LockOptions): Pr
     if (errorCode(error) === 'ELOCKED') return undefined
     throw explained(error, path)
   }
+}
+
+const lockCalls = new WeakMap<FileSystem, object>()
+
+/** The calls of proper-lockfile: one object for each file system, to which it attaches how exact times are there. */
+function withCallbacks(fs: FileSystem): object {
+  const known = lockCalls.get(fs)
+  if (known) return known
+  const calls = {
+    mkdir: callbackify((path: string) => fs.mkdir(path)),
+    stat: callbackify((path: string) => fs.stat(path)),
+    utimes: callbackify((path: string, accessed: Date, modified: Date) =>
+      fs.utimes(path, accessed, modified),
+    ),
+    rmdir: callbackify((path: string) => fs.rmdir(path)),
+    // At the end of the process.
+    rmdirSync,
+  }
+  lockCalls.set(fs, calls)
+  return calls
 }
 
 /** On SMB and some FUSE mounts, only the owner of a file may set its times, and that may be another user. */
@@ -83,14 +119,16 @@ export class FileLock {
   /** Removes the lock's directory. */
   unlock: () => Promise<void> = async () => {}
   readonly #note: string
+  readonly #fs: FileSystem
   readonly #onReleaseRequested: LockOptions['onReleaseRequested']
   #heartbeat: NodeJS.Timeout | undefined
   #lastBeat = Date.now()
   #suspectUntil = 0
   #isLost = false
 
-  constructor(note: string, onReleaseRequested: LockOptions['onReleaseRequested']) {
+  constructor(note: string, onReleaseRequested: LockOptions['onReleaseRequested'], fs: FileSystem) {
     this.#note = note
+    this.#fs = fs
     this.#onReleaseRequested = onReleaseRequested
   }
 
@@ -125,7 +163,7 @@ export class FileLock {
     const now = Date.now()
     if (now - this.#lastBeat > TRUSTED_FOR) this.#suspectUntil = now + 2 * HEARTBEAT_INTERVAL
     this.#lastBeat = now
-    access(this.#note).then(
+    this.#fs.stat(this.#note).then(
       () => this.#onReleaseRequested('wanted'),
       () => {},
     )

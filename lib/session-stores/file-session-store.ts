@@ -7,7 +7,7 @@ import { RESERVED_NAME } from '../protocol/reserved-folder.js'
 import { hasEnded } from '../sessions/record.js'
 import { BoundedMap } from '../util/bounded-map.js'
 import { ignoreNotFound } from '../util/errors.js'
-import { fsync, readFile, type Sync, stat, syncDirectory, unlink, writeText } from '../util/fs.js'
+import { type FileSystem, nodeFileSystem, type Sync, syncDirectory, writeText } from '../util/fs.js'
 import { KeyedQueue } from '../util/keyed-queue.js'
 import { checkEach, type OptionChecks } from '../validation/check-options.js'
 import { isBoolean, isPath } from '../validation/value-checks.js'
@@ -60,30 +60,35 @@ interface Known {
  * other processes write to it. Replacing files would cost more: ext4 writes the new one to the disk at once.
  */
 export class FileSessionStore implements SessionStore {
+  readonly #fs: FileSystem
   readonly #folder: SessionFolder
   readonly #markers: OpenSessionMarkers
   /** See {@link FileSessionStoreOptions.shared}. */
   readonly lock?: NonNullable<SessionStore['lock']>
   readonly #sync: Sync | undefined
-  readonly #locks = new HeldLocks()
+  readonly #locks: HeldLocks
   readonly #turns = new KeyedQueue()
   readonly #known = new BoundedMap<string, Known>(MAX_KNOWN)
   #releaseLease: ReleaseLease | undefined
   #hasAdvised = false
 
   /** @throws OptionError when an option is invalid. */
-  constructor(options: FileSessionStoreOptions, internals: { sync?: Sync } = {}) {
+  constructor(options: FileSessionStoreOptions, calls: Partial<FileSystem> = {}) {
     checkEach(
       { name: 'FileSessionStore', checks: FILE_SESSION_STORE_CHECKS, required: ['directory'] },
       options,
     )
-    this.#folder = new SessionFolder(join(resolve(options.directory), RESERVED_NAME))
-    this.#sync = options.durable ? (internals.sync ?? fsync) : undefined
+    const fs = { ...nodeFileSystem, ...calls }
+    this.#fs = fs
+    this.#folder = new SessionFolder(join(resolve(options.directory), RESERVED_NAME), fs)
+    this.#locks = new HeldLocks(fs)
+    this.#sync = options.durable ? fs.fsync : undefined
     const isShared = options.shared ?? cluster.isWorker
     this.#markers = new OpenSessionMarkers(join(this.#folder.path, 'users'), {
+      fs,
       isShared,
       hasRecord: async (uploadId) =>
-        (await stat(this.#folder.pathOf(uploadId)).catch(ignoreNotFound)) !== undefined,
+        (await fs.stat(this.#folder.pathOf(uploadId)).catch(ignoreNotFound)) !== undefined,
     })
     if (isShared) {
       this.lock = (key, lockOptions) => this.#locks.acquire(key, join(this.#folder.path, key), lockOptions)
@@ -92,8 +97,8 @@ export class FileSessionStore implements SessionStore {
 
   async open(): Promise<void> {
     await this.#folder.create()
-    if (this.lock) return
-    const release = await takeLease(this.#folder.path)
+    if (this.lock) return this.#tryLock()
+    const release = await takeLease(this.#folder.path, this.#fs)
     if (!release) throw this.#heldElsewhere()
     await this.#releaseLease?.()
     this.#releaseLease = release
@@ -102,6 +107,12 @@ export class FileSessionStore implements SessionStore {
   async close(): Promise<void> {
     await this.#releaseLease?.()
     this.#releaseLease = undefined
+  }
+
+  /** Some file systems cannot hold locks: better found out now than by the fragments of each upload. */
+  async #tryLock(): Promise<void> {
+    const release = await this.lock?.('probe', { timeout: 0, onReleaseRequested: () => {} })
+    await release?.()
   }
 
   /** Two processes that do not know of each other would corrupt each other's uploads. */
@@ -117,13 +128,13 @@ export class FileSessionStore implements SessionStore {
 
   async create(record: SessionRecord): Promise<void> {
     const path = this.#folder.pathOf(record.uploadId)
-    const size = await writeText(path, 'wx', recordLine(record), this.#sync).catch(
+    const size = await writeText(path, 'wx', recordLine(record), this.#sync, this.#fs).catch(
       async (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EEXIST') await unlink(path).catch(ignoreNotFound)
+        if (error.code !== 'EEXIST') await this.#fs.unlink(path).catch(ignoreNotFound)
         throw error
       },
     )
-    if (this.#sync) await syncDirectory(this.#folder.path, this.#sync)
+    if (this.#sync) await syncDirectory(this.#folder.path, this.#sync, this.#fs)
     this.#known.set(record.uploadId, { record, path, size })
   }
 
@@ -160,7 +171,7 @@ export class FileSessionStore implements SessionStore {
         if (!changes) return undefined
         this.#locks.assertNotLost(uploadId)
         const line = changeLine(changes)
-        const added = await writeText(current.path, APPEND, line, this.#sync).catch(ignoreNotFound)
+        const added = await writeText(current.path, APPEND, line, this.#sync, this.#fs).catch(ignoreNotFound)
         if (added !== undefined) return this.#changed(current, changes, added)
         // Another process has ended or deleted it.
         this.#known.delete(uploadId)
@@ -233,11 +244,11 @@ export class FileSessionStore implements SessionStore {
 
   /** @returns `undefined` also for a file that is not the record of this session (B8). */
   async #readFile(uploadId: string, path: string): Promise<Known | undefined> {
-    const facts = await stat(path).catch(ignoreNotFound)
+    const facts = await this.#fs.stat(path).catch(ignoreNotFound)
     if (!facts) return undefined
     const known = this.#memoryOf(uploadId)
     if (known?.path === path && facts.size === known.size) return known
-    const bytes = await readFile(path).catch(ignoreNotFound)
+    const bytes = await this.#fs.readFile(path).catch(ignoreNotFound)
     const record = bytes && parseSessionRecord(bytes.toString())
     if (record?.uploadId !== uploadId) return undefined
     return this.#known.set(uploadId, { record, path, size: bytes?.length ?? 0 })

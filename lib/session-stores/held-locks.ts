@@ -1,14 +1,20 @@
 import type { LockOptions, ReleaseLock } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
+import type { FileSystem } from '../util/fs.js'
 import { type FileLock, lockFile } from './file-lock.js'
 
 /** The session locks of this process. A process that has lost one must not change the session any more. */
 export class HeldLocks {
+  readonly #fs: FileSystem
   readonly #locks = new Map<string, FileLock>()
+
+  constructor(fs: FileSystem) {
+    this.#fs = fs
+  }
 
   /** As `SessionStore.lock`, with the path of the lock. */
   async acquire(key: string, path: string, options: LockOptions): Promise<ReleaseLock | undefined> {
-    const lock = await lockFile(path, options)
+    const lock = await lockFile(path, options, this.#fs)
     if (!lock) return undefined
     this.#locks.set(key, lock)
     let isReleased = false

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdir, opendir, readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BoundedMap } from '../util/bounded-map.js'
 import { errorCode, ignoreNotFound } from '../util/errors.js'
-import { stat, unlink, writeText } from '../util/fs.js'
+import { type FileSystem, writeText } from '../util/fs.js'
 import { KeyedQueue } from '../util/keyed-queue.js'
 
 /** Users whose counts are kept in memory. */
@@ -15,6 +14,13 @@ const KEPT_OR_GONE: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEX
 /** Milliseconds for which a marker may exist without a record: the marker is created first. */
 const RECORD_DELAY = 60_000
 
+interface OpenSessionMarkersOptions {
+  readonly fs: FileSystem
+  /** Other processes create markers, too. */
+  readonly isShared: boolean
+  readonly hasRecord: (uploadId: string) => Promise<boolean>
+}
+
 /**
  * Counts the open sessions of each user with an empty file for each of them, in a directory per user. Counting is
  * independent of the sessions of others, and needs no lock between processes: each creates its marker first and then
@@ -22,16 +28,15 @@ const RECORD_DELAY = 60_000
  */
 export class OpenSessionMarkers {
   readonly #folder: string
+  readonly #fs: FileSystem
   readonly #hasRecord: (uploadId: string) => Promise<boolean>
   readonly #queue = new KeyedQueue()
   /** By directory; `undefined` where other processes create markers, too. */
   readonly #counts: BoundedMap<string, number> | undefined
 
-  constructor(
-    folder: string,
-    { isShared, hasRecord }: { isShared: boolean; hasRecord: (uploadId: string) => Promise<boolean> },
-  ) {
+  constructor(folder: string, { fs, isShared, hasRecord }: OpenSessionMarkersOptions) {
     this.#folder = folder
+    this.#fs = fs
     this.#hasRecord = hasRecord
     this.#counts = isShared ? undefined : new BoundedMap(MAX_COUNTS)
   }
@@ -43,17 +48,17 @@ export class OpenSessionMarkers {
   async add(user: string | undefined, uploadId: string, max: number): Promise<number | undefined> {
     const directory = this.#directoryOf(user)
     return this.#queue.run(directory, async () => {
-      let count = this.#counts?.get(directory) ?? (await namesIn(directory)).length
+      let count = this.#counts?.get(directory) ?? (await this.#namesIn(directory)).length
       if (count >= max) count = await this.#countWithoutStale(directory)
       if (count >= max) return count
-      await mark(directory, uploadId)
+      await this.#mark(directory, uploadId)
       if (this.#counts) {
         this.#counts.set(directory, count + 1)
         return undefined
       }
-      const now = (await namesIn(directory)).length
+      const now = (await this.#namesIn(directory)).length
       if (now <= max) return undefined
-      await unlink(join(directory, uploadId)).catch(ignoreNotFound)
+      await this.#fs.unlink(join(directory, uploadId)).catch(ignoreNotFound)
       return now - 1
     })
   }
@@ -62,7 +67,7 @@ export class OpenSessionMarkers {
   async remove(user: string | undefined, uploadId: string): Promise<void> {
     const directory = this.#directoryOf(user)
     await this.#queue.run(directory, async () => {
-      const wasThere = await unlink(join(directory, uploadId)).then(() => true, ignoreNotFound)
+      const wasThere = await this.#fs.unlink(join(directory, uploadId)).then(() => true, ignoreNotFound)
       const count = this.#counts?.get(directory)
       if (wasThere && count !== undefined) this.#counts?.set(directory, count - 1)
     })
@@ -70,13 +75,13 @@ export class OpenSessionMarkers {
 
   /** Removes the directories of users who have no open session. */
   async removeEmpty(): Promise<void> {
-    const users = await opendir(this.#folder).catch(ignoreNotFound)
+    const users = await this.#fs.opendir(this.#folder).catch(ignoreNotFound)
     if (!users) return
     for await (const { name } of users) {
       const directory = join(this.#folder, name)
-      await this.#queue.run(directory, () => removeIfEmpty(directory))
+      await this.#queue.run(directory, () => this.#removeIfEmpty(directory))
     }
-    await removeIfEmpty(this.#folder)
+    await this.#removeIfEmpty(this.#folder)
   }
 
   #directoryOf(user: string | undefined): string {
@@ -87,7 +92,7 @@ export class OpenSessionMarkers {
 
   /** Removes markers that a killed process left without their sessions: a few of them each time, for any user. */
   async #countWithoutStale(directory: string): Promise<number> {
-    const names = await namesIn(directory)
+    const names = await this.#namesIn(directory)
     const start = Math.floor(Math.random() * names.length)
     const checked = [...names.slice(start), ...names.slice(0, start)].slice(0, CHECKED)
     const removed = await Promise.all(checked.map((name) => this.#removeIfStale(directory, name)))
@@ -99,29 +104,30 @@ export class OpenSessionMarkers {
   async #removeIfStale(directory: string, uploadId: string): Promise<boolean> {
     if (await this.#hasRecord(uploadId)) return false
     const path = join(directory, uploadId)
-    const facts = await stat(path).catch(ignoreNotFound)
+    const facts = await this.#fs.stat(path).catch(ignoreNotFound)
     if (!facts || facts.mtimeMs > Date.now() - RECORD_DELAY) return false
-    await unlink(path).catch(ignoreNotFound)
+    await this.#fs.unlink(path).catch(ignoreNotFound)
     return true
   }
-}
 
-async function removeIfEmpty(directory: string): Promise<void> {
-  await rmdir(directory).catch((error: unknown) => {
-    if (!KEPT_OR_GONE.has(errorCode(error))) throw error
-  })
-}
+  async #removeIfEmpty(directory: string): Promise<void> {
+    await this.#fs.rmdir(directory).catch((error: unknown) => {
+      if (!KEPT_OR_GONE.has(errorCode(error))) throw error
+    })
+  }
 
-const namesIn = async (directory: string): Promise<string[]> =>
-  (await readdir(directory).catch(ignoreNotFound)) ?? []
+  async #namesIn(directory: string): Promise<string[]> {
+    return (await this.#fs.readdir(directory).catch(ignoreNotFound)) ?? []
+  }
 
-async function mark(directory: string, uploadId: string): Promise<void> {
-  const path = join(directory, uploadId)
-  try {
-    await writeText(path, 'wx', '')
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-    await writeText(path, 'wx', '')
+  async #mark(directory: string, uploadId: string): Promise<void> {
+    const path = join(directory, uploadId)
+    try {
+      await writeText(path, 'wx', '', undefined, this.#fs)
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error
+      await this.#fs.mkdir(directory, { recursive: true, mode: 0o700 })
+      await writeText(path, 'wx', '', undefined, this.#fs)
+    }
   }
 }

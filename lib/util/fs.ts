@@ -24,11 +24,15 @@ export const rename: (from: string, to: string) => Promise<void> = patiently(
 )
 export const unlink: (path: string) => Promise<void> = patiently(promisify(fs.unlink), RENAME_FAILURES)
 export const mkdir = promisify(fs.mkdir)
+export const rmdir = promisify(fs.rmdir)
+export const rm: (path: string, options: fs.RmOptions) => Promise<void> = promisify(fs.rm)
 export const opendir = promisify(fs.opendir)
+export const readdir: (path: string) => Promise<string[]> = promisify(fs.readdir)
 export const readlink = promisify(fs.readlink)
 export const copyFile = promisify(fs.copyFile)
 export const chmod = promisify(fs.chmod)
 export const fchmod = promisify(fs.fchmod)
+export const utimes = promisify(fs.utimes)
 export const ftruncate = promisify(fs.ftruncate)
 export const fsync = promisify(fs.fsync)
 export const writev = promisify(fs.writev)
@@ -57,7 +61,7 @@ export const realpathWith =
 
 export const realpath = realpathWith(promisify(fs.realpath.native), promisify(fs.realpath))
 
-/** The calls that a `FileStorage` makes; tests replace some of them. */
+/** The calls that a `FileStorage` and a `FileSessionStore` make; tests replace some of them. */
 export const nodeFileSystem = {
   open,
   close,
@@ -68,11 +72,15 @@ export const nodeFileSystem = {
   rename,
   unlink,
   mkdir,
+  rmdir,
+  rm,
   opendir,
+  readdir,
   readlink,
   copyFile,
   chmod,
   fchmod,
+  utimes,
   ftruncate,
   fsync,
   writev,

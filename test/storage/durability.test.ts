@@ -157,12 +157,12 @@ describe('the record of a session', () => {
   }
 
   test('is left to the system to write, unless it is to be durable', async () => {
-    await changeOne(new FileSessionStore({ directory }, { sync }))
+    await changeOne(new FileSessionStore({ directory }, { fsync: sync }))
     expect(done).toEqual([])
   })
 
   test('that is durable is on the disk before it counts, and each change, too', async () => {
-    await changeOne(new FileSessionStore({ directory, durable: true }, { sync }))
+    await changeOne(new FileSessionStore({ directory, durable: true }, { fsync: sync }))
     expect(done).toEqual([`sync ${RECORD}`, 'sync BITS-Sessions', `sync ${RECORD}`])
   })
 })
