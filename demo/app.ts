@@ -3,12 +3,14 @@ import express, { type Express } from 'express'
 import { type BitsUpload, bitsUpload, type Logger } from 'express-bits-upload'
 import { bitsDashboard } from 'express-bits-upload/dashboard'
 import helmet from 'helmet'
+import multer from 'multer'
 import { formUpload } from './form-upload.js'
 import { isDotPath } from './hidden.js'
 import { listFiles } from './list-files.js'
+import { processUploads } from './process-uploads.js'
+import { receiveFile } from './receive-file.js'
 import { RecentAnswers } from './recent-answers.js'
 import { serveFiles } from './serve-files.js'
-import { serverApplication } from './server-application.js'
 import { authenticate } from './who.js'
 
 export interface DemoOptions {
@@ -31,12 +33,15 @@ export interface DemoApp {
 export function createDemoApp(directory: string, options: DemoOptions = {}): DemoApp {
   const { users = {}, maxFormSize = 100 * 1024 * 1024, logger } = options
   const answers = new RecentAnswers()
+  // On the same file system as the files, under a name that is neither listed nor served.
+  const engine = multer.diskStorage({ destination: join(directory, '.form-uploads') })
+  const handler = receiveFile(directory, (answer) => answers.add(answer))
   const bits = bitsUpload({
     directory,
     user: authenticate(users),
     // What is neither listed nor served should not be uploaded either.
     authorize: (_req, destination) => !isDotPath(destination),
-    onUpload: serverApplication((answer) => answers.add(answer)),
+    onUpload: processUploads(engine, handler),
     ...(logger && { logger }),
   })
   const dashboard = bitsDashboard(bits, { files: '/uploads' })
@@ -49,7 +54,7 @@ export function createDemoApp(directory: string, options: DemoOptions = {}): Dem
   app.get('/uploads', listFiles(directory))
   app.use('/uploads', serveFiles(directory))
 
-  app.use('/form', formUpload(directory, { maxSize: maxFormSize }))
+  app.use('/form', formUpload({ engine, handler, maxSize: maxFormSize }))
   app.use('/live', dashboard)
   app.get('/answers', answers.handler)
   app.use(express.static(join(import.meta.dirname, 'public')))

@@ -1,38 +1,32 @@
-import { link, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type RequestHandler, Router } from 'express'
-import multer, { MulterError } from 'multer'
+import multer, { MulterError, type StorageEngine } from 'multer'
 import { systemErrorCode } from './error-code.js'
 import { sendErrorPage } from './error-page.js'
-import { safeName } from './safe-name.js'
 
 export interface FormUploadOptions {
+  readonly engine: StorageEngine
+  /** Finds the file in `req.file`. */
+  readonly handler: RequestHandler
   /** Bytes. */
   readonly maxSize: number
 }
 
-/** Takes the file of an HTML form (`multipart/form-data`, field `file`) into the directory, with a name made safe. */
-export function formUpload(directory: string, options: FormUploadOptions): Router {
+/** Takes the file of an HTML form (`multipart/form-data`, field `file`). */
+export function formUpload({ engine, handler, maxSize }: FormUploadOptions): Router {
   const receive = multer({
-    // On the same file system as its destination, under a name that is neither listed nor served.
-    dest: join(directory, '.form-uploads'),
+    storage: engine,
     defParamCharset: 'utf8',
-    limits: { files: 1, fields: 0, fileSize: options.maxSize },
+    limits: { files: 1, fields: 0, fileSize: maxSize },
   }).single('file')
 
   const router = Router()
   router.post('/', refuseOtherSites, (req, res, next) => {
     receive(req, res, (error: unknown) => {
       if (error) return sendErrorPage(res, ...explainFormError(error))
-      if (!req.file) return sendErrorPage(res, 400, 'No file was chosen.')
-      publish(req.file, directory)
-        .then((published) => {
-          if (!published) return sendErrorPage(res, 409, 'There is a file of that name already.')
-          res.redirect(303, '/')
-        })
-        .catch(next)
+      next()
     })
   })
+  router.post('/', handler)
   return router
 }
 
@@ -40,19 +34,6 @@ export function formUpload(directory: string, options: FormUploadOptions): Route
 const refuseOtherSites: RequestHandler = (req, res, next) => {
   if (req.get('sec-fetch-site') !== 'cross-site') return next()
   sendErrorPage(res, 403, 'The form came from another site.')
-}
-
-/** Gives a complete file its name, unless that is taken: nothing is overwritten, and partial files are never visible. */
-async function publish(file: Express.Multer.File, directory: string): Promise<boolean> {
-  try {
-    await link(file.path, join(directory, safeName(file.originalname)))
-    return true
-  } catch (error) {
-    if (systemErrorCode(error) === 'EEXIST') return false
-    throw error
-  } finally {
-    await rm(file.path, { force: true })
-  }
 }
 
 function explainFormError(error: unknown): [status: number, message: string] {

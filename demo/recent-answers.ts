@@ -1,29 +1,29 @@
 import type { RequestHandler } from 'express'
-import type { Answer } from './server-application.js'
 
 /** Answers that are kept. */
 const MAX_ANSWERS = 10
 /** Characters of an answer that the page shows. */
 const MAX_LENGTH = 1000
 
-/** An answer as the page shows it. */
-interface AnswerView {
-  readonly uploadId: string
+/** What the server said about a file. */
+export interface Answer {
+  /** Distinguishes files of one name. */
+  readonly id: string
   readonly name: string
   readonly state: 'replied' | 'refused'
+  /** The report, or why the file was refused. */
   readonly text: string
 }
 
-/** The most recent answers of the server application. */
+/** The most recent answers to files. */
 export class RecentAnswers {
-  readonly #answers = new Map<string, AnswerView>()
+  readonly #answers = new Map<string, Answer>()
 
-  add({ upload, refused, text }: Answer): void {
-    const { uploadId, destination: name } = upload.session
-    const state = refused ? 'refused' : 'replied'
+  add(answer: Answer): void {
+    const { id, text } = answer
     // The latest are last.
-    this.#answers.delete(uploadId)
-    this.#answers.set(uploadId, { uploadId, name, state, text: text.slice(0, MAX_LENGTH) })
+    this.#answers.delete(id)
+    this.#answers.set(id, { ...answer, text: text.slice(0, MAX_LENGTH) })
     for (const oldest of [...this.#answers.keys()].slice(0, -MAX_ANSWERS)) this.#answers.delete(oldest)
   }
 

@@ -1,7 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { uploadFile } from 'express-bits-upload/client'
 import { type RunningDemo, startDemo } from './support.js'
 
 let demo: RunningDemo
@@ -17,8 +18,8 @@ function post(content: string, name: string, headers: Record<string, string> = {
 }
 
 const stored = (name: string) => readFile(join(demo.directory, name), 'utf8')
-/** Half-received files. */
-const leftovers = () => readdir(join(demo.directory, '.form-uploads'))
+const leftovers = () => demo.leftovers()
+const answers = async (): Promise<unknown> => (await fetch(`${demo.origin}/answers`)).json()
 
 test('a file of the form lies beside those of BITS, and the page is shown again', async () => {
   const response = await post('Hello, form.', 'grüße.txt')
@@ -26,6 +27,28 @@ test('a file of the form lies beside those of BITS, and the page is shown again'
   expect(await stored('grüße.txt')).toBe('Hello, form.')
   const files: unknown = await (await fetch(`${demo.origin}/uploads/`)).json()
   expect(files).toEqual([expect.objectContaining({ name: 'grüße.txt', size: 12 })])
+  expect(await leftovers()).toEqual([])
+})
+
+test('a .csv of the form gets the report that the same file gets through BITS', async () => {
+  const content = 'a,b\n1,2\n'
+  expect((await post(content, 'form.csv')).status).toBe(303)
+  const source = await demo.write('source', content)
+  const { reply } = await uploadFile(source, `${demo.origin}/uploads/bits.csv`)
+  const report = (name: string) => String(reply).replace('bits.csv', name)
+  expect(await answers()).toEqual([
+    expect.objectContaining({ name: 'form.csv', state: 'replied', text: report('form.csv') }),
+    expect.objectContaining({ name: 'bits.csv', state: 'replied', text: report('bits.csv') }),
+  ])
+  expect(await leftovers()).toEqual([])
+})
+
+test('a malformed .xml of the form is refused with a page, and not kept', async () => {
+  const response = await post('<a>', 'a.xml')
+  expect(response.status).toBe(400)
+  expect(await response.text()).toContain('could not read the file')
+  expect(await answers()).toEqual([expect.objectContaining({ name: 'a.xml', state: 'refused' })])
+  await expect(stored('a.xml')).rejects.toThrow('ENOENT')
   expect(await leftovers()).toEqual([])
 })
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type RunningServer, type ServerOptions, startServer } from '../../demo/server.js'
@@ -10,6 +10,8 @@ export interface RunningDemo extends RunningServer {
   readonly directory: string
   /** Writes a file outside of the uploads. */
   write(name: string, content: string | Buffer): Promise<string>
+  /** Files of the form, and those that are being reported on. */
+  leftovers(): Promise<string[]>
 }
 
 /** The demo's app on a free port, with directories of its own, which `stop()` removes. */
@@ -27,6 +29,7 @@ export async function startDemo(options: Partial<ServerOptions> = {}): Promise<R
       await writeFile(path, content)
       return path
     },
+    leftovers: () => readdir(join(directory, '.form-uploads')),
     async stop() {
       await server.stop()
       await rm(root, { recursive: true, force: true })

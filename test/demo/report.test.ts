@@ -1,8 +1,7 @@
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { CompletedUpload } from 'express-bits-upload'
 import { uploadFile } from 'express-bits-upload/client'
-import { type Answer, serverApplication } from '../../demo/server-application.js'
+import { reportOn } from '../../demo/report.js'
 import { type RunningDemo, startDemo } from './support.js'
 
 const MIB = 1_048_576
@@ -82,7 +81,7 @@ describe('an .xml is answered with its elements', () => {
   })
 })
 
-describe('what cannot be read is refused by the application, and not published', () => {
+describe('a malformed file is refused, and not published', () => {
   const laughs = Array.from({ length: 9 }, (_, n) => `<!ENTITY l${n + 1} "${`&l${n};`.repeat(10)}">`).join('')
   test.each([
     ['an element that is not closed', '.xml', 'unexpected close tag', '<a><b></a>'],
@@ -124,6 +123,7 @@ describe('what cannot be read is refused by the application, and not published',
       context: 'server application',
     })
     expect(warnings.at(-1)).toContain(reason)
+    expect(await demo.leftovers()).toEqual([])
     expect(await isPublished(`file-${uploads}${extension}`)).toBe(false)
   })
 })
@@ -144,54 +144,29 @@ test('other files are published without a reply, whatever is in them', async () 
 
 test('the case of the extension does not matter', async () => {
   expect((await upload('.CSV', 'a,b')).reply).toMatchObject({ columns: 2 })
+  expect(await demo.leftovers()).toEqual([])
   await expect(upload('.XmL', '<a>')).rejects.toMatchObject({ status: 400 })
 })
 
 describe('limits', () => {
-  const now = new Date()
-  const arrived = (size: number, read: () => Readable): CompletedUpload => ({
-    session: {
-      uploadId: 'id',
-      destination: 'a.csv',
-      path: '/a.csv',
-      state: 'receiving',
-      received: size,
-      rate: 0,
-      createdAt: now,
-      lastActivity: now,
-    },
-    destination: 'a.csv',
-    signal: new AbortController().signal,
-    size,
-    read,
-  })
-
-  test('a file of more than 16 MiB is refused unread', async () => {
-    const answers: Answer[] = []
-    const application = serverApplication((answer) => answers.push(answer))
-    const unread = (): Readable => {
+  test('a file of more than 16 MiB is not read, and gets no report', async () => {
+    const open = (): Readable => {
       throw new Error('It was read.')
     }
-    await expect(application(arrived(16 * MIB + 1, unread))).rejects.toMatchObject({
-      status: 400,
-      context: 0x7,
-    })
-    expect(answers).toEqual([expect.objectContaining({ refused: true })])
+    expect(await reportOn({ name: 'a.csv', size: 16 * MIB + 1, open })).toBeUndefined()
+    await expect(reportOn({ name: 'a.csv', size: 16 * MIB, open })).rejects.toThrow('It was read.')
   })
 
-  test('a file that takes too long is put off, and not read on', async () => {
+  test('a file that takes too long is refused with 503, and not read any further', async () => {
     const endless = Readable.from(rows())
-    const application = serverApplication(() => {}, 100)
-    await expect(application(arrived(1, () => endless))).rejects.toMatchObject({ status: 503, context: 0x7 })
+    const report = reportOn({ name: 'a.csv', size: 1, open: () => endless }, 100)
+    await expect(report).rejects.toMatchObject({ status: 503, context: 0x7 })
     expect(endless.destroyed).toBe(true)
   })
 
-  test('a file that cannot be read for other reasons is no refusal', async () => {
-    const answers: Answer[] = []
-    const broken = () => new Readable({ read: (): void => void 0 }).destroy(new Error('EIO'))
-    const application = serverApplication((answer) => answers.push(answer))
-    await expect(application(arrived(1, broken))).rejects.toThrow('EIO')
-    expect(answers).toEqual([])
+  test('a failure of the disk is not a refusal', async () => {
+    const open = () => new Readable({ read: (): void => void 0 }).destroy(new Error('EIO'))
+    await expect(reportOn({ name: 'a.csv', size: 1, open })).rejects.toThrow('EIO')
   })
 
   async function* rows(): AsyncGenerator<Buffer> {
