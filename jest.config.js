@@ -16,7 +16,8 @@ const common = {
   },
   moduleNameMapper: {
     '^express-bits-upload$': '<rootDir>/lib/index.ts',
-    '^express-bits-upload/(client|testing|negotiate|metrics|multer)$': '<rootDir>/lib/$1/index.ts',
+    '^express-bits-upload/(client|testing|negotiate|metrics|opentelemetry|multer)$':
+      '<rootDir>/lib/$1/index.ts',
     '^express-bits-upload/s3$': '<rootDir>/lib/storage/s3/index.ts',
     '^express-bits-upload/dashboard$': '<rootDir>/lib/dashboard/index.ts',
     '^express-bits-upload/(redis|postgres)$': '<rootDir>/lib/session-stores/$1/index.ts',

@@ -17,6 +17,7 @@ export default defineConfig([
       multer: 'lib/multer/index.ts',
       dashboard: 'lib/dashboard/index.ts',
       metrics: 'lib/metrics/index.ts',
+      opentelemetry: 'lib/opentelemetry/index.ts',
       redis: 'lib/session-stores/redis/index.ts',
       postgres: 'lib/session-stores/postgres/index.ts',
       negotiate: 'lib/negotiate/index.ts',

@@ -180,7 +180,9 @@ async function serveRequest(req: Request, res: Response, tenants: Tenants): Prom
     const ack = await answer(req, tenants)
     // During close(), connections with an unread body are closed, too.
     const drainLimit = tenants.closed ? 0 : tenants.base.settings.maxFragmentSize
-    if (ack) await sendAck(req, res, ack, drainLimit)
+    // A fragment that was cut off has been staged as far as it came, but nobody is there to read its Ack.
+    if (!ack || res.destroyed) return undefined
+    await sendAck(req, res, ack, drainLimit)
     return ack
   } catch (error) {
     tenants.base.emit('error', asError(error), { path: pathOf(req.originalUrl) })

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import type express from 'express'
@@ -67,6 +68,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/observability.md#Dashboard': 'js',
   'docs/observability.md#Metrics': 'js',
   'docs/observability.md#Health': 'js',
+  'docs/observability.md#OpenTelemetry': 'js',
   'docs/observability.md#Tracing channels': 'js',
   'docs/options.md#Options of bitsUpload()': 'js',
   // processing-uploads.test.ts
@@ -162,7 +164,7 @@ describe('the quick start', () => {
     expect(stdout).toMatch(/^BITS-Packet-Type: Ack\r$/m)
 
     const shown = block('text', { in: PACKET_LOG }).text
-    while (!server.stderr.includes('packet 3, ')) await new Promise((resolve) => setTimeout(resolve, 10))
+    while (!server.stderr.includes('packet 3, ')) await delay(10)
     // The documented path has one more directory.
     expect(withoutNumbers(server.stderr)).toContain(withoutNumbers(shown).replace('/xxxx/xxxx/', '/xxxx/'))
   })
@@ -252,6 +254,16 @@ describe('examples that are servers', () => {
     while (!text.includes('"outcome":"uploaded"')) text += (await chunks?.read())?.value ?? ''
     expect(text).toContain('"name":"logs/today.zip"')
     expect(await server.stop('SIGTERM')).toBe(0)
+  })
+
+  test('OpenTelemetry: an upload leaves spans', async () => {
+    const server = await temp.project.serve(js('docs/observability.md#OpenTelemetry'), {
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+    })
+    await temp.upload(server, 'logs/today.zip')
+    while (!server.stdout.includes("name: 'bits Close-Session'")) await delay(50)
+    expect(server.stdout).toContain("name: 'bits storage.append'")
+    await server.stop('SIGTERM')
   })
 
   test('metrics: can be scraped', async () => {

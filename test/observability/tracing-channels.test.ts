@@ -1,10 +1,12 @@
 import { tracingChannel } from 'node:diagnostics_channel'
+import { setTimeout } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { MemoryStorage, type OperationTrace, type PacketTrace } from 'express-bits-upload'
 import { tracePacket } from '../../lib/http/trace-packet.js'
 import { traceAdapterCall } from '../../lib/tracing/trace-adapter-call.js'
 import { fixtures } from '../support/fixtures.js'
 import { closeSession, fragment, openSession } from '../support/raw.js'
+import { untilHeld } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
 
 const { start, connect, afterwards } = fixtures()
@@ -56,6 +58,18 @@ test('an upload is published packet by packet, and operation by operation', asyn
   expect(JSON.stringify([packets, operations].flat().map(({ bits: _, ...rest }) => rest))).not.toContain(
     'secret',
   )
+})
+
+test('a packet whose client disconnected has no status', async () => {
+  const packets = ended<PacketTrace>('packet')
+  const running = await start({ storage: new MemoryStorage() })
+  const connection = await connect(running)
+  const id = await openSession(connection, PATH)
+  connection.write(fragment(PATH, id, FILE).subarray(0, -500))
+  await untilHeld(running, 500)
+  connection.reset()
+  while (packets.length < 2) await setTimeout(5)
+  expect(packets[1]).toMatchObject({ packet: 'Fragment', status: undefined })
 })
 
 test('a plain result stays plain, and a failure carries its error', () => {

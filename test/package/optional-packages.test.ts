@@ -36,6 +36,10 @@ test('the main entry loads no optional package', async () => {
   expect(loaded.filter((name) => !allowed.includes(name))).toEqual([])
 })
 
+test('tracing loads the API of OpenTelemetry, and nothing else', async () => {
+  expect(await packagesOf('lib/opentelemetry/index.ts')).toEqual(['@opentelemetry/api'])
+})
+
 test('metrics load prom-client, and nothing else', async () => {
   expect(await packagesOf('lib/metrics/index.ts')).toEqual(['prom-client'])
 })

@@ -14,6 +14,7 @@ import {
   type UploadedFile,
 } from 'express-bits-upload'
 import { type UploadOptions, type UploadProgress, uploadFile } from 'express-bits-upload/client'
+import { traceUploads } from 'express-bits-upload/opentelemetry'
 
 const sent = randomBytes(300_000)
 await writeFile('sent.bin', sent)
@@ -27,6 +28,7 @@ const options: BitsUploadOptions = {
     return true
   },
 }
+const tracing = traceUploads()
 const bits = bitsUpload(options)
 const published: UploadedFile[] = []
 bits.on('uploaded', (file) => published.push(file))
@@ -57,6 +59,7 @@ assert.equal(published[0]?.size, sent.length)
 assert.equal(seen.at(-1)?.acknowledged, sent.length)
 assert.equal(packets[0], 'Create-Session')
 
+tracing.close()
 server.close()
 await bits.close()
 console.log('TypeScript to ESM: uploaded')
