@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import type { BitsUploadOptions } from 'express-bits-upload'
 import type { FsRequest } from '../fixtures/fs-hooks.js'
+import { bundleScript } from './bundle-script.js'
 
-const FS_HOOKS = new URL('../fixtures/fs-hooks.ts', import.meta.url).href
-const SCRIPT = fileURLToPath(new URL('../fixtures/upload-server.ts', import.meta.url))
+const FS_HOOKS = new URL('../fixtures/fs-hooks.ts', import.meta.url)
+const SCRIPT = new URL('../fixtures/upload-server.ts', import.meta.url)
 
 /** What a server process tells of itself, memory in bytes and after a garbage collection. */
 export interface Figures {
@@ -42,18 +42,13 @@ export class ChildServer {
     options: BitsUploadOptions = {},
     hasFsHooks = false,
   ): Promise<ChildServer> {
-    const child = spawn(
-      process.execPath,
-      [
-        '--expose-gc',
-        '--import',
-        'tsx',
-        ...(hasFsHooks ? ['--import', FS_HOOKS] : []),
-        SCRIPT,
-        JSON.stringify({ port, options: { directory, ...options } }),
-      ],
-      { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-    )
+    const script = await bundleScript(SCRIPT, 'cjs')
+    const hooks = hasFsHooks ? ['--import', dataUrl(await bundleScript(FS_HOOKS, 'esm'))] : []
+    const settings = JSON.stringify({ port, options: { directory, ...options } })
+    const child = spawn(process.execPath, ['--expose-gc', ...hooks, '-', settings], {
+      stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
+    })
+    child.stdin?.end(script)
     const [message] = await Promise.race([once(child, 'message'), rejectOnExit(child)])
     return new ChildServer(child, Number(Reflect.get(message, 'port')))
   }
@@ -102,6 +97,9 @@ export class ChildServer {
     await exit
   }
 }
+
+const dataUrl = (module: Uint8Array): string =>
+  `data:text/javascript;base64,${Buffer.from(module).toString('base64')}`
 
 async function rejectOnExit(child: ChildProcess): Promise<never> {
   const [code, signal] = await once(child, 'exit')
