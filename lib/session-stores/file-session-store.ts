@@ -210,7 +210,7 @@ export class FileSessionStore implements SessionStore {
     yield* this.#idle(this.#folder.openIds(), before)
     yield* this.#idle(this.#folder.endedIds(), before)
     await this.#folder.removeOldLocks(before)
-    await this.#markers.removeEmpty()
+    await this.#markers.clean(before)
   }
 
   ended(before: number): AsyncIterable<SessionRecord> {

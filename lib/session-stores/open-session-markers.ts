@@ -11,6 +11,8 @@ const MAX_COUNTS = 10_000
 const CHECKED = 16
 /** Error codes of `rmdir` for a directory that is in use, or was already removed. */
 const KEPT_OR_GONE: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'])
+/** Error codes of `readdir` where there is nothing, or a file of somebody else. */
+const NO_DIRECTORY: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR'])
 /** Milliseconds for which a marker may exist without a record: the marker is created first. */
 const RECORD_DELAY = 60_000
 
@@ -73,13 +75,23 @@ export class OpenSessionMarkers {
     })
   }
 
-  /** Removes the directories of users who have no open session. */
-  async removeEmpty(): Promise<void> {
+  /**
+   * Removes markers older than `before` that a killed process left without their sessions, and the directories of users
+   * who have no open session.
+   */
+  async clean(before: number): Promise<void> {
     const users = await this.#fs.opendir(this.#folder).catch(ignoreNotFound)
     if (!users) return
     for await (const { name } of users) {
       const directory = join(this.#folder, name)
-      await this.#queue.run(directory, () => this.#removeIfEmpty(directory))
+      await this.#queue.run(directory, async () => {
+        for (const uploadId of await this.#namesIn(directory)) {
+          const wasStale = await this.#removeIfStale(directory, uploadId, before)
+          const count = this.#counts?.get(directory)
+          if (wasStale && count !== undefined) this.#counts?.set(directory, count - 1)
+        }
+        await this.#removeIfEmpty(directory)
+      })
     }
     await this.#removeIfEmpty(this.#folder)
   }
@@ -92,20 +104,20 @@ export class OpenSessionMarkers {
 
   /** Removes markers that a killed process left without their sessions: a few of them each time, for any user. */
   async #countWithoutStale(directory: string): Promise<number> {
+    const before = Date.now() - RECORD_DELAY
     const names = await this.#namesIn(directory)
     const start = Math.floor(Math.random() * names.length)
     const checked = [...names.slice(start), ...names.slice(0, start)].slice(0, CHECKED)
-    const removed = await Promise.all(checked.map((name) => this.#removeIfStale(directory, name)))
+    const removed = await Promise.all(checked.map((name) => this.#removeIfStale(directory, name, before)))
     const left = names.length - removed.filter(Boolean).length
     this.#counts?.set(directory, left)
     return left
   }
 
-  async #removeIfStale(directory: string, uploadId: string): Promise<boolean> {
-    if (await this.#hasRecord(uploadId)) return false
+  async #removeIfStale(directory: string, uploadId: string, before: number): Promise<boolean> {
     const path = join(directory, uploadId)
     const facts = await this.#fs.stat(path).catch(ignoreNotFound)
-    if (!facts || facts.mtimeMs > Date.now() - RECORD_DELAY) return false
+    if (!facts || facts.mtimeMs >= before || (await this.#hasRecord(uploadId))) return false
     await this.#fs.unlink(path).catch(ignoreNotFound)
     return true
   }
@@ -117,7 +129,12 @@ export class OpenSessionMarkers {
   }
 
   async #namesIn(directory: string): Promise<string[]> {
-    return (await this.#fs.readdir(directory).catch(ignoreNotFound)) ?? []
+    try {
+      return await this.#fs.readdir(directory)
+    } catch (error) {
+      if (NO_DIRECTORY.has(errorCode(error))) return []
+      throw error
+    }
   }
 
   async #mark(directory: string, uploadId: string): Promise<void> {

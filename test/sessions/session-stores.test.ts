@@ -155,6 +155,23 @@ describe('FileSessionStore', () => {
       expect(await restarted.createWithin(newRecord(4), 2)).toBe(2)
     }))
 
+  test('a marker that a killed process left behind is removed by the sweep', () =>
+    withStore(async (store, folder) => {
+      await store.createWithin?.(newRecord(1), 2)
+      await store.createWithin?.(newRecord(2), 2)
+      await rm(join(folder, `${newRecord(1).uploadId}.json`))
+      const [user = ''] = await readdir(join(folder, 'users'))
+      const names = () => readdir(join(folder, 'users', user))
+      for (const name of await names()) await utimes(join(folder, 'users', user, name), 5000, 5000)
+      await writeFile(join(folder, 'users', 'of somebody else'), '')
+      for await (const record of store.expired(4_999_000)) expect(record).toBeUndefined()
+      expect(await names()).toHaveLength(2)
+      for await (const { uploadId } of store.expired(5_001_000)) expect(uploadId).toBe(newRecord(2).uploadId)
+      expect(await names()).toEqual([newRecord(2).uploadId])
+      expect(await store.createWithin?.(newRecord(3), 2)).toBeUndefined()
+      expect(await store.createWithin?.(newRecord(4), 2)).toBe(2)
+    }))
+
   test('nothing is left of a user whose last session has ended', () =>
     withStore(async (store, folder) => {
       await store.createWithin?.(newRecord(1), 2)
