@@ -25,6 +25,12 @@ const common = {
   },
 }
 
+/** For tests that start the command line. */
+const programs = {
+  globalSetup: '<rootDir>/test/support/programs/bundle.mjs',
+  globalTeardown: '<rootDir>/test/support/programs/remove.mjs',
+}
+
 const SLOW = '\\.slow\\.test\\.ts$'
 
 /** Folders of `test`, each named for its subject. All others hold unit tests. */
@@ -38,6 +44,7 @@ const FOLDERS = {
 
 const fast = Object.entries(FOLDERS).map(([displayName, folders]) => ({
   ...common,
+  ...(['cli', 'docs'].includes(displayName) && programs),
   displayName,
   testMatch: folders.map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
   testPathIgnorePatterns: [SLOW],
@@ -55,7 +62,7 @@ const unit = {
   ],
 }
 
-const slow = { ...common, displayName: 'slow', testMatch: ['**/*.slow.test.ts'] }
+const slow = { ...common, ...programs, displayName: 'slow', testMatch: ['**/*.slow.test.ts'] }
 
 /** They need services that take minutes. */
 const engines = {

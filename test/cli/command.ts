@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { bundledCommandLine, ROOT } from '../support/programs/path.js'
 
-const ROOT = join(import.meta.dirname, '../..')
-
-/** How Node runs the command line from its sources. */
-export const NODE_ARGUMENTS = ['--import', 'tsx', join(ROOT, 'lib/cli/main.ts')]
+/** How Node runs the command line. */
+export const NODE_ARGUMENTS = [bundledCommandLine()]
 
 export interface CommandOptions {
   /** Beside those of this process. */

@@ -7,10 +7,11 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import { EXIT } from '../../lib/cli/output.js'
 import { Authority } from '../support/certificates.js'
 import { freePort, untilListening } from '../support/ports.js'
+import { bundledCommandLine } from '../support/programs/path.js'
 import { BLOCKS, block } from './blocks.js'
 import { DOCUMENTS } from './documents.js'
 import { table } from './tables.js'
-import { ROOT, TSX } from './temp-project.js'
+import { ROOT } from './temp-project.js'
 import { FILE, useTempProject } from './use-temp-project.js'
 
 const temp = useTempProject()
@@ -24,9 +25,9 @@ afterEach(() => {
   running.clear()
 })
 
-/** Runs shell commands; `npx` starts the command line from its sources. */
+/** Runs shell commands; `npx` starts the command line. */
 async function shell(lines: string, env: Record<string, string> = {}) {
-  const command = ['shift', `exec "${process.execPath}" --import "${TSX}" "${ROOT}/lib/cli/main.ts" "$@"`]
+  const command = ['shift', `exec "${process.execPath}" "${bundledCommandLine()}" "$@"`]
   await writeFile(temp.inside('npx'), `#!/bin/sh\n${command.join('\n')}\n`, { mode: 0o755 })
   await writeFile(temp.inside('htpasswd'), `#!/bin/sh\necho '${USER}' > "$2"\n`, { mode: 0o755 })
   const cwd = temp.project.cwd
