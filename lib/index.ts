@@ -1,11 +1,11 @@
 export type { Awaitable } from '../types/awaitable.js'
 export type {
   CompletedUpload,
-  FileDigest,
   NotificationOptions,
   Reply,
   UploadResponse,
 } from '../types/delivery.js'
+export type { FileDigest } from '../types/digest.js'
 export type {
   BitsUploadEvents,
   CancelResult,

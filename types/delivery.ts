@@ -1,12 +1,6 @@
 import type { Readable } from 'node:stream'
+import type { FileDigest } from './digest.js'
 import type { SessionInfo } from './events.js'
-
-/** A checksum of a whole file. */
-export interface FileDigest {
-  readonly algorithm: 'sha256' | 'sha512'
-  /** Lower-case hexadecimal digits. */
-  readonly value: string
-}
 
 /** An upload whose last byte has arrived, before it is published: the argument of `onUpload`. */
 export interface CompletedUpload {
@@ -17,7 +11,10 @@ export interface CompletedUpload {
   readonly size: number
   /** Absolute path of the staged bytes, where the storage has one. Read it while `onUpload` runs, and not later. */
   readonly path?: string
-  /** Checksum of the bytes, where one was computed. */
+  /**
+   * Checksum of the bytes, with the option `hash`; without it, where the client sent one to compare with. With both, it
+   * is that of `hash`.
+   */
   readonly digest?: FileDigest
   /**
    * Aborts when this process has lost the session's lock (it was suspended, or could not reach the session store). Stop
