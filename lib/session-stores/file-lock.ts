@@ -4,6 +4,7 @@ import { callbackify } from 'node:util'
 import type { LockOptions } from '../../types/session.js'
 import { errorCode, ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, nodeFileSystem, writeText } from '../util/fs.js'
+import { retryWhileBusy } from '../util/retry-while-busy.js'
 
 /** Milliseconds without a heartbeat after which the holder of a lock counts as dead. */
 const STALE_AFTER = 10_000
@@ -77,6 +78,9 @@ async function tryFileLock(
   }
 }
 
+/** A lock that is not removed keeps others waiting until it is stale, so its removal is repeated after these. */
+const REMOVAL_FAILURES: ReadonlySet<string> = new Set(['EACCES', 'EBUSY', 'EINTR', 'EIO', 'EPERM', 'ESTALE'])
+
 const lockCalls = new WeakMap<FileSystem, object>()
 
 /** The calls of proper-lockfile: one object for each file system, to which it attaches how exact times are there. */
@@ -89,7 +93,7 @@ function withCallbacks(fs: FileSystem): object {
     utimes: callbackify((path: string, accessed: Date, modified: Date) =>
       fs.utimes(path, accessed, modified),
     ),
-    rmdir: callbackify((path: string) => fs.rmdir(path)),
+    rmdir: callbackify(retryWhileBusy((path: string) => fs.rmdir(path), REMOVAL_FAILURES)),
     // At the end of the process.
     rmdirSync,
   }

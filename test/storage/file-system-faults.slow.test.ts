@@ -1,247 +1,180 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { FileStorage, MemorySessionStore } from 'express-bits-upload'
-import { toBitsError } from '../../lib/protocol/to-bits-error.js'
-import { nodeFileSystem, realpathWith } from '../../lib/util/fs.js'
-import { RENAME_FAILURES, retryWhileBusy } from '../../lib/util/retry-while-busy.js'
-import { bytes } from '../support/bytes.js'
-import { openFiles, stagedFiles } from '../support/files.js'
+import { type Durability, FileSessionStore, FileStorage } from 'express-bits-upload'
+import { newRecord } from '../../lib/testing/new-record.js'
+import {
+  FAULT_CASES,
+  FAULTED_FILE,
+  Fault,
+  TYPICAL_FAULT_CASES,
+  uploadThrough,
+} from '../support/file-system-faults.js'
+import { openFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
-import { interceptedFileSystem, systemError } from '../support/intercepted-fs.js'
-import { closeSession, createSession, fragment, type RawConnection } from '../support/raw.js'
-import { times } from '../support/soak.js'
+import { systemError } from '../support/intercepted-fs.js'
 
 const { directory: newDirectory, start, connect } = fixtures()
 
-/** What each call can answer. Network file systems answer almost anything, so unusual codes are among them. */
-const FAULTS: Readonly<Record<string, readonly string[]>> = {
-  open: [
-    'EACCES',
-    'EINTR',
-    'EIO',
-    'EMFILE',
-    'ENFILE',
-    'ENOSPC',
-    'EDQUOT',
-    'EROFS',
-    'EPERM',
-    'ESTALE',
-    'ETXTBSY',
-  ],
-  writev: ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EINTR', 'EAGAIN', 'ESTALE'],
-  fsync: ['EIO', 'ENOSPC', 'EDQUOT', 'EINVAL', 'EROFS', 'ENOSYS', 'ENOTSUP', 'EPERM'],
-  link: [
-    'EACCES',
-    'EDQUOT',
-    'EIO',
-    'EISDIR',
-    'EMLINK',
-    'ENOSPC',
-    'EPERM',
-    'EROFS',
-    'EXDEV',
-    'ENOTSUP',
-    'ENOSYS',
-    'UNKNOWN',
-  ],
-  rename: ['EACCES', 'EBUSY', 'EDQUOT', 'EIO', 'ENOSPC', 'EPERM', 'EROFS', 'EXDEV', 'EINVAL'],
-  unlink: ['EACCES', 'EBUSY', 'EIO', 'EPERM', 'EROFS', 'ESTALE'],
-  mkdir: ['EACCES', 'EDQUOT', 'EIO', 'EMLINK', 'ENOSPC', 'EPERM', 'EROFS'],
-  realpath: ['EACCES', 'EIO', 'EISDIR', 'UNKNOWN', 'EMFILE', 'ESTALE'],
-  stat: ['EACCES', 'EIO', 'ESTALE', 'EOVERFLOW'],
-  lstat: ['EACCES', 'EIO', 'ESTALE', 'EOVERFLOW'],
-  fstat: ['EIO', 'ESTALE', 'EOVERFLOW'],
-  fchmod: ['EPERM', 'EIO', 'EROFS', 'ENOSYS'],
-  readlink: ['EACCES', 'EIO', 'ENOENT'],
-  opendir: ['EACCES', 'EIO', 'EMFILE', 'ENOENT'],
-  copyFile: ['EIO', 'ENOSPC', 'EPERM'],
-}
-
-const FILE = bytes(3000)
+const FILE = FAULTED_FILE
 const OLD = Buffer.from('the old file')
-/** Acks after which the client does not try again: a refusal is a final, correct answer. */
-const isFinal = (status: number): boolean => status === 400 || status === 403 || status === 404
-
-const CASES = Object.entries(FAULTS).flatMap(([name, codes]) => codes.map((code) => ({ name, code })))
 /** No call of one upload comes more often. */
-const MOST_CALLS = 40
+const MOST_CALLS = 60
+const MAX_SESSIONS = 1000
 
-/** Fails one call, the one of its name that comes after `skip` others. */
-class Fault {
-  name = ''
-  code = ''
-  skip = 0
-  hasStruck = false
-
-  arm(name: string, code: string, skip: number): void {
-    Object.assign(this, { name, code, skip, hasStruck: false })
-  }
-
-  strike(name: string): void {
-    if (this.hasStruck || name !== this.name || this.skip-- > 0) return
-    this.hasStruck = true
-    throw systemError(this.code, name)
-  }
+interface Place {
+  readonly where: string
+  readonly durability: Durability
+  readonly overwrite: boolean
+  readonly links: boolean
+  readonly shared: boolean
+  readonly cases: typeof FAULT_CASES
 }
 
-interface Uploaded {
-  /** Status of an Ack that ended the upload; `undefined` when the file was closed. */
-  readonly refused: number | undefined
-  readonly wentBack: boolean
+const PLACES: readonly Place[] = [
+  {
+    where: 'with links',
+    durability: 'publish',
+    overwrite: false,
+    links: true,
+    shared: false,
+    cases: FAULT_CASES,
+  },
+  {
+    where: 'without links, over an old file',
+    durability: 'fragment',
+    overwrite: true,
+    links: false,
+    shared: false,
+    cases: TYPICAL_FAULT_CASES,
+  },
+  {
+    where: 'with links, over an old file, that processes share',
+    durability: 'fragment',
+    overwrite: true,
+    links: true,
+    shared: true,
+    cases: TYPICAL_FAULT_CASES,
+  },
+  {
+    where: 'without links',
+    durability: 'publish',
+    overwrite: false,
+    links: false,
+    shared: false,
+    cases: TYPICAL_FAULT_CASES,
+  },
+]
+
+function adapters(directory: string, { durability, links, shared }: Omit<Place, 'where' | 'cases'>) {
+  const fault = new Fault()
+  const calls = fault.fileSystem()
+  if (!links) calls.link = () => Promise.reject(systemError('EPERM', 'link'))
+  const storage = new FileStorage({ directory, durability }, calls)
+  const durable = durability === 'fragment'
+  return { fault, storage, sessionStore: new FileSessionStore({ directory, shared, durable }, calls) }
 }
 
-/** A client that retries after every error that is not final, from the offset in the Ack. */
-async function uploadThrough(connection: RawConnection, path: string): Promise<Uploaded> {
-  let id: string | undefined
-  let offset = 0
-  let acknowledged = 0
-  for (let tries = 0; tries < 20; tries++) {
-    const packet =
-      id === undefined
-        ? createSession(path)
-        : offset < FILE.length
-          ? fragment(path, id, FILE, offset, Math.min(offset + 999, FILE.length - 1))
-          : closeSession(path, id)
-    const ack = await connection.exchange(packet)
-    if (isFinal(ack.status)) return { refused: ack.status, wentBack: offset < acknowledged }
-    const told = ack.header('BITS-Received-Content-Range')
-    if (told !== undefined) offset = Number(told)
-    if (ack.status !== 200) continue
-    if (id !== undefined && told === undefined) return { refused: undefined, wentBack: offset < acknowledged }
-    id ??= ack.header('BITS-Session-Id')
-    acknowledged = Math.max(acknowledged, offset)
-  }
-  throw new Error(`The upload of ${path} did not come to an end.`)
-}
+describe.each(PLACES)('a file system $where', ({ where: _, cases, ...place }) => {
+  const { overwrite } = place
 
-const PLACES = [
-  { where: 'with links', durability: 'publish', overwrite: false, links: true },
-  { where: 'without links, over an old file', durability: 'fragment', overwrite: true, links: false },
-  { where: 'with links, over an old file', durability: 'fragment', overwrite: true, links: true },
-  { where: 'without links', durability: 'publish', overwrite: false, links: false },
-] as const
-
-describe.each(PLACES.slice(0, times(2, 4)))('a file system $where', ({ durability, overwrite, links }) => {
-  test.each(CASES)('whose $name answers $code once loses nothing', async ({ name, code }) => {
+  test.each(cases)('whose $name answers $code once loses nothing', async ({ name, code }) => {
     const directory = await newDirectory()
-    const fault = new Fault()
-    const calls = interceptedFileSystem((call) => {
-      fault.strike(call.name)
-      if (!links && call.name === 'link') throw systemError('EPERM', 'link')
+    const { fault, storage, sessionStore } = adapters(directory, place)
+    const onUpload = () => 'a reply'
+    const running = await start({
+      storage,
+      sessionStore,
+      overwrite,
+      onUpload,
+      maxSessionsPerUser: MAX_SESSIONS,
     })
-    const storage = new FileStorage({ directory, durability }, calls)
-    const running = await start({ storage, sessionStore: new MemorySessionStore(), overwrite })
     const connection = await connect(running)
     await running.bits.sessions()
-    for (let skip = 0; skip < MOST_CALLS; skip++) {
+    for (let skip = 0; ; skip++) {
       const destination = `d${skip}/${overwrite ? 'old' : 'new'}.bin`
+      const path = join(directory, destination)
       if (overwrite) {
         await mkdir(join(directory, `d${skip}`))
-        await writeFile(join(directory, destination), OLD)
+        await writeFile(path, OLD)
       }
       fault.arm(name, code, skip)
       const { refused, wentBack } = await uploadThrough(connection, `/uploads/${destination}`)
-      const context = { name, code, skip, refused }
-      const found = await readFile(join(directory, destination)).catch(() => undefined)
+      const { hasStruck } = fault
+      fault.disarm()
+      const found = await readFile(path).catch(() => undefined)
       const expected = refused === undefined ? FILE : overwrite ? OLD : undefined
-      expect({ ...context, isRight: found?.equals(expected ?? FILE) ?? expected === undefined }).toEqual({
-        ...context,
-        isRight: true,
-      })
-      // Only a failed sync takes back what was acknowledged.
-      if (wentBack) expect({ ...context, name }).toEqual({ ...context, name: 'fsync' })
-      if (!fault.hasStruck) break
+      const isRight = expected === undefined ? found === undefined : found?.equals(expected) === true
+      // Only a disk that fails to keep bytes takes back what was acknowledged.
+      const mayGoBack = !wentBack || name === 'fsync' || name === 'close'
+      const context = { name, code, skip, refused }
+      expect({ ...context, isRight, mayGoBack }).toEqual({ ...context, isRight: true, mayGoBack: true })
+      if (!hasStruck) break
+      expect(skip).toBeLessThan(MOST_CALLS)
     }
     expect(await openFiles(directory)).toEqual([])
+    const left = await readdir(join(directory, 'BITS-Sessions'))
+    expect(left.filter((file) => /\.(?:lock|wanted)$/.test(file))).toEqual([])
   })
 })
 
-describe('a file system that cannot do something', () => {
-  async function uploadTo(calls: ReturnType<typeof interceptedFileSystem>) {
+describe.each([
+  { shared: false, cases: FAULT_CASES },
+  { shared: true, cases: TYPICAL_FAULT_CASES },
+])('a file system, shared: $shared,', ({ shared, cases }) => {
+  const place = { durability: 'fragment', overwrite: false, links: true, shared } as const
+
+  test.each(cases)('whose $name answers $code once can be opened later', async ({ name, code }) => {
+    for (let skip = 0; ; skip++) {
+      const directory = await newDirectory()
+      const { fault, storage, sessionStore } = adapters(join(directory, 'uploads'), place)
+      fault.arm(name, code, skip)
+      await storage.open().catch(() => {})
+      await sessionStore.open().catch(() => {})
+      const { hasStruck } = fault
+      fault.disarm()
+      await storage.open()
+      await sessionStore.open()
+      const record = newRecord(1)
+      await sessionStore.create(record)
+      expect(await sessionStore.get(record.uploadId)).toEqual(record)
+      await sessionStore.close()
+      expect(await openFiles(directory)).toEqual([])
+      if (!hasStruck) break
+      expect(skip).toBeLessThan(MOST_CALLS)
+    }
+  })
+
+  test.each(cases)('whose $name answers $code once is swept later', async ({ name, code }) => {
     const directory = await newDirectory()
-    const running = await start({ storage: new FileStorage({ directory }, calls) })
-    const errors: string[] = []
-    running.bits.on('error', (error) => errors.push(error.message))
-    const result = await uploadThrough(await connect(running), '/uploads/directory/file')
-    return { directory, result, errors, file: await readFile(join(directory, 'directory/file')) }
-  }
-
-  test.each(['EINVAL', 'ENOTSUP', 'ENOSYS', 'EPERM'])(
-    'takes uploads, though it answers %s when a directory is synced',
-    async (code) => {
-      const fsync = async (file: number) => {
-        if ((await nodeFileSystem.fstat(file)).isDirectory()) throw systemError(code, 'fsync')
-        await nodeFileSystem.fsync(file)
+    const { fault, sessionStore } = adapters(directory, place)
+    await sessionStore.open()
+    const folder = join(directory, 'BITS-Sessions')
+    const active = newRecord(1)
+    await sessionStore.createWithin(active, MAX_SESSIONS)
+    const sweep = async () => {
+      for await (const { uploadId } of sessionStore.expired(Number.MAX_SAFE_INTEGER)) {
+        if (uploadId !== active.uploadId) await sessionStore.delete(uploadId)
       }
-      const { file, errors } = await uploadTo({ fsync })
-      expect(file.equals(FILE)).toBe(true)
-      expect(errors).toEqual([])
-    },
-  )
-
-  test('acknowledges a file whose staged name cannot be removed, and sweeps that later', async () => {
-    let isBusy = true
-    const unlink = async (path: string) => {
-      if (isBusy && path.endsWith('.part')) throw systemError('EBUSY', 'unlink')
-      await nodeFileSystem.unlink(path)
     }
-    const { file, errors, directory, result } = await uploadTo({ unlink })
-    expect(result.refused).toBeUndefined()
-    expect(file.equals(FILE)).toBe(true)
-    expect(errors).toEqual([expect.stringContaining('EBUSY')])
-    expect(await stagedFiles(directory)).toHaveLength(1)
-    isBusy = false
-    const next = await start({ directory })
-    await next.bits.sessions()
-    while ((await stagedFiles(directory)).length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
-  })
-
-  test.each(['EISDIR', 'UNKNOWN', 'EINVAL'])(
-    'answers %s to realpath: the portable one is asked',
-    async (code) => {
-      const native = () => Promise.reject(systemError(code, 'realpath'))
-      expect(await realpathWith(native, async () => '/real')('/path')).toBe('/real')
-    },
-  )
-
-  test.each(['ENOENT', 'ELOOP', 'EACCES'])('answers %s to realpath: that is the truth', async (code) => {
-    const native = () => Promise.reject(systemError(code, 'realpath'))
-    await expect(realpathWith(native, async () => '/real')('/path')).rejects.toMatchObject({ code })
-  })
-
-  test('that has a largest file size says so', () => {
-    const error = toBitsError(systemError('EFBIG', 'write'))
-    expect([error.status, error.hresult]).toEqual([500, 0x80200020])
-  })
-})
-
-describe('a file that another program has open on Windows', () => {
-  const busyFor = (count: number, code: string) => {
-    let tries = 0
-    const rename = async (from: string, to: string) => {
-      if (tries++ < count) throw systemError(code, 'rename')
-      return `${from} is ${to}`
+    for (let skip = 0; ; skip++) {
+      const [ended, idle] = [newRecord(2 * skip + 2), newRecord(2 * skip + 3)]
+      for (const record of [ended, idle]) await sessionStore.createWithin(record, MAX_SESSIONS)
+      await sessionStore.update(ended.uploadId, () => ({ state: 'closed' }))
+      await writeFile(join(folder, `${idle.uploadId}.wanted`), '')
+      await utimes(join(folder, `${idle.uploadId}.wanted`), 1, 1)
+      fault.arm(name, code, skip)
+      await sweep().catch(() => {})
+      const { hasStruck } = fault
+      fault.disarm()
+      await sweep()
+      const left = (await readdir(folder)).filter((file) => !/^(?:lease|users)/.test(file))
+      expect({ name, code, skip, left }).toEqual({ name, code, skip, left: [`${active.uploadId}.json`] })
+      expect(await sessionStore.get(active.uploadId)).toEqual(active)
+      if (!hasStruck) break
+      expect(skip).toBeLessThan(MOST_CALLS)
     }
-    return { rename: retryWhileBusy(rename, RENAME_FAILURES), tries: () => tries }
-  }
-
-  test.each(['EPERM', 'EBUSY', 'EACCES'])('is renamed once it is free again (%s)', async (code) => {
-    const { rename, tries } = busyFor(3, code)
-    expect(await rename('a', 'b')).toBe('a is b')
-    expect(tries()).toBe(4)
-  })
-
-  test('is given up after about a second', async () => {
-    const { rename } = busyFor(1000, 'EBUSY')
-    const start = performance.now()
-    await expect(rename('a', 'b')).rejects.toMatchObject({ code: 'EBUSY' })
-    expect(performance.now() - start).toBeGreaterThan(900)
-  })
-
-  test('is not confused with other failures', async () => {
-    const { rename, tries } = busyFor(1000, 'EXDEV')
-    await expect(rename('a', 'b')).rejects.toMatchObject({ code: 'EXDEV' })
-    expect(tries()).toBe(1)
+    expect(await openFiles(directory)).toEqual([])
+    await sessionStore.close()
   })
 })

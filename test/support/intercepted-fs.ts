@@ -1,3 +1,4 @@
+import { Dir } from 'node:fs'
 import { type FileSystem, nodeFileSystem } from '../../lib/util/fs.js'
 
 /** A call that a `FileStorage` is about to make. */
@@ -24,7 +25,10 @@ export function interceptedFileSystem(
     const call = nodeFileSystem[name]
     Reflect.set(intercepted, name, async (...args: unknown[]) => {
       await before({ name, args, index: count++ })
-      return Reflect.apply(call, undefined, args)
+      const result: unknown = await Reflect.apply(call, undefined, args)
+      if (result instanceof Dir)
+        interceptEntries(result, () => before({ name: 'readdir', args, index: count++ }))
+      return result
     })
   }
   return intercepted
@@ -32,3 +36,21 @@ export function interceptedFileSystem(
 
 const namesOf = (fs: FileSystem): (keyof FileSystem)[] =>
   Object.keys(fs).filter((name): name is keyof FileSystem => name in fs)
+
+/** A directory is read entry by entry, and each time the system may fail. */
+function interceptEntries(directory: Dir, before: () => void | Promise<void>): void {
+  Object.defineProperty(directory, Symbol.asyncIterator, {
+    value: async function* () {
+      try {
+        for (;;) {
+          await before()
+          const entry = await directory.read()
+          if (entry === null) return
+          yield entry
+        }
+      } finally {
+        await directory.close()
+      }
+    },
+  })
+}

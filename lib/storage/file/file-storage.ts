@@ -162,13 +162,13 @@ export class FileStorage implements StorageAdapter {
 
   async writeReply(upload: StagedUpload, body: Readable): Promise<number> {
     await this.#uploads.ensureOpen()
-    const size = await writeReplyFile(this.replyPath(upload), body, this.durability !== 'none')
+    const size = await writeReplyFile(this.replyPath(upload), body, this.durability !== 'none', this.#fs)
     await this.#syncDirectories([this.#uploads.staging])
     return size
   }
 
   statReply(upload: StagedUpload): Promise<StoredReply | undefined> {
-    return statReplyFile(this.replyPath(upload))
+    return statReplyFile(this.replyPath(upload), this.#fs)
   }
 
   readReply(upload: StagedUpload, range?: ByteRange): Readable {

@@ -123,12 +123,12 @@ async function pin(location: Location, { fs, destination }: OpenOptions): Promis
     if (errorCode(error) === 'EACCES') return undefined
     return refuseBelowFile(error)
   }
+  const path = await fs.readlink(pathThrough(descriptor)).catch(() => undefined)
+  if (path === undefined) {
+    await fs.close(descriptor)
+    return undefined
+  }
   try {
-    const path = await fs.readlink(pathThrough(descriptor)).catch(() => undefined)
-    if (path === undefined) {
-      await fs.close(descriptor)
-      return undefined
-    }
     // The root is the operator's to exchange: a link that now leads elsewhere is a new root.
     if (location.existing !== location.root) refuseOutside(path, location.root, destination)
     return descriptor
@@ -153,8 +153,9 @@ async function descend(
         if (errorCode(error) === 'ENOENT') throw exchangedError(destination)
         return refuseBelowFile(error)
       })
-      await fs.close(current)
+      const above = current
       current = next
+      await fs.close(above)
     }
     return current
   } catch (error) {

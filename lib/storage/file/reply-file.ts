@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs'
-import { open, rm, stat, writeFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { ByteRange, StoredReply } from '../../../types/storage.js'
 import { ignoreNotFound } from '../../util/errors.js'
-import { rename } from '../../util/fs.js'
+import { type FileSystem, nodeFileSystem } from '../../util/fs.js'
+import { remove } from './staged-file.js'
 
 /** The temporary name of a reply while it is written; a crash may leave it behind. */
 export const draftOf = (path: string): string => `${path}.tmp`
@@ -14,27 +14,43 @@ export const draftOf = (path: string): string => `${path}.tmp`
  * @param sync force it to the disk.
  * @returns its size in bytes.
  */
-export async function writeReplyFile(path: string, body: Readable, sync: boolean): Promise<number> {
+export async function writeReplyFile(
+  path: string,
+  body: Readable,
+  sync: boolean,
+  fs: FileSystem = nodeFileSystem,
+): Promise<number> {
   const draft = draftOf(path)
-  const file = await open(draft, 'w')
+  const file = await fs.open(draft, 'w', 0o600)
   try {
     // No stream of the file's descriptor: one that fails closes it, and then the number may be another file's.
-    await writeFile(file, body)
-    if (sync) await file.sync()
-    const { size } = await file.stat()
-    await rename(draft, path)
+    const size = await writeBody(file, body, fs)
+    if (sync) await fs.fsync(file)
+    await fs.rename(draft, path)
     return size
   } catch (error) {
-    await rm(draft, { force: true })
+    await remove(draft, fs).catch(() => {})
     throw error
   } finally {
-    await file.close()
+    await fs.close(file)
   }
 }
 
+async function writeBody(file: number, body: Readable, fs: FileSystem): Promise<number> {
+  let size = 0
+  for await (const chunk of body) {
+    const bytes = Buffer.from(chunk)
+    for (let done = 0; done < bytes.length; ) {
+      done += (await fs.write(file, bytes, done, bytes.length - done, null)).bytesWritten
+    }
+    size += bytes.length
+  }
+  return size
+}
+
 /** A reply's facts; `undefined` when there is none. */
-export async function statReplyFile(path: string): Promise<StoredReply | undefined> {
-  const facts = await stat(path).catch(ignoreNotFound)
+export async function statReplyFile(path: string, fs: FileSystem): Promise<StoredReply | undefined> {
+  const facts = await fs.stat(path).catch(ignoreNotFound)
   return facts && { size: facts.size, lastModified: facts.mtime }
 }
 

@@ -41,7 +41,7 @@ export class StagedFiles {
       return length
     } finally {
       this.#appending.delete(uploadId)
-      await this.#fs.close(file)
+      await this.#close({ uploadId, path }, file)
     }
   }
 
@@ -87,6 +87,26 @@ export class StagedFiles {
       if (!options.sync) return
       if (options.isPublished) await this.#fs.fsync(file)
       else await this.#sync(uploadId, file, size)
+    } finally {
+      await this.#fs.close(file)
+    }
+  }
+
+  /** NFS may report only when a file is closed that it could not keep what was written. */
+  async #close({ uploadId, path }: StagedFile, file: number): Promise<void> {
+    try {
+      await this.#fs.close(file)
+    } catch (error) {
+      const kept = this.#lengths.noteFailure(uploadId)
+      await this.#truncate(path, kept).catch(() => {})
+      throw error
+    }
+  }
+
+  async #truncate(path: string, length: number): Promise<void> {
+    const file = await this.#fs.open(path, 'r+')
+    try {
+      await this.#fs.ftruncate(file, length)
     } finally {
       await this.#fs.close(file)
     }
