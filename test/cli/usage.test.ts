@@ -95,7 +95,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
       /^error: IIS properties: BITSServerNotificationURL is "ftp:\/\/x": give an http: or https: URL/,
     ],
     ['serve a --iis BITSHostId=a/b', /^error: IIS properties: BITSHostId is "a\/b": give a host as in a URL/],
-    ['serve a --log-format xml', /Allowed choices are common, combined, bits, json, none/],
+    ['serve a --log-format xml', /Allowed choices are common, combined, bits, w3c, json, none/],
     ['serve a --on-upload scan.ps1', /^error: --on-upload scan\.ps1: it cannot be run without a shell; /],
     ['serve a --on-upload-timeout 1m', /^error: --on-upload-argument, -timeout and -concurrency are for /],
     ['serve a --on-upload sh --on-upload-concurrency 0', /Give a whole number from 1 to 9999\./],

@@ -4,13 +4,14 @@ import { escapeControls } from '../../logging/escape-controls.js'
 import { userOf } from './authenticate.js'
 import type { Log } from './log-file.js'
 import { maskLoggedUrl } from './mask-logged-url.js'
+import { w3cHeader, w3cLog } from './w3c-log.js'
 
-export type LogFormat = 'common' | 'combined' | 'bits' | 'json' | 'none'
+export type LogFormat = 'common' | 'combined' | 'bits' | 'w3c' | 'json' | 'none'
 
 /** Apache's Common and Combined Log Format, with our own tokens for potential secrets. */
 const COMMON =
   ':remote-addr - :user [:date[clf]] ":method :masked-url HTTP/:http-version" :answered :res[content-length]'
-const FORMATS: Readonly<Record<Exclude<LogFormat, 'none' | 'json'>, string>> = {
+const FORMATS: Readonly<Record<Exclude<LogFormat, 'none' | 'json' | 'w3c'>, string>> = {
   common: COMMON,
   combined: `${COMMON} ":masked-referrer" ":user-agent"`,
   bits: `${COMMON} :packet :upload :response-time`,
@@ -27,9 +28,13 @@ export function accessLog(format: Exclude<LogFormat, 'none'>, log: Pick<Log, 'wr
   morgan.token<Request>('packet', (req) => req.bits?.packet)
   morgan.token<Request>('upload', (req) => req.bits?.uploadId)
   if (format === 'json') return jsonLog(log)
+  if (format === 'w3c') return w3cLog(log)
   const stream = { write: (line: string) => log.write(`${escapeControls(line.trimEnd())}\n`) }
   return morgan<Request, Response>(FORMATS[format], { stream })
 }
+
+/** What a log in this format begins with. */
+export const logHeader = (format: LogFormat): string => (format === 'w3c' ? w3cHeader() : '')
 
 /** One JSON object per line, as log collectors read it. Fields without a value are left out. */
 const jsonLog = (log: Pick<Log, 'write'>): RequestHandler =>

@@ -13,13 +13,18 @@ export interface Log {
   close(): Promise<void>
 }
 
-/** The standard output for `-`, else a file that is appended to. @throws CliError when it cannot be opened. */
-export async function openLog(path: string): Promise<Log> {
+/**
+ * The standard output for `-`, else a file that is appended to.
+ * @param header what the log begins with, each time it is opened.
+ * @throws CliError when it cannot be opened.
+ */
+export async function openLog(path: string, header: () => string): Promise<Log> {
   if (path === '-') {
     const { stdout } = process
+    stdout.write(header())
     return { write: (line) => void (stdout.writable && stdout.write(line)), close: async () => {} }
   }
-  const log = new LogFile(path)
+  const log = new LogFile(path, header)
   await log.open()
   return log
 }
@@ -30,6 +35,7 @@ export async function openLog(path: string): Promise<Log> {
  */
 class LogFile implements Log {
   readonly #path: string
+  readonly #header: () => string
   #stream: WriteStream
   #failedAt = 0
   #hasStarted = false
@@ -38,8 +44,9 @@ class LogFile implements Log {
     this.#stream = this.#start()
   }
 
-  constructor(path: string) {
+  constructor(path: string, header: () => string) {
     this.#path = path
+    this.#header = header
     this.#stream = this.#start()
   }
 
@@ -71,6 +78,8 @@ class LogFile implements Log {
       this.#failedAt = Date.now()
       if (this.#hasStarted) printError(`error: cannot write the access log: ${error.message}`)
     })
+    const header = this.#header()
+    if (header !== '') stream.write(header)
     return stream
   }
 }

@@ -10,6 +10,7 @@ import { EXIT, usageError } from '../output.js'
 import { printError } from '../say.js'
 import { listenForSignals } from '../signals.js'
 import { accessOf, checkAccessFlags } from './access.js'
+import { logHeader } from './access-log.js'
 import { createApp } from './app.js'
 import type { ServeFlags } from './flags.js'
 import { Draining } from './graceful-shutdown.js'
@@ -57,7 +58,9 @@ export async function serve(directory: string, flags: ServeFlags, command: Comma
   if (flags.check) return check(root, flags, options, command)
   const { authenticate, close: closeAccess } = await accessOf(flags)
   await prepareDirectory(root, options)
-  const log = await openLog(flags.logFormat === 'none' ? '-' : flags.accessLog)
+  const log = await openLog(flags.logFormat === 'none' ? '-' : flags.accessLog, () =>
+    logHeader(flags.logFormat),
+  )
   const bits = bitsUpload({
     ...options,
     ...defined({ user: authenticate }),

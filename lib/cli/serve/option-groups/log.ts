@@ -8,9 +8,9 @@ export function addLogOptions(command: Command): void {
     .addOption(
       new Option(
         '--log-format <format>',
-        'bits adds packet, upload id and milliseconds to common; json is one object per line',
+        'bits adds packet, upload id and milliseconds to common; json is one object per line; w3c is what IIS writes',
       )
-        .choices(['common', 'combined', 'bits', 'json', 'none'])
+        .choices(['common', 'combined', 'bits', 'w3c', 'json', 'none'])
         .default('common'),
     )
     .option('-v, --verbose', 'log what happens to each upload')
