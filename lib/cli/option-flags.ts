@@ -5,19 +5,28 @@ import { type CliError, usageError } from './output.js'
 const FLAGS: ReadonlyMap<string, string> = new Map([['headers', '--header']])
 
 /** The flag that sets an option of the package. */
-const flagOf = (option: string): string =>
-  FLAGS.get(option) ?? `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+const flagOf = (option: string, names: FlagNames): string =>
+  names[option] ??
+  FLAGS.get(option) ??
+  `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
-/** Turns a wrong option into a usage error that names its flag; returns other errors unchanged. */
-export function namingFlag(error: unknown): unknown {
+/** Flags by the names of the options that they set. */
+export type FlagNames = Readonly<Record<string, string>>
+
+/**
+ * Turns a wrong option into a usage error that names its flag; returns other errors unchanged.
+ *
+ * @param names where the flag's name does not follow from the option's.
+ */
+export function namingFlag(error: unknown, names: FlagNames = {}): unknown {
   // Node refuses some headers and URLs itself.
   if (!isOptionError(error)) return error instanceof TypeError ? usageError(error.message) : error
   const { option, problem, expected, message } = error
-  return option === undefined ? usageError(message) : flagError(option, problem, expected)
+  return option === undefined ? usageError(message) : flagError(flagOf(option, names), problem, expected)
 }
 
-const flagError = (option: string, problem: string, expected: string): CliError =>
-  usageError(`${flagOf(option)} ${problem}: give ${expected}.`)
+const flagError = (flag: string, problem: string, expected: string): CliError =>
+  usageError(`${flag} ${problem}: give ${expected}.`)
 
 /** By name as well: the client is an entry point of its own, with a copy of the class. */
 const isOptionError = (error: unknown): error is OptionError =>

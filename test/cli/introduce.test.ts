@@ -17,7 +17,7 @@ function said(
     text += String(line)
     return true
   })
-  printGreeting(origin, '/srv/in', { path: '/', ...flags }, machine)
+  printGreeting(origin, { location: '/srv/in', forgetsSessions: false }, { path: '/', ...flags }, machine)
   write.mockRestore()
   return text
 }

@@ -2,7 +2,10 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
+import { parse } from 'yaml'
+import { runCli } from '../../lib/cli/run-cli.js'
+import { block } from '../docs/blocks.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 const run = promisify(execFile)
@@ -47,6 +50,20 @@ describe('the Dockerfile', () => {
     expect(last.some((line) => line.startsWith('VOLUME /uploads'))).toBe(true)
   })
 
+  test('has a stage with the libraries of S3 and Redis, which runs without root and without a volume', async () => {
+    const text = await readFile(join(ROOT, 'Dockerfile'), 'utf8')
+    const { peerDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
+    const stages = new Map(text.split(/^FROM /m).map((stage) => [/ AS (\S+)/.exec(stage)?.[1], stage]))
+    const added = [...(stages.get('fleet-modules') ?? '').matchAll(/"dependencies\.([^=]+)=(\d+)"/g)]
+    expect(added.map(([, name]) => name)).toEqual(['@aws-sdk/client-s3', 'redis'])
+    for (const [, name = '', major] of added) expect(peerDependencies[name]).toMatch(`^${major}.0.0`)
+    const stage = stages.get('fleet') ?? ''
+    expect(stage).toContain('COPY --from=fleet-modules /app/node_modules node_modules\nUSER 1000\n')
+    expect(stage).not.toContain('VOLUME')
+    const [, entry = ''] = /^ENTRYPOINT (.*)$/m.exec(stage) ?? []
+    expect(JSON.parse(entry)).toEqual(['node', '/app/dist/cli.js', 'serve', '--host', '0.0.0.0', '--health'])
+  })
+
   test('is given what it copies', async () => {
     const text = await readFile(join(ROOT, 'Dockerfile'), 'utf8')
     const ignored = await readFile(join(ROOT, '.dockerignore'), 'utf8')
@@ -55,5 +72,57 @@ describe('the Dockerfile', () => {
     )
     expect(copied).toContain('lib')
     for (const name of copied) expect(ignored.split('\n')).toContain(`!${name}`)
+  })
+})
+
+describe('compose.yaml', () => {
+  const read = async () => parse(await readFile(join(ROOT, 'compose.yaml'), 'utf8'))
+
+  test('runs several servers of the stage "fleet", with options that exist', async () => {
+    const { services } = await read()
+    const { build, command, deploy, stop_grace_period: grace } = services.server
+    expect(build).toEqual({ context: '.', target: 'fleet' })
+    expect(deploy.replicas).toBeGreaterThan(1)
+    expect(Number.parseInt(grace, 10)).toBeGreaterThan(30)
+    const words = command.map((word: string) => word.replace(/^\$\{BUCKET:.*\}$/, 'uploads'))
+    const write = jest.spyOn(process.stdout, 'write').mockReturnValue(true)
+    try {
+      const exitCode = await runCli([
+        'node',
+        'x',
+        'serve',
+        '--host',
+        '0.0.0.0',
+        '--health',
+        ...words,
+        '--check',
+      ])
+      expect(exitCode).toBe(0)
+      expect(write.mock.calls.join('')).toMatch(/^--s3-bucket +uploads$/m)
+    } finally {
+      write.mockRestore()
+    }
+  })
+
+  test('is started as documented, with what its services need', async () => {
+    const { services, configs, volumes } = await read()
+    const text = await readFile(join(ROOT, 'compose.yaml'), 'utf8')
+    const { text: line } = block('sh', { in: 'docs/scaling.md#S3 and Redis', containing: 'docker compose' })
+    expect(text).toContain(`#   ${line}`)
+    const [, host = ''] = /redis:\/\/(\w+):6379/.exec(services.server.command.join(' ')) ?? []
+    expect(services[host].command).toEqual(expect.arrayContaining(['--appendonly', 'noeviction']))
+    for (const volume of services[host].volumes) expect(volumes).toHaveProperty(volume.split(':')[0])
+    for (const { source } of services.proxy.configs) expect(configs).toHaveProperty(source)
+  })
+
+  test("nginx has the settings of the documents, and Compose leaves nginx' variables alone", async () => {
+    const { configs } = await read()
+    const content: string = configs.nginx.content
+    expect(content).not.toMatch(/(?<!\$)\$(?!\$)/)
+    const lines = (config: string) => config.split('\n').map((line) => line.replace(/ *#.*/, '').trim())
+    const documented = lines(block('nginx', { in: 'docs/deployment.md#nginx' }).text)
+    const settings = documented.filter((line) => /^(?:proxy|client)_/.test(line))
+    expect(settings.length).toBeGreaterThan(5)
+    expect(lines(content.replaceAll('$$', '$'))).toEqual(expect.arrayContaining(settings))
   })
 })

@@ -126,6 +126,17 @@ test('a file of options is accepted', async () => {
   expect(await missing.said).toContain(certificate)
 })
 
+test('the servers with S3 and Redis are accepted, and their libraries are those that the package supports', async () => {
+  const { text: lines } = block('sh', { in: 'docs/scaling.md#S3 and Redis', containing: '--s3-bucket' })
+  const { peerDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
+  const [install = '', ...command] = lines.trim().split('\n')
+  for (const [, name = '', major] of install.matchAll(/ (@?[^ @]+)@(\d+)/g))
+    expect(peerDependencies[name]).toMatch(`^${major}.0.0`)
+  expect(install).toMatch(/ @aws-sdk\/client-s3@\d+ redis@\d+$/)
+  const check = await shell(`npx ${command.join('\n')} --check`)
+  expect([await check.ended, await check.said]).toEqual([0, expect.any(String)])
+})
+
 test('a program accepts or refuses each file', async () => {
   const section = 'docs/processing-uploads.md#A program'
   const port = await freePort()
@@ -169,15 +180,24 @@ describe('what cannot be run here: compared with its source', () => {
 })
 
 /** Flags of other programs that the documents name. */
-const FOREIGN = ['--external', '--global', '--now', '--root', '--time', '--max-http-header-size', '--test']
+const FOREIGN = [
+  '--build',
+  '--external',
+  '--global',
+  '--now',
+  '--root',
+  '--time',
+  '--max-http-header-size',
+  '--test',
+]
 
 test('every flag that a document names exists', async () => {
   const files = await readdir(join(ROOT, 'lib/cli'), { recursive: true })
   const sources = await Promise.all(
     files.filter((file) => file.endsWith('.ts')).map((file) => readFile(join(ROOT, 'lib/cli', file), 'utf8')),
   )
-  const known = [...sources.join('\n').matchAll(/'(?:-\w, )?(--[a-z-]+)/g)].map(([, flag]) => flag)
-  const named = DOCUMENTS.flatMap(({ text }) => [...text.matchAll(/(?<![\w-])--[a-z][a-z-]+/g)])
+  const known = [...sources.join('\n').matchAll(/'(?:-\w, )?(--[a-z0-9-]+)/g)].map(([, flag]) => flag)
+  const named = DOCUMENTS.flatMap(({ text }) => [...text.matchAll(/(?<![\w-])--[a-z][a-z0-9-]+/g)])
   const flags = [...new Set(named.map(([flag]) => flag))]
   expect(flags.length).toBeGreaterThan(15)
   expect(flags.filter((flag) => !known.includes(flag) && !FOREIGN.includes(flag))).toEqual([])

@@ -87,6 +87,9 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/s3.md#Other services': 'js',
   'docs/scaling.md#Workers of node:cluster': 'js',
   'docs/scaling.md#Shared disk': 'js',
+  // command-line.test.ts, test/cli/packaging.test.ts
+  'docs/scaling.md#S3 and Redis': 'sh sh',
+  // scaling.test.ts
   'docs/scaling.md#Independent servers (host id)': 'js',
   // shared-sessions.slow.test.ts
   'docs/shared-sessions.md#Redis': 'js',

@@ -15,7 +15,8 @@ import { publishedFiles } from './published-files.js'
 
 export interface AppParts {
   readonly bits: BitsUpload
-  readonly directory: string
+  /** Absent when the files are in S3. */
+  readonly directory?: string | undefined
   /** Absent when access is unrestricted. */
   readonly authenticate: IdentifyUser | undefined
   readonly log: Pick<Log, 'write'>
@@ -43,12 +44,12 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   const metricsPath = metricsPathOf(flags)
   if (metricsPath !== undefined) app.get(metricsPath, metricsPage(bits))
   const livePath = livePathOf(flags)
-  const files = publishedAs(flags, authenticate !== undefined)
+  const files = directory === undefined ? undefined : publishedAs(flags, authenticate !== undefined)
   const readable = files?.methods.includes('GET') === true
   const dashboard =
     livePath === undefined ? undefined : bitsDashboard(bits, readable ? { files: flags.path } : {})
   if (dashboard && livePath !== undefined) app.use(livePath, dashboard)
-  if (files) app.use(flags.path, publishedFiles(directory, { ...files, livePath }))
+  if (files && directory !== undefined) app.use(flags.path, publishedFiles(directory, { ...files, livePath }))
   app.all(['/', flags.path], welcome(flags))
   app.use((req, res) => sendStatus(req, res, 404))
   app.use(sendError)

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { asError } from '../../util/errors.js'
-import { CliError, EXIT, usageError } from '../output.js'
+import { CliError, EXIT } from '../output.js'
 import { readConfig } from './config-file.js'
 import type { ServeFlags } from './flags.js'
 import { SERVE_EXAMPLES } from './help-examples.js'
@@ -9,29 +9,32 @@ import { addApplicationOptions } from './option-groups/application.js'
 import { addIisOptions } from './option-groups/iis.js'
 import { addLogOptions } from './option-groups/log.js'
 import { addServerOptions } from './option-groups/server.js'
+import { addStoreOptions } from './option-groups/stores.js'
 import { addUploadOptions } from './option-groups/uploads.js'
 
 /** Adds `serve` to the program. @param done receives the exit code. */
 export function addServeCommand(program: Command, done: (exitCode: number) => void): void {
   const command = program
     .command('serve')
-    .description('receive BITS uploads into a directory, which is created if it does not exist')
-    .argument('[directory]', 'where the files go; required, unless the file of --config names it')
+    .description('receive BITS uploads into a directory, which is created if it does not exist, or into S3')
+    .argument(
+      '[directory]',
+      'where the files go; required, unless the file of --config names it or there is --s3-bucket',
+    )
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', SERVE_EXAMPLES)
   addServerOptions(command)
   addAccessOptions(command)
   addUploadOptions(command)
+  addStoreOptions(command)
   addApplicationOptions(command)
   addIisOptions(command)
   addLogOptions(command)
   command.action(async (given: string | undefined, { config }: { config?: string }) => {
     const configured = config === undefined ? undefined : await readConfig(config, command)
-    const directory = given ?? configured
-    if (directory === undefined) throw usageError("missing required argument 'directory'")
     const flags = command.opts<ServeFlags>()
     const { serve } = await loadServe()
-    done(await serve(directory, flags, command))
+    done(await serve(given ?? configured, flags, command))
   })
 }
 

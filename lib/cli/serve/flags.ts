@@ -31,6 +31,14 @@ export interface ServeFlags {
   /** True for the standard path. */
   readonly health?: true | string
   readonly shared?: true
+  readonly s3Bucket?: string
+  readonly s3Prefix?: string
+  readonly s3Region?: string
+  readonly s3Endpoint?: string
+  readonly s3PathStyle?: true
+  /** May hold a password. */
+  readonly redis?: string
+  readonly redisPrefix?: string
   readonly overwrite?: true
   readonly maxUploadSize?: number
   readonly maxFragmentSize?: number

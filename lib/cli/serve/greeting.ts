@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { printError } from '../say.js'
 import { livePathOf } from './app-paths.js'
 import type { ServeFlags } from './flags.js'
+import type { ServeStores } from './stores/stores.js'
 import { usesTls } from './tls/tls-options.js'
 import { powerShellLine } from './windows-commands.js'
 
@@ -20,12 +21,17 @@ const UNKNOWN = 'SERVER'
  * @param origin where the server listens.
  * @param machine what this machine calls itself.
  */
-export function printGreeting(origin: string, directory: string, flags: Facts, machine = hostname()): void {
+export function printGreeting(
+  origin: string,
+  { location, forgetsSessions }: Pick<ServeStores, 'location' | 'forgetsSessions'>,
+  flags: Facts,
+  machine = hostname(),
+): void {
   const path = flags.path === '/' ? '' : flags.path
   const live = livePathOf(flags)
   const name = isKnownToOthers(machine) ? machine : UNKNOWN
   const reached = reachableOrigin(origin, flags.host, name)
-  const lines = [`Uploads to ${origin}${path}/ go to ${directory}`]
+  const lines = [`Uploads to ${origin}${path}/ go to ${location}`]
   if (live !== undefined) lines.push(`Watch them at ${reached}${live}/`)
   lines.push(
     `From Windows: ${powerShellLine(`${reached}${path}/a.zip`, flags.htpasswd !== undefined && !flags.negotiate)}`,
@@ -33,6 +39,8 @@ export function printGreeting(origin: string, directory: string, flags: Facts, m
   if (name === UNKNOWN && reached !== origin) {
     lines.push(`Replace ${UNKNOWN} by the name or address by which other machines reach this one.`)
   }
+  if (forgetsSessions)
+    lines.push('warning: sessions end with this server, and unfinished uploads with them; see --redis.')
   const warning = isLoopbackHost(flags.host) ? undefined : warningFor(flags)
   if (warning !== undefined) lines.push(`warning: ${warning}`)
   printError(lines.join('\n'))

@@ -5,6 +5,7 @@ import { maskUserInfo } from '../../options/notification.js'
 import { maxSessionsOf, readOptions } from '../../options/settings.js'
 import { duration, rate, size, timeout } from '../values.js'
 import type { ServeFlags } from './flags.js'
+import { shownRedisUrl } from './stores/redis-url.js'
 
 /** Flags that are not settings of the server. */
 const NOT_SHOWN: ReadonlySet<string> = new Set(['help', 'check', 'iis', 'iisFile', 'config'])
@@ -16,7 +17,7 @@ const NOT_SHOWN: ReadonlySet<string> = new Set(['help', 'check', 'iis', 'iisFile
  * @param options what the flags and IIS properties set of `bitsUpload()`.
  */
 export function describeOptions(
-  directory: string,
+  directory: string | undefined,
   command: Command,
   flags: ServeFlags,
   options: BitsUploadOptions,
@@ -35,7 +36,7 @@ export function describeOptions(
       name === 'createDirectories' ? '--create-directories' : name,
       value,
     ])
-  const all: [string, string][] = [['directory', directory], ...rows]
+  const all: [string, string][] = [['directory', show(directory, undefined)], ...rows]
   const width = Math.max(...all.map(([name]) => name.length))
   return all.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('')
 }
@@ -43,7 +44,7 @@ export function describeOptions(
 /** By the names of the flags. */
 function settingsInForce(
   options: BitsUploadOptions,
-  { htpasswd, negotiate, tlsClientCa, onUpload }: ServeFlags,
+  { htpasswd, negotiate, tlsClientCa, onUpload, redis }: ServeFlags,
 ): object {
   const settings = readOptions(options)
   const { notification } = settings
@@ -54,6 +55,7 @@ function settingsInForce(
     ...settings,
     maxSessionsPerUser: maxSessionsOf(user, settings),
     onUpload,
+    redis: redis && shownRedisUrl(redis),
     maxBandwidth: bandwidth.total,
     maxSessionBandwidth: bandwidth.perSession,
     notifyUrl: notification && maskUrl(notification.url),

@@ -1,5 +1,4 @@
 import { Server as TlsServer } from 'node:https'
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { BitsUploadOptions } from 'express-bits-upload'
 import { bitsUpload } from 'express-bits-upload'
@@ -19,13 +18,13 @@ import { createServerFor, listen } from './listen.js'
 import { openLog } from './log-file.js'
 import { logger } from './logger.js'
 import { authenticateByTicket } from './negotiate.js'
-import { onUploadProgram } from './on-upload/on-upload-program.js'
+import { type OnUploadProgram, onUploadProgram } from './on-upload/on-upload-program.js'
 import { describeOptions } from './options-in-force.js'
 import { HtpasswdFile } from './passwords/htpasswd-file.js'
-import { prepareDirectory } from './prepare-directory.js'
 import { StalledRequests } from './stalled-requests.js'
+import { createStores, type ServeStores } from './stores/stores.js'
 import { CertificateReload } from './tls/reload.js'
-import { checkTlsFlags, readTls, tlsFiles, usesTls } from './tls/tls-options.js'
+import { checkTlsFlags, readTls, type TlsSettings, tlsFiles, usesTls } from './tls/tls-options.js'
 import { uploadOptions } from './upload-options.js'
 
 /** Milliseconds that deliveries may take to end once their connections are cut. */
@@ -37,27 +36,42 @@ const LAST_WAIT = 2000
  * @returns the exit code.
  * @throws CliError when it cannot start.
  */
-export async function serve(directory: string, flags: ServeFlags, command: Command): Promise<number> {
-  if (directory === '')
-    throw usageError(
-      'the directory has no name (an unset variable?): give one, or . for the current directory.',
-    )
-  const root = resolve(directory)
-  const program = await onUploadProgram(flags)
-  const options = {
-    ...(await uploadOptions(root, flags)),
-    ...defined({ onUpload: program?.onUpload }),
+export async function serve(
+  directory: string | undefined,
+  flags: ServeFlags,
+  command: Command,
+): Promise<number> {
+  const stores = await createStores(directory, flags)
+  try {
+    const program = await onUploadProgram(flags)
+    const options = {
+      ...(await uploadOptions(stores, flags)),
+      ...defined({ onUpload: program?.onUpload }),
+    }
+    if (program && options.notification)
+      throw usageError('--on-upload and a notification both decide about files: give one of them.')
+    checkUploadOptions(options)
+    checkTlsFlags(flags)
+    checkAccessFlags(flags)
+    const tls = usesTls(flags) ? await readTls(flags) : undefined
+    for (const warning of tls?.warnings ?? []) printError(`warning: ${warning}`)
+    if (flags.check) return await check(stores, flags, options, command)
+    return await run({ stores, options, program, tls }, flags)
+  } finally {
+    stores.close()
   }
-  if (program && options.notification)
-    throw usageError('--on-upload and a notification both decide about files: give one of them.')
-  checkUploadOptions(options)
-  checkTlsFlags(flags)
-  checkAccessFlags(flags)
-  const tls = usesTls(flags) ? await readTls(flags) : undefined
-  for (const warning of tls?.warnings ?? []) printError(`warning: ${warning}`)
-  if (flags.check) return check(root, flags, options, command)
+}
+
+interface ServerParts {
+  readonly stores: ServeStores
+  readonly options: BitsUploadOptions
+  readonly program: OnUploadProgram | undefined
+  readonly tls: TlsSettings | undefined
+}
+
+async function run({ stores, options, program, tls }: ServerParts, flags: ServeFlags): Promise<number> {
   const { authenticate, close: closeAccess } = await accessOf(flags)
-  await prepareDirectory(root, options)
+  await stores.open()
   const log = await openLog(flags.logFormat === 'none' ? '-' : flags.accessLog, () =>
     logHeader(flags.logFormat),
   )
@@ -73,15 +87,16 @@ export async function serve(directory: string, flags: ServeFlags, command: Comma
     const stalled = new StalledRequests(flags.idleTimeout, ({ socket, method }) => {
       if (flags.verbose) printError(`Ended a stalled ${method} from ${socket.remoteAddress}.`)
     })
+    const { directory } = stores
     const { app, dashboard } = createApp(
-      { bits, directory: root, authenticate, log, first: [draining.middleware, stalled.middleware] },
+      { bits, directory, authenticate, log, first: [draining.middleware, stalled.middleware] },
       flags,
     )
     const server = createServerFor(app, flags, tls)
     reload = server instanceof TlsServer ? reloadTls(server, flags) : undefined
     draining.watch(server)
     const origin = await listen(server, flags)
-    printGreeting(origin, root, flags)
+    printGreeting(origin, stores, flags)
     await aborted(stop.signal)
     printError('Stopping: running requests may finish.')
     dashboard?.close()
@@ -92,7 +107,8 @@ export async function serve(directory: string, flags: ServeFlags, command: Comma
     if (cut > 0) printError(`warning: ${cut} requests took longer than ${flags.grace} s and were cut.`)
     program?.close()
     await Promise.race([closed, new Promise((done) => setTimeout(done, LAST_WAIT).unref())])
-    printError('Stopped. Unfinished uploads continue at the next start.')
+    const later = stores.forgetsSessions ? 'start over.' : 'continue at the next start.'
+    printError(`Stopped. Unfinished uploads ${later}`)
     return EXIT.done
   } catch (error) {
     program?.close()
@@ -122,14 +138,14 @@ function reloadTls(server: TlsServer, flags: ServeFlags): { close(): void } {
 
 /** Finds problems that would keep the server from starting, without changing anything. */
 async function check(
-  root: string,
+  { directory }: ServeStores,
   flags: ServeFlags,
   options: BitsUploadOptions,
   command: Command,
 ): Promise<number> {
   if (flags.htpasswd !== undefined) await HtpasswdFile.open(flags.htpasswd)
   if (flags.negotiate) await authenticateByTicket(flags)
-  process.stdout.write(describeOptions(root, command, flags, options))
+  process.stdout.write(describeOptions(directory, command, flags, options))
   return EXIT.done
 }
 

@@ -1,20 +1,22 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type BitsUploadOptions, FileSessionStore, FileStorage, type IisOptions } from 'express-bits-upload'
+import type { BitsUploadOptions, IisOptions } from 'express-bits-upload'
 import { defined } from '../../util/objects.js'
 import { usageError } from '../output.js'
 import type { ServeFlags } from './flags.js'
 import { optionsOfIis } from './iis-properties.js'
 import { notificationOf } from './notification.js'
+import type { ServeStores } from './stores/stores.js'
 
 /**
  * Derives the options of `bitsUpload()` from flags and IIS properties.
  *
  * @throws CliError when they contradict each other.
  */
-export async function uploadOptions(directory: string, flags: ServeFlags): Promise<BitsUploadOptions> {
-  const { durability, createDirectories, maxFragmentSize, trustSessionId, acceptPost, maxSessionBandwidth } =
-    flags
-  const { shared } = flags
+export async function uploadOptions(
+  { storage, sessionStore, directory }: ServeStores,
+  flags: ServeFlags,
+): Promise<BitsUploadOptions> {
+  const { maxFragmentSize, trustSessionId, acceptPost, maxSessionBandwidth } = flags
   const iis = await optionsOfIis(flags)
   const own = ownOptions(flags)
   for (const [name, flag] of OVERLAP) {
@@ -25,21 +27,24 @@ export async function uploadOptions(directory: string, flags: ServeFlags): Promi
   if (own.hostIdFallbackTimeout !== undefined && (own.hostId ?? iis.hostId) === undefined) {
     throw usageError('--host-id-fallback-timeout is for --host-id: give that, too.')
   }
+  const notification = await notificationOf(flags, iis.notification)
+  if (directory === undefined && notification?.type === 'by-reference') {
+    throw usageError(
+      'a notification by reference names the path of a file, and files in S3 have none: give --notify-type by-value.',
+    )
+  }
   const total = own.maxBandwidth ?? iis.maxBandwidth
   return {
     ...iis,
     ...own,
-    ...defined({ notification: await notificationOf(flags, iis.notification) }),
+    ...defined({ notification, sessionStore }),
     ...(maxSessionBandwidth !== undefined && {
       maxBandwidth: { perSession: maxSessionBandwidth, ...(typeof total === 'number' && { total }) },
     }),
     maxFragmentSize,
     trustSessionId,
     acceptPost,
-    storage: new FileStorage({ directory, createDirectories, durability }),
-    ...(shared && {
-      sessionStore: new FileSessionStore({ directory, durable: durability === 'fragment', shared }),
-    }),
+    storage,
   }
 }
 
