@@ -4,6 +4,7 @@ import { FileSessionStore } from 'express-bits-upload'
 import { takeLease } from '../../lib/session-stores/directory-lease.js'
 import { bytes } from '../support/bytes.js'
 import { ChildServer } from '../support/child-server.js'
+import { describeOnSystems, isPosix } from '../support/engines.js'
 import { sessionFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { createSession, fragment, openSession } from '../support/raw.js'
@@ -13,12 +14,9 @@ const { directory: newDirectory, start, connect, afterwards } = fixtures()
 
 const PATH = '/uploads/file.bin'
 const FILE = bytes(1000)
-/** Windows has no sockets in directories. */
-const whereSockets = process.platform === 'win32' ? test.skip : test
 
-whereSockets(
-  'a second process without shared answers 503, says why once, and takes over when the first is killed',
-  async () => {
+describeOnSystems('sockets in directories', isPosix, () => {
+  test('a second process without shared answers 503, says why once, and takes over when the first is killed', async () => {
     const directory = await newDirectory()
     const first = await ChildServer.start(directory)
     afterwards(() => first.kill())
@@ -38,15 +36,15 @@ whereSockets(
 
     await first.kill()
     await until(async () => (await connection.exchange(fragment(PATH, id, FILE))).status === 200)
-  },
-)
+  })
 
-whereSockets('a process that ends in order leaves nothing of its lease', async () => {
-  const directory = await newDirectory()
-  const running = await start({ directory })
-  await running.bits.sessions()
-  await running.stop()
-  expect(await sessionFiles(directory)).toEqual([])
+  test('a process that ends in order leaves nothing of its lease', async () => {
+    const directory = await newDirectory()
+    const running = await start({ directory })
+    await running.bits.sessions()
+    await running.stop()
+    expect(await sessionFiles(directory)).toEqual([])
+  })
 })
 
 test('one process may serve a directory several times', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type BitsUploadOptions, MemoryStorage } from 'express-bits-upload'
 import { bytes } from '../support/bytes.js'
-import { describeWithEngine } from '../support/engines.js'
+import { describeOnSystems } from '../support/engines.js'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { closeSession, createSession, fragment, openSession, RawConnection } from '../support/raw.js'
 import { type Running, serve, temporaryDirectory } from '../support/serve.js'
@@ -57,13 +57,13 @@ function memory(): SmallDisk {
   }
 }
 
-const isMountable = mayMount()
-const DISKS: { what: string; make: () => Promise<SmallDisk> }[] = [
-  { what: 'MemoryStorage with a quota', make: async () => memory() },
-  ...(isMountable ? [{ what: 'FileStorage on a small disk', make: tmpfs }] : []),
-]
+describe('MemoryStorage with a quota, when it is full', () => describeFullDisk(async () => memory()))
+describeOnSystems('mounts that this process may make', mayMount, () => {
+  describe('FileStorage on a small disk, when it is full', () => describeFullDisk(tmpfs))
+  describe('a disk without a single byte left', describeNoByteLeft)
+})
 
-describe.each(DISKS)('$what, when it is full', ({ make }) => {
+function describeFullDisk(make: () => Promise<SmallDisk>): void {
   let disk: SmallDisk
   let running: Running
   let connection: RawConnection
@@ -120,9 +120,9 @@ describe.each(DISKS)('$what, when it is full', ({ make }) => {
     await disk.makeRoom()
     expect(await send(id, 0)).toMatchObject({ status: 200, offset: FILE.length })
   })
-})
+}
 
-describeWithEngine('a disk without a single byte left', mayMount, () => {
+function describeNoByteLeft(): void {
   let disk: SmallDisk
   let directory: string
   let running: Running
@@ -167,13 +167,13 @@ describeWithEngine('a disk without a single byte left', mayMount, () => {
     expect((await connection.ack()).status).toBe(200)
     expect((await disk.published())?.equals(FILE)).toBe(true)
   })
-})
+}
 
 /** Linux has a file that takes no bytes. */
 const hasFullDevice = () => existsSync('/dev/full')
 
-describeWithEngine('a storage of somebody else, when its disk is full', hasFullDevice, () => {
-  test('says so each time on the same connection, and goes on when there is room', async () => {
+describeOnSystems('/dev/full', hasFullDevice, () => {
+  test('a storage adapter says that its disk is full each time on the same connection, and goes on when there is room', async () => {
     const directory = await temporaryDirectory()
     const running = await serve({ storage: new SimpleStorage(directory.path) })
     const connection = await RawConnection.open(running.port)

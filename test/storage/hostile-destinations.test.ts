@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type BitsUploadOptions, FileStorage } from 'express-bits-upload'
+import { describeOnSystems } from '../support/engines.js'
 import { treeOf } from '../support/files.js'
 import { INSIDE, NO_FILES, REFUSED } from '../support/hostile-destinations.js'
 import { closeSession, createSession, fragment, RawConnection } from '../support/raw.js'
@@ -185,17 +186,18 @@ describe('a destination that is up to no good', () => {
     })
   })
 
-  const whereMountable = mayMount() ? test : test.skip
-  whereMountable('on another file system is refused before anything is sent', async () => {
-    mountTmpfs(join(root, 'directory'), 1024 * 1024)
-    try {
-      const refusal = { status: 403, code: '0x80070005' }
-      expect(await upload(running.port, '/uploads/directory/x')).toEqual(refusal)
-      expect(await upload(running.port, '/uploads/directory/a/x')).toEqual(refusal)
-      expect(running.logger.lines.join()).toMatch(/another file system/)
-    } finally {
-      unmount(join(root, 'directory'))
-    }
+  describeOnSystems('mounts that this process may make', mayMount, () => {
+    test('on another file system is refused before anything is sent', async () => {
+      mountTmpfs(join(root, 'directory'), 1024 * 1024)
+      try {
+        const refusal = { status: 403, code: '0x80070005' }
+        expect(await upload(running.port, '/uploads/directory/x')).toEqual(refusal)
+        expect(await upload(running.port, '/uploads/directory/a/x')).toEqual(refusal)
+        expect(running.logger.lines.join()).toMatch(/another file system/)
+      } finally {
+        unmount(join(root, 'directory'))
+      }
+    })
   })
 
   test('the root itself may be a link', async () => {

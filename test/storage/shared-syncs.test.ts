@@ -5,13 +5,12 @@ import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { FileStorage } from 'express-bits-upload'
 import { type FileSystem, fsync, nodeFileSystem } from '../../lib/util/fs.js'
+import { describeOnSystems, isPosix } from '../support/engines.js'
 import { fixtures } from '../support/fixtures.js'
 import { systemError } from '../support/intercepted-fs.js'
 import { until } from '../support/soak.js'
 
 const { directory: newDirectory } = fixtures()
-/** Windows flushes no directories. */
-const whereDirectoriesAreSynced = process.platform === 'win32' ? describe.skip : describe
 
 let directory: string
 /** `link NAME`, `sync`, `synced`, `failed` (of the directory `in`) and `published NAME`, in their order. */
@@ -87,79 +86,81 @@ async function publish(name: string): Promise<void> {
 const waiting = (count: number) => until(() => identified >= count)
 const syncing = () => until(() => resolveSync !== undefined)
 
-whereDirectoriesAreSynced('publications in one directory at the same time', () => {
-  test('share a sync that starts after each of them has its name', async () => {
-    const first = publish('a')
-    await syncing()
-    const others = [publish('b'), publish('c'), publish('d')]
-    await waiting(4)
-    expect(log.filter((entry) => entry === 'sync')).toHaveLength(1)
-    endSync()
-    await first
-    await syncing()
-    // Only a sync that started before their links has ended.
-    expect(log.filter((entry) => entry.startsWith('published'))).toEqual(['published a'])
-    endSync()
-    await Promise.all(others)
-    expect(log.filter((entry) => entry === 'sync')).toHaveLength(2)
-    const second = log.lastIndexOf('sync')
-    for (const name of ['b', 'c', 'd']) {
-      expect(log.indexOf(`link ${name}`)).toBeLessThan(second)
-      expect(log.indexOf(`published ${name}`)).toBeGreaterThan(log.lastIndexOf('synced'))
-    }
-  })
+describeOnSystems('syncs of directories', isPosix, () => {
+  describe('publications in one directory at the same time', () => {
+    test('share a sync that starts after each of them has its name', async () => {
+      const first = publish('a')
+      await syncing()
+      const others = [publish('b'), publish('c'), publish('d')]
+      await waiting(4)
+      expect(log.filter((entry) => entry === 'sync')).toHaveLength(1)
+      endSync()
+      await first
+      await syncing()
+      // Only a sync that started before their links has ended.
+      expect(log.filter((entry) => entry.startsWith('published'))).toEqual(['published a'])
+      endSync()
+      await Promise.all(others)
+      expect(log.filter((entry) => entry === 'sync')).toHaveLength(2)
+      const second = log.lastIndexOf('sync')
+      for (const name of ['b', 'c', 'd']) {
+        expect(log.indexOf(`link ${name}`)).toBeLessThan(second)
+        expect(log.indexOf(`published ${name}`)).toBeGreaterThan(log.lastIndexOf('synced'))
+      }
+    })
 
-  test('do not join a sync that has started before', async () => {
-    const first = publish('a')
-    await syncing()
-    const second = publish('b')
-    await waiting(2)
-    endSync()
-    await first
-    await syncing()
-    const third = publish('c')
-    await waiting(3)
-    endSync()
-    await second
-    await syncing()
-    expect(log).not.toContain('published c')
-    endSync()
-    await third
-    expect(log.filter((entry) => entry === 'sync')).toHaveLength(3)
-  })
+    test('do not join a sync that has started before', async () => {
+      const first = publish('a')
+      await syncing()
+      const second = publish('b')
+      await waiting(2)
+      endSync()
+      await first
+      await syncing()
+      const third = publish('c')
+      await waiting(3)
+      endSync()
+      await second
+      await syncing()
+      expect(log).not.toContain('published c')
+      endSync()
+      await third
+      expect(log.filter((entry) => entry === 'sync')).toHaveLength(3)
+    })
 
-  test('all fail with the sync that they share, and with one that failed while they waited', async () => {
-    const first = publish('a')
-    await syncing()
-    const others = [publish('b'), publish('c')]
-    await waiting(3)
-    const outcomes = Promise.allSettled([first, ...others])
-    endSync(systemError('EIO', 'fsync'))
-    for (const outcome of await outcomes) {
-      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'EIO' } })
-    }
-    expect(log.filter((entry) => entry === 'sync')).toHaveLength(1)
-    // The next one has a sync of its own.
-    const next = publish('d')
-    await syncing()
-    endSync()
-    await next
-  })
+    test('all fail with the sync that they share, and with one that failed while they waited', async () => {
+      const first = publish('a')
+      await syncing()
+      const others = [publish('b'), publish('c')]
+      await waiting(3)
+      const outcomes = Promise.allSettled([first, ...others])
+      endSync(systemError('EIO', 'fsync'))
+      for (const outcome of await outcomes) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'EIO' } })
+      }
+      expect(log.filter((entry) => entry === 'sync')).toHaveLength(1)
+      // The next one has a sync of its own.
+      const next = publish('d')
+      await syncing()
+      endSync()
+      await next
+    })
 
-  test('keep their directory open until its sync has ended, also when it was removed and created again', async () => {
-    const first = publish('a')
-    await syncing()
-    const second = publish('b')
-    await waiting(2)
-    const endFirst = resolveSync
-    await rm(join(directory, 'in'), { recursive: true })
-    await mkdir(join(directory, 'in'))
-    const third = publish('c')
-    await until(() => resolveSync !== endFirst)
-    // Another directory: it does not wait for the syncs of the one that it replaced.
-    endSync()
-    await third
-    endFirst?.()
-    await Promise.all([first, second])
+    test('keep their directory open until its sync has ended, also when it was removed and created again', async () => {
+      const first = publish('a')
+      await syncing()
+      const second = publish('b')
+      await waiting(2)
+      const endFirst = resolveSync
+      await rm(join(directory, 'in'), { recursive: true })
+      await mkdir(join(directory, 'in'))
+      const third = publish('c')
+      await until(() => resolveSync !== endFirst)
+      // Another directory: it does not wait for the syncs of the one that it replaced.
+      endSync()
+      await third
+      endFirst?.()
+      await Promise.all([first, second])
+    })
   })
 })

@@ -17,3 +17,19 @@ export function describeWithEngine(name: string, isAvailable: () => boolean, bod
     test.skip(name, () => {})
   }
 }
+
+/**
+ * Tests of something that a system has or does not have, such as a kind of file system: nothing that could be installed.
+ * Where it is missing they are skipped, in CI too, and a line says so.
+ */
+export function describeOnSystems(withWhat: string, isAvailable: () => boolean, body: () => void): void {
+  if (isAvailable()) {
+    describe(withWhat, body)
+  } else {
+    writeSync(2, `  This system has no ${withWhat}: their tests are skipped.\n`)
+    test.skip(withWhat, () => {})
+  }
+}
+
+/** For what Windows does not have. */
+export const isPosix = (): boolean => process.platform !== 'win32'

@@ -19,7 +19,7 @@ export const FAULTS: Readonly<Record<string, readonly string[]>> = {
       'ENOSPC',
       'EDQUOT',
     ],
-    ...['ETXTBSY', 'EBUSY', 'EOVERFLOW', 'EINVAL', 'ENAMETOOLONG', 'ENXIO', 'EAGAIN', 'UNKNOWN'],
+    ...['ETXTBSY', 'EBUSY', 'EOVERFLOW', 'EINVAL', 'ENXIO', 'EAGAIN', 'UNKNOWN'],
   ],
   write: ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EINTR', 'EAGAIN', 'EPERM', 'ESTALE', 'ETIMEDOUT'],
   writev: ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EINTR', 'EAGAIN', 'EPERM', 'ESTALE', 'ETIMEDOUT'],

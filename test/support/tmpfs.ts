@@ -9,12 +9,18 @@ export const mountTmpfs = (path: string, size: number): boolean =>
 
 export const unmount = (path: string): void => void spawnSync('umount', ['--lazy', path])
 
-/** May this process mount anything? Where not, tests have to do without, and it is said. */
+/** Whether this process may mount file systems: for {@link describeOnSystems}. */
 export function mayMount(): boolean {
+  mountable ??= canMountTmpfs()
+  return mountable
+}
+
+let mountable: boolean | undefined
+
+function canMountTmpfs(): boolean {
   const path = mkdtempSync(join(tmpdir(), 'bits-mount-'))
   const may = mountTmpfs(path, 4096)
   if (may) unmount(path)
-  else process.stderr.write('  Nothing can be mounted here: some tests of file systems are left out.\n')
   rmdirSync(path)
   return may
 }
