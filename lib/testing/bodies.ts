@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { type PassThrough, Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 
@@ -52,11 +51,4 @@ export async function contentOf(stream: Readable): Promise<Buffer> {
 /** Resolves when the storage has taken all that was written. */
 export async function consumed(body: PassThrough): Promise<void> {
   while (body.readableLength > 0 || body.writableLength > 0) await setImmediate()
-}
-
-/** Fails unless both are the same bytes, of which it shows none. */
-export function assertBytes(actual: Uint8Array | undefined, expected: Buffer): void {
-  assert.ok(actual, 'There are no bytes.')
-  assert.equal(actual.length, expected.length)
-  assert.ok(expected.equals(actual), `${expected.length} bytes are not those that were expected.`)
 }

@@ -30,6 +30,16 @@ export async function lock(store: SessionStore, key: string, timeout = 0): Promi
   return held
 }
 
+/** Fails when a lock can be acquired that is held already. */
+export async function assertHeld(
+  store: SessionStore,
+  key: string,
+  options: Parameters<typeof tryLock>[2] = {},
+): Promise<void> {
+  const held = await tryLock(store, key, options)
+  assert.equal(held, undefined, `lock() acquired the lock ${key}, which is held already.`)
+}
+
 /** Waits until a condition holds. Fails after `limit` milliseconds, with `what` as the message. */
 export async function eventually(condition: () => boolean, limit: number, what: string): Promise<void> {
   for (const end = Date.now() + limit; !condition(); ) {

@@ -20,10 +20,17 @@ export interface ContractOptions {
 /** Tests by their names. Each gets a fresh subject. */
 export type ContractTests<Subject> = Readonly<Record<string, (subject: Subject) => Promise<void>>>
 
+/** The tests of each clause of a contract. Their titles begin with the clause: `append-offset: bytes are ...`. */
+export type ContractClauses<Subject> = Readonly<Record<string, ContractTests<Subject>>>
+
 /** As `assert.rejects`, for methods that may throw as well as reject. */
-export function assertRejects(work: () => Awaitable<unknown>, expected?: AssertPredicate): Promise<void> {
+export function assertRejects(
+  work: () => Awaitable<unknown>,
+  expected?: AssertPredicate,
+  message?: string,
+): Promise<void> {
   const run = async () => work()
-  return expected === undefined ? assert.rejects(run) : assert.rejects(run, expected)
+  return expected === undefined ? assert.rejects(run, message) : assert.rejects(run, expected, message)
 }
 
 const testWith: Runner['test'] = (name, body, timeout) =>
@@ -38,11 +45,15 @@ const testWith: Runner['test'] = (name, body, timeout) =>
  */
 export function register<Subject>(
   contract: string,
-  checks: ContractTests<Subject>,
+  clauses: ContractClauses<Subject>,
   use: (check: (subject: Subject) => Promise<void>) => Promise<void>,
   { name = contract, runner = { describe, test: testWith }, timeout }: ContractOptions & { timeout?: number },
 ): void {
   runner.describe(name, () => {
-    for (const [title, check] of Object.entries(checks)) runner.test(title, () => use(check), timeout)
+    for (const [clause, tests] of Object.entries(clauses)) {
+      for (const [title, check] of Object.entries(tests)) {
+        runner.test(`${clause}: ${title}`, () => use(check), timeout)
+      }
+    }
   })
 }

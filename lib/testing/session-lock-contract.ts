@@ -6,6 +6,9 @@ import { LOCK_HOLDING } from './session-lock-holding.js'
 /** Seconds that a test may take: it waits until a dead process's lock has expired. */
 const TIMEOUT = 60
 
+/** Each clause of the contract with its tests. */
+export const SESSION_LOCK_CLAUSES = { ...LOCK_HOLDING, ...LOCK_HANDOVER }
+
 /**
  * Registers the tests for the `lock` of a session store that several processes share. They take about a minute, most of
  * it spent waiting until locks have expired.
@@ -33,6 +36,8 @@ export function sessionLockContract(
       await remove?.()
     }
   }
-  const checks = { ...LOCK_HOLDING, ...LOCK_HANDOVER }
-  register('the contract of a session lock', checks, use, { ...options, timeout: TIMEOUT * 1000 })
+  register('the contract of a session lock', SESSION_LOCK_CLAUSES, use, {
+    ...options,
+    timeout: TIMEOUT * 1000,
+  })
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import { lock, tryLock } from './lock-helpers.js'
+import { assertAnswer } from './assertions.js'
+import { assertHeld, lock, tryLock } from './lock-helpers.js'
 import type { LocksUnderTest } from './locks-under-test.js'
 import { newRecord } from './new-record.js'
-import { assertRejects, type ContractTests } from './runner.js'
+import { assertRejects, type ContractClauses } from './runner.js'
 
 const KEY = newRecord(1).uploadId
 
@@ -11,111 +12,121 @@ const KEY = newRecord(1).uploadId
 const ABORTED_WISH_LIFETIME = 3_000
 
 /** Who has a lock, and who waits for it. */
-export const LOCK_HOLDING: ContractTests<LocksUnderTest> = {
-  'lock: one holder at a time, in one process and in two': async ({ one, other }) => {
-    const held = await lock(one, KEY)
-    assert.equal(await tryLock(other, KEY), undefined)
-    assert.equal(await tryLock(one, KEY), undefined)
-    await held.release()
-    await (await lock(other, KEY)).release()
-    await (await lock(one, KEY)).release()
-  },
-
-  'lock: of many that race for it, one acquires it': async ({ one, other }) => {
-    const attempts = Array.from({ length: 20 }, (_, n) => tryLock(n % 2 ? one : other, KEY))
-    const holders = (await Promise.all(attempts)).flatMap((held) => held ?? [])
-    assert.equal(holders.length, 1)
-    await holders[0]?.release()
-  },
-
-  'lock: no two work at the same time, however many want it': async ({ one, other }) => {
-    let working = 0
-    const work = async (n: number) => {
-      const held = await lock(n % 2 ? one : other, KEY, 30_000)
-      assert.equal(++working, 1)
-      await delay(5)
-      working--
+export const LOCK_HOLDING: ContractClauses<LocksUnderTest> = {
+  'lock-exclusive': {
+    'one holder at a time, in one process and in two': async ({ one, other }) => {
+      const held = await lock(one, KEY)
+      await assertHeld(other, KEY)
+      await assertHeld(one, KEY)
       await held.release()
-    }
-    await Promise.all(Array.from({ length: 10 }, (_, n) => work(n)))
+      await (await lock(other, KEY)).release()
+      await (await lock(one, KEY)).release()
+    },
+
+    'of many that race for it, one acquires it': async ({ one, other }) => {
+      const attempts = Array.from({ length: 20 }, (_, n) => tryLock(n % 2 ? one : other, KEY))
+      const holders = (await Promise.all(attempts)).flatMap((held) => held ?? [])
+      assert.equal(holders.length, 1, `${holders.length} of 20 hold the lock at the same time.`)
+      await holders[0]?.release()
+    },
+
+    'no two work at the same time, however many want it': async ({ one, other }) => {
+      let working = 0
+      const work = async (n: number) => {
+        const held = await lock(n % 2 ? one : other, KEY, 30_000)
+        assert.equal(++working, 1, 'Two hold the lock at the same time.')
+        await delay(5)
+        working--
+        await held.release()
+      }
+      await Promise.all(Array.from({ length: 10 }, (_, n) => work(n)))
+    },
   },
 
-  'lock: different keys are independent, and no session need exist': async ({ one, other }) => {
-    const keys = [KEY, newRecord(2).uploadId, 'sweep', `a-name-of-64-characters-${'z'.repeat(40)}`]
-    const held = await Promise.all(keys.map((key, n) => lock(n % 2 ? one : other, key)))
-    for (const key of keys) assert.equal(await tryLock(one, key), undefined)
-    for (const { release } of held) await release()
+  'lock-keys': {
+    'different keys are independent, and no session need exist': async ({ one, other }) => {
+      const keys = [KEY, newRecord(2).uploadId, 'sweep', `a-name-of-64-characters-${'z'.repeat(40)}`]
+      const held = await Promise.all(keys.map((key, n) => lock(n % 2 ? one : other, key)))
+      for (const key of keys) await assertHeld(one, key)
+      for (const { release } of held) await release()
+    },
+
+    'locks of keys without a session leave no session behind': async ({ one, other }) => {
+      await (await lock(one, KEY)).release()
+      const held = await lock(one, 'sweep')
+      for (const store of [one, other]) {
+        assertAnswer('get() of a key that was only locked', await store.get(KEY), undefined)
+        for await (const record of store.list()) assert.fail(`The session ${record.uploadId} was listed.`)
+      }
+      await held.release()
+    },
   },
 
-  'lock: locks of keys without a session leave no session behind': async ({ one, other }) => {
-    await (await lock(one, KEY)).release()
-    const held = await lock(one, 'sweep')
-    for (const store of [one, other]) {
-      assert.equal(await store.get(KEY), undefined)
-      for await (const record of store.list()) assert.fail(`The session ${record.uploadId} was listed.`)
-    }
-    await held.release()
+  'lock-timeout': {
+    'with timeout 0 it tries once': async ({ one, other }) => {
+      const held = await lock(one, KEY)
+      const start = Date.now()
+      await assertHeld(other, KEY)
+      assert.ok(Date.now() - start < 2_000, 'A lock() with timeout 0 waited.')
+      await held.release()
+    },
+
+    'it waits as long as the timeout says': async ({ one, other }) => {
+      const held = await lock(one, KEY)
+      const start = Date.now()
+      await assertHeld(other, KEY, { timeout: 500 })
+      // Timers may be a millisecond early.
+      assert.ok(Date.now() - start >= 490, `lock() returned after ${Date.now() - start} of 500 ms.`)
+      await held.release()
+    },
   },
 
-  'lock: with timeout 0 it tries once': async ({ one, other }) => {
-    const held = await lock(one, KEY)
-    const start = Date.now()
-    assert.equal(await tryLock(other, KEY), undefined)
-    assert.ok(Date.now() - start < 2_000, 'A lock() with timeout 0 waited.')
-    await held.release()
+  'lock-abort': {
+    'a signal that has aborted makes it reject': async ({ one, other }) => {
+      const held = await lock(one, KEY)
+      await assertRejects(() => tryLock(other, KEY, { timeout: 10_000, signal: AbortSignal.abort() }))
+      await held.release()
+      await (await lock(other, KEY)).release()
+    },
+
+    'an aborted wait rejects soon, and leaves nothing that makes a holder give way': async ({
+      one,
+      other,
+    }) => {
+      const held = await lock(one, KEY)
+      const client = new AbortController()
+      const start = Date.now()
+      const waiting = tryLock(other, KEY, { timeout: 30_000, signal: client.signal })
+      setTimeout(() => client.abort(), 100)
+      await assertRejects(() => waiting)
+      assert.ok(Date.now() - start < 5_000, 'The wait continued after its signal had aborted.')
+      await held.release()
+      await delay(ABORTED_WISH_LIFETIME)
+      const next = await lock(one, KEY)
+      await delay(ABORTED_WISH_LIFETIME)
+      assert.deepEqual(next.requests, [], 'A holder was asked to give way to a wait that had been aborted.')
+      await next.release()
+    },
+
+    'a signal that aborts after the lock was acquired has no effect': async ({ one, other }) => {
+      const client = new AbortController()
+      const held = await tryLock(one, KEY, { signal: client.signal })
+      client.abort()
+      await delay(50)
+      await assertHeld(other, KEY)
+      await held?.release()
+    },
   },
 
-  'lock: it waits as long as the timeout says': async ({ one, other }) => {
-    const held = await lock(one, KEY)
-    const start = Date.now()
-    assert.equal(await tryLock(other, KEY, { timeout: 500 }), undefined)
-    // Timers may be a millisecond early.
-    assert.ok(Date.now() - start >= 490, `lock() returned after ${Date.now() - start} of 500 ms.`)
-    await held.release()
-  },
-
-  'lock: a signal that has aborted makes it reject': async ({ one, other }) => {
-    const held = await lock(one, KEY)
-    await assertRejects(() => tryLock(other, KEY, { timeout: 10_000, signal: AbortSignal.abort() }))
-    await held.release()
-    await (await lock(other, KEY)).release()
-  },
-
-  'lock: an aborted wait rejects soon, and leaves nothing that makes a holder give way': async ({
-    one,
-    other,
-  }) => {
-    const held = await lock(one, KEY)
-    const client = new AbortController()
-    const start = Date.now()
-    const waiting = tryLock(other, KEY, { timeout: 30_000, signal: client.signal })
-    setTimeout(() => client.abort(), 100)
-    await assertRejects(() => waiting)
-    assert.ok(Date.now() - start < 5_000, 'The wait continued after its signal had aborted.')
-    await held.release()
-    await delay(ABORTED_WISH_LIFETIME)
-    const next = await lock(one, KEY)
-    await delay(ABORTED_WISH_LIFETIME)
-    assert.deepEqual(next.requests, [])
-    await next.release()
-  },
-
-  'lock: a signal that aborts after the lock was acquired has no effect': async ({ one, other }) => {
-    const client = new AbortController()
-    const held = await tryLock(one, KEY, { signal: client.signal })
-    client.abort()
-    await delay(50)
-    assert.equal(await tryLock(other, KEY), undefined)
-    await held?.release()
-  },
-
-  'lock: releasing twice does not affect the next holder': async ({ one, other }) => {
-    const first = await lock(one, KEY)
-    await first.release()
-    const second = await lock(other, KEY)
-    // It may reject, but must not release what another process holds.
-    await Promise.allSettled([(async () => first.release())()])
-    assert.equal(await tryLock(one, KEY), undefined)
-    await second.release()
+  'lock-release': {
+    'releasing twice does not affect the next holder': async ({ one, other }) => {
+      const first = await lock(one, KEY)
+      await first.release()
+      const second = await lock(other, KEY)
+      // It may reject, but must not release what another process holds.
+      await Promise.allSettled([(async () => first.release())()])
+      await assertHeld(one, KEY)
+      await second.release()
+    },
   },
 }

@@ -13,6 +13,9 @@ export interface StoreUnderTest {
   remove?(): Promise<void>
 }
 
+/** Each clause of the contract with its tests. */
+export const SESSION_STORE_CLAUSES = { ...KEEPING, ...CHANGING, ...LISTING, ...COUNTING }
+
 /**
  * Registers the tests that every session store has to pass: the contract of `SessionStore`, except `lock`, for which
  * there is {@link sessionLockContract}. Optional methods are tested where the store has them.
@@ -34,6 +37,5 @@ export function sessionStoreContract(
       await remove?.()
     }
   }
-  const checks = { ...KEEPING, ...CHANGING, ...LISTING, ...COUNTING }
-  register('the contract of a session store', checks, use, options)
+  register('the contract of a session store', SESSION_STORE_CLAUSES, use, options)
 }

@@ -5,7 +5,7 @@ import { contentOf, never, streamOf } from './bodies.js'
 export interface StorageUnderTest {
   /** An empty one, not open yet. */
   readonly storage: StorageAdapter
-  /** What stands at a destination; `undefined` when nothing does. */
+  /** The bytes at a destination; `undefined` when nothing is there. */
   published(destination: string): Promise<Uint8Array | undefined>
   /**
    * Has the storage fail, in a way of its own (a full disk, a connection that is down), at all that is appended to this
@@ -45,8 +45,8 @@ export class StorageBench {
   }
 
   /** A file at its destination, as it is once its session has closed. */
-  async publishedNow(destination: string, text: string): Promise<StagedUpload> {
-    const upload = await this.filled(destination, Buffer.from(text))
+  async publishedNow(destination: string, content: string | Buffer): Promise<StagedUpload> {
+    const upload = await this.filled(destination, Buffer.from(content))
     await this.storage.publish(upload, { overwrite: false })
     await this.storage.discard(upload)
     return upload

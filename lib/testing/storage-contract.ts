@@ -1,9 +1,21 @@
 import { type ContractOptions, register } from './runner.js'
 import { StorageBench, type StorageUnderTest } from './storage-bench.js'
 import { DISCARDING } from './storage-discarding.js'
+import { EARLY_ENDS } from './storage-early-ends.js'
+import { HANDLES } from './storage-handles.js'
 import { PUBLISHING } from './storage-publishing.js'
 import { REPLIES } from './storage-replies.js'
 import { STAGING } from './storage-staging.js'
+
+/** Each clause of the contract with its tests. */
+export const STORAGE_CLAUSES = {
+  ...STAGING,
+  ...EARLY_ENDS,
+  ...PUBLISHING,
+  ...DISCARDING,
+  ...HANDLES,
+  ...REPLIES,
+}
 
 /**
  * Registers the tests that every storage has to pass: the contract of `StorageAdapter`, without assumptions about what is
@@ -26,6 +38,5 @@ export function storageContract(
       await subject.remove?.()
     }
   }
-  const checks = { ...STAGING, ...PUBLISHING, ...DISCARDING, ...REPLIES }
-  register('the contract of a storage', checks, use, options)
+  register('the contract of a storage', STORAGE_CLAUSES, use, options)
 }

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { assertBytes } from './bodies.js'
-import { assertRejects, type ContractTests } from './runner.js'
+import { setImmediate } from 'node:timers/promises'
+import { assertAnswer, assertBytes } from './assertions.js'
+import { assertRejects, type ContractClauses, type ContractTests } from './runner.js'
 import type { StorageBench } from './storage-bench.js'
 
 const TAKEN = { code: 'destination-taken' }
 
+/** Bytes of a file that is published while others look. */
+const LARGE = 3_000_000
+
 const NAMES: Readonly<Record<string, string>> = {
   'a file': 'a.bin',
-  'a file in directories, with letters from far away': 'deep/er/ä ö 漢字.bin',
+  'a file in directories, with letters of other scripts': 'deep/er/ä ö 漢字.bin',
   'a file with a name of 255 bytes': 'n'.repeat(255),
 }
 
@@ -20,24 +24,36 @@ const eachName: ContractTests<StorageBench> = Object.fromEntries(
       const content = randomBytes(70_000)
       const upload = await bench.filled(destination, content)
       const file = await storage.publish(upload, { overwrite: false })
-      assert.equal(file.destination, destination)
-      assert.equal(file.size, content.length)
-      assertBytes(await subject.published(destination), content)
-      assert.equal(await storage.has(destination), true)
+      assertAnswer('The destination that publish()', file.destination, destination)
+      assertAnswer('The size that publish()', file.size, content.length)
+      assertBytes(await subject.published(destination), content, 'The published file')
+      assertAnswer('has() of a published file', await storage.has(destination), true)
+    },
+  ]),
+)
+
+const withoutBytes: ContractTests<StorageBench> = Object.fromEntries(
+  [0, undefined].map((total) => [
+    `publishes a file without bytes, whose total is ${total}`,
+    async (bench) => {
+      const upload = await bench.begun('empty', total)
+      const { size } = await bench.storage.publish(upload, { overwrite: false })
+      assertAnswer('The size that publish()', size, 0)
+      assertAnswer('published()', await bench.publishedText('empty'), '')
     },
   ]),
 )
 
 const repetitions: ContractTests<StorageBench> = Object.fromEntries(
   [false, true].map((overwrite) => [
-    `a publication can be repeated with overwrite ${overwrite}, as after a crash`,
+    `publish() with overwrite ${overwrite} can be repeated, as after a crash`,
     async (bench) => {
       const { storage, subject } = bench
       const content = randomBytes(1000)
       const upload = await bench.filled('a/b.bin', content)
       const first = await storage.publish(upload, { overwrite })
-      assert.deepEqual(await storage.publish(upload, { overwrite }), first)
-      assertBytes(await subject.published('a/b.bin'), content)
+      assertAnswer('A repeated publish()', await storage.publish(upload, { overwrite }), first)
+      assertBytes(await subject.published('a/b.bin'), content, 'The published file')
     },
   ]),
 )
@@ -46,7 +62,7 @@ const LENGTHS: Readonly<Record<string, number>> = { 'too few': 4, 'too many': 2 
 
 const wrongLengths: ContractTests<StorageBench> = Object.fromEntries(
   Object.entries(LENGTHS).map(([many, total]) => [
-    `what has ${many} bytes is published neither as a new file nor in place of another`,
+    `an upload with ${many} bytes is published neither as a new file nor in place of another`,
     async (bench) => {
       const { storage } = bench
       await bench.publishedNow('old.bin', 'old')
@@ -55,74 +71,138 @@ const wrongLengths: ContractTests<StorageBench> = Object.fromEntries(
         ['old.bin', 'old'],
       ] as const) {
         const upload = { ...(await bench.filled(destination, Buffer.from('abc'))), total }
-        await assertRejects(() => storage.publish(upload, { overwrite: true }))
-        assert.equal(await bench.publishedText(destination), before)
-        assert.equal(await storage.has(destination), before !== undefined)
+        await assertRejects(
+          () => storage.publish(upload, { overwrite: true }),
+          undefined,
+          `publish() resolved, although 3 of ${total} bytes are staged.`,
+        )
+        assertAnswer('published()', await bench.publishedText(destination), before)
+        assertAnswer('has()', await storage.has(destination), before !== undefined)
       }
     },
   ]),
 )
 
-/** How staged bytes become a file. */
-export const PUBLISHING: ContractTests<StorageBench> = {
-  ...eachName,
-
-  'publishes a file without bytes': async (bench) => {
-    const upload = await bench.begun('empty', 0)
-    assert.equal((await bench.storage.publish(upload, { overwrite: false })).size, 0)
-    assert.equal(await bench.publishedText('empty'), '')
-  },
-
-  'publishes a file that was closed before anything named its size as one without bytes': async (bench) => {
-    const upload = await bench.begun('empty')
-    assert.equal((await bench.storage.publish(upload, { overwrite: false })).size, 0)
-    assert.equal(await bench.publishedText('empty'), '')
-  },
-
-  ...repetitions,
-  ...wrongLengths,
-
-  'without overwriting, a file that is there stays, and so does the upload': async (bench) => {
-    const { storage } = bench
-    await bench.publishedNow('a.bin', 'old')
-    const upload = await bench.filled('a.bin', Buffer.from('new'))
-    await assertRejects(() => storage.publish(upload, { overwrite: false }), TAKEN)
-    assert.equal(await bench.publishedText('a.bin'), 'old')
-    assert.equal(await storage.received(upload), 3)
-    await assertRejects(() => storage.publish(upload, { overwrite: false }), TAKEN)
-  },
-
-  'with overwriting, the new file takes the place of the old one': async (bench) => {
-    await bench.publishedNow('a.bin', 'old')
-    const upload = await bench.filled('a.bin', Buffer.from('newer'))
-    assert.equal((await bench.storage.publish(upload, { overwrite: true })).size, 5)
-    assert.equal(await bench.publishedText('a.bin'), 'newer')
-  },
-
-  'of uploads that race for one name exactly one wins, whole': async (bench) => {
-    const { storage, subject } = bench
-    for (let round = 0; round < 10; round++) {
-      const destination = `race/${round}.bin`
-      const contents = Array.from({ length: 8 }, (_, n) => Buffer.alloc(2000 + n, n))
-      const uploads = await Promise.all(contents.map((content) => bench.filled(destination, content)))
-      const results = await Promise.allSettled(
-        uploads.map((upload) => storage.publish(upload, { overwrite: false })),
+/** Publishes a large file and looks at its destination all the time: `before` or the whole file is there. */
+async function assertAtomic(bench: StorageBench, before: Buffer | undefined): Promise<void> {
+  const { storage, subject } = bench
+  if (before) await bench.publishedNow('a.bin', before)
+  const content = randomBytes(LARGE)
+  const upload = await bench.filled('a.bin', content)
+  let publishing = true
+  const published = (async () => storage.publish(upload, { overwrite: before !== undefined }))().finally(
+    () => {
+      publishing = false
+    },
+  )
+  const look = async () => {
+    while (publishing) {
+      const seen = await subject.published('a.bin')
+      const length = seen?.length
+      const allowed = [before?.length, LARGE]
+      assert.ok(
+        allowed.includes(length),
+        `During publish() a file of ${length} bytes was at its destination.`,
       )
-      const winners = contents.filter((_, n) => results[n]?.status === 'fulfilled')
-      const [won] = winners
-      assert.ok(won && winners.length === 1, `${winners.length} won the race.`)
-      assertBytes(await subject.published(destination), won)
-      const losers = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []))
-      assert.deepEqual(losers, Array(7).fill(TAKEN.code))
+      if (length === LARGE) assertBytes(seen, content, 'The file that was visible during publish()')
+      await setImmediate()
     }
+  }
+  await Promise.all([published, look()])
+  assertBytes(await subject.published('a.bin'), content, 'The published file')
+}
+
+/** How staged bytes become a file. */
+export const PUBLISHING: ContractClauses<StorageBench> = {
+  'publish-hidden': {
+    'nothing is at the destination before publish(), even when all bytes are staged': async (bench) => {
+      const { storage, subject } = bench
+      await bench.begun('begun.bin', 10)
+      await bench.filled('complete.bin', Buffer.from('abc'))
+      for (const destination of ['begun.bin', 'complete.bin']) {
+        assertAnswer('has() before publish()', await storage.has(destination), false)
+        assertAnswer('published() before publish()', await subject.published(destination), undefined)
+      }
+    },
   },
 
-  'of uploads that race with overwriting all are published, and one stands there whole': async (bench) => {
-    const { storage, subject } = bench
-    const contents = Array.from({ length: 8 }, (_, n) => Buffer.alloc(2000 + n, n))
-    const uploads = await Promise.all(contents.map((content) => bench.filled('race.bin', content)))
-    await Promise.all(uploads.map((upload) => storage.publish(upload, { overwrite: true })))
-    const standing = await subject.published('race.bin')
-    assert.ok(contents.some((content) => standing && content.equals(standing)))
+  'publish-file': { ...eachName, ...withoutBytes },
+  'publish-repeat': repetitions,
+  'publish-length': {
+    ...wrongLengths,
+
+    'an upload of which nothing is staged is not published': async (bench) => {
+      await assertRejects(
+        async () => bench.storage.publish(bench.newUpload('a.bin', 3), { overwrite: false }),
+        undefined,
+        'publish() resolved, although 0 of 3 bytes are staged.',
+      )
+      assertAnswer('published()', await bench.publishedText('a.bin'), undefined)
+    },
+  },
+
+  'publish-atomic': {
+    'a new file appears at once, with all its bytes': (bench) => assertAtomic(bench, undefined),
+    'a file that is replaced is there until the new one is complete': (bench) =>
+      assertAtomic(bench, Buffer.from('old')),
+  },
+
+  'publish-taken': {
+    'without overwriting, a file that is there stays, and so does the upload': async (bench) => {
+      const { storage } = bench
+      await bench.publishedNow('a.bin', 'old')
+      const upload = await bench.filled('a.bin', Buffer.from('new'))
+      for (let n = 0; n < 2; n++) {
+        await assertRejects(
+          () => storage.publish(upload, { overwrite: false }),
+          TAKEN,
+          'publish() without overwriting resolved, although the destination is taken.',
+        )
+        assertAnswer('published()', await bench.publishedText('a.bin'), 'old')
+        assertAnswer('received()', await storage.received(upload), 3)
+      }
+    },
+
+    'of uploads that race for one name exactly one wins, whole': async (bench) => {
+      const { storage, subject } = bench
+      for (let round = 0; round < 10; round++) {
+        const destination = `race/${round}.bin`
+        const contents = Array.from({ length: 8 }, (_, n) => Buffer.alloc(2000 + n, n))
+        const uploads = await Promise.all(contents.map((content) => bench.filled(destination, content)))
+        const results = await Promise.allSettled(
+          uploads.map(async (upload) => storage.publish(upload, { overwrite: false })),
+        )
+        const winners = contents.filter((_, n) => results[n]?.status === 'fulfilled')
+        const [won] = winners
+        assert.ok(won && winners.length === 1, `${winners.length} of 8 won the race.`)
+        assertBytes(await subject.published(destination), won, 'The published file')
+        const losers = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []))
+        assertAnswer('The code of the errors that publish()', losers, Array(7).fill(TAKEN.code))
+      }
+    },
+  },
+
+  'publish-overwrite': {
+    'with overwriting, the new file takes the place of the old one': async (bench) => {
+      await bench.publishedNow('a.bin', 'old')
+      const upload = await bench.filled('a.bin', Buffer.from('newer'))
+      const { size } = await bench.storage.publish(upload, { overwrite: true })
+      assertAnswer('The size that publish()', size, 5)
+      assertAnswer('published()', await bench.publishedText('a.bin'), 'newer')
+    },
+
+    'of uploads that race with overwriting all are published, and one of the files is there, whole': async (
+      bench,
+    ) => {
+      const { storage, subject } = bench
+      const contents = Array.from({ length: 8 }, (_, n) => Buffer.alloc(2000 + n, n))
+      const uploads = await Promise.all(contents.map((content) => bench.filled('race.bin', content)))
+      await Promise.all(uploads.map((upload) => storage.publish(upload, { overwrite: true })))
+      const standing = await subject.published('race.bin')
+      assert.ok(
+        contents.some((content) => standing && content.equals(standing)),
+        'The published file is none of those that were uploaded.',
+      )
+    },
   },
 }

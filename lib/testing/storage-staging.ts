@@ -2,173 +2,166 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
-import { assertBytes, consumed, failingAfter, never, PLENTY, plentyOfBytes, streamOf } from './bodies.js'
-import { assertRejects, type ContractTests } from './runner.js'
+import { assertAnswer, assertAnswers, assertBytes } from './assertions.js'
+import { consumed, contentOf, never, streamOf } from './bodies.js'
+import { assertRejects, type ContractClauses } from './runner.js'
 import type { StorageBench } from './storage-bench.js'
 
-/** Ways in which a body may end early, as the test names describe them. */
-const ENDS: Readonly<Record<string, (body: PassThrough, stop: AbortController) => void>> = {
-  fails: (body) => void body.destroy(new Error('ECONNRESET')),
-  'is destroyed without an error': (body) => void body.destroy(),
-  'hangs until the signal aborts': (_, stop) => stop.abort(),
-}
-
-const BODIES_THAT_END_EARLY: ContractTests<StorageBench> = Object.fromEntries(
-  Object.entries(ENDS).map(([how, end]) => [
-    `of a body that ${how} a part is kept and reported, and the upload continues after it`,
-    async (bench) => {
-      const { storage } = bench
-      const content = randomBytes(300_000)
-      const upload = await bench.begun('a.bin', content.length)
-      const body = new PassThrough()
-      const stop = new AbortController()
-      const appended = storage.append(upload, 0, body, stop.signal)
-      body.write(content.subarray(0, 200_000))
-      await consumed(body)
-      end(body, stop)
-      await assertGoesOn(bench, upload, content, await appended, 200_000)
-    },
-  ]),
-)
-
 /** How bytes get into a storage. */
-export const STAGING: ContractTests<StorageBench> = {
-  'an upload that has begun holds nothing, and nothing is published': async (bench) => {
-    const { storage, subject } = bench
-    const upload = await bench.begun('a.bin', 10)
-    assert.equal(await storage.received(upload), 0)
-    assert.equal(await storage.has('a.bin'), false)
-    assert.equal(await subject.published('a.bin'), undefined)
+export const STAGING: ContractClauses<StorageBench> = {
+  'begin-empty': {
+    'an upload that has begun holds nothing': async (bench) => {
+      assertAnswer('received()', await bench.storage.received(await bench.begun('a.bin', 10)), 0)
+    },
+
+    'an upload that was never begun holds nothing': async (bench) => {
+      assertAnswer('received()', await bench.storage.received(bench.newUpload('a.bin')), 0)
+    },
   },
 
-  'an upload that was never begun holds nothing': async (bench) => {
-    assert.equal(await bench.storage.received(bench.newUpload('a.bin')), 0)
+  'append-length': {
+    'append() and received() answer with the staged length, whatever the pieces': async (bench) => {
+      const { storage } = bench
+      const upload = await bench.begun('a.bin', 100_003)
+      let offset = 0
+      for (const end of [1, 2, 50_000, 50_001, 100_003]) {
+        const body = streamOf(Buffer.alloc(end - offset), 777)
+        const call = `append() of ${end - offset} bytes at ${offset}`
+        assertAnswer(call, await storage.append(upload, offset, body, never()), end)
+        assertAnswer(`received() after ${end} bytes`, await storage.received(upload), end)
+        offset = end
+      }
+    },
+
+    'a body without bytes does not change the length': async (bench) => {
+      const upload = await bench.filled('a.bin', Buffer.from('abc'))
+      const call = 'append() of no bytes at 3'
+      assertAnswer(call, await bench.storage.append(upload, 3, Readable.from([]), never()), 3)
+      assertBytes(await bench.stagedContent(upload), Buffer.from('abc'))
+    },
   },
 
-  'bytes are appended from the offset on, whatever their pieces': async (bench) => {
-    const { storage } = bench
-    const content = randomBytes(100_003)
-    const upload = await bench.begun('a.bin', content.length)
-    let offset = 0
-    for (const end of [1, 2, 50_000, 50_001, 100_003]) {
-      const body = streamOf(content.subarray(offset, end), 777)
-      offset = await storage.append(upload, offset, body, never())
-      assert.equal(offset, end)
-      assert.equal(await storage.received(upload), end)
-    }
-    assertBytes(await bench.stagedContent(upload), content)
+  'append-offset': {
+    'bytes are stored from the offset on, whatever their pieces': async (bench) => {
+      const content = randomBytes(100_003)
+      const upload = await bench.begun('a.bin', content.length)
+      let offset = 0
+      for (const end of [1, 2, 50_000, 50_001, 100_003]) {
+        await bench.storage.append(upload, offset, streamOf(content.subarray(offset, end), 777), never())
+        offset = end
+      }
+      assertBytes(await bench.stagedContent(upload), content)
+    },
+
+    'a body of several MiB in chunks of all sizes is stored unchanged': async (bench) => {
+      const content = randomBytes(5 * 1024 * 1024 + 13)
+      const upload = await bench.begun('a.bin', content.length)
+      await bench.storage.append(upload, 0, streamOf(content, 1, 10, 1000, 65_536, 300_000), never())
+      assertBytes(await bench.stagedContent(upload), content)
+    },
   },
 
-  'a body of several MiB in chunks of all sizes arrives as it was': async (bench) => {
-    const content = randomBytes(5 * 1024 * 1024 + 13)
-    const upload = await bench.begun('a.bin', content.length)
-    const body = streamOf(content, 1, 10, 1000, 65_536, 300_000)
-    assert.equal(await bench.storage.append(upload, 0, body, never()), content.length)
-    assertBytes(await bench.stagedContent(upload), content)
+  'append-repeat': {
+    'bytes that are appended again at an earlier offset neither move nor shorten what is staged': async (
+      bench,
+    ) => {
+      const { storage } = bench
+      const content = randomBytes(90_000)
+      const upload = await bench.filled('a.bin', content)
+      // As a process does that was suspended, while another one received the rest. It may reject.
+      const late = streamOf(content.subarray(30_000, 60_000))
+      await Promise.allSettled([(async () => storage.append(upload, 30_000, late, never()))()])
+      assertAnswer('received() after a repeated append', await storage.received(upload), content.length)
+      assertBytes(await bench.stagedContent(upload), content)
+    },
   },
 
-  'a body without bytes changes nothing': async (bench) => {
-    const upload = await bench.filled('a.bin', Buffer.from('abc'))
-    assert.equal(await bench.storage.append(upload, 3, Readable.from([]), never()), 3)
-    assertBytes(await bench.stagedContent(upload), Buffer.from('abc'))
+  'append-without-begin': {
+    'an upload whose staged data is gone starts over at offset 0': async (bench) => {
+      const { storage } = bench
+      const upload = bench.newUpload('a.bin', 3)
+      const call = 'append() of 3 bytes without begin()'
+      assertAnswer(call, await storage.append(upload, 0, streamOf(Buffer.from('abc')), never()), 3)
+      await storage.publish(upload, { overwrite: false })
+      assertAnswer('published()', await bench.publishedText('a.bin'), 'abc')
+    },
   },
 
-  'a body that was over before anybody read it does not hang': async (bench) => {
-    const upload = await bench.begun('a.bin', 10)
-    const ended = Readable.from([])
-    ended.resume()
-    await once(ended, 'close')
-    assert.equal(await bench.storage.append(upload, 0, ended, never()), 0)
-    const destroyed = new PassThrough()
-    destroyed.destroy()
-    assert.equal(await bench.storage.append(upload, 0, destroyed, never()), 0)
+  'received-during-append': {
+    'during an append, received() answers with a length between its start and what was sent': async (
+      bench,
+    ) => {
+      const { storage } = bench
+      const upload = await bench.begun('a.bin', 1_001_000)
+      await storage.append(upload, 0, streamOf(Buffer.alloc(1000)), never())
+      const body = new PassThrough()
+      const appended = (async () => storage.append(upload, 1000, body, never()))()
+      let sent = 1000
+      while (sent < 1_001_000) {
+        body.write(Buffer.alloc(50_000))
+        sent += 50_000
+        const asked = (async () => storage.received(upload))()
+        const held = await assertAnswers('received()', 'during an append', asked)
+        const range = `a number from 1000 to ${sent}`
+        assert.ok(held >= 1000 && held <= sent, `received() answered ${held} instead of ${range}.`)
+        await assertAnswers('append()', 'to what was sent', consumed(body))
+      }
+      body.end()
+      assertAnswer('append()', await appended, sent)
+      assertAnswer('received()', await storage.received(upload), sent)
+    },
   },
 
-  ...BODIES_THAT_END_EARLY,
+  'uploads-apart': {
+    'the bytes of uploads do not mix': async (bench) => {
+      const { storage } = bench
+      const uploads = await Promise.all(['a', 'b', 'c', 'd'].map((name) => bench.begun(name, 200_000)))
+      await Promise.all(
+        uploads.map(async (upload, n) => {
+          await storage.append(upload, 0, streamOf(Buffer.alloc(100_000, n), 999), never())
+          await storage.append(upload, 100_000, streamOf(Buffer.alloc(100_000, n), 999), never())
+        }),
+      )
+      for (const [n, upload] of uploads.entries()) {
+        assertBytes(await bench.stagedContent(upload), Buffer.alloc(200_000, n))
+      }
+    },
 
-  'of a body whose source fails a part is kept and reported, and the upload continues after it': async (
-    bench,
-  ) => {
-    const content = randomBytes(300_000)
-    const upload = await bench.begun('a.bin', content.length)
-    const body = failingAfter(content.subarray(0, 200_000), new Error('The source failed.'))
-    const kept = await bench.storage.append(upload, 0, body, never())
-    await assertGoesOn(bench, upload, content, kept, 200_000)
+    'an upload whose client is slow does not hold up another': async (bench) => {
+      const { storage } = bench
+      const slow = await bench.begun('slow.bin', 6)
+      const body = new PassThrough()
+      body.write('abc')
+      const appended = (async () => storage.append(slow, 0, body, never()))()
+      await assertAnswers('append()', 'to what was sent', consumed(body))
+      const other = bench.publishedNow('fast.bin', 'fast')
+      await assertAnswers('An upload', 'while the client of another one is slow', other)
+      body.end('def')
+      assertAnswer('append() of a slow body', await appended, 6)
+      assertBytes(await bench.stagedContent(slow), Buffer.from('abcdef'))
+    },
   },
 
-  'a signal that had aborted before ends an append at once': async (bench) => {
-    const upload = await bench.filled('a.bin', Buffer.from('abc'))
-    assert.equal(await bench.storage.append(upload, 3, new PassThrough(), AbortSignal.abort()), 3)
+  'read-again': {
+    'staged bytes can be read several times, and a reader may stop early': async (bench) => {
+      const content = randomBytes(500_000)
+      const upload = await bench.filled('a.bin', content)
+      const early = bench.storage.read(upload)
+      await once(early, 'readable')
+      early.destroy()
+      for (let n = 0; n < 2; n++) assertBytes(await bench.stagedContent(upload), content)
+    },
   },
 
-  'an append that cannot be stored rejects, and leaves the body alone, so that an Ack can say why': async (
-    bench,
-  ) => {
-    const { storage, subject } = bench
-    if (!subject.breakAppends) return
-    const upload = await bench.begun('a.bin', PLENTY)
-    await subject.breakAppends(upload)
-    const body = plentyOfBytes()
-    await assertRejects(() => storage.append(upload, 0, body, never()))
-    assert.ok(!body.destroyed || body.readableEnded, 'The body was destroyed, and with it the connection.')
-    const received = await storage.received(upload)
-    assert.ok(received >= 0 && received < PLENTY, `${received} bytes are received, although appends fail.`)
+  'read-missing': {
+    'the stream of bytes that are no longer staged fails': async (bench) => {
+      const upload = await bench.filled('a.bin', Buffer.from('abc'))
+      await bench.storage.discard(upload)
+      await assertRejects(
+        async () => contentOf(bench.storage.read(upload)),
+        undefined,
+        'The stream of read() ended as if it were complete, although nothing is staged.',
+      )
+    },
   },
-
-  'during an append, what is received lies between its start and what was sent': async (bench) => {
-    const { storage } = bench
-    const upload = await bench.begun('a.bin', 1_001_000)
-    await storage.append(upload, 0, streamOf(Buffer.alloc(1000)), never())
-    const body = new PassThrough()
-    const appended = storage.append(upload, 1000, body, never())
-    let sent = 1000
-    while (sent < 1_001_000) {
-      body.write(Buffer.alloc(50_000))
-      sent += 50_000
-      const held = await storage.received(upload)
-      assert.ok(held >= 1000 && held <= sent, `${held} bytes are received, of ${sent} that were sent.`)
-      await consumed(body)
-    }
-    body.end()
-    assert.equal(await appended, sent)
-    assert.equal(await storage.received(upload), sent)
-  },
-
-  'uploads do not mix': async (bench) => {
-    const { storage } = bench
-    const uploads = await Promise.all(['a', 'b', 'c', 'd'].map((name) => bench.begun(name, 200_000)))
-    await Promise.all(
-      uploads.map(async (upload, n) => {
-        await storage.append(upload, 0, streamOf(Buffer.alloc(100_000, n), 999), never())
-        await storage.append(upload, 100_000, streamOf(Buffer.alloc(100_000, n), 999), never())
-      }),
-    )
-    for (const [n, upload] of uploads.entries()) {
-      assertBytes(await bench.stagedContent(upload), Buffer.alloc(200_000, n))
-    }
-  },
-
-  'an upload whose staged data is gone starts over, without having begun': async (bench) => {
-    const { storage } = bench
-    const upload = bench.newUpload('a.bin', 3)
-    assert.equal(await storage.append(upload, 0, streamOf(Buffer.from('abc')), never()), 3)
-    await storage.publish(upload, { overwrite: false })
-    assert.equal(await bench.publishedText('a.bin'), 'abc')
-  },
-}
-
-/** `kept` bytes of `content`, no more than were sent, are staged, and the others can follow. */
-async function assertGoesOn(
-  bench: StorageBench,
-  upload: ReturnType<StorageBench['newUpload']>,
-  content: Buffer,
-  kept: number,
-  sent: number,
-): Promise<void> {
-  const { storage } = bench
-  assert.ok(kept <= sent, `${kept} bytes are kept, of ${sent} that were sent.`)
-  assert.equal(await storage.received(upload), kept)
-  const rest = streamOf(content.subarray(kept))
-  assert.equal(await storage.append(upload, kept, rest, never()), content.length)
-  assertBytes(await bench.stagedContent(upload), content)
 }

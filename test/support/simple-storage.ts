@@ -20,9 +20,11 @@ export class SimpleStorage implements StorageAdapter {
     await writeFile(this.#part(upload), '')
   }
 
-  async append(upload: StagedUpload, _offset: number, body: Readable, signal: AbortSignal): Promise<number> {
+  async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
     const part = this.#part(upload)
     if (!(await exists(part))) await this.begin(upload)
+    const length = await this.received(upload)
+    if (offset !== length) throw new Error(`${part} has ${length} bytes: none can be appended at ${offset}.`)
     const file = await open(part, 'a')
     try {
       for await (const chunk of arriving(addAbortSignal(signal, body))) await file.appendFile(chunk)

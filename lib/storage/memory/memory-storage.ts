@@ -64,7 +64,10 @@ export class MemoryStorage implements StorageAdapter {
   async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
     // After a restart nothing is staged: only an upload that starts over does not need it.
     const staged = this.#staged.get(upload.uploadId) ?? (offset === 0 ? this.#begin(upload) : undefined)
-    if (!staged) throw new BitsError('staged-data-missing', `Nothing is staged as ${upload.uploadId}.`)
+    if (!staged) throw missingData(upload)
+    if (offset !== staged.length) {
+      throw new Error(`${upload.uploadId} has ${staged.length} bytes: none can be appended at ${offset}.`)
+    }
     await readChunks(body, signal, (chunk) => this.#keep(staged, chunk))
     return staged.length
   }
@@ -74,7 +77,8 @@ export class MemoryStorage implements StorageAdapter {
   }
 
   read(upload: StagedUpload): Readable {
-    return Readable.from(this.#staged.get(upload.uploadId)?.chunks ?? [])
+    const staged = this.#staged.get(upload.uploadId)
+    return staged ? Readable.from(staged.chunks) : failing(missingData(upload))
   }
 
   async publish(upload: StagedUpload, options: { overwrite: boolean }): Promise<StoredFile> {
@@ -187,6 +191,9 @@ export class MemoryStorage implements StorageAdapter {
     staged.lastModified = new Date()
   }
 }
+
+const missingData = ({ uploadId }: StagedUpload): BitsError =>
+  new BitsError('staged-data-missing', `Nothing is staged as ${uploadId}.`)
 
 const failing = (error: Error): Readable =>
   new Readable({

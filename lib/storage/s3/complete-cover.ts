@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { StagedUpload } from '../../../types/storage.js'
 import { mapConcurrently } from '../../util/map-concurrently.js'
 import type { S3Context } from './context.js'
 import { type Cover, coverOf, type Piece } from './cover.js'
@@ -23,6 +24,17 @@ export async function completeCover(
   const { segments, notes } = await listStaged(bucket, keys, uploadId)
   const cover = coverOf(segments)
   return isWhole(cover, total) ? { pieces: cover.pieces, notes } : undefined
+}
+
+/** The cover of what is staged; listed twice if the first listing does not have all the bytes of the file. */
+export async function readableCover(
+  { bucket, keys }: S3Context,
+  { uploadId, total }: Pick<StagedUpload, 'uploadId' | 'total'>,
+): Promise<Cover> {
+  const cover = coverOf((await listStaged(bucket, keys, uploadId)).segments)
+  if (total === undefined || isWhole(cover, total)) return cover
+  await delay(LISTING_LAG)
+  return coverOf((await listStaged(bucket, keys, uploadId)).segments)
 }
 
 /**

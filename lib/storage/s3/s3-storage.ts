@@ -14,9 +14,8 @@ import { appendSegments } from './append-segments.js'
 import { Bucket } from './bucket.js'
 import { BufferBudget } from './buffer-budget.js'
 import { rangeOf } from './collect.js'
-import { completeCover, requireComplete } from './complete-cover.js'
+import { completeCover, readableCover, requireComplete } from './complete-cover.js'
 import type { S3Context } from './context.js'
-import { coverOf } from './cover.js'
 import { fileKey } from './file-key.js'
 import { isNote, parseSegment, StagingKeys } from './keys.js'
 import { mergeSmall } from './merge-small.js'
@@ -30,7 +29,7 @@ import { readObject } from './read-object.js'
 import { RecentSegments } from './recent-segments.js'
 import { writeReply } from './reply.js'
 import { Requester } from './requester.js'
-import { abortNoted, listStaged } from './staging.js'
+import { abortNoted } from './staging.js'
 import { streamFrom } from './stream-from.js'
 
 /** Names that {@link S3Storage.received} asks for: as cheap as one, and enough for the longest run of small segments. */
@@ -110,8 +109,8 @@ export class S3Storage implements StorageAdapter {
     return segments[0]?.end ?? 0
   }
 
-  read({ uploadId }: StagedUpload): Readable {
-    return streamFrom((signal) => this.#readSegments(uploadId, signal))
+  read(upload: StagedUpload): Readable {
+    return streamFrom((signal) => this.#readSegments(upload, signal))
   }
 
   async publish(upload: StagedUpload, { overwrite }: { overwrite: boolean }): Promise<StoredFile> {
@@ -172,11 +171,11 @@ export class S3Storage implements StorageAdapter {
     return streamFrom((signal) => this.#readReply(upload, range, signal))
   }
 
-  async *#readSegments(uploadId: string, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const { bucket, keys } = this.#context
-    const { segments } = await listStaged(bucket, keys, uploadId)
-    const { pieces, end, highest } = coverOf(segments)
-    if (end < highest) {
+  async *#readSegments(upload: StagedUpload, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const { bucket } = this.#context
+    const { pieces, end, highest } = await readableCover(this.#context, upload)
+    const { uploadId, total = end } = upload
+    if (end < highest || end !== total) {
       throw new BitsError('staged-data-missing', `Upload ${uploadId} lacks bytes from ${end} on.`)
     }
     for (const piece of pieces) yield* readObject(bucket, piece.segment.key, rangeOf(piece), signal)

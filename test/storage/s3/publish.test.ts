@@ -222,6 +222,18 @@ describe('a file', () => {
     })
   })
 
+  test('of which too few bytes are listed is not read as a shorter file', async () => {
+    await withS3({}, async (s3) => {
+      const storage = await openStorage(s3, { maxAttempts: 1 })
+      const upload = uploadTo('a.txt', 6)
+      await send(storage, upload, Buffer.from('abcd'), 2)
+      await expect(text(storage.read(upload))).rejects.toMatchObject({ code: 'staged-data-missing' })
+      await expect(text(storage.read(uploadTo('b.txt', 6)))).rejects.toMatchObject({
+        code: 'staged-data-missing',
+      })
+    })
+  })
+
   test('is read piece by piece, and an answer that breaks off is continued', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 1 })
