@@ -1,6 +1,4 @@
 import type { BitsUpload, SessionInfo } from 'express-bits-upload'
-import { isFatal } from '../uploader/retry-policy.js'
-import type { BitsDashboardOptions } from './options.js'
 import { PollLoop } from './poll-loop.js'
 import { BUCKETS, Throughput, type ThroughputView } from './throughput.js'
 import { type EndedView, endedView, type Outcome, type SessionView, sessionView } from './views.js'
@@ -22,8 +20,6 @@ export interface Frame {
   /** Finished and failed uploads, the latest first. */
   readonly ended: readonly EndedView[]
   readonly throughput: ThroughputView
-  /** Whether sessions can be cancelled from the page. */
-  readonly actions: boolean
 }
 
 export interface Totals {
@@ -53,7 +49,6 @@ interface Entry {
 export class SessionOverview {
   readonly #bits: BitsUpload
   readonly #files: string | undefined
-  readonly #actions: boolean
   readonly #throughput = new Throughput()
   readonly #sessions = new Map<string, Entry>()
   readonly #loop: PollLoop
@@ -65,10 +60,9 @@ export class SessionOverview {
   #today = { day: '', files: 0, bytes: 0 }
   #unlisted = false
 
-  constructor(bits: BitsUpload, { files, actions = false }: BitsDashboardOptions) {
+  constructor(bits: BitsUpload, files: string | undefined) {
     this.#bits = bits
     this.#files = files
-    this.#actions = actions
     this.#loop = new PollLoop(
       () => this.#poll(),
       () => this.#sessions.clear(),
@@ -77,9 +71,6 @@ export class SessionOverview {
     bits.on('progress', (session) => this.#heard(session))
     bits.on('cancelled', (session) => this.#end(session, 'cancelled'))
     bits.on('expired', (session) => this.#end(session, 'expired'))
-    bits.on('refused', (session, { status }) => {
-      this.#remember(session, isFatal('Fragment', status, undefined) ? 'refused' : 'failed')
-    })
     bits.on('uploaded', ({ session, size }) => {
       this.#count(size)
       this.#end({ ...session, received: size }, 'uploaded')
@@ -136,7 +127,6 @@ export class SessionOverview {
       ),
       ended: this.#ended,
       throughput: this.#throughput.view(now, BUCKETS),
-      actions: this.#actions,
     }
   }
 

@@ -15,6 +15,7 @@ export async function buildServers(): Promise<string> {
       hello: join(HERE, 'servers/hello.ts'),
       acks: join(HERE, 'servers/acks.ts'),
       passwords: join(HERE, 'servers/passwords.ts'),
+      sessions: join(HERE, 'servers/sessions.ts'),
     },
     outDir: BUILT,
     tsconfig: join(HERE, '../../tsconfig.json'),

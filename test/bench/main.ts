@@ -11,6 +11,7 @@ import { measurePasswords, PASSWORD_TITLE, passwordTargets } from './passwords.j
 import { table, targetTable } from './report.js'
 import type { Scenario } from './scenario.js'
 import { bitsUploadIn, put } from './send-file.js'
+import { creates, sessionTargets, storesWithSessions } from './sessions.js'
 import { targets } from './targets.js'
 import { uploads } from './uploads.js'
 
@@ -58,16 +59,16 @@ const apps: Entry[] = [
   nodeEntry('app with it', built, 'hello', put, (directory) => [directory]),
 ]
 
-/** Runs and prints a scenario. Returns the second contender's figures: the one that has targets. */
+/** Runs and prints a scenario. Returns the figures of all contenders, in their order; none if it was not asked for. */
 async function run(
   scenario: Scenario,
   entries: readonly Entry[],
   rounds: number,
-): Promise<Figures | undefined> {
-  if (!scenario.title.includes(options.only)) return undefined
+): Promise<readonly Figures[]> {
+  if (!scenario.title.includes(options.only)) return []
   const figures = await measure(scenario, entries, Number(options.rounds ?? rounds), scratch)
   print(table(scenario, figures))
-  return figures[1]
+  return figures
 }
 
 try {
@@ -77,7 +78,7 @@ try {
   print(
     `Ratios are to the first line of each table, pair by pair.${nginx ? '' : ' nginx is not installed.'}\n`,
   )
-  const large = await run(
+  const [, large] = await run(
     uploads('One large file, in fragments of 8 MiB', {
       count: 1,
       size: (quick ? 128 : 256) * MIB,
@@ -86,12 +87,12 @@ try {
     receivers(8 * MIB),
     quick ? 3 : 9,
   )
-  const small = await run(
+  const [, small] = await run(
     uploads('1,000 files of 4 KiB, over 8 connections', { count: 1000, size: 4096, connections: 8 }),
     [...receivers(8 * MIB), acksOnly],
     quick ? 3 : 7,
   )
-  const many = await run(
+  const [, many] = await run(
     uploads('32 uploads at once, in fragments of 13 MiB', {
       count: 32,
       size: (quick ? 13 : 26) * MIB,
@@ -100,7 +101,14 @@ try {
     receivers(13 * MIB),
     quick ? 2 : 5,
   )
-  const get = await run(gets('GET, over 8 connections', quick ? 4000 : 8000, 8), apps, quick ? 7 : 15)
+  const [, get] = await run(gets('GET, over 8 connections', quick ? 4000 : 8000, 8), apps, quick ? 7 : 15)
+  const others = quick ? 10_000 : 100_000
+  const sessions = await run(
+    creates('Create-Session while other users have open sessions', 200, 4),
+    storesWithSessions(built, others),
+    quick ? 10 : 30,
+  )
+  if (sessions.length > 0) print(targetTable(sessionTargets(sessions)))
   const passwords = PASSWORD_TITLE.includes(options.only)
     ? await measurePasswords(
         nodeEntry('serve', built, 'passwords', put, (directory) => [directory]),

@@ -11,6 +11,8 @@ export interface Figures {
   readonly rate: number
   /** CPU seconds of the server per `scenario.per`: the mean of all rounds, as short ones are counted in ticks. */
   readonly cpu: number
+  /** The same of the round with the least: on a busy machine the others cost more, for what ran in between. */
+  readonly leastCpu: number
   /** Bytes resident at the peak. */
   readonly peak: number
   /** Against the first contender: the medians of the rounds' ratios. */
@@ -89,9 +91,11 @@ function summary({ amount, per }: Scenario, rounds: readonly Round[], first: rea
     return other ? [{ rate: other.seconds / round.seconds, cpu: round.cpu / other.cpu }] : []
   })
   const cpu = rounds.reduce((sum, round) => sum + round.cpu, 0) / rounds.length
+  const leastCpu = Math.min(...rounds.map((round) => round.cpu))
   return {
     rate: amount / median(rounds.map(({ seconds }) => seconds)),
     cpu: (cpu * per.amount) / amount,
+    leastCpu: (leastCpu * per.amount) / amount,
     rateRatio: median(pairs.map(({ rate }) => rate)),
     cpuRatio: median(pairs.map((pair) => pair.cpu)),
   }

@@ -10,6 +10,13 @@ export const put: SendFile = async (connection, name, content) => {
   expectSuccess(await connection.request(`PUT /${name}`, {}, content))
 }
 
+/** @returns the id of the new session. */
+export async function createSession(connection: Connection, name: string): Promise<string> {
+  const headers = { 'BITS-Packet-Type': 'Create-Session', 'BITS-Supported-Protocols': BITS_UPLOAD_PROTOCOL }
+  const { head } = expectSuccess(await connection.request(`BITS_POST /${name}`, headers, Buffer.alloc(0)))
+  return headerOf(head, 'BITS-Session-Id') ?? ''
+}
+
 /** A file as a BITS upload: Create-Session, its fragments, Close-Session. */
 export const bitsUploadIn =
   (fragmentSize: number): SendFile =>
@@ -17,11 +24,7 @@ export const bitsUploadIn =
     const packet = (type: string, headers: Record<string, string>, body?: Buffer) =>
       connection.request(`BITS_POST /${name}`, { 'BITS-Packet-Type': type, ...headers }, body)
 
-    const empty = Buffer.alloc(0)
-    const created = expectSuccess(
-      await packet('Create-Session', { 'BITS-Supported-Protocols': BITS_UPLOAD_PROTOCOL }, empty),
-    )
-    const session = { 'BITS-Session-Id': headerOf(created.head, 'BITS-Session-Id') ?? '' }
+    const session = { 'BITS-Session-Id': await createSession(connection, name) }
     for (let first = 0; first < content.length; first += fragmentSize) {
       const body = content.subarray(first, first + fragmentSize)
       const range = `bytes ${first}-${first + body.length - 1}/${content.length}`
@@ -33,7 +36,7 @@ export const bitsUploadIn =
         throw new Error(`The server holds ${received} bytes after ${range} of ${name}.`)
       }
     }
-    expectSuccess(await packet('Close-Session', session, empty))
+    expectSuccess(await packet('Close-Session', session, Buffer.alloc(0)))
   }
 
 function expectSuccess(answer: Answer): Answer {

@@ -47,9 +47,7 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   const files = directory === undefined ? undefined : publishedAs(flags, authenticate !== undefined)
   const readable = files?.methods.includes('GET') === true
   const dashboard =
-    livePath === undefined
-      ? undefined
-      : bitsDashboard(bits, { files: readable ? flags.path : undefined, actions: flags.liveActions })
+    livePath === undefined ? undefined : bitsDashboard(bits, readable ? { files: flags.path } : {})
   if (dashboard && livePath !== undefined) app.use(livePath, dashboard)
   if (files && directory !== undefined) app.use(flags.path, publishedFiles(directory, { ...files, livePath }))
   app.all(['/', flags.path], welcome(flags))
