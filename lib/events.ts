@@ -39,6 +39,8 @@ function log(
   name: keyof BitsUploadEvents,
   args: BitsUploadEvents[keyof BitsUploadEvents],
 ): void {
+  // The packet is logged with its status and the reason.
+  if (name === 'refused') return
   const [subject] = args
   if (!('destination' in subject)) logger.error(`BITS upload: ${stackOf(subject)}`)
   else if (name === 'uploaded') logger.info(`BITS upload: "${subject.destination}" is published.`)

@@ -12,6 +12,7 @@ export type {
   ErrorOrigin,
   SessionInfo,
   UploadedFile,
+  UploadRefusal,
 } from '../types/events.js'
 export type { BitsRequestInfo } from '../types/express.js'
 export type { IisBoolean, IisNumber, IisProperties } from '../types/iis.js'

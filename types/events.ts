@@ -18,6 +18,13 @@ export interface SessionInfo {
   readonly total?: number | undefined
   /** Recent bytes per second; 0 when nothing is being uploaded, or not for long enough to tell. */
   readonly rate: number
+  /**
+   * Address of the client that sent the latest fragment, as Express determines it (`trust proxy`). `undefined` when this
+   * process has received none recently.
+   */
+  readonly address?: string | undefined
+  /** Bytes of the latest fragment, as the client announced it; `undefined` in the same cases. */
+  readonly fragmentSize?: number | undefined
   readonly createdAt: Date
   readonly lastActivity: Date
 }
@@ -42,6 +49,13 @@ export interface ErrorOrigin {
   readonly uploadId?: string | undefined
 }
 
+/** Why the application did not accept an upload. */
+export interface UploadRefusal {
+  /** HTTP status of the Ack. After most 4xx a client gives up; after others it tries again later. */
+  readonly status: number
+  readonly message: string
+}
+
 /** The events of a `bitsUpload()`, with the arguments of their listeners. */
 export interface BitsUploadEvents {
   /** A session was created. */
@@ -55,6 +69,11 @@ export interface BitsUploadEvents {
   uploaded: [file: UploadedFile]
   /** A client or `bits.cancel()` cancelled, or a client closed before the last byte (see its state): nothing was published. */
   cancelled: [session: SessionInfo]
+  /**
+   * The application did not accept a complete upload, and chose the status that the client receives. A notification
+   * that was not answered counts, too. Unexpected failures are an `error`.
+   */
+  refused: [session: SessionInfo, refusal: UploadRefusal]
   /** A session was idle for longer than `sessionTimeout`, and was removed. */
   expired: [session: SessionInfo]
   /**

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import express, { type RequestHandler, Router } from 'express'
 import type { BitsUpload } from 'express-bits-upload'
+import { dashboardActions } from './actions.js'
 import { type BitsDashboardOptions, checkDashboardOptions } from './options.js'
 import { SessionOverview } from './overview.js'
 import { listPage } from './session-list.js'
@@ -30,7 +31,7 @@ export function bitsDashboard(bits: BitsUpload, options: BitsDashboardOptions = 
   if (typeof Reflect.get(Object(bits), 'sessions') !== 'function') {
     throw new TypeError('bitsDashboard: the first argument must be what bitsUpload() returned.')
   }
-  const overview = new SessionOverview(bits, options.files)
+  const overview = new SessionOverview(bits, options)
   const streams = new ViewerStreams(overview)
   const router = Router()
   router.use(securityHeaders)
@@ -43,6 +44,7 @@ export function bitsDashboard(bits: BitsUpload, options: BitsDashboardOptions = 
       .then(() => res.set('Cache-Control', 'no-store').json(listPage(overview.views(), req.query)))
       .catch(next)
   })
+  if (options.actions) router.use(dashboardActions(bits))
   router.use(express.static(PUBLIC))
   return Object.assign(router, { close: () => streams.close() })
 }

@@ -1,4 +1,5 @@
 import { type Check, checkEach, type OptionChecks } from '../validation/check-options.js'
+import { isBoolean } from '../validation/value-checks.js'
 
 /** Options of a {@link bitsDashboard}. `undefined` stands for what is left out. */
 export interface BitsDashboardOptions {
@@ -7,6 +8,11 @@ export interface BitsDashboardOptions {
    * links to their files. Default: no links.
    */
   files?: string | undefined
+  /**
+   * Adds buttons that cancel a session and remove expired ones, for everybody who reaches the page. They work for the page
+   * itself only, not for pages of other sites. Default: false.
+   */
+  actions?: boolean | undefined
 }
 
 /** No other scheme: links must not run scripts. */
@@ -15,7 +21,7 @@ const isPathOrUrl: Check = (value) =>
     ? undefined
     : "a path that begins with a slash, or a URL: '/uploads'"
 
-const CHECKS: OptionChecks<BitsDashboardOptions> = { files: isPathOrUrl }
+const CHECKS: OptionChecks<BitsDashboardOptions> = { files: isPathOrUrl, actions: isBoolean }
 
 /** @throws OptionError that names the option, its value and what to give instead. */
 export function checkDashboardOptions(options: BitsDashboardOptions): void {

@@ -1,4 +1,6 @@
 import type { BitsUpload, SessionInfo } from 'express-bits-upload'
+import { isFatal } from '../uploader/retry-policy.js'
+import type { BitsDashboardOptions } from './options.js'
 import { PollLoop } from './poll-loop.js'
 import { BUCKETS, Throughput, type ThroughputView } from './throughput.js'
 import { type EndedView, endedView, type Outcome, type SessionView, sessionView } from './views.js'
@@ -20,6 +22,8 @@ export interface Frame {
   /** Finished and failed uploads, the latest first. */
   readonly ended: readonly EndedView[]
   readonly throughput: ThroughputView
+  /** Whether sessions can be cancelled from the page. */
+  readonly actions: boolean
 }
 
 export interface Totals {
@@ -49,6 +53,7 @@ interface Entry {
 export class SessionOverview {
   readonly #bits: BitsUpload
   readonly #files: string | undefined
+  readonly #actions: boolean
   readonly #throughput = new Throughput()
   readonly #sessions = new Map<string, Entry>()
   readonly #loop: PollLoop
@@ -60,9 +65,10 @@ export class SessionOverview {
   #today = { day: '', files: 0, bytes: 0 }
   #unlisted = false
 
-  constructor(bits: BitsUpload, files: string | undefined) {
+  constructor(bits: BitsUpload, { files, actions = false }: BitsDashboardOptions) {
     this.#bits = bits
     this.#files = files
+    this.#actions = actions
     this.#loop = new PollLoop(
       () => this.#poll(),
       () => this.#sessions.clear(),
@@ -71,6 +77,9 @@ export class SessionOverview {
     bits.on('progress', (session) => this.#heard(session))
     bits.on('cancelled', (session) => this.#end(session, 'cancelled'))
     bits.on('expired', (session) => this.#end(session, 'expired'))
+    bits.on('refused', (session, { status }) => {
+      this.#remember(session, isFatal('Fragment', status, undefined) ? 'refused' : 'failed')
+    })
     bits.on('uploaded', ({ session, size }) => {
       this.#count(size)
       this.#end({ ...session, received: size }, 'uploaded')
@@ -127,6 +136,7 @@ export class SessionOverview {
       ),
       ended: this.#ended,
       throughput: this.#throughput.view(now, BUCKETS),
+      actions: this.#actions,
     }
   }
 

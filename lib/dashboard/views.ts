@@ -1,9 +1,11 @@
 import type { SessionInfo } from 'express-bits-upload'
 import { escapeControls } from '../logging/escape-controls.js'
+import { plainAddress } from '../util/plain-address.js'
 
 /** Characters of a name that are shown; with a few hundred rows a page stays below 20 KB a second. */
 const MAX_NAME = 120
 const MAX_USER = 60
+const MAX_ADDRESS = 45
 /** Characters of a link. */
 const MAX_HREF = 500
 
@@ -17,6 +19,10 @@ export interface SessionView {
   readonly total?: number
   /** Bytes per second. */
   readonly rate: number
+  /** Of the client that sent the latest fragment to this machine. */
+  readonly address?: string
+  /** Bytes of the latest fragment. */
+  readonly fragmentSize?: number
   /** Milliseconds since 1970: when the session was last heard of. */
   readonly heard: number
 }
@@ -35,11 +41,11 @@ export interface EndedView {
   readonly href?: string
 }
 
-/** `failed` is an error of the server, after which the client tries again. */
-export type Outcome = 'uploaded' | 'cancelled' | 'expired' | 'failed'
+/** `refused` is a decision of the application; after `failed` the client tries again. */
+export type Outcome = 'uploaded' | 'cancelled' | 'expired' | 'refused' | 'failed'
 
 export function sessionView(
-  { uploadId, destination, user, received, total }: SessionInfo,
+  { uploadId, destination, user, received, total, address, fragmentSize }: SessionInfo,
   { state, rate, heard }: Pick<SessionView, 'state' | 'rate' | 'heard'>,
 ): SessionView {
   return {
@@ -50,6 +56,8 @@ export function sessionView(
     received,
     ...(total !== undefined && { total }),
     rate: Math.round(rate),
+    ...(address !== undefined && { address: shown(plainAddress(address), MAX_ADDRESS) }),
+    ...(fragmentSize !== undefined && { fragmentSize }),
     heard,
   }
 }

@@ -81,9 +81,12 @@ async function accept(completed: CompletedRequest, context: DeliverySettings): P
       total: record.total,
     })
   } catch (error) {
-    // The only status after which an application is not asked again (Win32 Handling Server Application Errors).
-    if (error instanceof BitsError && error.status === 403 && error.context === 0x7)
-      await sessions.change(record.uploadId, { refused: true })
+    if (error instanceof BitsError && error.context === 0x7) {
+      const { status, message, expected } = error
+      // The only status after which an application is not asked again (Win32 Handling Server Application Errors).
+      if (status === 403) await sessions.change(record.uploadId, { refused: true })
+      if (expected) context.emit('refused', sessions.info(record, record.total), { status, message })
+    }
     throw error
   }
 }

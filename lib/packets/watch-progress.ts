@@ -1,5 +1,6 @@
 import type { ContentRange } from '../../types/packets.js'
 import type { SessionRecord } from '../../types/session.js'
+import { rangeLength } from '../protocol/content-range.js'
 import type { PacketContext, UploadService } from './context.js'
 
 /** Milliseconds between two events while a fragment is being received. */
@@ -21,7 +22,8 @@ export function watchProgress(
     service.sessions.progress.note(record.uploadId, received)
     service.emit('progress', service.sessions.info(record, received))
   }
-  service.sessions.progress.note(record.uploadId, before)
+  const sender = { address: req.ip, fragmentSize: rangeLength(range) }
+  service.sessions.progress.note(record.uploadId, before, sender)
   const start = range.first - bytesRead(req) + req.readableLength
   const timer = setInterval(() => {
     emit(Math.min(Math.max(start + bytesRead(req), before), range.last + 1))

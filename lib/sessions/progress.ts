@@ -1,18 +1,31 @@
 import { BoundedMap } from '../util/bounded-map.js'
 
-/** The progress of a session and its speed. */
+/** The sender of a fragment. */
+export interface FragmentSender {
+  readonly address: string | undefined
+  /** Bytes of its fragment. */
+  readonly fragmentSize: number
+}
+
+/** The progress of a session, its speed, and its latest sender. */
 export interface Progress {
   /** Bytes received. */
   readonly received: number
   /** Recent bytes per second. */
   readonly rate: number
+  readonly address?: string | undefined
+  readonly fragmentSize?: number | undefined
 }
 
-interface Sample extends Progress {
+interface Measurement {
+  readonly received: number
+  readonly rate: number
   readonly at: number
   /** Where the next measurement of the rate begins. */
   readonly mark: { readonly at: number; readonly received: number }
 }
+
+type Sample = Progress & Measurement
 
 /** Milliseconds after which a rate is out of date. */
 const RATE_STALE_AFTER = 5_000
@@ -43,19 +56,20 @@ export class ProgressBook {
     return this.#samples.size
   }
 
-  /** Records that `received` bytes of a session have arrived by now. */
-  note(key: string, received: number): Progress {
+  /** Records that `received` bytes of a session have arrived by now. Default sender: the one before. */
+  note(key: string, received: number, sender?: FragmentSender): Progress {
     const at = this.#now()
     const before = this.#samples.get(key)
     const mark = { at, received }
-    const sample = before ? next(before, mark) : { ...mark, mark, rate: 0 }
+    const { address, fragmentSize } = sender ?? before ?? {}
+    const sample = { ...(before ? next(before, mark) : { ...mark, mark, rate: 0 }), address, fragmentSize }
     return this.#samples.set(key, sample)
   }
 
   get(key: string): Progress | undefined {
     const sample = this.#samples.get(key)
     if (!sample) return undefined
-    return this.#now() - sample.at > RATE_STALE_AFTER ? { received: sample.received, rate: 0 } : sample
+    return this.#now() - sample.at > RATE_STALE_AFTER ? { ...sample, rate: 0 } : sample
   }
 
   forget(key: string): void {
@@ -76,7 +90,7 @@ export class ProgressBook {
  * An exponential average, weighted by the length of each measurement. It starts at the last measurement, so that the
  * time between two fragments counts as well.
  */
-function next({ mark, rate }: Sample, now: Sample['mark']): Sample {
+function next({ mark, rate }: Measurement, now: Measurement['mark']): Measurement {
   const elapsed = now.at - mark.at
   // The clock was set back.
   if (elapsed < 0) return { ...now, mark: now, rate }

@@ -190,6 +190,8 @@ export class Sessions {
       received: received ?? this.received(record) ?? 0,
       total: record.total,
       rate: progress?.rate ?? 0,
+      address: progress?.address,
+      fragmentSize: progress?.fragmentSize,
       createdAt: new Date(record.createdAt),
       lastActivity: new Date(record.lastActivity),
     }

@@ -69,6 +69,10 @@ describe('wrong usage ends with 2 and a sentence', () => {
       'serve a --notify-url ftp://x',
       /^error: --notify-url is "ftp:\/\/x": give an http: or https: URL of at most 2,200 characters\.$/,
     ],
+    [
+      'serve a --live-actions',
+      /^error: --live-actions adds buttons to the page of --live: give --live, too\.$/,
+    ],
     ['serve a --live b', /^error: too many arguments for 'serve'\. Expected 1 argument but got 2\b.*$/],
     [
       'serve a --notify-url /handler',

@@ -65,6 +65,8 @@ describe('the event stream', () => {
     expect((await connection.ack()).status).toBe(200)
     const shown = await until(events, ({ data }) => JSON.stringify(data.sessions).includes('40000'))
     expect(shown.data).toMatchObject({ totals: { active: 1, waiting: 0 } })
+    const { sessions: listed } = await list(live)
+    expect(listed).toMatchObject([{ name: 'a b.bin', address: '127.0.0.1', fragmentSize: 40_000 }])
     connection.write(fragment('/uploads/a%20b.bin', id, FILE, 40_000))
     expect((await connection.ack()).status).toBe(200)
     const end = await until(events, ({ data }) => data.ended.length > 0)
@@ -84,7 +86,7 @@ describe('the event stream', () => {
     for (const each of [events, later]) await each.return(undefined)
   })
 
-  test('shows what was cancelled, what expired, and what failed', async () => {
+  test('shows what was cancelled, what expired, what was refused, and what failed', async () => {
     const { sessions, emit, live } = await simulated()
     const [one, two, three] = [session('one'), session('two'), session('three')]
     for (const each of [one, two, three]) sessions.set(each.uploadId, each)
@@ -93,8 +95,12 @@ describe('the event stream', () => {
     emit('cancelled', one)
     emit('expired', two)
     emit('error', new Error('secret path /srv'), { uploadId: three.uploadId })
+    emit('refused', session('four'), { status: 403, message: 'secret reason' })
+    emit('refused', session('five'), { status: 503, message: 'secret reason' })
     const { data } = await until(events, (message) => message.data.ended.length > 0)
     expect(data.ended).toMatchObject([
+      { name: 'five', outcome: 'failed' },
+      { name: 'four', outcome: 'refused' },
       { name: 'three', outcome: 'failed' },
       { name: 'two', outcome: 'expired' },
       { name: 'one', outcome: 'cancelled' },
@@ -237,7 +243,13 @@ describe('the list of open sessions', () => {
 test('10,000 sessions that all make progress cost a viewer less than 20 KB a second', async () => {
   const { sessions, emit, live } = await simulated(({ sessions }) => {
     for (let n = 0; n < 10_000; n += 1) {
-      const each = session(`${'名'.repeat(300)}${n}`, { user: 'u'.repeat(200), total: 1e12, received: 1e9 })
+      const each = session(`${'名'.repeat(300)}${n}`, {
+        user: 'u'.repeat(200),
+        total: 1e12,
+        received: 1e9,
+        address: '2001:db8:85a3:1234:5678:8a2e:370:7334',
+        fragmentSize: 20e6,
+      })
       sessions.set(each.uploadId, each)
     }
   })

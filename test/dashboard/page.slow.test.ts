@@ -1,8 +1,11 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { RequestHandler } from 'express'
 import helmet from 'helmet'
 import type { BrowserContextOptions, Page } from 'playwright-core'
@@ -27,6 +30,7 @@ function suite(): void {
   const { newPage, complaints } = useBrowser()
   let simulation: SimulatedBits
   let dashboard: RunningDashboard
+  const timers: NodeJS.Timeout[] = []
   /** What helmet sets by default. The dashboard has a stricter one. */
   let policy: string
 
@@ -34,7 +38,10 @@ function suite(): void {
     simulation = simulateBits()
     dashboard = await startDashboard(simulation.bits, { files: '/uploads' }, [helmet(), notePolicy])
   })
-  afterEach(() => dashboard.stop())
+  afterEach(() => {
+    for (const timer of timers.splice(0)) clearInterval(timer)
+    return dashboard.stop()
+  })
 
   const notePolicy: RequestHandler = (_req, res, next) => {
     policy = String(res.getHeader('Content-Security-Policy'))
@@ -52,6 +59,11 @@ function suite(): void {
     for (const each of sessions) simulation.sessions.set(each.uploadId, each)
   }
 
+  /** However long the test takes: after ten seconds without news, a session is said to wait. */
+  function keepActive(active: ReturnType<typeof session>): void {
+    timers.push(setInterval(() => simulation.emit('progress', { ...active, lastActivity: new Date() }), 1000))
+  }
+
   /** A fleet at work: active and waiting sessions, finished and failed uploads. */
   function addFleet(): void {
     const names = [
@@ -64,15 +76,32 @@ function suite(): void {
       const total = (index * 900 + 128) * MIB
       const received = Math.round(total * (0.2 + index * 0.3))
       const createdAt = new Date(Date.now() - index * 60_000)
-      add(session(name, { total, received, rate: (index + 1) * 2.6 * MIB, user: USERS[index], createdAt }))
+      const active = session(name, {
+        total,
+        received,
+        rate: (index + 1) * 2.6 * MIB,
+        user: USERS[index],
+        address: `10.0.4.${17 + index}`,
+        fragmentSize: 8 * MIB,
+        createdAt,
+      })
+      add(active)
+      keepActive(active)
     })
     for (let n = 0; n < 60; n += 1) {
-      const fields = { age: 60_000 * (n + 1), total: 64 * MIB, received: n * MIB, user: USERS[n % 5] }
+      const fields = {
+        age: 60_000 * (n + 1),
+        total: 64 * MIB,
+        received: n * MIB,
+        user: USERS[n % 5],
+        address: `10.0.9.${n}`,
+      }
       add(session(`inventory/PC-${String(n).padStart(4, '0')}.csv`, fields))
     }
     names.forEach((destination, index) => {
       const ended = session(destination, { received: index * 40 * MIB, user: USERS[index] })
-      if (index === 1) simulation.emit('cancelled', ended)
+      if (index === 0) simulation.emit('refused', ended, { status: 403, message: '' })
+      else if (index === 1) simulation.emit('cancelled', ended)
       else if (index === 2) simulation.emit('expired', ended)
       else simulation.emit('uploaded', { destination, size: (index + 1) * 40 * MIB, session: ended })
     })
@@ -155,7 +184,7 @@ function suite(): void {
     expect(await page.locator('#total-active').textContent()).toBe('1')
     expect(await page.locator('#total-waiting').textContent()).toBe('1')
     const open = page.getByRole('region', { name: 'Open sessions' })
-    await open.getByRole('row', { name: 'b.bin guest 0 bytes 2 min ago' }).waitFor()
+    await open.getByRole('row', { name: /b\.bin guest – 0 bytes \d min ago/ }).waitFor()
     simulation.emit('uploaded', { destination: 'a.bin', size: 100 * MIB, session: one })
     const link = page
       .getByRole('region', { name: 'Finished and failed' })
@@ -218,5 +247,115 @@ function suite(): void {
     expect(await page.getByRole('region', { name: 'Active uploads' }).getByRole('listitem').count()).toBe(20)
     await page.getByText('4980 more active uploads are in the list').waitFor()
     expect(await page.locator('*').count()).toBeLessThan(1000)
+  })
+
+  describe('with actions', () => {
+    let withActions: RunningDashboard
+
+    beforeEach(async () => {
+      withActions = await startDashboard(simulation.bits, { actions: true }, [helmet()])
+    })
+    afterEach(() => withActions.stop())
+
+    test.each([
+      ['light', { viewport: { width: 960, height: 800 } }],
+      ['dark', { colorScheme: 'dark', viewport: { width: 380, height: 800 } }],
+    ] as const)(
+      'a page that is %s asks before it cancels, and axe finds no violation',
+      async (name, options) => {
+        addFleet()
+        const page = await newPage(options)
+        await page.goto(`${withActions.origin}/live/`)
+        await page.getByRole('button', { name: 'Cancel inventory/PC-0000.csv' }).waitFor()
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(options.viewport.width)
+        expect(await violations(page)).toEqual([])
+        await picture(page, `actions-${name}.png`)
+        await page.getByRole('button', { name: 'Cancel inventory/PC-0000.csv' }).click()
+        await page.getByRole('dialog').waitFor()
+        expect(await violations(page)).toEqual([])
+        await picture(page, `actions-${name}-question.png`)
+        expect(complaints).toEqual([])
+      },
+    )
+
+    test('uploads are cancelled, and expired sessions removed, with the keyboard', async () => {
+      let sweeps = 0
+      Object.assign(simulation.bits, {
+        sweep: async () => {
+          sweeps += 1
+        },
+      })
+      const waiting = session('waiting.bin', { age: 60_000 })
+      const active = session('active.bin', { total: MIB })
+      add(active, waiting)
+      keepActive(active)
+      const page = await newPage()
+      await page.goto(`${withActions.origin}/live/`)
+      const dialog = page.getByRole('dialog')
+      await page.getByRole('button', { name: 'Cancel waiting.bin' }).focus()
+      // Neither the button in focus nor the Escape key does harm.
+      for (const key of ['Enter', 'Escape']) {
+        await page.keyboard.press('Enter')
+        await dialog.waitFor()
+        await page.keyboard.press(key)
+        await dialog.waitFor({ state: 'hidden' })
+      }
+      expect(simulation.sessions.size).toBe(2)
+
+      await page.keyboard.press('Enter')
+      await dialog.waitFor()
+      await page.keyboard.press('Tab')
+      await page.keyboard.press('Enter')
+      await page.getByRole('status').getByText('waiting.bin: cancelled').waitFor()
+      expect(simulation.sessions.has(waiting.uploadId)).toBe(false)
+      // The session can have ended since the page was drawn.
+      simulation.sessions.clear()
+      await page.getByRole('button', { name: 'Cancel active.bin' }).first().click()
+      await page.getByRole('button', { name: 'Cancel upload' }).click()
+      await page.getByText('active.bin: has ended already').waitFor()
+
+      await page.getByRole('button', { name: 'Remove expired sessions' }).click()
+      expect(sweeps).toBe(0)
+      await page.getByRole('button', { name: 'Remove sessions' }).click()
+      await page.getByText('Expired sessions are removed.').waitFor()
+      expect(sweeps).toBe(1)
+    })
+
+    test('a page of another site cannot press the buttons', async () => {
+      const victim = session('victim.bin', { age: 60_000 })
+      add(victim)
+      const page = await newPage()
+      // Another port of the same host is the same site, but not the same origin. Not a page with a policy of its own.
+      const other = createServer((_req, res) => res.end('<!doctype html><title>Prizes</title>')).listen(
+        0,
+        '127.0.0.1',
+      )
+      await once(other, 'listening')
+      try {
+        await page.goto(`http://127.0.0.1:${(other.address() as AddressInfo).port}`)
+        const target = `${withActions.origin}/live/cancel/${victim.uploadId}`
+        for (const request of [
+          "{ method: 'POST', mode: 'no-cors', credentials: 'include' }",
+          "{ method: 'POST', headers: { 'X-BITS-Dashboard': '1' } }",
+        ]) {
+          await page.evaluate(`fetch(${JSON.stringify(target)}, ${request}).catch(() => {})`)
+        }
+        await page.setContent(`<form method="post" action="${target}"><button>Win a prize</button></form>`)
+        const answered = page.waitForResponse(target)
+        await page.getByRole('button').click()
+        expect((await answered).status()).toBe(403)
+        expect(simulation.sessions.size).toBe(1)
+      } finally {
+        other.close()
+        other.closeAllConnections()
+      }
+    })
+  })
+
+  test('without actions there are no buttons', async () => {
+    addFleet()
+    const page = await openPage()
+    await page.getByText('Page 1 of 3').waitFor()
+    expect(await page.getByRole('button', { name: /Cancel|Remove/ }).count()).toBe(0)
   })
 }

@@ -48,6 +48,39 @@ describe('onUpload', () => {
     expect(await readFile(join(root, 'dir/file.bin'))).toEqual(FILE)
   })
 
+  test('whose refusals are events, with the status that the client receives', async () => {
+    const refusals: unknown[] = []
+    const errors: string[] = []
+    const answers = [
+      new BitsError({ status: 503 }, 'Later.'),
+      new Error('A bug.'),
+      new BitsError('access-denied', 'Never.'),
+    ]
+    const running = await start({
+      storage: new MemoryStorage(),
+      onUpload: () => {
+        throw answers.shift()
+      },
+    })
+    running.bits.on('refused', ({ destination, received }, refusal) => {
+      refusals.push([destination, received, refusal])
+    })
+    running.bits.on('error', ({ message }) => errors.push(message))
+    const connection = await connect(running)
+    const id = await openSession(connection, PATH)
+    const statuses: number[] = []
+    // The last one is answered without asking again.
+    for (let n = 0; n < 4; n += 1) {
+      statuses.push((await connection.exchange(fragment(PATH, id, FILE))).status)
+    }
+    expect(statuses).toEqual([503, 500, 403, 403])
+    expect(refusals).toEqual([
+      ['dir/file.bin', FILE.length, { status: 503, message: 'Later.' }],
+      ['dir/file.bin', FILE.length, { status: 403, message: 'Never.' }],
+    ])
+    expect(errors).toEqual(['A bug.'])
+  })
+
   test('is not called before the last byte is in', async () => {
     const calls: string[] = []
     const running = await start({

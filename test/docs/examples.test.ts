@@ -66,6 +66,7 @@ const TRIED: Readonly<Record<string, string>> = {
   // limits.test.ts
   'docs/limits.md#Byte quotas': 'js',
   'docs/observability.md#Dashboard': 'js',
+  'docs/observability.md#Buttons': 'js',
   'docs/observability.md#Metrics': 'js',
   'docs/observability.md#Health': 'js',
   'docs/observability.md#OpenTelemetry': 'js',
@@ -257,6 +258,16 @@ describe('examples that are servers', () => {
     while (!text.includes('"outcome":"uploaded"')) text += (await chunks?.read())?.value ?? ''
     expect(text).toContain('"name":"logs/today.zip"')
     expect(await server.stop('SIGTERM')).toBe(0)
+  })
+
+  test('dashboard with buttons: cancels an upload for operators', async () => {
+    const server = await temp.project.serve(js('docs/observability.md#Buttons'), { OPERATOR: 'me' })
+    const sweep = (headers: Record<string, string>) =>
+      fetch(`${server.origin}/live/sweep`, { method: 'POST', headers })
+    const fromPage = { 'x-bits-dashboard': '1', 'sec-fetch-site': 'same-origin' }
+    expect((await sweep(fromPage)).status).toBe(403)
+    expect((await sweep({ ...fromPage, 'x-operator': 'me' })).status).toBe(200)
+    await server.stop('SIGTERM')
   })
 
   test('OpenTelemetry: an upload leaves spans', async () => {

@@ -1,4 +1,5 @@
 import { usageError } from '../output.js'
+import { livePathOf } from './app-paths.js'
 import { authenticateBy, type IdentifyUser, isRight } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import { authenticateByTicket, type CheckPassword } from './negotiate.js'
@@ -23,6 +24,8 @@ export function checkAccessFlags(flags: ServeFlags): void {
     throw usageError('--service and --keytab are for Kerberos tickets: give --negotiate, too.')
   if (htpasswd !== undefined && tlsClientCa !== undefined)
     throw usageError('--htpasswd and --tls-client-ca both say who the user is: give one of them.')
+  if (flags.liveActions && livePathOf(flags) === undefined)
+    throw usageError('--live-actions adds buttons to the page of --live: give --live, too.')
   if (trustSessionId && htpasswd === undefined && !negotiate)
     throw usageError(
       '--trust-session-id is for clients that send the password only once: give --htpasswd, too.',

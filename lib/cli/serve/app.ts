@@ -47,7 +47,9 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   const files = directory === undefined ? undefined : publishedAs(flags, authenticate !== undefined)
   const readable = files?.methods.includes('GET') === true
   const dashboard =
-    livePath === undefined ? undefined : bitsDashboard(bits, readable ? { files: flags.path } : {})
+    livePath === undefined
+      ? undefined
+      : bitsDashboard(bits, { files: readable ? flags.path : undefined, actions: flags.liveActions })
   if (dashboard && livePath !== undefined) app.use(livePath, dashboard)
   if (files && directory !== undefined) app.use(flags.path, publishedFiles(directory, { ...files, livePath }))
   app.all(['/', flags.path], welcome(flags))

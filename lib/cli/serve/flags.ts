@@ -26,6 +26,7 @@ export interface ServeFlags {
   readonly list?: true
   readonly live?: true
   readonly livePath?: string
+  readonly liveActions?: true
   /** True for the standard path. */
   readonly metrics?: true | string
   /** True for the standard path. */

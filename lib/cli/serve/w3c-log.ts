@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express'
 import morgan from 'morgan'
 import { escapeControls } from '../../logging/escape-controls.js'
 import { HEADER } from '../../protocol/headers.js'
+import { plainAddress } from '../../util/plain-address.js'
 import { version } from '../version.js'
 import { userOf } from './authenticate.js'
 import type { Log } from './log-file.js'
@@ -35,13 +36,13 @@ export function w3cLog(log: Pick<Log, 'write'>): RequestHandler {
       const { address, port } = receivers.get(req) ?? {}
       const [stem, query] = splitQuery(maskLoggedUrl(req.originalUrl))
       const values = [
-        withoutMapping(address),
+        plainAddress(address ?? ''),
         token('method'),
         stem,
         query,
         port,
         userOf(req),
-        withoutMapping(token('remote-addr')),
+        plainAddress(token('remote-addr') ?? ''),
         token('user-agent'),
         referer && maskLoggedUrl(referer),
         res.headersSent ? res.statusCode : DISCONNECTED,
@@ -72,10 +73,6 @@ function splitQuery(url: string): [stem: string, query: string] {
   const mark = url.indexOf('?')
   return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)]
 }
-
-/** IPv4 addresses of a socket that listens to IPv6 as well. */
-const withoutMapping = (address: string | undefined): string | undefined =>
-  address?.replace(/^::ffff:(?=\d+\.)/i, '')
 
 /** The Win32 code of an error that an Ack reports; 0 for others, whose status says everything. */
 function win32Status(res: Response): number {

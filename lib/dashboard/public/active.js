@@ -1,3 +1,4 @@
+import { offerCancel } from './actions.js'
 import { amount, bytes, duration, percent } from './format.js'
 
 const list = document.querySelector('#sessions')
@@ -17,7 +18,9 @@ export function showAllActive(sessions, count) {
 /** Applies changes: new sessions whole, of others the changed fields. */
 export function showActive({ sessions, gone, totals }) {
   for (const uploadId of gone) {
-    rows.get(uploadId)?.element.remove()
+    const element = rows.get(uploadId)?.element
+    if (element?.contains(document.activeElement)) document.querySelector('#sessions-title').focus()
+    element?.remove()
     rows.delete(uploadId)
   }
   for (const changes of sessions) {
@@ -39,7 +42,7 @@ function addRow(uploadId) {
 }
 
 function draw({ session, element }) {
-  const { name, user = 'guest', received, total, rate } = session
+  const { name, user = 'guest', received, total, rate, address = '–', fragmentSize } = session
   const part = (selector) => element.querySelector(selector)
   const done = percent(session)
   part('.name').textContent = name
@@ -48,6 +51,9 @@ function draw({ session, element }) {
   part('.rate').textContent = rate > 0 ? `${bytes(rate)}/s` : '–'
   part('.left').textContent = rate > 0 && total !== undefined ? duration((total - received) / rate) : '–'
   part('.user').textContent = user
+  part('.address').textContent = address
+  part('.fragment').textContent = fragmentSize === undefined ? '–' : bytes(fragmentSize)
+  offerCancel(part('.cancel'), session)
   const bar = part('progress')
   bar.setAttribute('aria-label', `Received of ${name}`)
   bar.value = done ?? 0

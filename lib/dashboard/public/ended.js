@@ -6,6 +6,7 @@ const WORDS = {
   uploaded: 'uploaded',
   cancelled: 'cancelled',
   expired: 'expired',
+  refused: 'refused by the application',
   failed: 'failed, the client tries again',
 }
 

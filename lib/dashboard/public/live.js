@@ -1,3 +1,4 @@
+import { enableActions } from './actions.js'
 import { showActive, showAllActive } from './active.js'
 import { showThroughput } from './chart.js'
 import { showEnded } from './ended.js'
@@ -26,6 +27,7 @@ function listen() {
   events.addEventListener('snapshot', ({ data }) => {
     const frame = JSON.parse(data)
     showConnection('live', 'Live')
+    enableActions(frame.actions)
     show(frame, true)
     showAllActive(frame.sessions, frame.totals.active)
     void refreshSessions()

@@ -1,3 +1,4 @@
+import { offerCancel } from './actions.js'
 import { amount, duration } from './format.js'
 
 /** Where the dashboard is mounted, with a slash at the end. */
@@ -35,7 +36,9 @@ export async function refreshSessions() {
 
 function show({ sessions, matches, page: shown, pages, now }) {
   page = shown
+  const focused = table.contains(document.activeElement) ? document.activeElement.dataset.uploadId : undefined
   table.tBodies[0].replaceChildren(...sessions.map((session) => rowOf(session, now)))
+  if (focused !== undefined) refocus(focused)
   table.hidden = sessions.length === 0
   empty.hidden = sessions.length > 0
   empty.textContent = filter.value === '' ? 'None at the moment.' : 'No session matches the filter.'
@@ -43,6 +46,13 @@ function show({ sessions, matches, page: shown, pages, now }) {
   position.textContent = `Page ${shown} of ${pages}, ${matches.toLocaleString()} sessions`
   setDisabled(previous, shown === 1)
   setDisabled(next, shown === pages)
+}
+
+/** The row that had the focus is another element now, or has gone. */
+function refocus(uploadId) {
+  const button =
+    table.querySelector(`[data-upload-id="${uploadId}"]`) ?? document.querySelector('#open-title')
+  button.focus({ preventScroll: true })
 }
 
 /** Not by the attribute `disabled`, which would take the focus away. */
@@ -53,10 +63,12 @@ function rowOf(session, now) {
   const part = (selector) => row.querySelector(selector)
   part('.name').textContent = session.name
   part('.user').textContent = session.user ?? 'guest'
+  part('.address').textContent = session.address ?? '–'
   part('.amount').textContent = amount(session)
   const heard = part('time')
   heard.dateTime = new Date(session.heard).toISOString()
   heard.textContent = `${duration((now - session.heard) / 1000)} ago`
+  offerCancel(part('.cancel'), session)
   return row
 }
 
@@ -77,6 +89,7 @@ state.addEventListener('change', () => {
 })
 previous.addEventListener('click', () => turnTo(previous, -1))
 next.addEventListener('click', () => turnTo(next, 1))
+document.addEventListener('bits-action', refreshSessions)
 setInterval(() => {
   if (!document.hidden) void refreshSessions()
 }, INTERVAL)
