@@ -5,6 +5,7 @@ import type { DeliverToApplication } from './delivery/completed-upload.js'
 import { Deliveries } from './delivery/deliver.js'
 import { notifyApplication } from './delivery/notify-application.js'
 import { traceDelivery } from './delivery/trace-delivery.js'
+import { UploadHashes } from './delivery/upload-hashes.js'
 import type { Emit } from './events.js'
 import type { ServerSettings } from './options/upload-options.js'
 import type { Bandwidth } from './packets/bandwidth.js'
@@ -55,6 +56,7 @@ export function createService(settings: ServerSettings, shared: Shared, clear: b
     sessions,
     housekeeping,
     deliveries: new Deliveries(),
+    hashes: new UploadHashes(),
     deliverToApplication: createDelivery(settings, shared.bits),
   }
 }

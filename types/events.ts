@@ -1,3 +1,4 @@
+import type { FileDigest } from './digest.js'
 import type { SessionState } from './session.js'
 import type { StoredFile } from './storage.js'
 
@@ -39,6 +40,8 @@ export type CancelResult = 'cancelled' | 'published' | 'not-found'
 /** A file that was uploaded. */
 export interface UploadedFile extends StoredFile {
   readonly session: SessionInfo
+  /** As in `CompletedUpload.digest`. */
+  readonly digest?: FileDigest
 }
 
 /** The origin of an error, for the event `error`. */

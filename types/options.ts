@@ -1,5 +1,6 @@
 import type { Request } from 'express'
 import type { CompletedUpload, NotificationOptions, Reply, UploadResponse } from './delivery.js'
+import type { FileDigest } from './digest.js'
 import type { SessionStore } from './session.js'
 import type { StorageAdapter } from './storage.js'
 
@@ -119,6 +120,13 @@ export interface BitsUploadOptions {
    */
   notification?: NotificationOptions | undefined
   /**
+   * Computes the checksum of each file while its bytes arrive: `upload.digest` of {@link onUpload}, `digest` of the event
+   * `uploaded`, `Repr-Digest` of a {@link notification}. After a restart, or when another process takes over an upload,
+   * the staged bytes are read once when all have arrived. Default: none, at no cost; a checksum that a client sends as
+   * `Repr-Digest` (RFC 9530) with Create-Session is always compared.
+   */
+  hash?: FileDigest['algorithm'] | undefined
+  /**
    * Accept the session id as proof of identity: packets of an existing session are handled without calling {@link
    * authorize} or {@link user}, for clients that authenticate only once, at Create-Session. Anyone who learns the id
    * (from an unencrypted connection, or the log of a proxy) can then continue or cancel the upload. Default: false.
@@ -161,4 +169,5 @@ export type RequestSettings = Pick<
   | 'hostIdFallbackTimeout'
   | 'onUpload'
   | 'notification'
+  | 'hash'
 >

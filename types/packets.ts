@@ -14,6 +14,8 @@ export interface CreateSessionPacket {
   readonly type: 'Create-Session'
   /** Protocol GUIDs, lower-case without braces, most preferred first; at most 100. */
   readonly protocols: readonly string[]
+  /** `Repr-Digest` (RFC 9530) with the algorithms that this server knows; `undefined` when there is none. */
+  readonly expectedDigest: string | undefined
 }
 
 export interface FragmentPacket {

@@ -41,6 +41,13 @@ export interface SessionRecord {
   readonly copyToDestination?: boolean | undefined
   /** URL of the reply as sent to the client, when there is a reply. */
   readonly replyUrl?: string | undefined
+  /**
+   * The checksums that the client expects, which it sent with Create-Session: a `Repr-Digest` (RFC 9530) with the
+   * algorithms that this server knows.
+   */
+  readonly expectedDigest?: string | undefined
+  /** The computed checksums of the complete file, in the same form. Written before an application is asked. */
+  readonly digest?: string | undefined
   /** The server application refused the file permanently (403): it is not delivered again. */
   readonly refused?: boolean | undefined
   /** Milliseconds since 1970. */
@@ -51,7 +58,10 @@ export interface SessionRecord {
 
 /** What can change in a session. A field that is present and `undefined` is removed; absent fields stay as they are. */
 export type SessionChange = Partial<
-  Omit<SessionRecord, 'uploadId' | 'destination' | 'path' | 'origin' | 'user' | 'createdAt'>
+  Omit<
+    SessionRecord,
+    'uploadId' | 'destination' | 'path' | 'origin' | 'user' | 'expectedDigest' | 'createdAt'
+  >
 >
 
 /** How long to wait for a lock, and what to do when another process wants it. */

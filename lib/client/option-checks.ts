@@ -4,6 +4,7 @@ import { describeValue } from '../validation/describe-value.js'
 import {
   isBoolean,
   isFunction,
+  isHashAlgorithm,
   isInteger,
   isPath,
   type Names,
@@ -56,6 +57,7 @@ const CLIENT_OPTION_CHECKS: OptionChecks<UploadOptions> = {
   signal: objectWith({ addEventListener: true, throwIfAborted: true }, 'an AbortSignal'),
   cancelOnAbort: isBoolean,
   followHostId: isBoolean,
+  digest: isHashAlgorithm,
   resume: state,
   onProgress: isFunction,
   onState: isFunction,

@@ -1,6 +1,7 @@
 import type { Agent } from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
 import type { Authenticate } from '../../types/authenticate.js'
+import type { FileDigest } from '../../types/digest.js'
 import type { UploadFailure, UploadProgress, UploadState } from '../uploader/upload-types.js'
 
 /** TLS options of the client, as in `node:tls`. */
@@ -61,6 +62,11 @@ export interface UploadOptions {
    * farm whose machines share no storage that host may not know the session. Default: true.
    */
   followHostId?: boolean | undefined
+  /**
+   * Read the content once before the upload, and send its checksum of this algorithm (`Repr-Digest`, RFC 9530) with
+   * Create-Session: a server of this package refuses the file if other bytes arrive. Default: none.
+   */
+  digest?: FileDigest['algorithm'] | undefined
   /** Continue an earlier upload of the same file, from a state that {@link onState} received. */
   resume?: UploadState | undefined
   /** Called for every chunk passed to the connection and for every Ack. */

@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { HEADER } from '../protocol/headers.js'
+import { REPR_DIGEST } from '../protocol/repr-digest.js'
 import { defined } from '../util/objects.js'
 import { OptionError } from '../validation/option-error.js'
 import { checkClientOptions } from './option-checks.js'
@@ -37,6 +38,8 @@ export function settingsOf(destination: string | URL, options: UploadOptions): C
   const headers = checkedHeaders(options.headers ?? {})
   const given = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
   if (options.authenticate && (given || authorization)) refuseTwoCredentials()
+  if (options.digest && Object.keys(headers).some((name) => name.toLowerCase() === REPR_DIGEST.toLowerCase()))
+    refuseTwoDigests()
   const userAgent = options.userAgent ?? 'Microsoft BITS/7.8'
   validateHeaderValue('User-Agent', userAgent)
   if (options.resume) validateHeaderValue(HEADER.sessionId, options.resume.sessionId)
@@ -90,6 +93,11 @@ const SUBJECT = 'express-bits-upload/client'
 function refuseTwoCredentials(): never {
   const problem = 'is set, and so are credentials in `headers` or in the URL'
   throw new OptionError({ subject: SUBJECT, option: 'authenticate', problem, expected: 'one of them' })
+}
+
+function refuseTwoDigests(): never {
+  const problem = `is set, and so is "${REPR_DIGEST}" in \`headers\``
+  throw new OptionError({ subject: SUBJECT, option: 'digest', problem, expected: 'one of them' })
 }
 
 const RESERVED_HEADERS = new Set(

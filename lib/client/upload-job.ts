@@ -14,6 +14,7 @@ import type { UploadState } from '../uploader/upload-types.js'
 import { checkContent, openSource } from './open-source.js'
 import type { UploadOptions, UploadResult } from './options.js'
 import { UploadReply } from './reply/upload-reply.js'
+import { sendDigest } from './send-digest.js'
 import { type ClientSettings, settingsOf } from './settings.js'
 import { packetSender } from './transport/send-packet.js'
 import type { RequestOptions } from './transport/send-request.js'
@@ -114,7 +115,11 @@ export class UploadJob {
       settings,
       file,
       reply,
-      send: packetSender(line, settings.common, (start, end) => file.read(start, end)),
+      send: sendDigest(
+        packetSender(line, settings.common, (start, end) => file.read(start, end)),
+        file,
+        settings,
+      ),
       explain: (error) => wrongScheme(error, settings),
       host: new UploadHost(settings.url, settings.followHostId ? state : undefined),
       retryBudget: new RetryBudget(settings, state?.offset ?? 0),

@@ -1,4 +1,4 @@
-import type { BitsUpload, SessionInfo } from 'express-bits-upload'
+import type { BitsUpload, FileDigest, SessionInfo } from 'express-bits-upload'
 import { isFatal } from '../uploader/retry-policy.js'
 import type { BitsDashboardOptions } from './options.js'
 import { PollLoop } from './poll-loop.js'
@@ -80,9 +80,9 @@ export class SessionOverview {
     bits.on('refused', (session, { status }) => {
       this.#remember(session, isFatal('Fragment', status, undefined) ? 'refused' : 'failed')
     })
-    bits.on('uploaded', ({ session, size }) => {
+    bits.on('uploaded', ({ session, size, digest }) => {
       this.#count(size)
-      this.#end({ ...session, received: size }, 'uploaded')
+      this.#end({ ...session, received: size }, 'uploaded', digest)
     })
     bits.on('error', (_error, { uploadId }) => {
       const entry = uploadId === undefined ? undefined : this.#sessions.get(uploadId)
@@ -157,17 +157,17 @@ export class SessionOverview {
       this.#sessions.set(info.uploadId, { info, heard: now, rate: info.rate })
   }
 
-  #end(info: SessionInfo, outcome: Outcome): void {
+  #end(info: SessionInfo, outcome: Outcome, digest?: FileDigest): void {
     this.#throughput.note(info.uploadId, info.received, Date.now())
     this.#throughput.forget(info.uploadId)
     this.#sessions.delete(info.uploadId)
     if (this.#loop.polling) this.#endedMeanwhile.add(info.uploadId)
-    this.#remember(info, outcome)
+    this.#remember(info, outcome, digest)
   }
 
-  #remember(info: SessionInfo, outcome: Outcome): void {
+  #remember(info: SessionInfo, outcome: Outcome, digest?: FileDigest): void {
     const others = this.#ended.filter(({ uploadId }) => uploadId !== info.uploadId)
-    this.#ended = [endedView(info, outcome, Date.now(), this.#files), ...others].slice(0, MAX_ENDED)
+    this.#ended = [endedView(info, outcome, Date.now(), this.#files, digest), ...others].slice(0, MAX_ENDED)
   }
 
   /** Reads all open sessions. What happened since the beginning of the reading is newer than what was read. */

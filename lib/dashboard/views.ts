@@ -1,4 +1,4 @@
-import type { SessionInfo } from 'express-bits-upload'
+import type { FileDigest, SessionInfo } from 'express-bits-upload'
 import { escapeControls } from '../logging/escape-controls.js'
 import { plainAddress } from '../util/plain-address.js'
 
@@ -39,6 +39,8 @@ export interface EndedView {
   readonly at: number
   /** URL path of the file. */
   readonly href?: string
+  /** Its checksum, with the algorithm: `sha256:e3b0…`. */
+  readonly digest?: string
 }
 
 /** `refused` is a decision of the application; after `failed` the client tries again. */
@@ -67,6 +69,7 @@ export function endedView(
   outcome: Outcome,
   at: number,
   files: string | undefined,
+  digest?: FileDigest,
 ): EndedView {
   const href = outcome === 'uploaded' ? linkTo(destination, files) : undefined
   return {
@@ -77,6 +80,7 @@ export function endedView(
     received,
     at,
     ...(href !== undefined && { href }),
+    ...(digest && { digest: `${digest.algorithm}:${digest.value}` }),
   }
 }
 

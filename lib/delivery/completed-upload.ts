@@ -3,8 +3,11 @@ import type { Request } from 'express'
 import type { CompletedUpload } from '../../types/delivery.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
+import type { ServerSettings } from '../options/upload-options.js'
 import { type Sessions, uploadOf } from '../sessions/sessions.js'
+import { defined } from '../util/objects.js'
 import type { RequestOrigin } from '../util/request-origin.js'
+import { fileDigestOf } from './file-digest-of.js'
 
 /** The request that brought an upload's last byte, or closed an empty one. */
 export interface CompletedRequest {
@@ -34,6 +37,7 @@ export type DeliverToApplication = (
 export interface DeliveryContext {
   readonly storage: StorageAdapter
   readonly sessions: Sessions
+  readonly settings: Pick<ServerSettings, 'overwrite' | 'hash'>
 }
 
 /**
@@ -43,7 +47,7 @@ export interface DeliveryContext {
  */
 export function completedUpload(
   { record, lost }: CompletedRequest,
-  { storage, sessions }: DeliveryContext,
+  { storage, sessions, settings }: DeliveryContext,
   streams: Set<Readable>,
 ): CompletedUpload {
   const upload = uploadOf(record)
@@ -54,6 +58,7 @@ export function completedUpload(
     destination: record.destination,
     size,
     ...(path === undefined ? {} : { path }),
+    ...defined({ digest: fileDigestOf(record, settings) }),
     signal: lost,
     read: () => {
       const stream = storage.read(upload)

@@ -1,14 +1,14 @@
 import type { SessionRecord } from '../../types/session.js'
-import type { Emit } from '../events.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { discardRemains } from '../sessions/discard-remains.js'
 import { uploadOf } from '../sessions/sessions.js'
+import { defined } from '../util/objects.js'
 import type { CompletedRequest, DeliverToApplication, DeliveryContext } from './completed-upload.js'
+import { computeDigest, type DigestContext } from './compute-digest.js'
+import { fileDigestOf } from './file-digest-of.js'
 
 /** What {@link Deliveries} needs to deliver and publish an upload. */
-export interface DeliverySettings extends DeliveryContext {
-  readonly emit: Emit
-  readonly settings: { readonly overwrite: boolean }
+export interface DeliverySettings extends DigestContext {
   /** `undefined` when there is no application to notify. */
   readonly deliverToApplication: DeliverToApplication | undefined
 }
@@ -38,7 +38,8 @@ export class Deliveries {
 async function deliver(completed: CompletedRequest, context: DeliverySettings): Promise<SessionRecord> {
   const { storage, sessions } = context
   const { overwrite } = context.settings
-  const record = await confirmLock(await accept(completed, context), context)
+  const digested = await computeDigest(completed, context)
+  const record = await confirmLock(await accept({ ...completed, record: digested }, context), context)
   if (record.state === 'published') return record
   const upload = uploadOf(record)
   const stored = record.copyToDestination === false ? undefined : await storage.publish(upload, { overwrite })
@@ -49,7 +50,15 @@ async function deliver(completed: CompletedRequest, context: DeliverySettings): 
   // In this order a crash is harmless: until the record says "published", publication is repeated, and recognizes its own file.
   const published = await sessions.change(record.uploadId, { state: 'published', total })
   sessions.progress.note(record.uploadId, total)
-  if (stored) context.emit('uploaded', { ...stored, session: sessions.info(published, stored.size) })
+  context.hashes.forget(record.uploadId)
+  if (stored) {
+    const digest = fileDigestOf(published, context.settings)
+    context.emit('uploaded', {
+      ...stored,
+      session: sessions.info(published, stored.size),
+      ...defined({ digest }),
+    })
+  }
   await discardRemains(record, context, { keepReply: true })
   return published
 }

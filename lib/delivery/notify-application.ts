@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { NotificationOptions } from '../../types/delivery.js'
 import { BitsError } from '../protocol/bits-error.js'
+import { REPR_DIGEST } from '../protocol/repr-digest.js'
 import { uploadOf } from '../sessions/sessions.js'
+import { defined } from '../util/objects.js'
 import { applicationError } from './application-error.js'
 import type {
   CompletedRequest,
@@ -56,6 +58,7 @@ function message(
     headers: {
       'BITS-Original-Request-URL': original.href,
       ...references,
+      ...defined({ [REPR_DIGEST]: record.digest }),
       ...credentials(target, notification),
       ...notification.headers,
     },

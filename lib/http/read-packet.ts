@@ -5,6 +5,8 @@ import { parseContentRange, rangeLength } from '../protocol/content-range.js'
 import { parseProtocols } from '../protocol/guids.js'
 import { HEADER, MAX_HEADER_LENGTH } from '../protocol/headers.js'
 import { MAX_SESSION_ID } from '../protocol/limits.js'
+import { parseReprDigest } from '../protocol/parse-repr-digest.js'
+import { formatReprDigest, REPR_DIGEST } from '../protocol/repr-digest.js'
 import { sessionKey } from '../protocol/session-id.js'
 
 const PROTOCOL_HEADER = /^(?:bits|content)-/i
@@ -53,12 +55,23 @@ export function readPacket(req: IncomingMessage, { type, sessionId }: PacketHead
       return { type }
     case 'Create-Session':
       refuseBody(req)
-      return { type, protocols: parseProtocols(required(req, HEADER.supportedProtocols)) }
+      return {
+        type,
+        protocols: parseProtocols(required(req, HEADER.supportedProtocols)),
+        expectedDigest: readExpectedDigest(req),
+      }
     case 'Close-Session':
     case 'Cancel-Session':
       refuseBody(req)
       return { type, sessionId: sessionId ?? refuseSessionId(req) }
   }
+}
+
+/** Only Create-Session is asked: custom headers of a Windows job are in all of its packets. */
+function readExpectedDigest(req: IncomingMessage): string | undefined {
+  const value = header(req, REPR_DIGEST)
+  const digests = value === undefined ? [] : parseReprDigest(value)
+  return digests.length === 0 ? undefined : formatReprDigest(digests)
 }
 
 /**

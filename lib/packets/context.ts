@@ -2,6 +2,7 @@ import type { Request } from 'express'
 import type { StorageAdapter } from '../../types/storage.js'
 import type { DeliverToApplication } from '../delivery/completed-upload.js'
 import type { Deliveries } from '../delivery/deliver.js'
+import type { UploadHashes } from '../delivery/upload-hashes.js'
 import type { Emit } from '../events.js'
 import type { ServerSettings } from '../options/upload-options.js'
 import type { Housekeeping } from '../sessions/housekeeping.js'
@@ -38,6 +39,7 @@ export interface UploadService {
   readonly storage: StorageAdapter
   readonly sessions: Sessions
   readonly deliveries: Deliveries
+  readonly hashes: UploadHashes
   /** `undefined` when no application is to be notified. */
   readonly deliverToApplication: DeliverToApplication | undefined
   readonly bandwidth: Bandwidth

@@ -8,6 +8,7 @@ import { directoryError, namesDirectory } from '../protocol/destination.js'
 import { BITS_UPLOAD_PROTOCOL } from '../protocol/guids.js'
 import { HEADER } from '../protocol/headers.js'
 import { uploadOf } from '../sessions/sessions.js'
+import { defined } from '../util/objects.js'
 import { originUrl } from '../util/request-origin.js'
 import type { PacketContext, UploadService } from './context.js'
 
@@ -26,10 +27,14 @@ export async function createSession(
   const { destination } = context
   if (destination === '') throw mountPathError(context.req)
   if (namesDirectory(destination)) throw directoryError(destination)
-  return service.newSessions.run(() => create(context, service))
+  return service.newSessions.run(() => create(packet, context, service))
 }
 
-async function create(context: PacketContext, service: UploadService): Promise<Ack> {
+async function create(
+  { expectedDigest }: CreateSessionPacket,
+  context: PacketContext,
+  service: UploadService,
+): Promise<Ack> {
   const { destination } = context
   if ((await service.storage.has(destination)) && !service.settings.overwrite) {
     throw new BitsError('destination-taken', `There is a file at "${destination}", and overwriting is off.`)
@@ -37,7 +42,7 @@ async function create(context: PacketContext, service: UploadService): Promise<A
   const { path, user } = context
   const maxSessions = maxSessionsOf(user, service.settings)
   const { id, record } = await service.sessions.create(
-    { destination, path, user, origin: originUrl(context.origin) },
+    { destination, path, user, origin: originUrl(context.origin), ...defined({ expectedDigest }) },
     maxSessions,
   )
   await begin(record, service)

@@ -4,6 +4,7 @@ import { BitsError } from '../protocol/bits-error.js'
 import type { SessionLease } from '../sessions/session-lock.js'
 import { uploadOf } from '../sessions/sessions.js'
 import type { PacketContext, UploadService } from './context.js'
+import { hashWhileStaging } from './hash-while-staging.js'
 import { skipBytes } from './skip-bytes.js'
 import { watchProgress } from './watch-progress.js'
 
@@ -61,7 +62,9 @@ async function stage(
   if (lease.signal.aborted) abort()
   try {
     const body = skipBytes(service.bandwidth.limit(req), before - range.first)
-    const length = await service.storage.append(uploadOf(record), before, body, lease.signal)
+    const hashing = hashWhileStaging(body, before, record, service)
+    const length = await service.storage.append(uploadOf(record), before, hashing.body, lease.signal)
+    hashing.staged(length)
     stopWatching(length)
     // Node also destroys a request that was read to its end.
     const wasCut = lease.signal.aborted || (req.destroyed && !req.readableEnded)

@@ -28,6 +28,8 @@ export const CONDITIONS = {
   'header-too-long': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
   'invalid-range': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
   'total-changed': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
+  /** The bytes that arrived are not those that the client means to send. */
+  'digest-mismatch': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
   'no-common-protocol': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
   'destination-is-directory': { status: 400, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },
   'access-denied': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5, expected: true },

@@ -15,8 +15,6 @@ export const HEADER = {
   errorContext: 'BITS-Error-Context',
   contentRange: 'Content-Range',
   contentName: 'Content-Name',
-  /** RFC 9530 */
-  reprDigest: 'Repr-Digest',
 } as const
 
 /** Maximum length of a header value in bytes; Windows servers refuse longer ones (MC-BUP 2.2.1). */

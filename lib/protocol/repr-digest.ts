@@ -1,53 +1,22 @@
-import { types } from 'node:util'
-import { parseDictionary } from 'structured-headers'
 import type { FileDigest } from '../../types/digest.js'
-import { BitsError } from './bits-error.js'
-import { HEADER, MAX_HEADER_LENGTH } from './headers.js'
+
+/** The header of RFC 9530 that carries checksums of a whole file. */
+export const REPR_DIGEST = 'Repr-Digest'
 
 /** The weaker first: its name in RFC 9530, and its length in bytes. */
-const ALGORITHMS: readonly [algorithm: FileDigest['algorithm'], name: string, length: number][] = [
+export const DIGEST_ALGORITHMS: readonly [
+  algorithm: FileDigest['algorithm'],
+  name: string,
+  length: number,
+][] = [
   ['sha256', 'sha-256', 32],
   ['sha512', 'sha-512', 64],
 ]
 
-/**
- * Parses a `Repr-Digest` (RFC 9530 3), a dictionary of byte sequences (RFC 9651). Unknown algorithms are ignored.
- *
- * @throws BitsError `malformed-packet`, also for a checksum of a wrong length; `header-too-long`.
- */
-export function parseReprDigest(field: string): FileDigest[] {
-  if (field.length > MAX_HEADER_LENGTH) {
-    throw new BitsError(
-      'header-too-long',
-      `The header ${HEADER.reprDigest} is longer than ${MAX_HEADER_LENGTH} bytes.`,
-    )
-  }
-  const dictionary = parsed(field)
-  return ALGORITHMS.flatMap(([algorithm, name, length]) => {
-    const member = dictionary.get(name)
-    if (member === undefined) return []
-    const [bytes] = member
-    if (!types.isArrayBuffer(bytes) || bytes.byteLength !== length)
-      throw malformed(`"${name}" is not a byte sequence of ${length} bytes`)
-    return [{ algorithm, value: Buffer.from(bytes).toString('hex') }]
-  })
-}
-
 /** A `Repr-Digest`, the weakest algorithm first. */
 export const formatReprDigest = (digests: readonly FileDigest[]): string =>
-  ALGORITHMS.flatMap(([algorithm, name]) =>
+  DIGEST_ALGORITHMS.flatMap(([algorithm, name]) =>
     digests
       .filter((digest) => digest.algorithm === algorithm)
       .map(({ value }) => `${name}=:${Buffer.from(value, 'hex').toString('base64')}:`),
   ).join(', ')
-
-function parsed(field: string): ReturnType<typeof parseDictionary> {
-  try {
-    return parseDictionary(field)
-  } catch (cause) {
-    throw malformed('it is not a dictionary of RFC 9651', cause)
-  }
-}
-
-const malformed = (why: string, cause?: unknown): BitsError =>
-  new BitsError('malformed-packet', `The header ${HEADER.reprDigest} is malformed: ${why}.`, { cause })

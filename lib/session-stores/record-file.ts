@@ -53,6 +53,8 @@ function isSessionRecord(value: object): value is SessionRecord {
     may('total', 'number') &&
     may('copyToDestination', 'boolean') &&
     may('replyUrl', 'string') &&
+    may('expectedDigest', 'string') &&
+    may('digest', 'string') &&
     may('refused', 'boolean')
   )
 }

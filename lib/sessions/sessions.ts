@@ -50,7 +50,7 @@ export class Sessions {
    * @throws BitsError `too-many-sessions`.
    */
   async create(
-    owner: SessionOwner & Pick<SessionRecord, 'origin'>,
+    owner: SessionOwner & Pick<SessionRecord, 'origin' | 'expectedDigest'>,
     max = Number.POSITIVE_INFINITY,
   ): Promise<{ id: string; record: SessionRecord }> {
     const id = newSessionId()

@@ -1,6 +1,7 @@
 import type { ContentRange, PacketType } from '../../types/packets.js'
 import { BITS_UPLOAD_PROTOCOL } from '../protocol/guids.js'
 import { HEADER } from '../protocol/headers.js'
+import { REPR_DIGEST } from '../protocol/repr-digest.js'
 import type { AckFields } from './ack.js'
 
 /** A packet to send: what its headers are made of. */
@@ -8,6 +9,8 @@ export interface OutgoingPacket {
   readonly type: PacketType
   readonly sessionId?: string | undefined
   readonly contentName?: string | undefined
+  /** Checksum of the file, as `Repr-Digest`. */
+  readonly digest?: string | undefined
   /** Of a fragment: the bytes that are its body. */
   readonly range?: ContentRange
   /** Bytes of the body. */
@@ -31,6 +34,7 @@ export function packetFields({
   type,
   sessionId,
   contentName,
+  digest,
   range,
 }: OutgoingPacket): Record<string, string> {
   const fields: [string, string | undefined][] = [
@@ -38,6 +42,7 @@ export function packetFields({
     [HEADER.supportedProtocols, type === 'Create-Session' ? `{${BITS_UPLOAD_PROTOCOL}}` : undefined],
     [HEADER.sessionId, sessionId],
     [HEADER.contentName, contentName],
+    [REPR_DIGEST, digest],
     [HEADER.contentRange, range && contentRangeOf(range)],
   ]
   const headers: Record<string, string> = {}

@@ -47,6 +47,10 @@ export function interval(value: unknown): string | undefined {
   return seconds(value) ?? (Number(value) > MAX_INTERVAL ? 'at most 24 days, in seconds' : undefined)
 }
 
+/** Names of algorithms as `createHash()` of `node:crypto` takes them. */
+export const isHashAlgorithm: Check = (value) =>
+  value === 'sha256' || value === 'sha512' ? undefined : "'sha256' or 'sha512'"
+
 export function isBoolean(value: unknown): string | undefined {
   return typeof value === 'boolean' ? undefined : 'true or false'
 }

@@ -8,7 +8,7 @@ import { findProgram } from '../../lib/cli/serve/on-upload/find-program.js'
 import { onUploadProgram } from '../../lib/cli/serve/on-upload/on-upload-program.js'
 import { fixtures } from '../support/fixtures.js'
 import { FAST } from '../support/upload-fixture.js'
-import { Server } from './command.js'
+import { Command, Server } from './command.js'
 
 const { directory, afterwards } = fixtures()
 
@@ -207,5 +207,21 @@ describe('serve --on-upload', () => {
     await expect(send('bad.txt', 'a virus')).rejects.toMatchObject({ status: 403 })
     expect((await readdir(join(folder, 'in'))).sort()).toEqual(['BITS-Sessions', 'good.txt'])
     expect(await server.stop()).toBe(0)
+  })
+
+  test('passes the checksum of --hash, which send --digest has the server compare', async () => {
+    const folder = await directory()
+    const program = await script('printf "%s" "$BITS_UPLOAD_DIGEST"')
+    const server = await Server.start(join(folder, 'in'), ['--hash', 'sha256', '--on-upload', program])
+    afterwards(() => server.kill('SIGKILL'))
+    const file = join(folder, 'a.txt')
+    await writeFile(file, 'hello')
+    const send = new Command(['send', '--digest', 'sha512', file, `${server.origin}/`])
+    expect(await send.exit).toBe(0)
+    expect(send.stdout).toBe('sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824')
+    const wrong = `Repr-Digest: sha-256=:${'A'.repeat(43)}=:`
+    const refused = new Command(['send', '--header', wrong, file, `${server.origin}/b.txt`])
+    expect(await refused.exit).toBe(3)
+    expect((await readdir(join(folder, 'in'))).sort()).toEqual(['BITS-Sessions', 'a.txt'])
   })
 })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
 import { bitsUpload, MemorySessionStore, MemoryStorage, type UploadedFile } from 'express-bits-upload'
 import { bitsDashboard } from 'express-bits-upload/dashboard'
@@ -20,7 +21,7 @@ const FILE = contentOf(100_000)
 
 /** Uploads and a dashboard, of one process. */
 async function running() {
-  const uploads = await start({ storage: new MemoryStorage() })
+  const uploads = await start({ storage: new MemoryStorage(), hash: 'sha256' })
   const dashboard = await startDashboard(uploads.bits, { files: '/uploads/' })
   afterwards(() => dashboard.stop())
   return { uploads, live: `${dashboard.origin}/live` }
@@ -71,7 +72,15 @@ describe('the event stream', () => {
     expect((await connection.ack()).status).toBe(200)
     const end = await until(events, ({ data }) => data.ended.length > 0)
     expect(end.data).toMatchObject({
-      ended: [{ name: 'a b.bin', outcome: 'uploaded', received: 100_000, href: '/uploads/a%20b.bin' }],
+      ended: [
+        {
+          name: 'a b.bin',
+          outcome: 'uploaded',
+          received: 100_000,
+          href: '/uploads/a%20b.bin',
+          digest: `sha256:${createHash('sha256').update(FILE).digest('hex')}`,
+        },
+      ],
       totals: { active: 0, files: 1, bytes: 100_000 },
     })
     const bars = end.data.throughput.bytes

@@ -74,6 +74,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/options.md#Options of bitsUpload()': 'js',
   // processing-uploads.test.ts
   'docs/processing-uploads.md#onUpload': 'js',
+  'docs/processing-uploads.md#Checksums': 'js text',
   // command-line.test.ts, windows.test.ts
   'docs/processing-uploads.md#A program': 'sh sh bat',
   'docs/processing-uploads.md#HTTP notification': 'js js js',

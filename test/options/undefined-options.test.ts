@@ -48,6 +48,7 @@ test('bitsUpload() has its defaults', () => {
     user: undefined,
     onUpload: undefined,
     notification: undefined,
+    hash: undefined,
     trustSessionId: undefined,
     perRequest: undefined,
     logger: undefined,
@@ -87,6 +88,7 @@ test('the client has its defaults', () => {
   const options: UploadOptions = {
     fragmentSize: undefined,
     headers: undefined,
+    digest: undefined,
     authenticate: undefined,
     userAgent: undefined,
     agent: undefined,

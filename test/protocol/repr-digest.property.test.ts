@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { BitsError } from 'express-bits-upload'
 import fc from 'fast-check'
-import { formatReprDigest, parseReprDigest } from '../../lib/protocol/repr-digest.js'
+import { parseReprDigest } from '../../lib/protocol/parse-repr-digest.js'
+import { formatReprDigest } from '../../lib/protocol/repr-digest.js'
 
 const bytes = (length: number) =>
   fc.uint8Array({ minLength: length, maxLength: length }).map((value) => Buffer.from(value).toString('hex'))

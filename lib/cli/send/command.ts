@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { usageError } from '../output.js'
 import { collect, count, size } from '../values.js'
 import type { SendFlags } from './flags.js'
@@ -71,6 +71,12 @@ export function addSendCommand(program: Command, done: (exitCode: number) => voi
     .optionsGroup('Transfer:')
     .option('--fragment-size <size>', 'bytes sent at a time, 5KB to 13MB (default: 4MB)', size)
     .option('--retries <n>', 'consecutive failures before giving up, or unlimited (default: 10)', count)
+    .addOption(
+      new Option(
+        '--digest <algorithm>',
+        'send the checksum of each file first, so that the server refuses a damaged one',
+      ).choices(['sha256', 'sha512']),
+    )
     .option('--restart', 'ignore saved state and start over')
     .option(
       '--reply-to <file>',

@@ -9,6 +9,7 @@ export interface SendFlags {
   readonly key?: string
   readonly fragmentSize?: number
   readonly retries?: number
+  readonly digest?: 'sha256' | 'sha512'
   readonly replyTo?: string
   readonly restart?: true
   readonly quiet?: true

@@ -65,5 +65,6 @@ export async function sendItem({ file, url, name }: Item, context: SendContext):
 export const clientUploadOptions = (flags: SendFlags): UploadOptions => ({
   fragmentSize: flags.fragmentSize,
   retries: flags.retries,
+  digest: flags.digest,
   replyTo: replyFile(flags),
 })

@@ -58,6 +58,7 @@ export interface ServeFlags {
   readonly onUploadArgument?: readonly string[]
   readonly onUploadTimeout?: number
   readonly onUploadConcurrency?: number
+  readonly hash?: 'sha256' | 'sha512'
   readonly notifyUrl?: string
   readonly notifyType?: 'by-reference' | 'by-value'
   readonly notifyTimeout?: number

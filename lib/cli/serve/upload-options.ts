@@ -16,7 +16,7 @@ export async function uploadOptions(
   { storage, sessionStore, directory }: ServeStores,
   flags: ServeFlags,
 ): Promise<BitsUploadOptions> {
-  const { maxFragmentSize, trustSessionId, acceptPost, maxSessionBandwidth } = flags
+  const { maxFragmentSize, trustSessionId, acceptPost, maxSessionBandwidth, hash } = flags
   const iis = await optionsOfIis(flags)
   const own = ownOptions(flags)
   for (const [name, flag] of OVERLAP) {
@@ -44,6 +44,7 @@ export async function uploadOptions(
     maxFragmentSize,
     trustSessionId,
     acceptPost,
+    hash,
     storage,
   }
 }

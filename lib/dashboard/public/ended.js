@@ -33,11 +33,12 @@ export function showEnded(uploads, isSnapshot) {
   if (latest && !isSnapshot) news.textContent = `${latest.name}: ${WORDS[latest.outcome]}`
 }
 
-function rowOf({ name, user = 'guest', outcome, received, at, href }) {
+function rowOf({ name, user = 'guest', outcome, received, at, href, digest }) {
   const row = template.content.firstElementChild.cloneNode(true)
   const part = (selector) => row.querySelector(selector)
   row.dataset.outcome = outcome
-  part('.name').append(href === undefined ? name : linkTo(href, name))
+  part('.name').prepend(href === undefined ? name : linkTo(href, name))
+  part('.digest').textContent = digest ?? ''
   part('.outcome').textContent = WORDS[outcome]
   part('.user').textContent = user
   part('.amount').textContent = bytes(received)

@@ -16,6 +16,12 @@ export function addApplicationOptions(command: Command): void {
     )
     .option('--on-upload-timeout <time>', 'how long the program may take (default: 4m)', timeout)
     .option('--on-upload-concurrency <n>', 'how many of them may run at a time (default: 4)', positiveCount)
+    .addOption(
+      new Option(
+        '--hash <algorithm>',
+        'compute the checksum of each file, for the program, the application and the live page',
+      ).choices(['sha256', 'sha512']),
+    )
     .option('--notify-url <url>', 'notify this application of each file, as IIS does')
     .addOption(
       new Option(
