@@ -60,11 +60,12 @@ async function tryFileLock(
   options: LockOptions,
   fs: FileSystem,
 ): Promise<FileLock | undefined> {
-  // Loaded on demand: it watches the signals of the process, to release locks at its end.
-  const { lock } = await import('proper-lockfile')
+  // Loaded on demand: it watches the signals of the process, to release locks at its end. In a bundle with several
+  // chunks, a CommonJS module has its default export only.
+  const { default: properLockfile } = await import('proper-lockfile')
   const held = new FileLock(note, options.onReleaseRequested, fs)
   try {
-    held.unlock = await lock(path, {
+    held.unlock = await properLockfile.lock(path, {
       fs: withCallbacks(fs),
       realpath: false,
       stale: STALE_AFTER,
