@@ -25,6 +25,10 @@ export async function buildServers(): Promise<string> {
     outExtension: () => ({ js: '.mjs' }),
     target: 'node20',
     platform: 'node',
+    // Bundled CommonJS libraries call `require` for Node's own modules.
+    banner: {
+      js: "import { createRequire as createRequireOfBundle } from 'node:module'\nconst require = createRequireOfBundle(import.meta.url)",
+    },
     config: false,
     silent: true,
     clean: true,
