@@ -48,7 +48,7 @@ function show({ sessions, matches, page: shown, pages, now }) {
   setDisabled(next, shown === pages)
 }
 
-/** The row that had the focus is another element now, or has gone. */
+/** The row that had the focus is another element now, or was removed. */
 function refocus(uploadId) {
   const button =
     table.querySelector(`[data-upload-id="${uploadId}"]`) ?? document.querySelector('#open-title')
