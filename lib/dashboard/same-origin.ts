@@ -2,14 +2,14 @@ import type { Request, RequestHandler } from 'express'
 import { hostOf } from '../util/request-origin.js'
 
 /** Pages of other sites cannot send it unless the server allows them to, by CORS. */
-const HEADER = 'X-BITS-Dashboard'
+const ACTION_HEADER = 'X-BITS-Dashboard'
 
 /**
  * Refuses requests that do not come from a page of this site, with 403: a browser adds the reader's password to requests
  * of other sites as well. Browsers say where a request comes from in `Sec-Fetch-Site`, or else in `Origin`.
  */
 export const sameOriginOnly: RequestHandler = (req, res, next) => {
-  if (req.get(HEADER) === undefined || !isSameOrigin(req)) {
+  if (req.get(ACTION_HEADER) === undefined || !isSameOrigin(req)) {
     res.status(403).json({ result: 'not-allowed' })
     return
   }

@@ -1,7 +1,7 @@
 import { ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Request, RequestHandler, Response } from 'express'
-import { UploadRefusal } from './refusal.js'
+import { HandlerRefusal } from './refusal.js'
 
 /** Bytes of the longest reply. */
 const MAX_REPLY = 16 * 1024 * 1024
@@ -10,7 +10,7 @@ const MAX_REPLY = 16 * 1024 * 1024
  * Runs a handler with a response that does not go to the client.
  *
  * @returns the body of its response; `undefined` for an empty one, for a redirect, and when the handler calls `next()`.
- * @throws the error passed to `next`, and a {@link UploadRefusal} for a response with a status of 400 or above.
+ * @throws the error passed to `next`, and a {@link HandlerRefusal} for a response with a status of 400 or above.
  */
 export function runHandler(
   handler: RequestHandler,
@@ -30,7 +30,7 @@ export function runHandler(
       // As on a connection, `close` follows.
       socket.destroy()
       if (statusCode >= 400) {
-        reject(new UploadRefusal(statusCode, `The handler responded with ${statusCode}.`, res.getHeaders()))
+        reject(new HandlerRefusal(statusCode, `The handler responded with ${statusCode}.`, res.getHeaders()))
       } else {
         const body = socket.body
         resolve(statusCode >= 200 && statusCode < 300 && body.length > 0 ? body : undefined)

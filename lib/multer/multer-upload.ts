@@ -4,7 +4,7 @@ import type { BitsUploadOptions } from '../../types/options.js'
 import { runHandler } from './captured-response.js'
 import type { FileDescription, MulterEngine, MulterFile } from './engine.js'
 import { checkArguments, type MulterUploadOptions } from './options.js'
-import { UploadRefusal, withRemovalFailure } from './refusal.js'
+import { HandlerRefusal, withRemovalFailure } from './refusal.js'
 import { removeFile, runEngine } from './run-engine.js'
 
 type FileFilter = NonNullable<MulterUploadOptions['fileFilter']>
@@ -41,7 +41,7 @@ export function multerUpload(
     }
     req.body = body(upload, req)
     const wanted = !fileFilter || (await accepts(fileFilter, req, { ...description }))
-    if (!wanted && !handler) throw new UploadRefusal(403, 'fileFilter refused the file.')
+    if (!wanted && !handler) throw new HandlerRefusal(403, 'fileFilter refused the file.')
     const file = wanted ? await runEngine(engine, req, description, upload) : undefined
     Object.assign(req, { file })
     try {

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { asError, errorCode } from '../util/errors.js'
 
 /** An error with an HTTP status, which `onUpload` sends to the client. */
-export class UploadRefusal extends Error {
+export class HandlerRefusal extends Error {
   readonly status: number
   readonly headers: OutgoingHttpHeaders
 

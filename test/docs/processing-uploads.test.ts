@@ -33,6 +33,15 @@ test('onUpload: processes inventories, refuses invalid ones permanently, publish
   expect((await stat(temp.inside('uploads/today.zip'))).size).toBe(1024 ** 2 + 1)
 })
 
+test('Checksums: prints the checksum of each file', async () => {
+  const server = await temp.project.serve(block('js', { in: `${PAGE}#Checksums` }))
+  await temp.upload(server, 'today.zip')
+  const value = createHash('sha256').update(FILE).digest('hex')
+  expect(server.stdout).toBe(`${value}  today.zip\n`)
+  const [, empty] = /sha-256=:(.*):/.exec(documentText(PAGE)) ?? []
+  expect(empty).toBe(createHash('sha256').digest('base64'))
+})
+
 describe('HTTP notification', () => {
   const withToken = { HANDLER_TOKEN: 'of the server' }
 
