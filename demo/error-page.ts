@@ -1,6 +1,6 @@
 import type { Response } from 'express'
 
-/** Answers with a page that says what went wrong. `message` is ours: it is not escaped, so keep clients' words out. */
+/** Responds with a page that says what went wrong. `message` is not escaped: never pass client input. */
 export function sendErrorPage(res: Response, status: number, message: string): void {
   res.status(status).send(`<!doctype html>
 <html lang="en">

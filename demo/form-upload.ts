@@ -38,7 +38,7 @@ const refuseOtherSites: RequestHandler = (req, res, next) => {
 
 function explainFormError(error: unknown): [status: number, message: string] {
   if (error instanceof MulterError && error.code === 'LIMIT_FILE_SIZE') {
-    return [413, 'The file is too large for this form. BITS takes it: see "Upload from Windows".']
+    return [413, 'The file is too large for this form. Use BITS instead: see "Upload from Windows".']
   }
   // Such as ENOSPC: the disk is full.
   if (/^E[A-Z]+$/.test(String(systemErrorCode(error)))) return [500, 'The server could not store the file.']

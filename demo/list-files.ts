@@ -35,7 +35,7 @@ async function filesBelow(directory: string, prefix: string): Promise<ListedFile
   return files
 }
 
-/** Nothing for a file that went away meanwhile. */
+/** Leaves out a file that was removed meanwhile. */
 async function listed(directory: string, name: string): Promise<ListedFile[]> {
   const facts = await lstat(join(directory, name)).catch(emptyIfNotFound)
   if (!('size' in facts)) return []

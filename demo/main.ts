@@ -42,7 +42,7 @@ async function main(): Promise<void> {
     say()
     for (const line of windowsCommands(server.origin)) say(line)
     if (host.startsWith('127.')) {
-      say('Only this machine can reach it. For others, give its address: npm start -- --host <address>')
+      say('Only this machine can reach it. To let others in: npm start -- --host <address>')
     }
     if (!once) await stay(server)
   } finally {

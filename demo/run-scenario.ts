@@ -15,7 +15,7 @@ export async function runScenario(scenario: Scenario): Promise<void> {
   const line = await openLine({ host: hostname.replace(/[[\]]/g, ''), port: server.port }, BYTES_PER_SECOND)
   try {
     say(`Uploading ${mib(file.size)} of pseudo-random bytes over a line of ${mib(BYTES_PER_SECOND)}/s.`)
-    say('On the way the connection is cut once, and the server restarted once.')
+    say('During the upload, the connection is cut once, and the server restarted once.')
     say()
     await uploadAndCompare(scenario, line)
   } finally {
@@ -40,7 +40,7 @@ async function uploadAndCompare(scenario: Scenario, line: CuttableConnection): P
   say('  They are the same. Both times the upload continued where it was.')
 }
 
-/** Of what anybody gets who downloads the file. */
+/** Computed from a download of the file. */
 async function sha256Of(url: string, signal: AbortSignal): Promise<string> {
   const response = await fetch(url, { signal })
   if (!response.ok || !response.body) throw new Error(`GET ${url} was answered ${response.status}.`)

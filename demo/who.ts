@@ -4,8 +4,8 @@ import { BitsError } from 'express-bits-upload'
 
 /**
  * For the option `user`: the name of a client that sends the right password (HTTP Basic, so use https beyond your own
- * machine); `undefined` for a guest, who shows nothing. To let no guests in, throw for them too: Windows then sends the
- * credentials of `Start-BitsTransfer -Authentication Basic -Credential`.
+ * machine); `undefined` for a guest, who sends no credentials. To keep guests out, throw for them too: Windows then
+ * sends the credentials of `Start-BitsTransfer -Authentication Basic -Credential`.
  *
  * @throws BitsError 401 for a wrong name or password.
  */

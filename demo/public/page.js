@@ -2,7 +2,7 @@ import { embedDashboard } from '/live/embed.js'
 import { showAnswers } from './answers.js'
 import { showFiles } from './files.js'
 
-/** Milliseconds between two looks at files and replies. */
+/** Milliseconds between two updates of files and replies. */
 const INTERVAL = 1000
 
 for (const place of document.querySelectorAll('.origin')) place.textContent = location.origin

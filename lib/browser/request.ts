@@ -50,7 +50,7 @@ export async function request<T>(
 function noAnswer(packet: RequestKind, url: URL, timedOut: boolean, cause: unknown): BitsClientError {
   // A browser does not tell a page why: a server that is down looks like one that does not allow the request.
   const hint = isOtherOrigin(url) ? ' Is it running, and does it allow this page (CORS)?' : ''
-  const message = `No answer to ${packet} from ${url.host}${timedOut ? ' in time' : ''}.${hint}`
+  const message = `No response to ${packet} from ${url.host}${timedOut ? ' in time' : ''}.${hint}`
   return new BitsClientError(message, { packet, cause, connectionLost: !timedOut })
 }
 

@@ -6,7 +6,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 process.on('uncaughtException', (error) => process.exit(report(error)))
 
 const exitCode = await runCli(process.argv)
-// Output is flushed first. Then nothing that is left over, a request without a reader for example, delays the exit.
+// Flush the output, then exit at once: nothing left over, such as a request that nobody reads, may delay that.
 for (const stream of [process.stdout, process.stderr]) {
   await new Promise((resolve) => stream.write('', resolve))
 }

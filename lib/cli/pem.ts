@@ -5,12 +5,12 @@ import { usageError } from './output.js'
  * Refuses a file without certificates, which Node would silently accept as `ca`.
  *
  * @param option the flag that names the file, and `path` the file, for messages.
- * @throws CliError when there is no certificate in it, or one that cannot be read.
+ * @throws CliError when it contains no certificate, or a damaged one.
  */
 export function checkCertificates(option: string, path: string, pem: string): void {
   const certificates = pem.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]*-----END/g) ?? []
   if (certificates.length === 0) {
-    throw usageError(`${option} ${path}: there is no certificate (PEM) in it, "-----BEGIN CERTIFICATE-----".`)
+    throw usageError(`${option} ${path}: it contains no PEM certificate ("-----BEGIN CERTIFICATE-----").`)
   }
   for (const certificate of certificates) {
     try {
@@ -22,7 +22,7 @@ export function checkCertificates(option: string, path: string, pem: string): vo
 }
 
 /**
- * @param certificate the PEM that the key belongs to; the first certificate in it counts.
+ * @param certificate the PEM that the key belongs to; only its first certificate matters.
  * @throws CliError when it is not a private key, needs a password, or belongs to another certificate.
  */
 export function checkKey(option: string, path: string, pem: string, certificate: string): void {
@@ -40,6 +40,6 @@ function isKeyOf(option: string, path: string, pem: string, certificate: string)
   try {
     return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(pem))
   } catch {
-    throw usageError(`${option} ${path}: there is no private key (PEM) in it, "-----BEGIN PRIVATE KEY-----".`)
+    throw usageError(`${option} ${path}: it contains no PEM private key ("-----BEGIN PRIVATE KEY-----").`)
   }
 }

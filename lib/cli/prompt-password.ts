@@ -11,7 +11,7 @@ export async function promptPassword(question: string): Promise<string> {
   // Readline writes its echo here, where it is discarded.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true })
-  // Only now: the terminal shows what is typed before readline listens.
+  // Prompt only now: the terminal would echo anything typed before readline listens.
   process.stderr.write(question)
   // While readline reads, Ctrl+C arrives as a key, not as a signal.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))

@@ -4,10 +4,10 @@ import { readTextFile } from './read-text-file.js'
 export type Header = readonly [name: string, value: string]
 
 /**
- * Reads the headers that a flag sets: `Name: value`, or `@file` with one a line, which keeps a secret out of the list of
- * processes.
+ * Reads the headers that a flag sets: `Name: value`, or `@file` with one per line, which keeps a secret out of the
+ * process list.
  *
- * @param option the flag, for messages. They show no header: it may be a secret.
+ * @param option the flag, for messages. They never show the header itself: it may be a secret.
  * @throws CliError when one is malformed, or a file cannot be read.
  */
 export async function readHeaders(option: string, given: readonly string[]): Promise<Header[]> {
@@ -28,6 +28,6 @@ async function linesOf(option: string, path: string): Promise<string[]> {
   const text = await readTextFile(option, path)
   const lines = text.split(/\r?\n/)
   const headers = lines.filter((line) => line.trim() !== '' && !line.startsWith('#'))
-  if (headers.length === 0) throw usageError(`${option} @${path}: there is no header in it.`)
+  if (headers.length === 0) throw usageError(`${option} @${path}: it contains no header.`)
   return headers
 }

@@ -12,25 +12,25 @@ Examples:
   Receive uploads into ./incoming, from this machine only:
     $ npx express-bits-upload serve ./incoming
 
-  Receive them from users with a password, encrypted, and show what is uploaded:
+  Encrypt connections, require passwords, and show uploads as they happen:
     $ npx express-bits-upload passwd users.htpasswd alice
     $ npx express-bits-upload serve /srv/incoming --host 0.0.0.0 --port 443 \\
         --tls-cert cert.pem --tls-key key.pem --htpasswd users.htpasswd --list --live
 
-  Send a file as Windows does; after an interruption run the same line again:
+  Send a file as Windows does; after an interruption, run the same command again:
     $ npx express-bits-upload send backup.zip https://files.example.com/backup.zip
 
   Send one from Windows:
     PS> Start-BitsTransfer -TransferType Upload -Source C:\\backup.zip -Destination http://server:8080/backup.zip
     C:\\> bitsadmin /transfer backup /upload /priority foreground http://server:8080/backup.zip C:\\backup.zip
 
-More: express-bits-upload serve --help, express-bits-upload send --help`
+See also: express-bits-upload serve --help, express-bits-upload send --help`
 
 /**
  * Runs a command line.
  *
  * @param argv as `process.argv`.
- * @returns the exit code. Errors have been printed to the standard error output.
+ * @returns the exit code. Errors are printed to standard error.
  */
 export async function runCli(argv: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.done
@@ -53,13 +53,13 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv)
     return exitCode
   } catch (error) {
-    // Commander has printed it already.
+    // Commander has already printed it.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
     return report(error)
   }
 }
 
-/** Prints an error, with DEBUG in the environment also its stack. @returns the exit code. */
+/** Prints an error, with its stack if DEBUG is set in the environment. @returns the exit code. */
 export function report(error: unknown): number {
   const { message, stack } = asError(error)
   printError(`error: ${message}`)

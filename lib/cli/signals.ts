@@ -2,7 +2,9 @@ import { exitCodeOf } from './output.js'
 
 type Signal = 'SIGINT' | 'SIGTERM'
 
-/** Milliseconds: one signal may come twice, from its sender and from the `npx` that it reached as well. */
+/**
+ * Milliseconds in which a repeated signal is ignored: `npx` may pass on a signal that this process has also received.
+ */
 const ECHO = 500
 
 /** Listens for the signals that end a process: the first aborts `signal`, a later one ends the process at once. */

@@ -36,7 +36,7 @@ export function duration(text: string): number {
   return Number(number) * (unit === 's' || unit === 'm' || unit === 'h' || unit === 'd' ? SECONDS[unit] : 1)
 }
 
-/** Seconds, as in {@link duration}; what a timer of Node can wait, and above 0. */
+/** Seconds, as in {@link duration}; above 0, and within the range of Node's timers. */
 export function timeout(text: string): number {
   const seconds = duration(text)
   if (seconds === 0 || seconds > 24 * SECONDS.d) {
@@ -60,16 +60,16 @@ export function count(text: string): number {
   return Number(text)
 }
 
-/** How many of something there may be at a time. */
+/** How many of something may exist at a time. */
 export function positiveCount(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('Give a whole number from 1 to 9999.')
   return Number(text)
 }
 
-/** A path of URLs: with a slash in front, and none at the end. */
+/** A URL path, with a leading and without a trailing slash. */
 export function urlPath(text: string): string {
   const path = `/${text}`.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')
-  // Express would read more into these.
+  // Other characters have a meaning in Express's paths.
   if (!/^[\w./~-]+$/.test(path) || path.split('/').some((segment) => /^\.+$/.test(segment))) {
     throw new InvalidArgumentError(
       'Give a path of letters, digits, - . _ ~ and slashes: /uploads for example.',
@@ -81,5 +81,5 @@ export function urlPath(text: string): string {
 /** All values of an option that may be repeated. */
 export const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value]
 
-/** An address as it stands in a URL or by itself: that of IPv6 may have its brackets. */
+/** An address to listen on; an IPv6 address may have brackets, as in a URL. */
 export const address = (text: string): string => text.replace(/^\[(.+)\]$/, '$1')

@@ -1,4 +1,4 @@
 import { createRequire } from 'node:module'
 
-/** Of this package, by its own name: from the sources and from `dist` alike. */
+/** The version of this package, which it imports by its own name: that works from the sources and from `dist`. */
 export const version: string = createRequire(import.meta.url)('express-bits-upload/package.json').version

@@ -4,7 +4,7 @@ import { BitsClientError } from '../uploader/client-error.js'
 import { FileChangedError } from '../uploader/file-changed-error.js'
 import type { UploadSource } from './upload-source.js'
 
-/** Read at once; what a connection has not taken yet stays in memory, so this bounds it. */
+/** Bytes read at once. Bytes that the connection has not accepted yet stay in memory, so this bounds them. */
 const CHUNK = 128 * 1024
 
 /** A file on the disk to upload. */

@@ -3,7 +3,7 @@ import { BitsClientError } from '../uploader/client-error.js'
 import { FileChangedError } from '../uploader/file-changed-error.js'
 import type { UploadSource } from './upload-source.js'
 
-/** Bytes read from a Blob at once: it may be one of a large file on the disk. */
+/** Bytes read from a Blob at once: it may represent a large file on disk. */
 const CHUNK = 128 * 1024
 
 /** A Buffer or a Blob to upload; a `File` brings its name and time. */

@@ -17,7 +17,7 @@ export async function openSource(content: UploadContent): Promise<UploadSource> 
   return typeof content === 'string' ? LocalFile.open(content) : new MemorySource(content)
 }
 
-/** Not by `instanceof`: there are several Blobs, of realms and of packages. */
+/** Not by `instanceof`: other realms and packages have their own Blobs. */
 function isBlob(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   return typeof Reflect.get(value, 'size') === 'number' && typeof Reflect.get(value, 'slice') === 'function'

@@ -49,9 +49,9 @@ const CLIENT_OPTION_CHECKS: OptionChecks<UploadOptions> = {
   headers: (value) =>
     typeof value === 'object' && value !== null && !(Symbol.iterator in value)
       ? undefined
-      : 'an object of names with texts as values',
+      : 'an object with strings as values',
   authenticate: isFunction,
-  userAgent: (value) => (typeof value === 'string' ? undefined : 'a text'),
+  userAgent: (value) => (typeof value === 'string' ? undefined : 'a string'),
   agent: objectWith({ addRequest: true }, 'an Agent of node:http or node:https'),
   tls,
   signal: objectWith({ addEventListener: true, throwIfAborted: true }, 'an AbortSignal'),
@@ -87,7 +87,7 @@ function tls(value: unknown): string | undefined {
 }
 
 function state(value: unknown): string | undefined {
-  const expected = 'a state that onState told'
+  const expected = 'a state that onState received'
   if (typeof value !== 'object' || value === null) return expected
   const field = (name: string): unknown => Reflect.get(value, name)
   // A session id is a credential, so it is not shown.

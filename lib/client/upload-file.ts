@@ -7,8 +7,8 @@ import type { UploadContent } from './upload-source.js'
  *
  * @param content the path of a local file, or bytes in memory: a Buffer, or a Blob (a `File` brings its name along).
  * @param url destination: the file's URL on the server. A user name and password in it become Basic credentials.
- * @throws TypeError for options that make no sense; BitsClientError when the upload fails; the reason of
- * `signal` when that aborts.
+ * @throws TypeError for invalid options; BitsClientError when the upload fails; the reason of `signal` when that
+ * aborts.
  * @example await uploadFile('logs.zip', 'https://example.org/uploads/logs.zip', { retries: 3 })
  * @example await uploadFile(Buffer.from('hello'), 'http://127.0.0.1:3000/uploads/hello.txt')
  */

@@ -70,8 +70,8 @@ export class UploadJob {
   }
 
   /**
-   * Cancels the session of a job that is not running; does nothing without a session. A file whose upload was
-   * completed stays.
+   * Cancels the session of a job that is not running; does nothing without a session. A file that was uploaded
+   * completely stays.
    *
    * @throws BitsClientError when the server refuses, or cannot be reached within a few seconds.
    */

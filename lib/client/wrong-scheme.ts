@@ -19,6 +19,6 @@ export async function wrongScheme(
   if (!error.connectionLost && !bare400) return undefined
   if (!(await speaksTls(url))) return undefined
   const { packet, status, hresult } = error
-  const message = `No answer to ${packet} from ${url.host}: this port speaks TLS. Use https: in the URL.`
+  const message = `No response to ${packet} from ${url.host}: this port speaks TLS. Use https: in the URL.`
   return new BitsClientError(message, { packet, status, hresult, fatal: true, cause: error })
 }

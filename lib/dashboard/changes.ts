@@ -5,7 +5,7 @@ import type { EndedView, SessionView } from './views.js'
 /** Bars of the chart that may have changed since the last frame. */
 const RECENT_BUCKETS = 3
 
-/** What leads from one frame to the next. */
+/** The changes from one frame to the next. */
 export interface Changes extends Pick<Frame, 'now' | 'totals'> {
   /** New sessions whole; of others the fields that changed. */
   readonly sessions: readonly Partial<SessionView>[]

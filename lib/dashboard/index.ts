@@ -19,7 +19,7 @@ export interface BitsDashboard extends Router {
 }
 
 /**
- * A router with a page that shows the uploads of `bits` while they happen. Everybody who reaches it may see the names of
+ * A router with a page that shows the uploads of `bits` while they happen. Anyone who can open it sees the names of
  * files and users: mount your authentication before it.
  *
  * @example app.use('/live', bitsDashboard(bits))

@@ -1,11 +1,11 @@
-/** Milliseconds between two readings at least. */
+/** Minimum milliseconds between two readings. */
 const INTERVAL = 5_000
 /** A reading that takes long is followed by a pause this many times as long: it may cost the server a twentieth. */
 const PAUSE_FACTOR = 20
 /** Milliseconds after which the loop ends unless it is requested again. */
 const UNUSED_AFTER = 10_000
 
-/** Reads again and again, as long as somebody looks. */
+/** Reads repeatedly, as long as there are viewers. */
 export class PollLoop {
   readonly #read: () => Promise<void>
   readonly #onEnd: () => void

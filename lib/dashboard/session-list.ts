@@ -18,7 +18,7 @@ export interface SessionListPage {
 }
 
 /**
- * One page of the open sessions, those heard of last first.
+ * One page of the open sessions, the most recently active first.
  *
  * @param query `filter` is part of a name or of a user, `state` is `active`, `waiting` or `all`, `page` counts from 1.
  */

@@ -58,7 +58,9 @@ export const isHostService: Check = (value) =>
   typeof value === 'string' && /^[\w-]+@[\w.-]+$/.test(value) ? undefined : "'HTTP@host'"
 
 const isRealmText: Check = (value) =>
-  typeof value === 'string' && /^[\x20-\x7e]+$/.test(value) ? undefined : 'a text in ASCII'
+  typeof value === 'string' && /^[\x20-\x7e]+$/.test(value)
+    ? undefined
+    : 'a string of printable ASCII characters'
 
 const isStripRealm: Check = (value) =>
   typeof value === 'string' && value !== '' ? undefined : isBoolean(value) && 'true, false, or a realm'

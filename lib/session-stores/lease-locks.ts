@@ -44,7 +44,7 @@ export class LeaseLocks {
         return this.#hold(key, holder, askedAt, options)
       const left = deadline - performance.now()
       if (left <= 0) return undefined
-      // By chance, so that those who wait do not come at the same moments.
+      // Random, so that waiting processes do not all try at the same moment.
       await delay(Math.min(left, pause * (0.5 + Math.random() / 2)), undefined, signal ? { signal } : {})
     }
   }

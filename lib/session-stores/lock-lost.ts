@@ -1,5 +1,5 @@
 import { BitsError } from '../protocol/bits-error.js'
 
-/** For a change of a session whose lock this process held, and another one holds now. */
+/** The error for a change to a session whose lock has passed from this process to another. */
 export const lockLost = (uploadId: string): BitsError =>
   new BitsError('session-busy', `This process has lost the lock of session ${uploadId}.`)

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 /** A signal that never aborts. */
 export const never = (): AbortSignal => new AbortController().signal
 
-/** `content` in chunks of these sizes, over and over; in one without any. */
+/** `content` in chunks of these sizes, repeated; without sizes, in one chunk. */
 export function streamOf(content: Buffer, ...sizes: number[]): Readable {
   const chunks: Buffer[] = []
   for (let at = 0, n = 0; at < content.length; n++) {
@@ -31,7 +31,7 @@ export const failingAfter = (content: Buffer, error: Error): Readable =>
 /** Number of bytes of {@link plentyOfBytes}. */
 export const PLENTY = 128 * 1024 * 1024
 
-/** More bytes than any storage keeps in memory before it writes some. */
+/** More bytes than any storage buffers before it writes. */
 export function plentyOfBytes(): Readable {
   const chunk = Buffer.alloc(64 * 1024)
   let left = PLENTY / chunk.length

@@ -6,7 +6,7 @@ export interface LocksUnderTest {
   readonly one: SessionStore
   readonly other: SessionStore
   /**
-   * Makes one of the stores stop keeping its locks, as if its process had been killed or suspended at that moment. The
+   * Makes one of the stores stop renewing its locks, as if its process had been killed or suspended at that moment. The
    * store is not used again, unless {@link wake} is there.
    */
   die(store: SessionStore): Promise<void>

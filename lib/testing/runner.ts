@@ -5,7 +5,7 @@ import type { Awaitable } from '../../types/awaitable.js'
 /** The functions of a test runner: those of `node:test`, Jest, Vitest and (with `it` as `test`) Mocha fit. */
 export interface Runner {
   describe(name: string, body: () => void): unknown
-  /** @param timeout milliseconds, for a test that takes longer than usual. Jest and Vitest take it as it is. */
+  /** @param timeout milliseconds, for a test that takes longer than usual. Jest and Vitest accept it. */
   test(name: string, body: () => Promise<void>, timeout?: number): unknown
 }
 

@@ -8,14 +8,14 @@ import { assertRecord } from './session-store-keeping.js'
 
 const KEY = newRecord(1).uploadId
 
-/** Milliseconds within which a holder is asked to give way, and those within which a dead holder is succeeded. */
+/** Milliseconds within which a holder is asked to give way, and within which a dead holder's lock is free. */
 const REQUEST_LIMIT = 2_000
 const SUCCESSION_LIMIT = 15_000
 
 /** How a lock passes from one process to the next. */
 export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
   'lock-wanted': {
-    'a holder is asked to give way within two seconds, and the one that waits gets the lock': async ({
+    'a holder is asked to give way within two seconds, and the waiter gets the lock': async ({
       one,
       other,
     }) => {
@@ -27,7 +27,7 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
         REQUEST_LIMIT,
         'onReleaseRequested was not called',
       )
-      assert.ok(!held.requests.includes('lost'), 'A lock that was only wanted was reported as lost.')
+      assert.ok(!held.requests.includes('lost'), 'A lock was reported as lost when it was only requested.')
       await held.release()
       await (await waiting).release()
     },

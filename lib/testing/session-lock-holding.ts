@@ -11,7 +11,7 @@ const KEY = newRecord(1).uploadId
 /** Milliseconds after which a wait that was aborted must no longer make a holder give way. */
 const ABORTED_WISH_LIFETIME = 3_000
 
-/** Who has a lock, and who waits for it. */
+/** Holding a lock, and waiting for it. */
 export const LOCK_HOLDING: ContractClauses<LocksUnderTest> = {
   'lock-exclusive': {
     'one holder at a time, in one process and in two': async ({ one, other }) => {

@@ -5,7 +5,7 @@ import { newRecord } from './new-record.js'
 import { assertRejects, type ContractClauses } from './runner.js'
 import { assertRecord } from './session-store-keeping.js'
 
-/** How sessions change. */
+/** Changing sessions. */
 export const CHANGING: ContractClauses<SessionStore> = {
   update: {
     'applies a change, and returns the whole session': async (store) => {
@@ -20,7 +20,7 @@ export const CHANGING: ContractClauses<SessionStore> = {
       assertRecord(await store.get(uploadId), expected)
     },
 
-    'leaves a session alone when the change says so': async (store) => {
+    'leaves a session unchanged when the change returns undefined': async (store) => {
       const { uploadId } = newRecord(1)
       await store.create(newRecord(1))
       assertAnswer('update()', await store.update(uploadId, () => undefined), undefined)
@@ -40,7 +40,7 @@ export const CHANGING: ContractClauses<SessionStore> = {
   },
 
   'update-removes-fields': {
-    'takes a field away that a change has as undefined, and leaves those that it has not': async (store) => {
+    'removes a field that a change sets to undefined, and keeps those that it omits': async (store) => {
       const { uploadId } = newRecord(1)
       await store.create(newRecord(1, { total: 5, replyUrl: 'a-reply', refused: true }))
       const expected = newRecord(1, { total: 5, refused: true })
@@ -57,7 +57,7 @@ export const CHANGING: ContractClauses<SessionStore> = {
   },
 
   'update-atomic': {
-    'loses none of many changes at once': async (store) => {
+    'loses none of many concurrent changes': async (store) => {
       const records = [newRecord(1, { total: 0 }), newRecord(2, { total: 0 })]
       for (const record of records) await store.create(record)
       await Promise.all(
@@ -70,7 +70,7 @@ export const CHANGING: ContractClauses<SessionStore> = {
       }
     },
 
-    'a reader sees a whole session while changes are made': async (store) => {
+    'a reader sees a complete session during changes': async (store) => {
       const { uploadId } = newRecord(1)
       await store.create(newRecord(1, { total: 0, replyUrl: '' }))
       let changing = true
@@ -78,7 +78,7 @@ export const CHANGING: ContractClauses<SessionStore> = {
         while (changing) {
           const { total = 0, replyUrl } = (await store.get(uploadId)) ?? {}
           assertAnswer('The length of a field that get()', replyUrl?.length, total * 100)
-          // A store that reads from memory and writes to a disk would never get to write.
+          // Otherwise a store that reads from memory and writes to disk would never get to write.
           await setImmediate()
         }
       }
@@ -97,7 +97,7 @@ export const CHANGING: ContractClauses<SessionStore> = {
   },
 
   'update-after-delete': {
-    'a change never brings back a session that is forgotten at the same time': async (store) => {
+    'a change never brings back a session that is deleted at the same time': async (store) => {
       for (let n = 1; n <= 20; n++) {
         const record = newRecord(n)
         await store.create(record)

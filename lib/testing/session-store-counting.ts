@@ -14,7 +14,7 @@ const ifItCounts =
     if (store.createWithin) await check(async (record, max) => store.createWithin?.(record, max), store)
   }
 
-/** How many open sessions a user may have. */
+/** Limiting the open sessions of a user. */
 export const COUNTING: ContractClauses<SessionStore> = {
   'create-within': {
     'creates sessions up to the maximum, then returns how many there are': ifItCounts(

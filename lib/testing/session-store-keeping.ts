@@ -4,7 +4,7 @@ import { assertAnswer } from './assertions.js'
 import { newRecord } from './new-record.js'
 import { assertRejects, type ContractClauses } from './runner.js'
 
-/** Fails unless both are the same; a field that is `undefined` may as well be absent. */
+/** Fails unless both are equal; a field that is `undefined` may also be absent. */
 export function assertRecord(actual: SessionRecord | undefined, expected: SessionRecord): void {
   assert.ok(actual, `The store answered ${actual} instead of the session ${expected.uploadId}.`)
   assertAnswer('The store', withoutUndefined(actual), withoutUndefined(expected))
@@ -13,10 +13,10 @@ export function assertRecord(actual: SessionRecord | undefined, expected: Sessio
 const withoutUndefined = (record: SessionRecord): object =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
 
-/** How sessions are created, kept and deleted. */
+/** Creating, reading and deleting sessions. */
 export const KEEPING: ContractClauses<SessionStore> = {
   create: {
-    'gives back what it was given, whatever characters there are in it': async (store) => {
+    'returns a session as it was created, whatever characters it contains': async (store) => {
       const record = newRecord(1, { total: 2 ** 53 - 1, replyUrl: 'BITS-Sessions\\x', refused: true })
       await store.create(record)
       assertRecord(await store.get(record.uploadId), record)
@@ -28,7 +28,7 @@ export const KEEPING: ContractClauses<SessionStore> = {
       assertRecord(await store.get(record.uploadId), record)
     },
 
-    'has nothing under a key that was never created': async (store) => {
+    'returns nothing for a key that was never created': async (store) => {
       const { uploadId } = newRecord(1)
       assertAnswer('get()', await store.get(uploadId), undefined)
       assertAnswer('update()', await store.update(uploadId, () => ({ total: 1 })), undefined)
@@ -37,13 +37,13 @@ export const KEEPING: ContractClauses<SessionStore> = {
   },
 
   'create-once': {
-    'refuses a key that is taken, and keeps what is there': async (store) => {
+    'rejects a key that exists, and keeps its session': async (store) => {
       await store.create(newRecord(1))
       await assertRejects(() => store.create(newRecord(1, { total: 5 })))
       assertRecord(await store.get(newRecord(1).uploadId), newRecord(1))
     },
 
-    'of creations that race for a key one wins': async (store) => {
+    'of concurrent creations of one key, exactly one succeeds': async (store) => {
       const results = await Promise.allSettled(
         Array.from({ length: 10 }, (_, n) => store.create(newRecord(1, { total: n }))),
       )

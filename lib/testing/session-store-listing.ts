@@ -75,7 +75,7 @@ async function createInState(store: SessionStore, n: number, state: SessionState
   if (state !== 'receiving') await store.update(newRecord(n).uploadId, () => ({ state }))
 }
 
-/** How sessions are found. */
+/** Listing sessions. */
 export const LISTING: ContractClauses<SessionStore> = {
   list: {
     'lists all sessions': async (store) => {

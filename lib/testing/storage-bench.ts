@@ -1,15 +1,15 @@
 import type { StagedUpload, StorageAdapter } from '../../types/storage.js'
 import { contentOf, never, streamOf } from './bodies.js'
 
-/** A storage under test, and what its tests need beside it. */
+/** A storage under test, and what its tests need besides it. */
 export interface StorageUnderTest {
-  /** An empty one, not open yet. */
+  /** Empty, and not open yet. */
   readonly storage: StorageAdapter
   /** The bytes at a destination; `undefined` when nothing is there. */
   published(destination: string): Promise<Uint8Array | undefined>
   /**
-   * Has the storage fail, in a way of its own (a full disk, a connection that is down), at all that is appended to this
-   * upload from now on; optional. Without it, failures are not tested.
+   * Makes all further appends to this upload fail in a typical way (a full disk, a lost connection); optional. Without
+   * it, failures are not tested.
    */
   breakAppends?(upload: StagedUpload): Promise<void>
   /** Called after each test, after the storage was closed; optional. */

@@ -18,8 +18,8 @@ export const STORAGE_CLAUSES = {
 }
 
 /**
- * Registers the tests that every storage has to pass: the contract of `StorageAdapter`, without assumptions about what is
- * behind it. What is optional is tested where it is there.
+ * Registers the tests that every storage has to pass: the contract of `StorageAdapter`, without assumptions about its
+ * implementation. Optional methods are tested where the storage has them.
  *
  * @param make called for each test.
  * @example storageContract(() => ({ storage: new MyStorage(), published: (destination) => fetchMine(destination) }))

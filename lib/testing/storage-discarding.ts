@@ -3,7 +3,7 @@ import { assertAnswer } from './assertions.js'
 import type { ContractClauses } from './runner.js'
 import type { StorageBench } from './storage-bench.js'
 
-/** How staged bytes are discarded and listed. */
+/** Discarding and listing staged bytes. */
 export const DISCARDING: ContractClauses<StorageBench> = {
   discard: {
     'a discarded upload is gone, and may be discarded again': async (bench) => {
@@ -27,7 +27,7 @@ export const DISCARDING: ContractClauses<StorageBench> = {
       assertAnswer('received()', await storage.received(upload), 0)
     },
 
-    'what is received may be asked while an upload is discarded': async (bench) => {
+    'received may be called while an upload is discarded': async (bench) => {
       const { storage } = bench
       const upload = await bench.filled('a.bin', Buffer.from('abc'))
       const asked = Array.from({ length: 20 }, () => storage.received(upload))
@@ -38,7 +38,7 @@ export const DISCARDING: ContractClauses<StorageBench> = {
   },
 
   'discard-by-id': {
-    'an upload can be discarded by its id alone, as the sweep does it': async (bench) => {
+    'an upload can be discarded by its id alone, as the sweep does': async (bench) => {
       const { storage } = bench
       const published = await bench.filled('a.bin', Buffer.from('abc'))
       await storage.publish(published, { overwrite: false })

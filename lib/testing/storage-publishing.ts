@@ -112,7 +112,7 @@ async function assertAtomic(bench: StorageBench, before: Buffer | undefined): Pr
   assertBytes(await subject.published('a.bin'), content, 'The published file')
 }
 
-/** How staged bytes become a file. */
+/** Publishing staged bytes. */
 export const PUBLISHING: ContractClauses<StorageBench> = {
   'publish-hidden': {
     'nothing is at the destination before publish(), even when all bytes are staged': async (bench) => {
@@ -148,7 +148,7 @@ export const PUBLISHING: ContractClauses<StorageBench> = {
   },
 
   'publish-taken': {
-    'without overwriting, a file that is there stays, and so does the upload': async (bench) => {
+    'without overwriting, an existing file stays, and so does the upload': async (bench) => {
       const { storage } = bench
       await bench.publishedNow('a.bin', 'old')
       const upload = await bench.filled('a.bin', Buffer.from('new'))
@@ -163,7 +163,7 @@ export const PUBLISHING: ContractClauses<StorageBench> = {
       }
     },
 
-    'of uploads that race for one name exactly one wins, whole': async (bench) => {
+    'of concurrent uploads to one name, exactly one is published, complete': async (bench) => {
       const { storage, subject } = bench
       for (let round = 0; round < 10; round++) {
         const destination = `race/${round}.bin`
@@ -183,7 +183,7 @@ export const PUBLISHING: ContractClauses<StorageBench> = {
   },
 
   'publish-overwrite': {
-    'with overwriting, the new file takes the place of the old one': async (bench) => {
+    'with overwriting, the new file replaces the old one': async (bench) => {
       await bench.publishedNow('a.bin', 'old')
       const upload = await bench.filled('a.bin', Buffer.from('newer'))
       const { size } = await bench.storage.publish(upload, { overwrite: true })

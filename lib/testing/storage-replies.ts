@@ -8,7 +8,7 @@ import { contentOf, failingAfter, streamOf } from './bodies.js'
 import { assertRejects, type ContractClauses } from './runner.js'
 import type { StorageBench } from './storage-bench.js'
 
-/** A storage that keeps replies and hands them out. */
+/** A storage that keeps replies. */
 type ReplyStorage = StorageAdapter & Required<Pick<StorageAdapter, 'writeReply' | 'statReply' | 'readReply'>>
 
 const keepsReplies = (storage: StorageAdapter): storage is ReplyStorage =>
@@ -30,12 +30,12 @@ const replyOf = (storage: ReplyStorage, upload: StagedUpload, range?: ByteRange)
 /** Replies of applications, if the storage keeps them. */
 export const REPLIES: ContractClauses<StorageBench> = {
   reply: {
-    'there is no reply before there is one': ifKept(async (storage, bench) => {
+    'there is no reply before one is stored': ifKept(async (storage, bench) => {
       const upload = await bench.filled('a.bin', Buffer.from('abc'))
       assertAnswer('statReply()', await storage.statReply(upload), undefined)
     }),
 
-    'keeps a reply, and hands it out in full and in ranges': ifKept(async (storage, bench) => {
+    'keeps a reply, and returns it in full and in ranges': ifKept(async (storage, bench) => {
       const reply = randomBytes(200_000)
       const upload = await bench.filled('a.bin', Buffer.from('abc'))
       const before = Date.now() - 2000
@@ -74,19 +74,17 @@ export const REPLIES: ContractClauses<StorageBench> = {
   },
 
   'reply-replace': {
-    'a reply takes the place of an earlier one, and one without bytes leaves none': ifKept(
-      async (storage, bench) => {
-        const upload = await bench.begun('a.bin')
-        await storage.writeReply(upload, streamOf(Buffer.from('the first')))
-        assertAnswer('writeReply()', await storage.writeReply(upload, streamOf(Buffer.from('2nd'))), 3)
-        assertAnswer('statReply()', await replySize(storage, upload), 3)
-        assertBytes(await replyOf(storage, upload), Buffer.from('2nd'))
-        assertAnswer('writeReply()', await storage.writeReply(upload, Readable.from([])), 0)
-        assertAnswer('statReply()', await replySize(storage, upload), 0)
-      },
-    ),
+    'a reply replaces an earlier one, and an empty one removes it': ifKept(async (storage, bench) => {
+      const upload = await bench.begun('a.bin')
+      await storage.writeReply(upload, streamOf(Buffer.from('the first')))
+      assertAnswer('writeReply()', await storage.writeReply(upload, streamOf(Buffer.from('2nd'))), 3)
+      assertAnswer('statReply()', await replySize(storage, upload), 3)
+      assertBytes(await replyOf(storage, upload), Buffer.from('2nd'))
+      assertAnswer('writeReply()', await storage.writeReply(upload, Readable.from([])), 0)
+      assertAnswer('statReply()', await replySize(storage, upload), 0)
+    }),
 
-    'of a reply that fails nothing is kept': ifKept(async (storage, bench) => {
+    'nothing is kept of a reply that fails': ifKept(async (storage, bench) => {
       const upload = await bench.begun('a.bin')
       const error = new Error('The application stopped.')
       const fail = () => storage.writeReply(upload, failingAfter(Buffer.alloc(100_000), error))
@@ -117,14 +115,14 @@ export const REPLIES: ContractClauses<StorageBench> = {
       },
     ),
 
-    'a reply goes with an upload that is discarded by its id alone': ifKept(async (storage, bench) => {
+    'discarding an upload by its id alone removes its reply': ifKept(async (storage, bench) => {
       const upload = await bench.filled('a.bin', Buffer.from('abc'))
       await storage.writeReply(upload, streamOf(Buffer.from('well received')))
       await storage.discard({ uploadId: upload.uploadId, destination: '' })
       assertAnswer('statReply()', await storage.statReply(upload), undefined)
     }),
 
-    'a reply that is discarded while it is asked for is there or not': ifKept(async (storage, bench) => {
+    'a reply that is discarded while it is looked up is found or not': ifKept(async (storage, bench) => {
       const upload = await bench.begun('a.bin')
       await storage.writeReply(upload, streamOf(Buffer.from('abc')))
       const asked = Array.from({ length: 20 }, () => storage.statReply(upload))
@@ -132,7 +130,7 @@ export const REPLIES: ContractClauses<StorageBench> = {
       for (const facts of answers) assert.ok(facts === undefined || facts.size === 3)
     }),
 
-    'a reply that is discarded before or while it is read comes whole, or fails': ifKept(
+    'a reply that is discarded before or while it is read arrives complete, or fails': ifKept(
       async (storage, bench) => {
         const reply = randomBytes(1_000_000)
         const moments: ((stream: Readable) => Promise<unknown>)[] = [

@@ -7,14 +7,14 @@ import { consumed, contentOf, never, streamOf } from './bodies.js'
 import { assertRejects, type ContractClauses } from './runner.js'
 import type { StorageBench } from './storage-bench.js'
 
-/** How bytes get into a storage. */
+/** Staging bytes. */
 export const STAGING: ContractClauses<StorageBench> = {
   'begin-empty': {
     'an upload that has begun holds nothing': async (bench) => {
       assertAnswer('received()', await bench.storage.received(await bench.begun('a.bin', 10)), 0)
     },
 
-    'an upload that was never begun holds nothing': async (bench) => {
+    'an upload that was never begun is empty': async (bench) => {
       assertAnswer('received()', await bench.storage.received(bench.newUpload('a.bin')), 0)
     },
   },

@@ -6,7 +6,7 @@ import { sleep } from './sleep.js'
 const ATTEMPTS = 3
 const DELAY = 250
 
-/** Milliseconds that each try may take: a user who cancels does not want to wait. */
+/** Milliseconds that each attempt may take: a user who cancels does not want to wait. */
 export const CANCEL_TIMEOUT = 5000
 
 /**

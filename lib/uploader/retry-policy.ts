@@ -39,7 +39,7 @@ export function isFatal(packet: RequestKind, status: number, hresult: number | u
   if (packet === 'Fragment' && status === 413) return false
   if (isDestinationTaken(packet, hresult)) return true
   if (hresult !== undefined && FATAL_HRESULTS.has(hresult)) return true
-  // 308 came after that table. Redirects are not followed, so that another try would end the same way.
+  // 308 is newer than that table. Redirects are not followed, so another attempt would end the same way.
   if (status >= 300 && status <= 399) return status <= 305 || status === 307 || status === 308
   if (status >= 400 && status <= 499) return status !== 408 && status !== 409
   return status === 501 || status === 505
@@ -51,7 +51,7 @@ export interface Delays {
   readonly maxRetryDelay: number
 }
 
-/** Milliseconds to wait after the nth failure in a row: doubling, between half and the whole of it by chance. */
+/** Milliseconds to wait after the nth failure in a row: doubled each time, then reduced at random by up to half. */
 export function backOff(failures: number, delays: Delays, random: () => number = Math.random): number {
   const whole = Math.min(delays.maxRetryDelay, delays.minRetryDelay * 2 ** (failures - 1))
   return Math.round(whole * (0.5 + random() / 2))

@@ -24,7 +24,7 @@ export interface SourceFacts {
   assertUnchanged(size?: number, modified?: number): Promise<void>
 }
 
-/** Fetches the reply before its session is closed: with the session it goes (Win32 close-session). */
+/** Fetches the reply before its session is closed, which deletes it (Win32 close-session). */
 export interface ReplyFetcher {
   /** Where the reply is; `undefined` before `fetch`. */
   readonly url: URL | undefined

@@ -29,7 +29,7 @@ export class UploadSession {
   #closeUnanswered = false
   /** The server knows that the file is empty: it may have named a reply. */
   #emptyAcknowledged = false
-  /** The server takes no empty fragment; it will not in its next session either, so {@link forget} leaves this. */
+  /** The server accepts no empty fragment. Nor will it in its next session, so {@link forget} keeps this. */
   #emptyRefused = false
   /** How often the connection was lost to an empty fragment. */
   #emptyLost = 0
@@ -160,7 +160,7 @@ export class UploadSession {
       const message = `The server claims ${offset} bytes of a file of ${file.size}.`
       throw new BitsClientError(message, { packet: 'Fragment', fatal: true })
     }
-    // An empty file stands at its end, where there is no further to get.
+    // An empty file is at its end: the offset cannot grow.
     const delay = file.size === 0 ? 0 : retryBudget.recordProgress(this.#offset, offset)
     this.#offset = offset
     if (offset === file.size) this.#replyUrl = replyUrl

@@ -316,7 +316,7 @@ describeWithEngine(
       const mute = await start({ before: cors('') })
       const refused = await upload(page, `${closed.origin}/uploads/a`, '{ retries: 0 }')
       expect(refused.error?.message).toMatch(
-        /^No answer to Create-Session from .* does it allow this page \(CORS\)\?$/,
+        /^No response to Create-Session from .* does it allow this page \(CORS\)\?$/,
       )
       const unreadable = await upload(page, `${mute.origin}/uploads/a`)
       expect(unreadable.error).toMatchObject({ fatal: true })

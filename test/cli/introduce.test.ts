@@ -42,7 +42,9 @@ describe('the line for Windows', () => {
     (machine) => {
       const text = said('https://0.0.0.0:443', { host: '0.0.0.0' }, machine)
       expect(text).toContain('-Destination https://SERVER:443/a.zip\n')
-      expect(text).toContain('Replace SERVER by the name or address by which other machines reach this one.')
+      expect(text).toContain(
+        'Replace SERVER with the name or address at which other machines reach this one.',
+      )
     },
   )
 

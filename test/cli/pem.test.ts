@@ -28,11 +28,11 @@ test('send refuses certificates and keys that it could not use', async () => {
   const { certFile: cert, keyFile: key } = one
   await expect(read({ ca: bundle, cert, key })).resolves.toMatchObject({ tls: { cert: one.cert } })
   for (const [flags, message] of [
-    [{ ca: text }, /^--ca .*text: there is no certificate \(PEM\) in it/],
-    [{ ca: key }, /^--ca .*one\.key: there is no certificate \(PEM\) in it/],
+    [{ ca: text }, /^--ca .*text: it contains no PEM certificate/],
+    [{ ca: key }, /^--ca .*one\.key: it contains no PEM certificate/],
     [{ ca: damaged }, /^--ca .*damaged: a certificate in it is damaged\.$/],
-    [{ cert: text, key }, /^--cert .*text: there is no certificate/],
-    [{ cert, key: cert }, /^--key .*one\.pem: there is no private key \(PEM\) in it/],
+    [{ cert: text, key }, /^--cert .*text: it contains no PEM certificate/],
+    [{ cert, key: cert }, /^--key .*one\.pem: it contains no PEM private key/],
     [{ cert, key: other.keyFile }, /^--key .*other\.key: the key belongs to another certificate\.$/],
     [{ cert, key: locked }, /^--key .*locked: the key has a password; give one without/],
   ] as const) {

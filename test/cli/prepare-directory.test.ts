@@ -30,7 +30,7 @@ test('a file in place of the directory is named', async () => {
   await writeFile(path, '')
   await expect(prepare(path)).rejects.toMatchObject({
     exitCode: 1,
-    message: `${path} is not a directory: name the one that uploads go into.`,
+    message: `${path} is not a directory: give the one that uploads go into.`,
   })
   await expect(prepare(join(path, 'below'))).rejects.toMatchObject({
     exitCode: 1,
@@ -61,8 +61,8 @@ test('a staging folder of somebody else is found at the start, not at the first 
 })
 
 test.each([
-  ['win32', 'Let it modify the directory (icacls)'],
-  ['linux', 'Give it the directory (chown)'],
+  ['win32', 'Grant it write access (icacls)'],
+  ['linux', 'Make it the owner (chown)'],
 ] as const)('on %s, the advice is that of the system', async (platform, advice) => {
   const path = await directory()
   const storage = new FileStorage({ directory: path })

@@ -52,7 +52,7 @@ describe('the proxy in the environment', () => {
   test.each(['socks5://h:1', 'http://[', 'ftp://h'])('%s is refused, and not shown', async (proxy) => {
     process.env.https_proxy = proxy
     await expect(proxyFor(new URL('https://a/'))).rejects.toThrow(
-      'https_proxy (or all_proxy) in the environment is not the URL of an HTTP proxy: give http://proxy:3128.',
+      'https_proxy (or all_proxy) in the environment is not the URL of an HTTP proxy, such as http://proxy:3128.',
     )
   })
 })
@@ -82,7 +82,7 @@ describe('send through a proxy', () => {
     expect([await known.exit, await stranger.exit]).toEqual([0, 3])
     expect(proxy.asked).toContain(`BITS_POST ${origin}/uploads/a.bin`)
     expect(await readFile(join(folder, 'a.bin'), 'utf8')).toBe('content')
-    expect(known.stderr).toContain(`Through the proxy http://127.0.0.1:${proxy.port}.\n`)
+    expect(known.stderr).toContain(`Using the proxy http://127.0.0.1:${proxy.port}.\n`)
     expect(known.stderr).not.toContain('secret')
     expect(stranger.stderr).toMatch(
       /The proxy asks for other credentials: give them in the URL of the proxy, http:\/\/user:password@proxy:3128\.\n$/,

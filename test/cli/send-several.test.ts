@@ -49,7 +49,7 @@ describe('send with several files', () => {
     for (const name of ['a.txt', 'photos/1#.jpg', 'photos/deep er/2.jpg']) {
       expect(await readFile(join(folder, 'in', name), 'utf8')).toBe(`content of ${name}`)
     }
-    expect(command.stderr).toContain('photos/up" is not a file and is left out.\n')
+    expect(command.stderr).toContain('photos/up" is not a file: skipped.\n')
     expect(command.stderr).toMatch(
       /\nphotos\/deep er\/2\.jpg \(4 of 6\)\n(?:\d+% .*\n)*Sent photos\/deep er\/2\.jpg: 31 bytes, /,
     )
@@ -82,7 +82,7 @@ describe('send with several files', () => {
     paths.length = 0
     const second = send(words)
     expect(await second.exit).toBe(0)
-    expect(second.stderr).toContain('a.txt was sent before; --restart would send it again.\n')
+    expect(second.stderr).toContain('a.txt was sent before; use --restart to send it again.\n')
     expect(new Set(paths)).toEqual(new Set(['missing', 'b.txt']))
     expect(await states()).toEqual([])
   })

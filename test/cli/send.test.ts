@@ -86,7 +86,7 @@ describe('send', () => {
     await first.until('stderr', /again in/)
     first.kill('SIGINT')
     expect(await first.exit).toBe(130)
-    expect(first.stderr).toMatch(/\nStopped\. The same command continues from here\.\n$/)
+    expect(first.stderr).toMatch(/\nStopped\. Run the same command again to continue\.\n$/)
     const [name = ''] = await states()
     expect((await stat(join(cache, 'express-bits-upload', name))).mode & 0o777).toBe(0o600)
     open()
@@ -98,7 +98,7 @@ describe('send', () => {
       '10KB',
     ])
     expect(await second.exit).toBe(0)
-    expect(second.stderr).toMatch(/^Continuing at 50\.0 KiB of 200\.0 KiB; --restart would start over\.\n/)
+    expect(second.stderr).toMatch(/^Continuing at 50\.0 KiB of 200\.0 KiB; use --restart to start over\.\n/)
     expect((await readFile(join(folder, 'a.bin'))).equals(FILE)).toBe(true)
     expect(sessions.size).toBe(1)
     expect(await states()).toEqual([])
@@ -124,7 +124,7 @@ describe('send', () => {
       'when the file has changed',
       (file: string) => appendFile(file, 'more'),
       [],
-      /^The file has changed since an earlier try/m,
+      /^The file has changed since the last attempt/m,
     ],
   ])('begins anew %s, and ends the session of before', async (_, change, flags, says) => {
     const { file, send } = await workplace()
@@ -132,7 +132,7 @@ describe('send', () => {
     const words = [file, `${origin}/uploads/a.bin`, '--fragment-size', '10KB', '--retries', '0']
     const first = send(words)
     expect(await first.exit).toBe(4)
-    expect(first.stderr).toMatch(/^error: .* Gave up; the same command continues from here\.\n$/m)
+    expect(first.stderr).toMatch(/^error: .* Gave up\. Run the same command again to continue\.\n$/m)
     const [session] = sessions
     await change(file)
     open()
@@ -243,7 +243,7 @@ describe('send', () => {
     expect(refused?.stderr).toMatch(
       /^error: .*401.* It does not accept these credentials: give --user or --header\.\n$/,
     )
-    expect(nobody?.stderr).toMatch(/^error: --user: there is no terminal to ask for the password;.*\n$/)
+    expect(nobody?.stderr).toMatch(/^error: --user: there is no terminal to prompt for the password:.*\n$/)
   })
 
   test('tells by its exit code what went wrong', async () => {
@@ -259,7 +259,7 @@ describe('send', () => {
       [
         2,
         [folder, `${origin}/a`],
-        /^error: several files, or a directory, go to a URL that ends with a slash/,
+        /^error: to send several files or a directory, give a URL that ends with a slash/,
       ],
       // Not opened: that would wait for somebody to write into it.
       [1, [pipe, origin], /^error: ".*" is not a file\.\n$/],
@@ -275,7 +275,7 @@ describe('send', () => {
       [
         4,
         [file, `http://127.0.0.1:${closed}/a`, '--retries', '0'],
-        /^error: .*ECONNREFUSED.* Gave up; .*\n$/,
+        /^error: .*ECONNREFUSED.* Gave up\. .*\n$/,
       ],
     ]
     const commands = expected.map(([, words]) => send([...words, '--quiet']))
@@ -344,10 +344,10 @@ describe('send in a terminal', () => {
     // The terminal makes the signal of it.
     command.type('\x03')
     expect(await command.exit).toBe(130)
-    expect(command.stdout).toMatch(/\nStopped\. The same command continues from here\.\r\n/)
+    expect(command.stdout).toMatch(/\nStopped\. Run the same command again to continue\.\r\n/)
     const stuck = inTerminal([...words.slice(0, -1), '0'], { XDG_CACHE_HOME: cache })
     expect(await stuck.exit).toBe(4)
-    expect(stuck.stdout).toMatch(/Continuing at 50\.0 KiB of 200\.0 KiB; --restart would start over\.\r\n/)
-    expect(stuck.stdout).toMatch(/\nerror: .* Gave up; the same command continues from here\.\r\n/)
+    expect(stuck.stdout).toMatch(/Continuing at 50\.0 KiB of 200\.0 KiB; use --restart to start over\.\r\n/)
+    expect(stuck.stdout).toMatch(/\nerror: .* Gave up\. Run the same command again to continue\.\r\n/)
   })
 })

@@ -188,18 +188,20 @@ describe('changed certificates', () => {
     await rename(path('next.pem'), flags.tlsCert)
     await until(() => log.length > 0)
     expect(log).toEqual([
-      expect.stringMatching(/^warning: the new TLS files are not used, .* is not the key of the certificate/),
+      expect.stringMatching(
+        /^warning: the new TLS files cannot be used, .* is not the key of the certificate/,
+      ),
     ])
     expect(await shownBy(port)).toBe('server')
     await copyFile(renewed.keyFile, path('next.key'))
     await rename(path('next.key'), flags.tlsKey)
     await until(() => log.length > 1)
-    expect(log[1]).toMatch(/has been read again/)
+    expect(log[1]).toMatch(/was reloaded/)
     expect(await shownBy(port)).toBe('renewed')
     await writeFile(flags.tlsCert, '')
     await until(() => log.length > 2)
     await sleep(200)
-    expect(log[2]).toMatch(/^warning: the new TLS files are not used/)
+    expect(log[2]).toMatch(/^warning: the new TLS files cannot be used/)
     expect(await shownBy(port)).toBe('renewed')
   })
 
@@ -216,7 +218,7 @@ describe('changed certificates', () => {
     await copyFile(renewed.certFile, cert)
     await utimes(cert, 0, 0)
     running.kill('SIGHUP')
-    await running.until('stderr', /^The TLS certificate has been read again; new connections get it\.$/m)
+    await running.until('stderr', /^The TLS certificate was reloaded; new connections use it\.$/m)
     expect(await shownBy(running.port)).toBe('renewed')
     expect(await running.stop()).toBe(0)
   })

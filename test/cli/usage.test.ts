@@ -21,7 +21,7 @@ describe('the command line', () => {
     )
     for (const help of [all, serve, send])
       expect(help?.stdout).toMatch(/PS> Start-BitsTransfer -TransferType Upload/)
-    for (const help of [serve, send]) expect(help?.stdout).toMatch(/\nExit codes: 0 .*2 wrong usage/s)
+    for (const help of [serve, send]) expect(help?.stdout).toMatch(/\nExit codes: 0 .*2 usage error/s)
     expect(version?.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
     expect(none?.stderr).toContain('Usage: express-bits-upload')
   })
@@ -63,7 +63,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ['serve a --host-id a/b', /^error: --host-id is "a\/b": give a host as in a URL/],
     [
       'serve a --host-id-fallback-timeout 1h',
-      /^error: --host-id-fallback-timeout is for --host-id: give that, too\.$/,
+      /^error: --host-id-fallback-timeout needs --host-id: give that, too\.$/,
     ],
     [
       'serve a --notify-url ftp://x',
@@ -101,29 +101,29 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ['serve a --iis BITSHostId=a/b', /^error: IIS properties: BITSHostId is "a\/b": give a host as in a URL/],
     ['serve a --log-format xml', /Allowed choices are common, combined, bits, w3c, json, none/],
     ['serve a --on-upload scan.ps1', /^error: --on-upload scan\.ps1: it cannot be run without a shell; /],
-    ['serve a --on-upload-timeout 1m', /^error: --on-upload-argument, -timeout and -concurrency are for /],
+    ['serve a --on-upload-timeout 1m', /^error: --on-upload-argument, -timeout and -concurrency need /],
     ['serve a --on-upload sh --on-upload-concurrency 0', /Give a whole number from 1 to 9999\./],
     [
       'serve a --on-upload sh --notify-url http://h/',
-      /^error: --on-upload and a notification both decide about files: give one of them\.$/,
+      /^error: --on-upload and a notification both decide whether to accept a file: give one of them\.$/,
     ],
     ['serve a --idle-timeout 0', /Give a time above 0 and of at most 24 days/],
     ['serve a --idle-timeout 25d', /Give a time above 0 and of at most 24 days/],
     ['serve a --max-header-size 4KB', /Give a size from 8KB to 1MB/],
     ['serve a --tls-min-version 1.4', /Allowed choices are 1\.0, 1\.1, 1\.2, 1\.3/],
     ['serve a --tls-pfx a --tls-cert b', /^error: --tls-pfx holds certificate and key: give it, or/],
-    ['serve a --tls-client-ca a', /^error: --tls-client-ca is for https: give --tls-cert and --tls-key, or/],
+    ['serve a --tls-client-ca a', /^error: --tls-client-ca needs https: give --tls-cert and --tls-key, or/],
     [
       'serve a --negotiate --tls-client-ca a --tls-cert b --tls-key c',
-      /^error: --negotiate and --tls-client-ca both say who the user is: give one of them\.$/,
+      /^error: --negotiate and --tls-client-ca both identify the user: give one of them\.$/,
     ],
     [
       'serve a --service HTTP',
       /^error: --service and --keytab are for Kerberos tickets: give --negotiate, too/,
     ],
     ['serve a --keytab k', /^error: --service and --keytab are for Kerberos tickets: give --negotiate, too/],
-    ['serve a --tls-min-version 1.3', /^error: --tls-min-version is for https:/],
-    ['serve a --tls-passphrase-file a', /^error: --tls-passphrase-file is for https:/],
+    ['serve a --tls-min-version 1.3', /^error: --tls-min-version needs https:/],
+    ['serve a --tls-passphrase-file a', /^error: --tls-passphrase-file needs https:/],
     ['serve a --tls-cert cert.pem', /^error: https needs a certificate and its key/],
     [
       'serve a --trust-session-id',
@@ -131,15 +131,15 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ],
     [
       'serve a --notify-type by-value',
-      /^error: --notify-type is for an application .* give its URL, too, as --notify-url or BITSServerNotificationURL\.$/,
+      /^error: --notify-type needs an application .* give its URL, too, as --notify-url or BITSServerNotificationURL\.$/,
     ],
     [
       'serve a --notify-timeout 60',
-      /^error: --notify-timeout is for an application that is notified: give its URL, too/,
+      /^error: --notify-timeout needs an application to notify: give its URL, too/,
     ],
     [
       'serve a --notify-header A:b',
-      /^error: --notify-header is for an application that is notified: give its URL, too/,
+      /^error: --notify-header needs an application to notify: give its URL, too/,
     ],
     [
       'serve a --notify-url http://h/ --notify-header s3cret',
@@ -181,16 +181,25 @@ describe('wrong usage ends with 2 and a sentence', () => {
     ['send a', /missing required argument 'url'/],
     ['send http://h/', /^error: missing required argument 'url'$/],
     ['send a b', /^error: the destination is not an http: or https: URL/],
-    ['send a b http://h/x', /^error: several files, or a directory, go to a URL that ends with a slash: /],
-    ['send lib http://h/x', /^error: several files, or a directory, go to a URL that ends with a slash: /],
+    [
+      'send a b http://h/x',
+      /^error: to send several files or a directory, give a URL that ends with a slash: /,
+    ],
+    [
+      'send lib http://h/x',
+      /^error: to send several files or a directory, give a URL that ends with a slash: /,
+    ],
     ['send a/x b/x http://h/', /^error: a\/x and b\/x would have the same URL: send one of them\.$/],
-    ['send a b http://h/ --reply-to r', /^error: --reply-to names one file, and there are several to send/],
+    ['send a b http://h/ --reply-to r', /^error: --reply-to names one file, but there are several to send/],
     ['send a http://h --header x', /^error: --header: give "Name: value", or @file with such lines\.$/],
     ['send a http://h --header BITS-Packet-Type:Ping', /^error: --header has "BITS-Packet-Type"/],
-    ['send a http://u:p@h --user alice', /^error: there is a name in the URL and a --user/],
-    ['send a http://127.0.0.1 --user a:b', /^error: --user: a name for HTTP Basic has no colon in it\.$/],
-    ['send a http://h --password-file p', /^error: --password-file: give the name that goes with it/],
-    ['send a http://h --cert c.pem', /^error: a certificate to show needs its key/],
+    ['send a http://u:p@h --user alice', /^error: both the URL and --user name a user/],
+    [
+      'send a http://127.0.0.1 --user a:b',
+      /^error: --user: a user name for HTTP Basic cannot contain a colon\.$/,
+    ],
+    ['send a http://h --password-file p', /^error: --password-file needs a user name/],
+    ['send a http://h --cert c.pem', /^error: a client certificate needs its private key/],
   ])('%s', async (words, sentence) => {
     expect(await run(...words.split(' '))).toBe(2)
     expect(said.trimEnd()).toMatch(sentence)
@@ -228,7 +237,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
   test.each([
     ['what is no JSON', '{', /it is not JSON; it should hold an object like/],
     ['what is no object', '[]', /it is not a JSON object/],
-    ['a nested object', '{"MaxBandwidth": {}}', /MaxBandwidth is neither text nor number/],
+    ['a nested object', '{"MaxBandwidth": {}}', /MaxBandwidth is not a string, a number or a boolean/],
     [
       'what a flag contradicts',
       '{"MaxBandwidth": 5}',
@@ -245,7 +254,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
     const file = join(await directory(), 'headers.txt')
     await writeFile(file, '# Authorization: Bearer ...\n\n')
     expect(await run('serve', 'a', '--notify-url', 'http://h/', '--notify-header', `@${file}`)).toBe(2)
-    expect(said).toMatch(/^error: --notify-header @.*headers\.txt: there is no header in it\.\n$/)
+    expect(said).toMatch(/^error: --notify-header @.*headers\.txt: it contains no header\.\n$/)
   })
 
   test('a certificate with the key of another', async () => {

@@ -10,14 +10,14 @@ const unchecked = (options: unknown) => Reflect.construct(UploadJob, ['x', 'http
 describe('options that make no sense are refused at once, by name', () => {
   const bytesWanted = 'give a whole number of bytes, from 5120 to 13631488.'
   const timeWanted = (min: number) => `give a whole number of milliseconds, from ${min} to 2147483647.`
-  const stateWanted = 'the option resume is an object: give a state that onState told'
+  const stateWanted = 'the option resume is an object: give a state that onState received'
   test.each<[options: unknown, sentence: string]>([
     [{ fragmentSize: 5119 }, `the option fragmentSize is 5119: ${bytesWanted}`],
     [{ fragmentSize: 13_631_489 }, `the option fragmentSize is 13631489: ${bytesWanted}`],
     [{ fragmentSize: '4MB' }, `the option fragmentSize is "4MB": ${bytesWanted}`],
-    [{ headers: 'X: y' }, 'the option headers is a string: give an object of names with texts as values.'],
-    [{ headers: new Map() }, 'the option headers is an object of class Map: give an object of names'],
-    [{ userAgent: 7 }, 'the option userAgent is 7: give a text.'],
+    [{ headers: 'X: y' }, 'the option headers is a string: give an object with strings as values.'],
+    [{ headers: new Map() }, 'the option headers is an object of class Map: give an object with strings'],
+    [{ userAgent: 7 }, 'the option userAgent is 7: give a string.'],
     [{ agent: 'http://u:p@proxy/' }, 'the option agent is a string: give an Agent of'],
     [{ agent: false }, 'the option agent is false: give an Agent of node:http or node:https.'],
     [{ tls: 'ca.pem' }, 'the option tls is a string: give an object, { ca } for example.'],
@@ -46,7 +46,7 @@ describe('options that make no sense are refused at once, by name', () => {
     [{ responseTimeout: 0 }, `the option responseTimeout is 0: ${timeWanted(1)}`],
     [{ replyTo: '' }, 'the option replyTo is "": give a path.'],
     [{ maxReplySize: -1 }, 'the option maxReplySize is -1: give a whole number of bytes, from 0'],
-    [{ resume: JSON.stringify(state) }, 'the option resume is a string: give a state that onState told.'],
+    [{ resume: JSON.stringify(state) }, 'the option resume is a string: give a state that onState received.'],
     [{ resume: { ...state, sessionId: '' } }, `${stateWanted}; it has no sessionId.`],
     [
       { resume: { ...state, size: '10' } },

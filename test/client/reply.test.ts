@@ -119,7 +119,7 @@ describe('a reply', () => {
         ),
         { replyTo: join(directory, 'lost.bin'), retries: 1 },
       )
-      await expect(lost).rejects.toThrow(/No answer to GET/)
+      await expect(lost).rejects.toThrow(/No response to GET/)
       expect((await readdir(directory)).sort()).toEqual(['file.bin', 'reply.bin'])
     })
   })

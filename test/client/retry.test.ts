@@ -93,7 +93,7 @@ describe('after a transient failure', () => {
       const error = await clientError(uploadFile(path, url, { ...FAST, retries: 2 }))
       expect(error).toMatchObject({ packet: 'Create-Session', status: undefined, fatal: false })
       expect(error.message).toMatch(
-        /^No answer to Create-Session from 127\.0\.0\.1:\d+: connect ECONNREFUSED/,
+        /^No response to Create-Session from 127\.0\.0\.1:\d+: connect ECONNREFUSED/,
       )
       expect(JSON.stringify([error.message, error.stack])).not.toContain('secret')
     })

@@ -2,15 +2,15 @@ import type { Command } from 'commander'
 
 const PASSWD_EXAMPLES = `
 Examples:
-  Add a user, or change a password; the password is asked for:
+  Add a user, or change a password (prompts for the password):
     $ npx express-bits-upload passwd users.htpasswd alice
 
-Without a terminal, the password is the first line of standard input:
+Without a terminal, take the password from the first line of standard input:
     $ npx express-bits-upload passwd users.htpasswd alice < /run/secrets/alice
 
-serve --htpasswd reads the file again when it has changed.
+serve --htpasswd rereads the file when it changes.
 
-Exit codes: 0 written, 1 failure (file unreadable or not writable), 2 wrong usage.`
+Exit codes: 0 written, 1 failure (file unreadable or not writable), 2 usage error.`
 
 /** Adds `passwd` to the program. @param done receives the exit code. */
 export function addPasswdCommand(program: Command, done: (exitCode: number) => void): void {

@@ -5,24 +5,24 @@ import { lock } from 'proper-lockfile'
 import { asError, ignoreNotFound } from '../../util/errors.js'
 import { CliError, EXIT } from '../output.js'
 
-/** Mode of a new file: password hashes invite guessing. */
+/** Mode of a new file: password hashes can be cracked offline. */
 const NEW_MODE = 0o600
 
-/** For a lock that another run holds: about ten seconds in all. */
+/** Attempts to lock the file while another run holds the lock: about ten seconds in total. */
 const LOCK_RETRIES = { retries: 100, factor: 1, minTimeout: 50, maxTimeout: 150, randomize: true }
 
 /**
- * Replaces the user's line, or appends one. The file is replaced at once, so that a server that reads
- * it never sees half of it; it keeps its mode, and its owner where this process may set it.
+ * Replaces the user's line, or appends one. The file is replaced atomically, so a server never reads half of it. It
+ * keeps its mode, and its owner if this process may set it.
  *
  * @returns whether the user had a line.
  * @throws CliError when the file cannot be read or written.
  */
 export async function setHash(path: string, user: string, line: string): Promise<boolean> {
   try {
-    // A symbolic link keeps pointing to the file, which is replaced.
+    // A symbolic link stays; the file it points to is replaced.
     const target = (await realpath(path).catch(ignoreNotFound)) ?? resolve(path)
-    // Two runs at once would each write what they read, and one line would be lost.
+    // Two concurrent runs would each write back what they had read, and one line would be lost.
     const release = await lock(target, { realpath: false, retries: LOCK_RETRIES })
     try {
       const before = (await readFile(target, 'utf8').catch(ignoreNotFound)) ?? ''
@@ -37,7 +37,7 @@ export async function setHash(path: string, user: string, line: string): Promise
   }
 }
 
-/** Everything else stays as it is, comments and line ends included. Further lines of the user are removed. */
+/** Everything else stays as it is, including comments and line endings. Duplicate lines of the user are removed. */
 function withLine(before: string, user: string, line: string): { content: string; existed: boolean } {
   const end = before.includes('\r\n') ? '\r\n' : '\n'
   const lines = before === '' ? [] : before.replace(/\r?\n$/, '').split(/\r?\n/)
@@ -59,7 +59,7 @@ async function replaceFile(path: string, content: string): Promise<void> {
           () => true,
           () => false,
         )
-        // For the group of another file the bits would mean another group.
+        // If the group could not be kept, its permission bits must not apply to another group.
         await file.chmod(isOwned ? facts.mode & 0o7777 : facts.mode & 0o7707)
       }
       await file.writeFile(content)

@@ -8,28 +8,27 @@ import { setHash } from './htpasswd-update.js'
 /** Bcrypt's cost: a check takes about 70 ms. */
 const COST = 10
 
-/** Bytes of a password that bcrypt uses; it ignores the rest. */
+/** Maximum bytes of a password: bcrypt ignores the rest. */
 const MAX_PASSWORD = 72
 
-/** Bytes. Apache's htpasswd has the same limit. */
+/** Maximum bytes of a user name, as in Apache's htpasswd. */
 const MAX_NAME = 255
 
 /**
- * Sets the password of a user, read from the terminal or the standard input.
+ * Sets a user's password, which it reads from the terminal or from standard input.
  *
  * @returns the exit code.
- * @throws CliError when name or password cannot be used, or the file cannot be written.
+ * @throws CliError when the name or the password is invalid, or the file cannot be written.
  */
 export async function passwd(file: string, user: string): Promise<number> {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for control characters.
   if (user === '' || /[:\u0000-\u001f\u007f]/.test(user) || user.startsWith('#') || user.trim() !== user)
     throw usageError(
-      'the name of a user has at least one character, no colon, no control character, no # in front and no space at its ends.',
+      'a user name needs at least one character, and must not contain a colon or a control character, start with #, or start or end with a space.',
     )
-  if (Buffer.byteLength(user) > MAX_NAME)
-    throw usageError(`the name of a user has at most ${MAX_NAME} bytes.`)
+  if (Buffer.byteLength(user) > MAX_NAME) throw usageError(`a user name may have at most ${MAX_NAME} bytes.`)
   const password = await readNewPassword(user)
-  if (password === '') throw usageError('the password is empty: give one.')
+  if (password === '') throw usageError('the password must not be empty.')
   if (Buffer.byteLength(password) > MAX_PASSWORD)
     throw usageError(`the password has more than ${MAX_PASSWORD} bytes: bcrypt would ignore the rest.`)
   // Apache knows this version of the algorithm as 2y.
@@ -43,6 +42,6 @@ async function readNewPassword(user: string): Promise<string> {
   if (!canPrompt()) return (await text(process.stdin)).replace(/^\uFEFF/, '').split(/\r?\n/)[0] ?? ''
   const password = await promptPassword(`New password of ${user}: `)
   if ((await promptPassword('Repeat it: ')) !== password)
-    throw usageError('the two passwords differ: run the command again.')
+    throw usageError('the passwords do not match: run the command again.')
   return password
 }

@@ -12,64 +12,58 @@ Examples:
   Send several files, and a directory with all files in it (photos/a.jpg goes to http://server:8080/in/photos/a.jpg):
     $ npx express-bits-upload send backup.zip notes.txt photos http://server:8080/in/
 
-  Continue after an interruption, Ctrl+C or a reboot: run the same line again.
+  Continue after an interruption, Ctrl+C or a reboot: run the same command again.
 
-  With a password, asked for, or from the environment or a file for scripts:
+  With a password: from a prompt or, in scripts, from the environment or a file:
     $ npx express-bits-upload send backup.zip https://server/ --user alice
     $ BITS_PASSWORD=... npx express-bits-upload send backup.zip https://server/ --user alice
     $ npx express-bits-upload send backup.zip https://server/ --user alice --password-file /run/secrets/bits
 
-  With a token that stays out of the list of processes ("Authorization: Bearer ..." is a line of the file):
+  With a token that stays out of the process list (a line of the file is "Authorization: Bearer ..."):
     $ npx express-bits-upload send backup.zip https://server/ --header @headers.txt
 
-  To a server whose certificate your own authority signed, with a certificate of your own:
+  To a server whose certificate your own CA signed, with a client certificate:
     $ npx express-bits-upload send backup.zip https://server/ --ca ca.pem --cert me.pem --key me.key
 
-  Through a proxy, found in https_proxy, http_proxy, all_proxy and no_proxy as curl does:
+  Through a proxy; https_proxy, http_proxy, all_proxy and no_proxy work as in curl:
     $ HTTPS_PROXY=http://proxy:3128 npx express-bits-upload send backup.zip https://server/
 
-  What the server's application replies goes to the standard output, or to a file:
+  Write the server application's reply to a file instead of standard output:
     $ npx express-bits-upload send inventory.xml https://server/ --reply-to policy.xml
 
-  From Windows no Node is needed:
+  Windows does not need Node.js:
     PS> Start-BitsTransfer -TransferType Upload -Source C:\\backup.zip -Destination http://server:8080/backup.zip
 
-Exit codes: 0 sent, 1 failure on this machine (file unreadable or changed, reply not to be written), 2 wrong usage,
-3 refused by the server, or not to be trusted: something has to be changed first,
-4 gave up after --retries: a later try may succeed, 130 stopped by Ctrl+C, 143 by SIGTERM. With several files the
-highest of theirs.`
+Exit codes: 0 sent, 1 failure on this machine (file unreadable or changed, reply not writable), 2 usage error,
+3 refused by the server, or server not trusted: fix the cause before trying again,
+4 gave up after --retries: a later attempt may succeed, 130 stopped by Ctrl+C, 143 by SIGTERM. With several files,
+the highest of these.`
 
 /** Adds `send` to the program. @param done receives the exit code. */
 export function addSendCommand(program: Command, done: (exitCode: number) => void): void {
   program
     .command('send')
-    .description('upload files as Windows does: resumed after interruptions, for days if necessary')
+    .description('upload files as Windows does: interrupted uploads resume, for days if necessary')
     .usage('[options] <file...> <url>')
     // Commander takes a list for its last argument only: the URL is the last word of it.
     .argument(
       '<file...>',
-      'files to upload, or directories; then the destination URL: one that ends with a slash gets their names',
+      'files or directories to upload, then the destination URL; if it ends with a slash, their names are added',
     )
     .optionsGroup('Authentication:')
-    .option('--user <name>', 'name for HTTP Basic; the password is asked for, or taken from BITS_PASSWORD')
-    .option(
-      '--password-file <file>',
-      'take the password from the first line of a file, - for the standard input',
-    )
-    .option(
-      '--negotiate',
-      'authenticate with a Kerberos ticket, of kinit or of the user logged on to Windows',
-    )
+    .option('--user <name>', 'user name for HTTP Basic; prompts for the password unless BITS_PASSWORD is set')
+    .option('--password-file <file>', 'read the password from the first line of a file; - for standard input')
+    .option('--negotiate', 'authenticate with a Kerberos ticket, from kinit or the Windows logon')
     .option(
       '--header <header>',
-      'a header, "Name: value", or @file with one a line; may be repeated',
+      'header to send, "Name: value", or @file with one per line; may be repeated',
       collect,
     )
-    .option('--ca <file>', 'certificates (PEM) of authorities to trust, in place of the usual ones')
-    .option('--cert <file>', 'certificate (PEM) to show, with --key')
-    .option('--key <file>', 'its private key (PEM)')
+    .option('--ca <file>', 'CA certificates (PEM) to trust instead of the default ones')
+    .option('--cert <file>', 'client certificate (PEM), with --key')
+    .option('--key <file>', 'private key (PEM) of the client certificate')
     .optionsGroup('Transfer:')
-    .option('--fragment-size <size>', 'bytes sent at a time, 5KB to 13MB (default: 4MB)', size)
+    .option('--fragment-size <size>', 'bytes per request, 5KB to 13MB (default: 4MB)', size)
     .option('--retries <n>', 'consecutive failures before giving up, or unlimited (default: 10)', count)
     .addOption(
       new Option(
@@ -80,7 +74,7 @@ export function addSendCommand(program: Command, done: (exitCode: number) => voi
     .option('--restart', 'ignore saved state and start over')
     .option(
       '--reply-to <file>',
-      'file for the reply of the server application, if there is one; - for the standard output (default: -)',
+      "file for the server application's reply, if any; - for standard output (default: -)",
     )
     .option('-q, --quiet', 'print errors only')
     .optionsGroup('Help:')

@@ -1,10 +1,10 @@
 import { usageError } from '../output.js'
 
 /**
- * The URL of a file on the server; one that ends with a slash gets the file's name.
+ * Returns the URL of a file on the server: if `url` ends with a slash, the file's name is added.
  *
  * @param names the file's name, after those of the directories that it keeps.
- * @throws CliError when it is not a URL, without showing it: there may be a password in it.
+ * @throws CliError when it is not a URL; the message does not show it, as it may contain a password.
  */
 export function destinationUrl(destination: string, names: readonly string[]): URL {
   if (!URL.canParse(destination) || !/^https?:$/.test(new URL(destination).protocol)) {
@@ -15,5 +15,5 @@ export function destinationUrl(destination: string, names: readonly string[]): U
   return url
 }
 
-/** Does nothing that is sent there leave this machine? */
+/** Tells whether the host is this machine, so that nothing crosses a network. */
 export const isLocal = ({ hostname }: URL): boolean => /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(hostname)

@@ -1,4 +1,4 @@
-/** What `send --help` lists, as commander hands it over. Sizes in bytes. */
+/** The options that `send --help` lists, as commander parses them. Sizes in bytes. */
 export interface SendFlags {
   readonly user?: string
   readonly passwordFile?: string

@@ -5,19 +5,20 @@ import { asError } from '../../util/errors.js'
 import { CliError, EXIT, usageError } from '../output.js'
 import { destinationUrl } from './destination.js'
 
-/** A file to send, and where to. */
+/** A file to send, and its destination. */
 export interface Item {
   readonly file: string
   readonly url: URL
-  /** The file for messages: its path within the directory that was named, if it comes from one. */
+  /** The file's name in messages: if it is in a given directory, its path within that. */
   readonly name: string
 }
 
 /**
- * The files to send. A directory stands for all files in it, which keep their paths, the directory's own name included.
+ * Lists the files to send. A directory stands for all files in it, which keep their paths, including the directory's
+ * name.
  *
  * @param warn receives a message for each file that is skipped: links to directories, pipes and the like.
- * @throws CliError when these files cannot go to this URL, or a directory cannot be read.
+ * @throws CliError when these files cannot be sent to this URL, or a directory cannot be read.
  */
 export async function itemsToSend(
   paths: readonly string[],
@@ -29,7 +30,9 @@ export async function itemsToSend(
     return [{ file: only, url: destinationUrl(destination, [basename(only)]), name: basename(only) }]
   }
   if (!destinationUrl(destination, ['']).pathname.endsWith('/')) {
-    throw usageError('several files, or a directory, go to a URL that ends with a slash: http://server/in/.')
+    throw usageError(
+      'to send several files or a directory, give a URL that ends with a slash: http://server/in/.',
+    )
   }
   const items: Item[] = []
   for (const path of paths) {
@@ -66,7 +69,7 @@ async function filesBelow(
     const below = [...names, entry.name]
     if (entry.isDirectory()) found.push(...(await filesBelow(file, below, warn)))
     else if (await isFileEntry(entry, file)) found.push({ file, names: below })
-    else warn(`warning: ${JSON.stringify(file)} is not a file and is left out.`)
+    else warn(`warning: ${JSON.stringify(file)} is not a file: skipped.`)
   }
   return found
 }

@@ -4,9 +4,9 @@ import { CliError, EXIT, usageError } from '../output.js'
 import type { SendFlags } from './flags.js'
 
 /**
- * Takes a Kerberos ticket for each request. Gets the first one at once: without any, retrying is of no use.
+ * Gets a Kerberos ticket for each request, the first one right away: without any ticket, retrying would not help.
  *
- * @throws CliError when there is none, or there are other credentials.
+ * @throws CliError when there is no ticket, or other credentials are given as well.
  */
 export async function ticketsFor(
   { user }: SendFlags,
@@ -16,7 +16,7 @@ export async function ticketsFor(
   const hasHeader = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
   if (user !== undefined || url.username !== '' || hasHeader)
     throw usageError(
-      '--negotiate: there is a --user, a name in the URL or an Authorization, too: give one of them.',
+      '--negotiate contradicts --user, a user name in the URL and a header Authorization: give only one of them.',
     )
   const { negotiateClient } = await import('express-bits-upload/negotiate')
   try {

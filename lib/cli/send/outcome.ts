@@ -4,12 +4,12 @@ import { CliError, EXIT } from '../output.js'
 import type { SendFlags } from './flags.js'
 import { replyFile } from './reply-to.js'
 
-/** Prints the reply of the server's application, unless it went to a file. @returns a line about it. */
+/** Prints the server application's reply, unless it was written to a file. @returns a line that says so. */
 export function giveReply({ reply, replyUrl }: UploadResult, flags: SendFlags): string | undefined {
   const path = replyFile(flags)
   if (path !== undefined) return replyUrl === undefined ? 'There was no reply.' : `The reply is in ${path}.`
   if (reply === undefined) return undefined
-  // A server must not control a terminal.
+  // A server must not control the user's terminal.
   if (process.stdout.isTTY) process.stdout.write(`${reply.toString().replace(/[^\P{C}\n\t]/gu, '?')}\n`)
   else process.stdout.write(reply)
   return undefined
@@ -36,10 +36,10 @@ export function failureOf(error: unknown, resumed: boolean): unknown {
   if (!(error instanceof BitsClientError)) return error
   const said = nameFlagsIn(error.message)
   if (!error.fatal) {
-    const message = `${said} Gave up; the same command continues from here.`
+    const message = `${said} Gave up. Run the same command again to continue.`
     return new CliError(EXIT.gaveUp, message, { cause: error })
   }
   const exitCode = error.packet === undefined ? EXIT.failure : EXIT.refused
-  const hint = resumed ? ' --restart would start over.' : ''
+  const hint = resumed ? ' use --restart to start over.' : ''
   return new CliError(exitCode, `${said}${hint}`, { cause: error })
 }

@@ -13,11 +13,11 @@ export interface ProgressBar {
   update(sent: number, total: number): void
   /** Prints a line without breaking the bar. */
   say(line: string): void
-  /** The bar stays as it is; lines may follow. */
+  /** Leaves the bar as it is; more lines may follow. */
   stop(): void
 }
 
-/** A bar in a terminal, a line at each tenth elsewhere; when quiet, only the lines of `say`. */
+/** Shows a bar in a terminal, and a line for every 10% elsewhere; when quiet, only the lines passed to `say`. */
 export function startProgress(quiet: boolean): ProgressBar {
   if (quiet) return { update: () => {}, say: printError, stop: () => {} }
   return process.stderr.isTTY ? movingBar() : tenths()
@@ -41,7 +41,7 @@ function movingBar(): ProgressBar {
     update(sent, total) {
       if (!bar) {
         pace = paceFrom(sent)
-        // An empty file would be 0 of 0, and never be done.
+        // An empty file would be 0 of 0 bytes, which is never complete.
         bar = bars.create(Math.max(total, 1), sent, { amount: '', pace: '' })
       }
       bar.update(total === 0 ? 1 : sent, {
@@ -49,7 +49,7 @@ function movingBar(): ProgressBar {
         pace: pace(sent, total),
       })
     },
-    // A bar that has stopped would keep the line forever.
+    // A stopped bar would never print the line.
     say: (line) => (bar && !stopped ? bars.log(`${line}\n`) : printError(line)),
     stop() {
       if (!bar || stopped) return
@@ -75,7 +75,7 @@ function tenths(): ProgressBar {
   }
 }
 
-/** Milliseconds: the first bytes go into buffers of this machine, at a rate that says nothing about the network. */
+/** Milliseconds before a rate is shown: the first bytes only fill buffers on this machine. */
 const WARM_UP = 1000
 
 /** Rate and remaining time, once they are meaningful. */
@@ -99,7 +99,7 @@ export function formatDuration(seconds: number): string {
     : `${Math.floor(whole / 3600)}h${two((whole % 3600) / 60)}m`
 }
 
-/** Bytes per second since now, of what comes beyond `from`. */
+/** Measures, from now on, the average rate of the bytes sent beyond `from`, in bytes per second. */
 export function averageRate(from: number): (sent: number) => number {
   const started = performance.now()
   return (sent) => (Math.max(sent - from, 0) * 1000) / Math.max(performance.now() - started, 1)

@@ -25,12 +25,12 @@ export async function proxyFor(url: URL): Promise<Proxy | undefined> {
   const { getProxyForUrl } = await import('proxy-from-env')
   const found = getProxyForUrl(url.href)
   if (found === '' || isExempt(url, getProxyForUrl)) return undefined
-  // A value without a scheme got that of the URL from the library; curl takes it for http.
+  // The library gives a value without a scheme that of the URL; curl assumes http.
   const text = Object.values(process.env).includes(found) ? found : found.replace(/^[^:]*/, 'http')
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
     const variable = `${url.protocol.slice(0, -1)}_proxy (or all_proxy)`
     throw usageError(
-      `${variable} in the environment is not the URL of an HTTP proxy: give http://proxy:3128.`,
+      `${variable} in the environment is not the URL of an HTTP proxy, such as http://proxy:3128.`,
     )
   }
   const options = { keepAlive: true, maxSockets: 1 }

@@ -12,7 +12,7 @@ import { proxyFor } from './proxy.js'
  * Collects headers, certificates and the proxy.
  *
  * @param note receives lines about settings that do not come from flags.
- * @throws CliError when they cannot be read, or make no sense.
+ * @throws CliError when they cannot be read, or contradict each other.
  */
 export async function requestOptions(
   flags: SendFlags,
@@ -22,17 +22,18 @@ export async function requestOptions(
   const headers = Object.fromEntries(await readHeaders('--header', flags.header ?? []))
   const tls = await readClientTls(flags)
   const proxy = await proxyFor(url)
-  if (proxy) note(`Through the proxy ${proxy.origin}.`)
+  if (proxy) note(`Using the proxy ${proxy.origin}.`)
   if (flags.user !== undefined) {
     if (url.username !== '' || url.password !== '') {
-      throw usageError('there is a name in the URL and a --user: give one of them.')
+      throw usageError('both the URL and --user name a user: give only one of them.')
     }
     // The first colon ends the name (RFC 7617 2).
-    if (flags.user.includes(':')) throw usageError('--user: a name for HTTP Basic has no colon in it.')
+    if (flags.user.includes(':'))
+      throw usageError('--user: a user name for HTTP Basic cannot contain a colon.')
     const password = await readPassword(flags.user, flags.passwordFile)
     headers.Authorization = `Basic ${Buffer.from(`${flags.user}:${password}`).toString('base64')}`
   } else if (flags.passwordFile !== undefined) {
-    throw usageError('--password-file: give the name that goes with it, too, as --user.')
+    throw usageError('--password-file needs a user name: give --user, too.')
   }
   const authenticate = flags.negotiate ? await ticketsFor(flags, url, headers) : undefined
   return { headers, tls: proxy?.tls ? { ...tls, ...proxy.tls } : tls, agent: proxy?.agent, authenticate }
@@ -50,7 +51,7 @@ async function readClientTls({ ca, cert, key }: SendFlags): Promise<TlsOptions |
     checkCertificates('--cert', cert, tls.cert)
     checkKey('--key', key, tls.key, tls.cert)
   } else if (cert !== undefined || key !== undefined) {
-    throw usageError('a certificate to show needs its key: give --cert and --key.')
+    throw usageError('a client certificate needs its private key: give both --cert and --key.')
   }
   return ca === undefined && cert === undefined ? undefined : tls
 }

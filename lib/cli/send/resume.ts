@@ -7,16 +7,17 @@ export interface Upload {
   readonly file: string
   readonly url: URL
   readonly saved: SavedState
-  /** What requests need. */
+  /** Settings of the requests. */
   readonly request: UploadOptions
   /** Always start over. */
   readonly restart: boolean
 }
 
 /**
- * Finds where an earlier attempt stopped. If that state is useless now, cancels its session if the server can be reached.
+ * Finds out where an earlier attempt stopped. If that state is no longer usable, cancels its session, provided that the
+ * server can be reached.
  *
- * @param note receives lines about what happens.
+ * @param note receives progress messages.
  */
 export async function stateToResume(
   upload: Upload,
@@ -30,10 +31,10 @@ export async function stateToResume(
   if (!facts) return undefined
   const same = facts.size === state.size && facts.mtimeMs === state.modified
   if (same && !restart) {
-    note(`Continuing at ${readable(state.offset)} of ${readable(state.size)}; --restart would start over.`)
+    note(`Continuing at ${readable(state.offset)} of ${readable(state.size)}; use --restart to start over.`)
     return state
   }
-  note(same ? 'Starting over.' : 'The file has changed since an earlier try: starting over.')
+  note(same ? 'Starting over.' : 'The file has changed since the last attempt: starting over.')
   saved.remove()
   await cancel(upload, state)
   return undefined

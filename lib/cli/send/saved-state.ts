@@ -5,7 +5,7 @@ import envPaths from 'env-paths'
 import type { UploadState } from 'express-bits-upload/client'
 import { asError } from '../../util/errors.js'
 
-/** The state of an upload, in the user's own cache directory: the same file and URL find it again. */
+/** The saved state of an upload, in the user's cache directory, by file and URL. */
 export class SavedState {
   readonly #path: string
   readonly #file: string
@@ -13,8 +13,8 @@ export class SavedState {
   #failed = false
 
   /**
-   * @param url of the destination; user, password and query do not matter.
-   * @param warn called once when the state cannot be kept; the file is sent nevertheless.
+   * @param url destination; user, password and query are ignored.
+   * @param warn called once if the state cannot be saved; the file is sent anyway.
    */
   constructor(file: string, url: URL, warn: (message: string) => void) {
     const { cache } = envPaths('express-bits-upload', { suffix: '' })
@@ -26,7 +26,7 @@ export class SavedState {
     this.#warn = warn
   }
 
-  /** `undefined` when there is none, or none that can be read. */
+  /** `undefined` when there is none, or it cannot be read. */
   read(): UploadState | undefined {
     const state = this.#load()
     return isState(state) ? state : undefined
@@ -36,13 +36,13 @@ export class SavedState {
     this.#save(state)
   }
 
-  /** Notes that the file was sent, as it is now. */
+  /** Records that the file was sent, in its present version. */
   markSent(): void {
     const facts = statSync(this.#file, { throwIfNoEntry: false })
     if (facts) this.#save({ sent: true, size: facts.size, modified: facts.mtimeMs })
   }
 
-  /** Was the file sent as it is now, by a command that was to send others, too? */
+  /** Tells whether the present version of the file has been sent, by a command for several files. */
   wasSent(): boolean {
     const note = this.#load()
     const facts = statSync(this.#file, { throwIfNoEntry: false })
@@ -59,7 +59,7 @@ export class SavedState {
     }
   }
 
-  /** Written atomically, and readable by the user only: a session's id is enough to continue with it. */
+  /** Written atomically, and readable only by the user: the session id is all it takes to continue the upload. */
   #save(state: object): void {
     if (this.#failed) return
     try {

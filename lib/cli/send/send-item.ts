@@ -13,11 +13,15 @@ export interface SendContext {
   /** Headers, certificates, the agent. */
   readonly request: UploadOptions
   readonly signal: AbortSignal
-  /** There are several files: what was sent is remembered until all are. */
+  /** Several files are sent: those already sent are remembered until all are. */
   readonly several: boolean
 }
 
-/** Sends one file, and prints its progress and outcome. @throws CliError when it was not sent; what `signal` gives. */
+/**
+ * Sends one file, and prints its progress and outcome.
+ *
+ * @throws CliError when it was not sent, or the reason of `signal`.
+ */
 export async function sendItem({ file, url, name }: Item, context: SendContext): Promise<void> {
   const { flags, request, signal, several } = context
   const progress = startProgress(flags.quiet === true)
@@ -27,7 +31,7 @@ export async function sendItem({ file, url, name }: Item, context: SendContext):
   const saved = new SavedState(file, url, (message) => progress.say(`warning: ${message}`))
   const restart = flags.restart === true
   if (several && !restart && saved.wasSent()) {
-    note(`${name} was sent before; --restart would send it again.`)
+    note(`${name} was sent before; use --restart to send it again.`)
     return
   }
   const resume = await stateToResume({ file, url, saved, request, restart }, note)
@@ -61,7 +65,7 @@ export async function sendItem({ file, url, name }: Item, context: SendContext):
   }
 }
 
-/** The client's options that flags set. */
+/** Maps flags to options of the client. */
 export const clientUploadOptions = (flags: SendFlags): UploadOptions => ({
   fragmentSize: flags.fragmentSize,
   retries: flags.retries,

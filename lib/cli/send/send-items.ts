@@ -6,11 +6,10 @@ import { SavedState } from './saved-state.js'
 import { type SendContext, sendItem } from './send-item.js'
 
 /**
- * Sends several files, one after the other. A failure does not stop the others, unless they would
- * fail in the same way.
+ * Sends several files, one after the other. A failure does not stop the others, unless they would fail in the same way.
  *
  * @returns the highest of their exit codes.
- * @throws what `signal` gives.
+ * @throws the reason of `signal`.
  */
 export async function sendItems(items: readonly Item[], context: SendContext): Promise<number> {
   const note = (line: string): void => {
@@ -35,7 +34,7 @@ export async function sendItems(items: readonly Item[], context: SendContext): P
   return exitCode
 }
 
-/** A server that cannot be reached, or credentials that it does not accept: asking often locks some accounts. */
+/** True when the server is unreachable, or rejects the credentials: repeated attempts may lock an account. */
 const concernsAll = (cause: unknown): boolean =>
   cause instanceof BitsClientError &&
   cause.packet !== undefined &&

@@ -30,7 +30,7 @@ export async function send(paths: readonly string[], destination: string, flags:
   }
   const several = items.length > 1
   if (several && replyFile(flags) !== undefined) {
-    throw usageError('--reply-to names one file, and there are several to send: leave it out, or give -.')
+    throw usageError('--reply-to names one file, but there are several to send: omit it, or give -.')
   }
   const request = await requestOptions(flags, first.url, note)
   checkSendOptions(first, { ...request, ...clientUploadOptions(flags) })
@@ -45,7 +45,7 @@ export async function send(paths: readonly string[], destination: string, flags:
   } catch (error) {
     const signal = stop.first()
     if (!signal) throw error
-    note('Stopped. The same command continues from here.')
+    note('Stopped. Run the same command again to continue.')
     return exitCodeOf(signal)
   }
 }
@@ -53,7 +53,7 @@ export async function send(paths: readonly string[], destination: string, flags:
 function warnOfPassword(url: URL, flags: SendFlags, note: (line: string) => void): void {
   if (url.protocol !== 'http:' || isLocal(url)) return
   if (flags.user !== undefined || url.password !== '') {
-    note('warning: the password is sent unencrypted: use https:, if the server has it.')
+    note('warning: the password is sent unencrypted: use https: if the server supports it.')
   }
 }
 

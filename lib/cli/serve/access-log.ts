@@ -17,13 +17,13 @@ const FORMATS: Readonly<Record<Exclude<LogFormat, 'none' | 'json' | 'w3c'>, stri
   bits: `${COMMON} :packet :upload :response-time`,
 }
 
-/** Logs each request once it is answered, as one line without control characters. */
+/** Logs each request when its response has ended, as one line without control characters. */
 export function accessLog(format: Exclude<LogFormat, 'none'>, log: Pick<Log, 'write'>): RequestHandler {
   // Not morgan's `remote-user`, which trusts any name that the client claims.
   morgan.token('user', (req) => userOf(req)?.replaceAll(' ', '%20'))
   morgan.token<Request>('masked-url', (req) => maskLoggedUrl(req.originalUrl))
   morgan.token('masked-referrer', ({ headers: { referer } }) => referer && maskLoggedUrl(referer))
-  // As in nginx: the client disconnected before there was a response. Programs that read logs expect a number.
+  // As in nginx, when the client disconnected before there was a response: log readers expect a number.
   morgan.token('answered', (_req, res) => (res.headersSent ? String(res.statusCode) : '499'))
   morgan.token<Request>('packet', (req) => req.bits?.packet)
   morgan.token<Request>('upload', (req) => req.bits?.uploadId)

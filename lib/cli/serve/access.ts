@@ -9,9 +9,9 @@ import { PasswordWorkers } from './passwords/password-workers.js'
 import { authenticateByCertificate } from './tls/client-certificate.js'
 
 export interface Access {
-  /** Absent when everyone may do everything. */
+  /** Absent when access is unrestricted. */
   readonly authenticate?: IdentifyUser
-  /** Ends the waiting of clients that sent a wrong password. */
+  /** Releases the delayed responses to wrong passwords. */
   close(): void
 }
 
@@ -19,7 +19,7 @@ export interface Access {
 export function checkAccessFlags(flags: ServeFlags): void {
   const { htpasswd, negotiate, trustSessionId, tlsClientCa } = flags
   if (negotiate && tlsClientCa !== undefined)
-    throw usageError('--negotiate and --tls-client-ca both say who the user is: give one of them.')
+    throw usageError('--negotiate and --tls-client-ca both identify the user: give one of them.')
   if (!negotiate && (flags.service ?? flags.keytab) !== undefined)
     throw usageError('--service and --keytab are for Kerberos tickets: give --negotiate, too.')
   if (htpasswd !== undefined && tlsClientCa !== undefined)
@@ -35,11 +35,11 @@ export function checkAccessFlags(flags: ServeFlags): void {
 /**
  * How users are identified.
  *
- * @throws CliError when a file of users or keys cannot be read.
+ * @throws CliError when the htpasswd file or the keytab cannot be read.
  */
 export async function accessOf(flags: ServeFlags): Promise<Access> {
   const { htpasswd, realm, tlsClientCa } = flags
-  // Before workers are started: a keytab that cannot be used ends the start.
+  // Before workers are started: an unusable keytab is an error.
   if (flags.negotiate && htpasswd === undefined)
     return { authenticate: await authenticateByTicket(flags), close: () => {} }
   if (htpasswd !== undefined) {

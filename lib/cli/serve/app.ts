@@ -36,7 +36,7 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   app.disable('x-powered-by')
   for (const handler of first) app.use(handler)
   if (flags.logFormat !== 'none') app.use(accessLog(flags.logFormat, log))
-  // Asks who uploads by itself, for `trustSessionId` and for the Acks of those who may not.
+  // Before `requireUser`: `bits` authenticates by itself, because of `trustSessionId` and to respond with Acks.
   app.use(flags.path, bits)
   const healthPath = healthPathOf(flags)
   if (healthPath !== undefined) app.get(healthPath, bitsHealth(bits, { details: false }))
@@ -59,8 +59,8 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
 }
 
 /**
- * Which requests for files are answered. Users may ask with HEAD whether a file is there: clients such as DFIR-ORC do,
- * to leave out what they have uploaded before.
+ * Returns which requests for files are answered. Users may check with HEAD whether a file exists: clients such as
+ * DFIR-ORC do, to skip files that they have already uploaded.
  */
 function publishedAs(
   { read, list }: Pick<ServeFlags, 'read' | 'list'>,

@@ -9,7 +9,7 @@ import { type PasswordGate, TooBusyError } from './passwords/password-gate.js'
 /** Returns the name of the user making a request. @throws BitsError with the status to answer when access is denied. */
 export type IdentifyUser = (req: Request) => Promise<string | undefined>
 
-/** Seconds after which a client that finds the server too busy should try again. */
+/** Seconds after which a client should try again when the server is too busy. */
 const RETRY_AFTER = '10'
 
 const names = new WeakMap<object, string>()
@@ -17,7 +17,7 @@ const names = new WeakMap<object, string>()
 /** The user that {@link IdentifyUser} identified for a request. */
 export const userOf = (req: object): string | undefined => names.get(req)
 
-/** Notes the user for the access log. */
+/** Records the user for the access log. */
 export const rememberUser = (req: object, name: string): void => void names.set(req, name)
 
 /** Requires a name and password (HTTP Basic) and verifies them. */
@@ -60,7 +60,7 @@ export async function isRight(
   }
 }
 
-/** A signal, made when it is needed, that aborts when the connection of a request ends before the answer. */
+/** Returns a source of a signal, created on demand, that aborts when the client disconnects before the response. */
 function endOf(req: Request): { signal(): AbortSignal; release(): void } {
   const controller = new AbortController()
   const abort = () => controller.abort()

@@ -19,7 +19,7 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
     .description('receive BITS uploads into a directory, which is created if it does not exist, or into S3')
     .argument(
       '[directory]',
-      'where the files go; required, unless the file of --config names it or there is --s3-bucket',
+      'directory for the files; required unless the --config file names it or there is --s3-bucket',
     )
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', SERVE_EXAMPLES)
@@ -38,7 +38,7 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
   })
 }
 
-/** Only `serve` needs Express, which is a peer and so may be missing. */
+/** Only `serve` needs Express, a peer dependency that may be missing. */
 async function loadServe(): Promise<typeof import('./serve.js')> {
   try {
     return await import('./serve.js')

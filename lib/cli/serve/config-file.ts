@@ -9,15 +9,15 @@ import { collect } from '../values.js'
 /** Options that belong on the command line only. */
 const NO_KEYS: ReadonlySet<string> = new Set(['config', 'check', 'help'])
 
-/** Key of the argument of `serve`. */
+/** Key for the argument of `serve`. */
 const DIRECTORY = 'directory'
 
 /**
- * Reads the options of a command from a JSON file: each key is the name of a flag without its dashes. Options that are
- * given on the command line keep their value. Paths are relative to the file.
+ * Reads the options of a command from a JSON file: each key is the name of a flag without its dashes. Options on the
+ * command line take precedence. Paths are relative to the file.
  *
  * @returns the directory that the file names, as an absolute path.
- * @throws CliError that names the key which is unknown or has a wrong value.
+ * @throws CliError that names the key if it is unknown, or its value is invalid.
  */
 export async function readConfig(path: string, command: Command): Promise<string | undefined> {
   const entries = parse(path, await readTextFile('--config', path))
@@ -69,7 +69,7 @@ function unknownKey(path: string, key: string, known: readonly string[]): Error 
   return usageError(`${path}: there is no key ${JSON.stringify(key)}: ${advice}`)
 }
 
-/** What the option would be if the command line gave this value. */
+/** Returns the value that the option would get from the command line. */
 function parseValue(
   option: Option,
   value: unknown,
@@ -78,7 +78,7 @@ function parseValue(
 ): unknown {
   if (option.isBoolean() || option.negate) {
     if (typeof value !== 'boolean') throw wrong('give true or false.')
-    // As commander has it: an option that is not given is absent.
+    // As in commander, an option that is not given is absent.
     return value || option.negate ? value : undefined
   }
   const isRepeatable = option.parseArg === collect
@@ -86,7 +86,7 @@ function parseValue(
   const texts = values.map((one) => {
     if (typeof one === 'string' && one !== '') return absolute(option, one, folder)
     if (typeof one === 'number' && !isRepeatable && option.parseArg) return String(one)
-    throw wrong(`give a text${isRepeatable ? ', or a list of texts' : ''}.`)
+    throw wrong(`give a string${isRepeatable ? ', or a list of strings' : ''}.`)
   })
   if (isRepeatable) return texts
   const [text = ''] = texts
@@ -98,7 +98,7 @@ function parseValue(
   }
 }
 
-/** Options take files as `<file>`, as `@file`, and programs by a path. `-` is the standard output. */
+/** Options take files as `<file>` or `@file`, and programs by path. `-` is standard output. */
 function absolute(option: Option, text: string, folder: string): string {
   if (option.flags.endsWith('<file>')) return text === '-' ? text : resolve(folder, text)
   if (option.flags.endsWith('<program>')) return /[\\/]/.test(text) ? resolve(folder, text) : text

@@ -2,7 +2,7 @@ import type { Durability } from 'express-bits-upload'
 import type { LogFormat } from './access-log.js'
 import type { TlsVersion } from './tls/versions.js'
 
-/** What `serve --help` lists, as commander hands it over. Sizes in bytes, times in seconds. */
+/** The options that `serve --help` lists, as commander parses them. Sizes in bytes, times in seconds. */
 export interface ServeFlags {
   readonly host: string
   readonly port: number
@@ -29,7 +29,7 @@ export interface ServeFlags {
   readonly liveActions?: true
   /** True for the standard path. */
   readonly metrics?: true | string
-  /** True for the standard path. */
+  /** True for the default path. */
   readonly health?: true | string
   readonly shared?: true
   readonly s3Bucket?: string

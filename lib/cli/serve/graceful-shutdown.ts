@@ -44,9 +44,9 @@ export class Draining {
   }
 
   /**
-   * Takes no more connections, and ends those there are with the answer to their running request.
+   * Stops accepting connections, and closes each existing one after the response to its current request.
    *
-   * @param grace seconds after which the others are cut.
+   * @param grace seconds after which the remaining ones are cut.
    * @returns how many requests were cut.
    */
   async stop(server: Server, grace: number): Promise<number> {
@@ -65,7 +65,7 @@ export class Draining {
     return cut
   }
 
-  /** Also connections that never made a request, or a handshake, which Node itself does not count among the idle. */
+  /** Includes connections that never sent a request or completed a handshake, which Node does not count as idle. */
   #endIdle(): void {
     for (const socket of this.#handshakes.values()) socket.destroy()
     const busy = new Set([...this.#running].map(({ req }) => req.socket))

@@ -16,10 +16,10 @@ type Facts = Pick<
 const UNKNOWN = 'SERVER'
 
 /**
- * Prints where the server listens, how to upload from Windows, and warns about what others may do.
+ * Prints where the server listens and how to upload from Windows, and warns of unprotected access.
  *
  * @param origin where the server listens.
- * @param machine what this machine calls itself.
+ * @param machine host name of this machine.
  */
 export function printGreeting(
   origin: string,
@@ -37,7 +37,7 @@ export function printGreeting(
     `From Windows: ${powerShellLine(`${reached}${path}/a.zip`, flags.htpasswd !== undefined && !flags.negotiate)}`,
   )
   if (name === UNKNOWN && reached !== origin) {
-    lines.push(`Replace ${UNKNOWN} by the name or address by which other machines reach this one.`)
+    lines.push(`Replace ${UNKNOWN} with the name or address at which other machines reach this one.`)
   }
   if (forgetsSessions)
     lines.push('warning: sessions end with this server, and unfinished uploads with them; see --redis.')
@@ -54,7 +54,7 @@ function warningFor(flags: Facts): string | undefined {
   return undefined
 }
 
-/** A server that listens on all addresses is reached by the name of its machine: 0.0.0.0 leads nowhere from another. */
+/** A server that listens on all addresses is reached by the machine's name: 0.0.0.0 means nothing to other machines. */
 function reachableOrigin(origin: string, host: string, name: string): string {
   if (!isEveryAddress(host)) return origin
   const scheme = origin.slice(0, origin.indexOf('//'))
@@ -64,7 +64,7 @@ function reachableOrigin(origin: string, host: string, name: string): string {
 /** `0.0.0.0` and `::`, however they are written. */
 const isEveryAddress = (host: string): boolean => /^[0.:]*$/.test(host)
 
-/** Not `localhost`, and not the number by which Docker names a container. */
+/** Excludes `localhost`, and the hexadecimal id that is a container's default host name. */
 const isKnownToOthers = (machine: string): boolean =>
   /^[a-z0-9][\w.-]*$/i.test(machine) && !/^(?:localhost(?:\..*)?|[0-9a-f]{12})$/i.test(machine)
 

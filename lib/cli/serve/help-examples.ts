@@ -4,7 +4,7 @@ Examples:
   Try it on this machine:
     $ npx express-bits-upload serve ./incoming
 
-  For other machines, encrypted, with passwords, and with a list of what was uploaded:
+  For other machines, with TLS, passwords and a list of the uploaded files:
     $ npx express-bits-upload passwd users.htpasswd alice
     $ npx express-bits-upload serve /srv/incoming --host 0.0.0.0 --port 443 \\
         --tls-cert cert.pem --tls-key key.pem --htpasswd users.htpasswd --list --live
@@ -26,9 +26,9 @@ Examples:
           -Authentication Basic -Credential alice
     C:\\> bitsadmin /transfer job /upload /priority foreground http://server:8080/a.zip C:\\a.zip
 
-Stopping: at SIGTERM or Ctrl+C the server accepts no new connections and lets running requests finish (--grace).
-Sessions are kept, and the next start continues them. A second signal, at least half a second later, ends at once.
-At SIGHUP the file of --access-log is opened again, for logrotate, and TLS certificates are read again.
+Stopping: on SIGTERM or Ctrl+C, the server accepts no new connections and lets running requests finish (--grace).
+Sessions are kept, and continue after the next start. A second signal, at least half a second later, ends it at once.
+On SIGHUP, it reopens the access log (for logrotate) and reloads its TLS certificates.
 
-Exit codes: 0 stopped by a signal, 1 failure (port taken, file unreadable), 2 wrong usage or settings,
+Exit codes: 0 stopped by a signal, 1 failure (port taken, file unreadable), 2 usage error or invalid settings,
 130 and 143 ended at once by a second Ctrl+C or SIGTERM.`

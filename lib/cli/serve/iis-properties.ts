@@ -60,7 +60,7 @@ async function readProperties(path: string): Promise<Values> {
   for (const [name, value] of Object.entries(parse(text, wrong))) {
     if (value === null) continue
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
-      throw wrong(`${name} is neither text nor number nor true or false`)
+      throw wrong(`${name} is not a string, a number or a boolean`)
     }
     values.set(name, value)
   }

@@ -8,7 +8,7 @@ import { printError } from '../say.js'
 import type { ServeFlags } from './flags.js'
 import { type TlsSettings, usesTls } from './tls/tls-options.js'
 
-/** Milliseconds in which nothing moves on a connection before it is ended; an application may be notified meanwhile. */
+/** Milliseconds of inactivity after which a connection is closed. Notifying an application may take that long. */
 const IDLE = 15 * 60 * 1000
 
 /** Milliseconds between two warnings about clients that speak http to an https port. */
@@ -79,7 +79,7 @@ function reasonOf(error: unknown, platform: NodeJS.Platform): string {
   // Windows has no privileged ports.
   if (code === 'EACCES' && platform === 'win32')
     return 'Windows reserves this port, or IIS or another program has it (netsh http show servicestate); choose another --port'
-  if (code === 'EACCES') return 'ports below 1024 need more rights; choose another --port'
+  if (code === 'EACCES') return 'ports below 1024 need more privileges; choose another --port'
   if (code === 'EADDRNOTAVAIL') return 'this machine has no such address; choose another --host'
   return asError(error).message
 }

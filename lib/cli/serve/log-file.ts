@@ -4,7 +4,7 @@ import { asError } from '../../util/errors.js'
 import { CliError, EXIT } from '../output.js'
 import { printError } from '../say.js'
 
-/** Milliseconds after a failure until the log is tried again. */
+/** Milliseconds after a failure before writing is tried again. */
 const PAUSE = 10_000
 
 /** Receives the lines of the access log. */
@@ -14,7 +14,8 @@ export interface Log {
 }
 
 /**
- * The standard output for `-`, else a file that is appended to.
+ * Opens the access log: standard output for `-`, otherwise a file, which is appended to.
+ *
  * @param header what the log begins with, each time it is opened.
  * @throws CliError when it cannot be opened.
  */
@@ -30,8 +31,8 @@ export async function openLog(path: string, header: () => string): Promise<Log> 
 }
 
 /**
- * A file of lines. A log that cannot be written does not stop uploads: an error is printed, and some seconds later
- * the file is tried again. SIGHUP opens the file again, for tools that have moved it away (logrotate).
+ * A log file. A log that cannot be written does not stop uploads: an error is printed, and some seconds later the file
+ * is tried again. SIGHUP reopens the file, for tools that rename it (logrotate).
  */
 class LogFile implements Log {
   readonly #path: string

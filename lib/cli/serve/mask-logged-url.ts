@@ -1,4 +1,4 @@
-/** A character of a URL path, however often a proxy has escaped it, and where it stands. */
+/** A character of a URL path, however often a proxy has escaped it, and its position. */
 interface Character {
   /** Lower case. */
   readonly value: string
@@ -7,8 +7,8 @@ interface Character {
 }
 
 /**
- * A URL without what would let a reader of the log in: user and password, the values of its query, and the session id in
- * the URL of a reply (`lib/protocol/reply-url.ts`). Takes linear time, as it runs on untrusted URLs.
+ * Masks what would give readers of the log access: user and password, query values, and the session id in a reply URL
+ * (`lib/protocol/reply-url.ts`). Takes linear time, as URLs are untrusted.
  */
 export function maskLoggedUrl(url: string): string {
   const [location = '', ...query] = url.split('?')
@@ -53,7 +53,10 @@ function* segmentsOf(path: string): Generator<{ text: string; start: number; end
   if (text !== '') yield { text, start, end }
 }
 
-/** Decodes `a`, `%61`, `%2561`, `%252561` and so on to the same character. What is not an escape stands for itself. */
+/**
+ * Decodes `a`, `%61`, `%2561`, `%252561` and so on to the same character. Anything that is not an escape stands for
+ * itself.
+ */
 function* charactersOf(path: string): Generator<Character> {
   for (let start = 0; start < path.length; ) {
     const end = path[start] === '%' ? endOfEscape(path, start) : start + 1

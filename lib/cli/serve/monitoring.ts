@@ -4,7 +4,7 @@ import { Registry } from 'prom-client'
 import { metrics } from '../../metrics/index.js'
 import type { ServeFlags } from './flags.js'
 
-/** The URL path of a page that a flag turns on, with or without a path of its own. */
+/** The URL path of a page that a flag enables; the flag may set the path. */
 export const pathOfFlag = (value: true | string | undefined, standard: string): string | undefined =>
   value === true ? standard : value
 
@@ -16,7 +16,7 @@ export const healthPathOf = ({ health }: Pick<ServeFlags, 'health'>): string | u
 export const metricsPathOf = (flags: Pick<ServeFlags, 'metrics'>): string | undefined =>
   pathOfFlag(flags.metrics, '/metrics')
 
-/** Responds with the metrics of `bits` in the format of Prometheus. */
+/** Responds with the metrics of `bits` in Prometheus format. */
 export function metricsPage(bits: BitsUpload): RequestHandler {
   const registry = new Registry()
   metrics(bits, { registry })

@@ -8,13 +8,13 @@ import { type IdentifyUser, rememberUser } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import { logger } from './logger.js'
 
-/** Tells whether a password is that of a user. */
+/** Tells whether a user's password is correct. */
 export type CheckPassword = (name: string, password: string, req: Request) => Promise<boolean>
 
 type TicketFlags = Pick<ServeFlags, 'service' | 'keytab' | 'realm' | 'verbose'>
 
 /**
- * Takes the principal of the client's Kerberos ticket as the user.
+ * Identifies the user by the principal of the client's Kerberos ticket.
  *
  * @param checkPassword accepts names and passwords, too.
  * @throws CliError when tickets cannot be accepted.
@@ -51,7 +51,7 @@ async function acceptTickets(
   }
 }
 
-/** Its challenge is on the response already. */
+/** The response already has its challenge. */
 function asBitsError(error: unknown): unknown {
   if (error instanceof BitsError || !(error instanceof Error)) return error
   const status: unknown = Reflect.get(error, 'status')

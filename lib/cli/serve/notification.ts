@@ -9,7 +9,8 @@ import type { ServeFlags } from './flags.js'
 type NotifyFlags = Pick<ServeFlags, 'notifyUrl' | 'notifyType' | 'notifyTimeout' | 'notifyHeader'>
 
 /**
- * How an application is notified of uploads. Flags and IIS properties name it; The other settings have no IIS property.
+ * Derives the option `notification`. Flags or IIS properties name the application; the other settings have no IIS
+ * property.
  *
  * @returns `undefined` without an application.
  * @throws CliError when flags are wrong, or contradict the IIS properties.
@@ -51,7 +52,7 @@ function refuseWithoutUrl({ notifyType, notifyTimeout, notifyHeader }: NotifyFla
   }).find(([, value]) => value !== undefined) ?? [undefined]
   if (flag === undefined) return
   throw usageError(
-    `${flag} is for an application that is notified: give its URL, too, as --notify-url or BITSServerNotificationURL.`,
+    `${flag} needs an application to notify: give its URL, too, as --notify-url or BITSServerNotificationURL.`,
   )
 }
 

@@ -11,7 +11,7 @@ import { shownRedisUrl } from './stores/redis-url.js'
 const NOT_SHOWN: ReadonlySet<string> = new Set(['help', 'check', 'iis', 'iisFile', 'config'])
 
 /**
- * The settings that a server with these flags would have, one a line: flags, IIS properties, and the defaults of the
+ * The settings that a server with these flags would have, one per line: flags, IIS properties, and the defaults of the
  * rest. Secrets are masked.
  *
  * @param options what the flags and IIS properties set of `bitsUpload()`.

@@ -9,10 +9,10 @@ import { CliError, EXIT } from '../output.js'
 const STAGING_FOLDER = 'BITS-Sessions'
 
 /**
- * Creates the directory and checks that files can be written to it and to its staging folder, now rather than at
- * the first upload. It writes a file, since permissions are not conclusive: a file system may be mounted read-only.
+ * Creates the directory and checks that files can be written to it and to its staging folder, now rather than at the
+ * first upload. It writes a file, since permissions are not conclusive: a file system may be mounted read-only.
  *
- * @throws CliError in a sentence that says what to do.
+ * @throws CliError that says what to do.
  */
 export async function prepareDirectory(
   directory: string,
@@ -21,7 +21,7 @@ export async function prepareDirectory(
 ): Promise<void> {
   const existing = await stat(directory).catch(() => undefined)
   if (existing && !existing.isDirectory())
-    throw new CliError(EXIT.failure, `${directory} is not a directory: name the one that uploads go into.`)
+    throw new CliError(EXIT.failure, `${directory} is not a directory: give the one that uploads go into.`)
   const staging = join(directory, STAGING_FOLDER)
   const staged = await stat(staging).catch(() => undefined)
   if (staged && !staged.isDirectory())
@@ -54,8 +54,8 @@ const unusable = (directory: string, cause: unknown, platform: NodeJS.Platform):
   new CliError(EXIT.failure, `cannot keep uploads in ${directory}: ${reasonOf(cause, platform)}.`, { cause })
 
 const ACCESS_ADVICE = {
-  windows: 'Let it modify the directory (icacls), or run the server as another user',
-  others: 'Give it the directory (chown), or run the server as its owner',
+  windows: 'Grant it write access (icacls), or run the server as another user',
+  others: 'Make it the owner (chown), or run the server as its owner',
 }
 
 function reasonOf(error: unknown, platform: NodeJS.Platform): string {

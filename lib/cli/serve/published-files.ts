@@ -6,9 +6,9 @@ import { isHidden } from './hidden-paths.js'
 import { sendListing } from './pages/listing.js'
 
 export interface PublishedFilesOptions {
-  /** GET, HEAD, or both. Other requests are left to what follows. */
+  /** GET, HEAD, or both. Other requests are passed on to the next handler. */
   readonly methods: readonly string[]
-  /** Answer for directories, too. */
+  /** List directories, too. */
   readonly list: boolean
   /** The page of uploads in progress, for a link. */
   readonly livePath: string | undefined
@@ -43,9 +43,9 @@ function download(res: Response): void {
 }
 
 /**
- * Answers 404 for what is neither a file nor a directory, or is hidden, under any of its names. The file system is
- * asked for the real one: it may know `BITS-Sessions` as `bits-sessions` or `BITS-S~1`, and a link may lead there, or
- * out of the directory.
+ * Answers 404 for anything that is not a file or directory, or is hidden, under any of its names. It asks the file
+ * system for the real name, because `BITS-Sessions` may also be known as `bits-sessions` or `BITS-S~1`, and a link may
+ * lead there, or out of the directory.
  */
 function hide(directory: string): RequestHandler {
   return (req, res, next) => {
@@ -81,7 +81,7 @@ async function realName(directory: string, req: Request): Promise<string | undef
   }
 }
 
-/** `undefined` for what no file name can be. */
+/** `undefined` for a path that cannot be a file name. */
 function decode(path: string): string | undefined {
   try {
     return decodeURIComponent(path)

@@ -31,7 +31,7 @@ import { uploadOptions } from './upload-options.js'
 const LAST_WAIT = 2000
 
 /**
- * Serves until a signal comes.
+ * Serves until a signal arrives.
  *
  * @returns the exit code.
  * @throws CliError when it cannot start.
@@ -49,7 +49,9 @@ export async function serve(
       ...defined({ onUpload: program?.onUpload }),
     }
     if (program && options.notification)
-      throw usageError('--on-upload and a notification both decide about files: give one of them.')
+      throw usageError(
+        '--on-upload and a notification both decide whether to accept a file: give one of them.',
+      )
     checkUploadOptions(options)
     checkTlsFlags(flags)
     checkAccessFlags(flags)
@@ -120,7 +122,7 @@ async function run({ stores, options, program, tls }: ServerParts, flags: ServeF
   }
 }
 
-/** Until it is closed, SIGHUP and changed files give the server its new certificate. */
+/** Until closed, it reloads the server's certificate on SIGHUP and when the files change. */
 function reloadTls(server: TlsServer, flags: ServeFlags): { close(): void } {
   const reload = new CertificateReload(server, {
     files: tlsFiles(flags),

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import type { Request, RequestHandler, Response } from 'express'
 
-/** Bytes of a body that have to come in each `--idle-timeout`: a byte now and then would hold a request for months. */
+/** Bytes of a body that must arrive per `--idle-timeout`: with a byte now and then, a request could last for months. */
 const MIN_PROGRESS = 1024
 
-/** How often requests are looked at, per timeout. */
+/** Checks per timeout. */
 const LOOKS = 4
 
 interface Watched {
@@ -18,9 +18,9 @@ interface Watched {
 }
 
 /**
- * Ends requests whose client neither sends the rest of its body nor reads the response for too long: each holds a
- * connection and a file. Received bytes are kept, and the client continues from there. A request that waits for
- * the server itself, a slow disk or an application for example, is left alone.
+ * Ends requests whose client has stalled, neither sending the rest of its body nor reading the response: each holds a
+ * connection and a file. Received bytes are kept, and the client continues from there. A request that waits for the
+ * server itself, a slow disk or an application for example, is left alone.
  */
 export class StalledRequests {
   readonly #timeout: number
@@ -78,10 +78,10 @@ export class StalledRequests {
   }
 }
 
-/** A body may still come when the response has ended. */
+/** The body may still be arriving after the response has ended. */
 const isOver = ({ req, res, socket }: Watched): boolean => socket.destroyed || (res.closed && req.complete)
 
-/** Also when it is the server that has not taken what came, or has nothing to send yet. */
+/** Also true when the server has not read what arrived, or has nothing to send yet. */
 function hasProgress({ req, res, socket, received, sent }: Watched): boolean {
   const waitsForBody = !req.complete && req.readableLength === 0
   if (waitsForBody) return socket.bytesRead - received >= MIN_PROGRESS

@@ -25,7 +25,7 @@ export async function uploadOptions(
     throw usageError(`${flag} contradicts the IIS properties: give one of them.`)
   }
   if (own.hostIdFallbackTimeout !== undefined && (own.hostId ?? iis.hostId) === undefined) {
-    throw usageError('--host-id-fallback-timeout is for --host-id: give that, too.')
+    throw usageError('--host-id-fallback-timeout needs --host-id: give that, too.')
   }
   const notification = await notificationOf(flags, iis.notification)
   if (directory === undefined && notification?.type === 'by-reference') {
@@ -49,7 +49,7 @@ export async function uploadOptions(
   }
 }
 
-/** Options that flags and IIS properties both can set. */
+/** Options that flags and IIS properties can both set. */
 const OVERLAP: readonly (readonly [name: keyof IisOptions, flag: string])[] = [
   ['maxUploadSize', '--max-upload-size'],
   ['overwrite', '--overwrite'],

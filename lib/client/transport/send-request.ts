@@ -133,11 +133,11 @@ function noAnswer(packet: RequestKind, url: URL, cause: unknown): BitsClientErro
   const message = types.isNativeError(cause) ? cause.message : String(cause)
   const fault = tlsFault(code, message)
   if (fault) {
-    const sentence = `No answer to ${packet} from ${url.host}: ${fault.why}.${fault.hint && ` ${fault.hint}`}`
+    const sentence = `No response to ${packet} from ${url.host}: ${fault.why}.${fault.hint && ` ${fault.hint}`}`
     return new BitsClientError(sentence, { packet, cause, fatal: true })
   }
   // An AggregateError, for several addresses tried, has no message of its own.
-  return new BitsClientError(`No answer to ${packet} from ${url.host}: ${message || code}.`, {
+  return new BitsClientError(`No response to ${packet} from ${url.host}: ${message || code}.`, {
     packet,
     cause,
     connectionLost: code === 'ECONNRESET' || code === 'EPIPE',

@@ -1,11 +1,11 @@
 import { column, type Database } from './database.js'
 
 /**
- * Creates the table if there is none. Servers that start at the same time take turns: two that create a table at once fail
- * in spite of `IF NOT EXISTS`. A table that exists is not touched, so that the user needs no right to create one then.
+ * Creates the table if there is none. Servers that start at the same time take turns: `IF NOT EXISTS` does not keep two
+ * of them from failing. An existing table is not touched, so the user then needs no right to create one.
  *
- * The record is `json`, not `jsonb`, which cannot hold every text. Its version is a random one: so a session that is
- * deleted and created again is another one. A row without a record is a lock of something else than a session.
+ * The record is `json`, not `jsonb`, which cannot hold every string. Its version is random, so a session that is
+ * deleted and created again has another one. A row without a record is a lock on something other than a session.
  */
 export async function createTable(database: Database, table: string): Promise<void> {
   const { rows } = await database.query('SELECT to_regclass($1) IS NOT NULL AS found', [table])

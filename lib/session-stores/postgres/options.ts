@@ -4,7 +4,7 @@ import type { PgPool } from './database.js'
 
 /** Options of a {@link PostgresSessionStore}. `undefined` stands for what is left out. */
 export interface PostgresSessionStoreOptions {
-  /** A `Pool` of the package `pg`, yours to configure and to end. */
+  /** A `Pool` of the package `pg`, which you configure and end. */
   pool: PgPool
   /**
    * Name of the table, with its schema if that is not in the search path: lower-case letters, digits and `_`. It is
@@ -13,7 +13,7 @@ export interface PostgresSessionStoreOptions {
   table?: string | undefined
   /** Milliseconds after which the lock of a process that has died is free. From 2,000. Default: 10,000. */
   lease?: number | undefined
-  /** Milliseconds to wait for an answer of the database; then the packet is answered with 503. Default: 5,000. */
+  /** Milliseconds to wait for the database to respond; then the packet is answered with 503. Default: 5,000. */
   timeout?: number | undefined
 }
 
@@ -34,7 +34,7 @@ export type PostgresSettings = {
   readonly [Name in keyof PostgresSessionStoreOptions]-?: NonNullable<PostgresSessionStoreOptions[Name]>
 }
 
-/** @throws OptionError when an option is wrong. */
+/** @throws OptionError when an option is invalid. */
 export function postgresSettings(options: PostgresSessionStoreOptions): PostgresSettings {
   checkEach({ name: 'PostgresSessionStore', checks: CHECKS, required: ['pool'] }, options)
   return {

@@ -1,7 +1,7 @@
 import { type LeaseTable, WISH_LIFETIME } from '../lease-locks.js'
 import { column, type Database } from './database.js'
 
-/** The clock of the database, so that those of the servers may differ. It stands still during a statement. */
+/** The database's clock, because those of the servers may differ. It does not advance during a statement. */
 const NOW = 'statement_timestamp()'
 const after = (parameter: string) => `${NOW} + ${parameter} * interval '1 millisecond'`
 

@@ -14,7 +14,7 @@ import { type PostgresSessionStoreOptions, postgresSettings } from './options.js
 import { postgresLeases } from './postgres-leases.js'
 import { SessionRows } from './session-rows.js'
 
-/** Sessions in PostgreSQL, a row each, for servers that share their uploads. */
+/** Sessions in PostgreSQL, one row each, for servers that share their uploads. */
 export class PostgresSessionStore implements SessionStore {
   readonly #database: Database
   readonly #table: string
@@ -22,7 +22,7 @@ export class PostgresSessionStore implements SessionStore {
   readonly #locks: LeaseLocks
   readonly #turns = new KeyedQueue()
 
-  /** @throws OptionError when an option is wrong. */
+  /** @throws OptionError when an option is invalid. */
   constructor(options: PostgresSessionStoreOptions) {
     const { pool, table, lease, timeout } = postgresSettings(options)
     this.#database = new Database(pool, timeout)
@@ -37,7 +37,7 @@ export class PostgresSessionStore implements SessionStore {
     await this.check()
   }
 
-  /** @throws BitsError 503 when the database does not answer, or takes no writes. */
+  /** @throws BitsError 503 when the database does not respond, or accepts no writes. */
   async check(): Promise<void> {
     await this.#database.query(`UPDATE ${this.#table} SET holder = NULL WHERE upload_id = ''`)
   }
@@ -64,7 +64,7 @@ export class PostgresSessionStore implements SessionStore {
     return this.#turns.run(uploadId, () => this.#update(uploadId, change))
   }
 
-  /** Tries again after changes by other processes; those of this one take turns, which costs less. */
+  /** Tries again after changes by other processes; changes by this process are queued, which costs less. */
   async #update(
     uploadId: string,
     change: (current: SessionRecord) => SessionChange | undefined,

@@ -88,7 +88,7 @@ export class SessionRows {
     )
   }
 
-  /** Removes the locks that dead processes held on something else than a session. */
+  /** Removes the locks that dead processes held on something other than a session. */
   async deleteDeadLocks(): Promise<void> {
     await this.#query(
       `DELETE FROM ${this.#table} WHERE record IS NULL AND held_until < statement_timestamp() - interval '1 hour'`,
@@ -96,7 +96,7 @@ export class SessionRows {
   }
 
   /**
-   * Page by page in the order of the ids, which never change: so each session is listed once.
+   * Reads page by page, ordered by id. Ids never change, so each session is listed once.
    *
    * @param condition may name `values` from `$2` on.
    */
@@ -124,6 +124,6 @@ const written = (record: SessionRecord): unknown[] => [
   record.lastActivity,
 ]
 
-/** A user may contain characters that a text of PostgreSQL cannot. */
+/** A user name may contain characters that PostgreSQL's `text` cannot. */
 const digestOf = (user: string | undefined): string =>
   user === undefined ? '' : createHash('sha256').update(user).digest('hex')

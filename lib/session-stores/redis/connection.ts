@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** A script that Redis runs as one step. */
+/** A script that Redis runs atomically. */
 export interface RedisScript {
   /** For messages. */
   readonly name: string
@@ -10,8 +10,8 @@ export interface RedisScript {
 }
 
 /**
- * All that a {@link RedisSessionStore} needs of a Redis client: `fromRedis` and `fromIoredis` make one from theirs. The
- * keys of one call are in one slot of a cluster.
+ * What a {@link RedisSessionStore} needs from a Redis client; `fromRedis` and `fromIoredis` provide it. The keys of one
+ * call are in one slot of a cluster.
  */
 export interface RedisConnection {
   run(script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown>

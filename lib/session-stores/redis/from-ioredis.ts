@@ -9,7 +9,7 @@ export interface IoredisClient {
 /**
  * For clients of the package `ioredis` 5 and 6.
  *
- * @param client a `Redis` (also one that uses Sentinel) or a `Cluster`, yours to close.
+ * @param client a `Redis` (also one that uses Sentinel) or a `Cluster`, which you close.
  */
 export function fromIoredis(client: IoredisClient): RedisConnection {
   return scriptConnection(

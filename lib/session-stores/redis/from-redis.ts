@@ -14,7 +14,8 @@ export interface NodeRedisClient {
 /**
  * For clients of the package `redis` (node-redis) 5 and 6.
  *
- * @param client from `createClient`, `createClientPool`, `createCluster` or `createSentinel`, yours to connect and close.
+ * @param client from `createClient`, `createClientPool`, `createCluster` or `createSentinel`, which you connect and
+ *   close.
  */
 export function fromRedis(client: NodeRedisClient): RedisConnection {
   return scriptConnection(

@@ -33,7 +33,7 @@ export class RedisKeys {
     return `${this.#prefix}:{user-${digest}}:sessions`
   }
 
-  /** What is written to find out whether Redis takes writes. */
+  /** Written to find out whether Redis accepts writes. */
   get probe(): string {
     return `${this.#shard(0)}:index:probe`
   }

@@ -6,7 +6,7 @@ import type { RedisConnection } from './connection.js'
 export interface RedisSessionStoreOptions {
   /** `fromRedis(client)` or `fromIoredis(client)`. The client is yours: connect and close it. */
   redis: RedisConnection
-  /** Start of all keys. Applications that share a Redis need different ones. Default: `bits`. */
+  /** Prefix of all keys. Applications that share a Redis need different ones. Default: `bits`. */
   prefix?: string | undefined
   /**
    * Seconds after which Redis forgets a session that has not changed. Choose more than `sessionTimeout`, whose expiry
@@ -15,11 +15,11 @@ export interface RedisSessionStoreOptions {
   ttl?: number | undefined
   /** Milliseconds after which the lock of a process that has died is free. From 2,000. Default: 10,000. */
   lease?: number | undefined
-  /** Milliseconds to wait for an answer of Redis; then the packet is answered with 503. Default: 5,000. */
+  /** Milliseconds to wait for Redis to respond; then the packet is answered with 503. Default: 5,000. */
   timeout?: number | undefined
   /**
-   * Into how many parts the indices are divided: at least as many as a cluster has nodes, and one for 50,000 open
-   * sessions. All processes need the same number, and when it changes, sessions are lost. Default: 16.
+   * Number of parts into which the indices are divided: at least one per node of a cluster, and one per 50,000 open
+   * sessions. All processes must use the same number; changing it loses sessions. Default: 16.
    */
   shards?: number | undefined
 }
@@ -28,7 +28,7 @@ export interface RedisSessionStoreOptions {
 const isPrefix: Check = (value) =>
   typeof value === 'string' && /^[\w:.-]{1,100}$/.test(value)
     ? undefined
-    : 'a text of letters, digits and :._-, of at most 100 characters'
+    : 'a string of letters, digits and :._-, of at most 100 characters'
 
 const CHECKS: OptionChecks<RedisSessionStoreOptions> = {
   redis: objectWith({ run: true }, 'fromRedis(client) or fromIoredis(client)'),
@@ -44,7 +44,7 @@ export type RedisSettings = {
   readonly [Name in keyof RedisSessionStoreOptions]-?: NonNullable<RedisSessionStoreOptions[Name]>
 }
 
-/** @throws OptionError when an option is wrong. */
+/** @throws OptionError when an option is invalid. */
 export function redisSettings(options: RedisSessionStoreOptions): RedisSettings {
   checkEach({ name: 'RedisSessionStore', checks: CHECKS, required: ['redis'] }, options)
   return {

@@ -33,7 +33,7 @@ export class RedisSessionStore implements SessionStore {
   readonly #places: UserPlaces
   readonly #turns = new KeyedQueue()
 
-  /** @throws OptionError when an option is wrong. */
+  /** @throws OptionError when an option is invalid. */
   constructor(options: RedisSessionStoreOptions) {
     const { redis, prefix, ttl, lease, timeout, shards } = redisSettings(options)
     this.#run = scriptRunner(redis, timeout)
@@ -47,12 +47,12 @@ export class RedisSessionStore implements SessionStore {
     this.#places = new UserPlaces(this.#run, { keys: this.#keys, ttl, isOpen })
   }
 
-  /** @throws BitsError 503 when Redis does not answer, or takes no writes. */
+  /** @throws BitsError 503 when Redis does not respond, or accepts no writes. */
   async open(): Promise<void> {
     await this.check()
   }
 
-  /** @throws BitsError 503 when Redis does not answer, or takes no writes. */
+  /** @throws BitsError 503 when Redis does not respond, or accepts no writes. */
   async check(): Promise<void> {
     await this.#run(PROBE, [this.#keys.probe])
   }
@@ -87,7 +87,7 @@ export class RedisSessionStore implements SessionStore {
     return this.#turns.run(uploadId, () => this.#update(uploadId, change))
   }
 
-  /** Tries again after changes by other processes; those of this one take turns, which costs less. */
+  /** Tries again after changes by other processes; changes by this process are queued, which costs less. */
   async #update(
     uploadId: string,
     change: (current: SessionRecord) => SessionChange | undefined,
@@ -149,8 +149,8 @@ export class RedisSessionStore implements SessionStore {
   }
 
   /**
-   * Reads which sessions there are shard by shard, each at once: so a session that changes its place in the indices
-   * during the listing is listed once.
+   * Reads the session ids shard by shard, each in one step, so a session that moves between the indices during the
+   * listing is listed once.
    */
   async *#records(
     limit: string,
@@ -169,7 +169,7 @@ export class RedisSessionStore implements SessionStore {
     }
   }
 
-  /** A place that is not freed is found when the user has reached the maximum. */
+  /** If a place is not freed, that is noticed when the user reaches the maximum. */
   async #free(user: string | undefined, uploadId: string): Promise<void> {
     await this.#places.free(user, uploadId).catch(() => {})
   }

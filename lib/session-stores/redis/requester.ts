@@ -29,7 +29,7 @@ export function scriptRunner(redis: RedisConnection, timeout: number): RunScript
   }
 }
 
-/** Clients can be configured to return texts as buffers, and numbers as texts. */
+/** Clients can be configured to return strings as buffers, and numbers as strings. */
 export const replyText = (reply: unknown): string | undefined =>
   reply === null || reply === undefined || reply === false ? undefined : String(reply)
 

@@ -23,9 +23,9 @@ return 1`,
 export const GET = redisScript('get', `return redis.call('HGET', KEYS[1], 'r')`)
 
 /**
- * KEYS: session, open, ended. ARGV: record as it was read, record, id, last activity, number of its index, TTL, holder of
- * the lock. Returns 1 (2 for a counted session), 0 when the record is another one by now, -1 when there is none, and -2
- * when the lock has another holder.
+ * KEYS: session, open, ended. ARGV: record as it was read, record, id, last activity, number of its index, TTL, holder
+ * of the lock. Returns 1 (2 for a counted session), 0 when the record has changed, -1 when there is none, and -2 when
+ * the lock has another holder.
  */
 export const UPDATE = redisScript(
   'update',
@@ -87,8 +87,8 @@ return records`,
 )
 
 /**
- * KEYS: counted sessions of a user. ARGV: id, maximum, TTL, time for which a session is believed to exist. Takes a place:
- * returns -1, or -2 when the session has one. Otherwise the number of sessions, and those to look for.
+ * KEYS: counted sessions of a user. ARGV: id, maximum, TTL, time for which a session is assumed to exist. Takes a
+ * place: returns -1, or -2 when the session has one. Otherwise the number of sessions, and the ids of those to check.
  */
 export const TAKE_PLACE = redisScript(
   'take-place',

@@ -4,7 +4,7 @@ import { type RunScript, replyTexts } from './requester.js'
 import { FREE_PLACE, TAKE_PLACE } from './scripts.js'
 
 /**
- * Milliseconds after which a session is looked for that takes a place. It may be gone without having freed its place:
+ * Milliseconds after which to check that a session with a place still exists. It may be gone without having freed it:
  * when a process was killed, or when Redis forgot the session.
  */
 const BELIEVED_FOR = 60_000

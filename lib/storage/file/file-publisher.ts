@@ -18,7 +18,7 @@ interface FilePublisherOptions {
   readonly uploads: UploadDirectory
   readonly staged: StagedFiles
   readonly directories: DirectorySync
-  /** Force files and their names to the disk? */
+  /** Whether files and their names are flushed to disk. */
   readonly sync: boolean
   readonly fileMode: number | undefined
   readonly directoryMode: number | undefined
@@ -47,9 +47,10 @@ export class FilePublisher {
   }
 
   /**
-   * Is something published at `destination`?
+   * Tells whether something is published at `destination`.
    *
-   * @throws BitsError `destination-refused`, `destination-is-directory` or `parent-missing` when nothing can be.
+   * @throws BitsError `destination-refused`, `destination-is-directory` or `parent-missing` when nothing can be
+   *   published there.
    */
   async check(destination: string): Promise<boolean> {
     await this.#uploads.ensureOpen()
@@ -63,8 +64,8 @@ export class FilePublisher {
   }
 
   /**
-   * Creates the staged file of an upload. It is created in the directory of its destination and then moved: so it has
-   * the group, default ACL and security label that a file of that directory has, and keeps them to its publication.
+   * Creates the staged file of an upload, in the directory of its destination, and then moves it. So it has the group,
+   * default ACL and security label of a file in that directory, and keeps them until its publication.
    */
   async createStaged({ upload, path }: FileToPublish): Promise<void> {
     const { existing } = await this.#uploads.locate(upload.destination)
@@ -101,7 +102,7 @@ export class FilePublisher {
 
   /** Removes what a process that died may have left beside a destination. */
   async removeLeftovers(upload: StagedUpload): Promise<void> {
-    // The sweep knows nothing of an upload that has no session.
+    // The sweep does not know uploads without a session.
     if (upload.destination === '') return
     const location = await this.#uploads.locate(upload.destination).catch(() => undefined)
     if (!location) return
@@ -109,7 +110,7 @@ export class FilePublisher {
     await Promise.all(names.map((name) => remove(join(location.existing, name), this.#fs)))
   }
 
-  /** Is a staged file the one at its destination? */
+  /** Tells whether a staged file is the one at its destination. */
   async isPublished({ upload, path }: FileToPublish): Promise<boolean> {
     const location = await this.#uploads.locate(upload.destination)
     return isOneFile(path, pathOfLocation(location), this.#fs)
@@ -189,10 +190,10 @@ export class FilePublisher {
     if (file !== undefined) await this.#fs.close(file).catch(() => {})
   }
 
-  /** Without staged data, an upload was published before, though its session could not note that. */
+  /** An upload without staged data was published before, but its session could not record that. */
   async #refuseUnlessMoved(upload: StagedUpload, staged: string, path: string, size: number): Promise<void> {
     const marker = await readMovedMarker(staged, this.#fs)
-    // The file need not be there any more: what it was published for may have taken it.
+    // The file may be gone: its consumer may have moved it.
     if (marker?.size === size) return
     if (marker && marker.size === undefined) {
       const facts = await this.#fs.lstat(path).catch(ignoreNotFound)
@@ -204,6 +205,6 @@ export class FilePublisher {
 
 const pathOfLocation = ({ existing, missing, name }: Location): string => join(existing, ...missing, name)
 
-/** Names beside a destination for a moment. No client knows an upload's id before that upload is over. */
+/** Temporary names beside a destination. No client knows the id of an upload before it has ended. */
 const createdName = ({ uploadId }: StagedUpload): string => `.bits-${uploadId}.tmp`
 const copyName = ({ uploadId }: StagedUpload): string => `.bits-${uploadId}.part`

@@ -28,14 +28,17 @@ export type Durability = 'none' | 'publish' | 'fragment'
 
 /** Options of a {@link FileStorage}. */
 export interface FileStorageOptions {
-  /** Where the files go, relative to the working directory or absolute; created when it is missing. */
+  /** Directory for the files, absolute or relative to the working directory; created if it is missing. */
   directory: string
   /**
    * `publish` (default): a finished file and its name are on the disk before its last fragment is acknowledged.
-   * `fragment`: each fragment too. `none`: whenever the system writes them.
+   * `fragment`: each fragment too. `none`: when the operating system writes them.
    */
   durability?: Durability | undefined
-  /** Create the parent directories of a destination. Default: true; if false, such uploads are refused with 404. */
+  /**
+   * Create the parent directories of a destination. Default: true; if false, uploads into missing directories get a
+   * 404.
+   */
   createDirectories?: boolean | undefined
   /**
    * Mode of published files, as a number (`0o640`); the umask does not apply to it. Default: that of a file created in
@@ -43,7 +46,7 @@ export interface FileStorageOptions {
    */
   fileMode?: number | undefined
   /**
-   * Mode of the directories that are made for a destination, as a number (`0o750`); the umask does not apply to it.
+   * Mode of the directories that are created for a destination, as a number (`0o750`); the umask does not apply to it.
    * Default: that of a directory created in the same place. The folder of staged data is always 0700.
    */
   directoryMode?: number | undefined
@@ -140,7 +143,8 @@ export class FileStorage implements StorageAdapter {
     const staged = this.path(upload)
     const reply = this.replyPath(upload)
     this.#staged.forget(upload.uploadId)
-    // After a publication there is one or the other. Leftovers of a crash are removed with the session.
+    // After a publication, there is either this file or what follows. Leftovers of a crash are removed with the
+    // session.
     if (options.keepReply && (await remove(staged, this.#fs))) return
     const gone = [staged, tempLinkPath(staged), draftOf(reply)]
     if (!options.keepReply) gone.push(reply)

@@ -6,9 +6,9 @@ export interface WritableFile {
   write(bytes: Buffer, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>
 }
 
-/** Bytes that may wait for a write in flight before the sender has to. */
+/** Bytes that may wait for a write in flight before the sender has to wait. */
 const MAX_BUFFERED = 512 * 1024
-/** Bytes that may wait so in all requests of the process: memory that was in use for long is given back late by V8. */
+/** The same for all requests of the process together: V8 is slow to release memory that was in use for long. */
 const MAX_BUFFERED_TOTAL = 2 * 1024 * 1024
 /** Bytes that may wait in each request, however many there are: what Node reads at once. */
 const MIN_BUFFERED = 64 * 1024
@@ -17,13 +17,13 @@ const MAX_CHUNKS = 512
 
 let running = 0
 
-/** Bytes that may wait in one request: fewer where there are many. Half of them are worth a trip to the thread pool. */
+/** Bytes that may wait in one request: fewer where there are many. Half of them justify a trip to the thread pool. */
 const plenty = (): number => Math.max(MIN_BUFFERED, Math.min(MAX_BUFFERED, MAX_BUFFERED_TOTAL / running))
 
 /**
  * Writes a stream to a file from `start` on. One write is in flight at a time; what arrives meanwhile is gathered into
  * the next, so that a large body costs few and large writes, and never more than about 1 MiB of memory; less where many
- * bodies come at once.
+ * bodies arrive at once.
  *
  * @returns the position after the last byte, when the stream ends, fails, is destroyed, or `signal` aborts: all that
  * had arrived is in the file. Rejects when a write fails; the stream is left paused then.
@@ -61,7 +61,7 @@ export function gatherWrite(
       waiting = []
       waitingBytes = 0
       writing = true
-      // There is room again: the next bytes come in while these go out.
+      // There is room again: the next bytes arrive while these are written.
       if (!over) body.resume()
       try {
         await writeAll(file, chunks, position)

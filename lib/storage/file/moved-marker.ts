@@ -2,8 +2,8 @@ import { ignoreNotFound } from '../../util/errors.js'
 import { type FileSystem, type Sync, writeText } from '../../util/fs.js'
 
 /**
- * What a file's publication by a move or a copy is known by after a crash. Written before its name is given; there,
- * while the staged file is not, it means that the file was published.
+ * Identifies a publication by move or copy after a crash. It is written before the file gets its name. If it exists and
+ * the staged file does not, the file was published.
  */
 export interface MovedMarker {
   /** Bytes of the file; `undefined` when the marker was cut off by a crash. */

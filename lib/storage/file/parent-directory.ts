@@ -19,27 +19,27 @@ const SET_GROUP_ID = 0o2000
 interface OpenOptions {
   readonly fs: FileSystem
   readonly destination: string
-  /** For directories that are made; `undefined` leaves it to umask and default ACL. */
+  /** Mode of directories that are created; `undefined` leaves it to umask and default ACL. */
   readonly mode?: number | undefined
 }
 
 /**
  * The directory of a destination while something is done in it.
  *
- * Between the look at a path and its use, a local user who may write below the root can put a symbolic link in place of
- * a directory. On Linux the directory is therefore opened once, checked by the path it then has, and used through its
- * descriptor (`/proc/self/fd/N/name`), which no exchange can redirect. Elsewhere, and without `/proc`, the path is
- * resolved once more afterwards ({@link ParentDirectory.verify}): the file is removed again when it lies outside, which
- * leaves a moment in which it was there.
+ * Between the check of a path and its use, a local user who may write below the root can replace a directory with a
+ * symbolic link. On Linux the directory is therefore opened once, checked by the path it then has, and used through its
+ * descriptor (`/proc/self/fd/N/name`), which no replacement can redirect. Elsewhere, and without `/proc`, the path is
+ * resolved once more afterwards ({@link ParentDirectory.verify}): a file that lies outside is removed again, after a
+ * moment in which it was there.
  */
 export class ParentDirectory {
   /** Its absolute path when it was opened. */
   readonly path: string
   /** The directories of a file in it, from this one up to the root. */
   readonly parents: readonly [string, ...string[]]
-  /** Was one of them made for it? */
+  /** Whether one of them was created for the file. */
   readonly hasNewParents: boolean
-  /** The innermost of them that was not. */
+  /** The innermost of them that was not created. */
   readonly existing: string
   readonly #fs: FileSystem
   readonly #descriptor: number | undefined
@@ -54,9 +54,9 @@ export class ParentDirectory {
   }
 
   /**
-   * Makes the directories that are missing, and opens the innermost. Close it in the end.
+   * Creates missing directories, and opens the innermost. The caller has to close it.
    *
-   * @throws BitsError `destination-refused` when the location was exchanged for something outside.
+   * @throws BitsError `destination-refused` when the location was replaced by something outside.
    */
   static async open(location: Location, options: OpenOptions): Promise<ParentDirectory> {
     const { fs } = options
@@ -73,14 +73,14 @@ export class ParentDirectory {
     return join(this.#descriptor === undefined ? this.path : pathThrough(this.#descriptor), name)
   }
 
-  /** Forces its entries to the disk. */
+  /** Flushes its entries to disk. */
   sync(): Promise<void> {
     return this.#descriptor === undefined
       ? syncDirectory(this.path, this.#fs.fsync, this.#fs)
       : syncOpenDirectory(this.#descriptor, this.#fs.fsync)
   }
 
-  /** Tells this directory from another one that has its path later on. */
+  /** Distinguishes this directory from another one that has its path later. */
   async identity(): Promise<string> {
     const facts =
       this.#descriptor === undefined
@@ -90,7 +90,7 @@ export class ParentDirectory {
   }
 
   /**
-   * Where the directory could not be pinned: has its path led where it was meant to?
+   * Checks that the path led to this directory, where that could not be pinned.
    *
    * @throws BitsError `destination-refused`
    */
@@ -110,7 +110,7 @@ export class ParentDirectory {
 const pathThrough = (descriptor: number): string => `/proc/self/fd/${descriptor}`
 
 const exchangedError = (destination: string): BitsError =>
-  new BitsError('destination-refused', `The directory of "${destination}" was exchanged during publication.`)
+  new BitsError('destination-refused', `The directory of "${destination}" was replaced during publication.`)
 
 /** @returns a descriptor of the directory that exists; `undefined` where it has to be used by its path. */
 async function pin(location: Location, { fs, destination }: OpenOptions): Promise<number | undefined> {
@@ -119,7 +119,7 @@ async function pin(location: Location, { fs, destination }: OpenOptions): Promis
   try {
     descriptor = await fs.open(location.existing, DIRECTORY)
   } catch (error) {
-    // It may be written to but not read: `verify` has to do.
+    // It can be written to but not read: `verify` has to suffice.
     if (errorCode(error) === 'EACCES') return undefined
     return refuseBelowFile(error)
   }
@@ -129,7 +129,7 @@ async function pin(location: Location, { fs, destination }: OpenOptions): Promis
     return undefined
   }
   try {
-    // The root is the operator's to exchange: a link that now leads elsewhere is a new root.
+    // The operator may replace the root: a link that now leads elsewhere is a new root.
     if (location.existing !== location.root) refuseOutside(path, location.root, destination)
     return descriptor
   } catch (error) {
@@ -138,7 +138,7 @@ async function pin(location: Location, { fs, destination }: OpenOptions): Promis
   }
 }
 
-/** Makes and opens one directory after the other, none of them by way of a link. Closes the descriptor it is given. */
+/** Creates and opens one directory after another, never through a link. Closes the descriptor it is given. */
 async function descend(
   start: number,
   { missing }: Location,
@@ -176,7 +176,7 @@ async function makeByPath(
     const isNew = await makeDirectory(path, fs, mode)
     if (!(await fs.lstat(path)).isDirectory()) throw belowFileError()
     if (isNew) continue
-    // Another upload made it, and where case does not matter, perhaps in another case.
+    // Another upload created it, perhaps in another case if the file system ignores case.
     path = await fs.realpath(path)
     refuseOutside(path, root, destination)
   }

@@ -9,28 +9,28 @@ import { movedMarkerPath, readMovedMarker, writeMovedMarker } from './moved-mark
 import type { ParentDirectory } from './parent-directory.js'
 import { remove } from './staged-file.js'
 
-/** A staged file and the place that it gets. */
+/** A staged file and its destination. */
 export interface Publication {
   readonly fs: FileSystem
   readonly staged: string
   readonly parent: ParentDirectory
   /** Its name in `parent`. */
   readonly name: string
-  /** A name in `parent` that no other upload uses, for a copy in the making. */
+  /** A name in `parent` that no other upload uses, for an unfinished copy. */
   readonly copyName: string
   readonly destination: string
   /** Bytes. */
   readonly size: number
   readonly mode: number | undefined
-  /** Forces a file to the disk; `undefined` when that is left to the system. */
+  /** Flushes a file to disk; `undefined` when that is left to the system. */
   readonly sync: Sync | undefined
 }
 
 /**
  * Gives a staged file its name, unless the name is taken: the system's `link` does it in one step, so of two uploads
- * that race for a name exactly one wins. The staged name remains, so that a repetition after a crash recognizes its
- * own work: both names are one file. Whatever `link` fails with, the other ways are tried, which fail honestly by
- * themselves.
+ * that race for a name exactly one wins. The staged name remains, so that a repetition after a crash recognizes its own
+ * work: both names are one file. If `link` fails for any reason, the other ways are tried, which report their own
+ * errors.
  *
  * @throws BitsError `destination-taken`, `destination-is-directory`.
  */
@@ -46,7 +46,7 @@ export async function publishNew(publication: Publication): Promise<void> {
 }
 
 /**
- * Gives a staged file its name, in place of what may be there: readers see the old file or the new one, never neither.
+ * Gives a staged file its name, replacing what may be there: readers see the old file or the new one, never neither.
  * The staged name stays, as with {@link publishNew}.
  *
  * @throws BitsError `destination-is-directory`.
@@ -65,7 +65,7 @@ export async function publishOver(publication: Publication): Promise<void> {
   }
 }
 
-/** Links, in place of what a crash may have left, which need not be the same file. */
+/** Links, replacing what a crash may have left, which may be a different file. */
 async function replaceLink(existing: string, path: string, fs: FileSystem): Promise<void> {
   try {
     await fs.link(existing, path)
@@ -76,10 +76,10 @@ async function replaceLink(existing: string, path: string, fs: FileSystem): Prom
   }
 }
 
-/** The name a staged file has for the moment before it replaces another; a crash may leave it behind. */
+/** The temporary name of a staged file that is about to replace another; a crash may leave it behind. */
 export const tempLinkPath = (staged: string): string => `${staged}.new`
 
-/** Moves and copies, by directory: file systems without links have no single step for "unless taken". */
+/** Moves and copies are queued by directory: file systems without links have no atomic "unless taken". */
 const moves = new KeyedQueue()
 
 function publishWithoutLink(publication: Publication, overwrite: boolean): Promise<void> {
@@ -175,13 +175,13 @@ async function nameCopy(temporary: string, publication: Publication, overwrite: 
   await fs.rename(temporary, path)
 }
 
-/** What is left of a copy that has its name; the staged data may stay when it cannot be removed. */
+/** Removes what is left of a copy that has its name; staged data that cannot be removed may stay. */
 async function endCopy({ fs, staged, parent, copyName }: Publication): Promise<void> {
   await remove(parent.pathOf(copyName), fs)
   await remove(staged, fs).catch(() => {})
 }
 
-/** Did a copy get its name before, in a process that died before it could note that? */
+/** Tells whether a copy got its name in a process that died before it could record that. */
 async function wasCopied(publication: Publication): Promise<boolean> {
   const { fs, staged, parent, name, copyName } = publication
   if (!(await readMovedMarker(staged, fs))?.isCopy) return false
@@ -192,7 +192,7 @@ async function wasCopied(publication: Publication): Promise<boolean> {
   return true
 }
 
-/** Are both names there, and names of one file? */
+/** Tells whether both names exist and are names of one file. */
 export async function isOneFile(one: string, other: string, fs: FileSystem): Promise<boolean> {
   const [mine, there] = await Promise.all(
     [one, other].map((path) => fs.lstat(path, { bigint: true }).catch(ignoreNotFound)),

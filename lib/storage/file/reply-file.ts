@@ -9,9 +9,9 @@ import { remove } from './staged-file.js'
 export const draftOf = (path: string): string => `${path}.tmp`
 
 /**
- * Writes a reply beside its final name and renames it, so that half a reply is never found.
+ * Writes a reply beside its final name and renames it, so that an incomplete reply is never found.
  *
- * @param sync force it to the disk.
+ * @param sync flush it to disk.
  * @returns its size in bytes.
  */
 export async function writeReplyFile(
@@ -23,7 +23,8 @@ export async function writeReplyFile(
   const draft = draftOf(path)
   const file = await fs.open(draft, 'w', 0o600)
   try {
-    // No stream of the file's descriptor: one that fails closes it, and then the number may be another file's.
+    // Not with a stream on the descriptor: if it fails, it closes the descriptor, whose number another file may then
+    // get.
     const size = await writeBody(file, body, fs)
     if (sync) await fs.fsync(file)
     await fs.rename(draft, path)

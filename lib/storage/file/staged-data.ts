@@ -11,8 +11,8 @@ interface StagedFile {
 }
 
 /**
- * Bytes of uploads before their publication. Where the disk fails to keep some of them, their upload goes back to the
- * last length that is known to be on the disk, and the client sends them again.
+ * Bytes of uploads before their publication. If the disk fails to keep some of them, the upload goes back to the last
+ * length known to be on the disk, and the client sends them again.
  */
 export class StagedFiles {
   readonly #fs: FileSystem
@@ -71,9 +71,9 @@ export class StagedFiles {
   }
 
   /**
-   * Makes a complete file ready for its name.
+   * Prepares a complete file for its name.
    *
-   * @param options.isPublished it has its name already, from an earlier try: it is synced, but never cut off.
+   * @param options.isPublished it already has its name, from an earlier attempt: it is synced, but never truncated.
    */
   async complete(
     { uploadId, path }: StagedFile,

@@ -5,7 +5,7 @@ import type { WritableFile } from './gather-write.js'
 /**
  * Opens staged data to add to it at `offset`.
  *
- * @param cutOff drop what lies behind `offset`: it was written, and the disk failed to keep it.
+ * @param cutOff truncate it to `offset`: more was written, but the disk failed to keep it.
  * @returns its file descriptor.
  * @throws Error when the data has a second name: it may be a published file by now, to which nothing may be added.
  */

@@ -13,7 +13,7 @@ export interface Location {
   readonly existing: string
   /** Names of the directories between that and the file, outermost first. */
   readonly missing: readonly string[]
-  /** The directory of the uploads, links resolved where that matters. */
+  /** The upload directory, with links resolved where that matters. */
   readonly root: string
 }
 
@@ -24,8 +24,8 @@ interface UploadDirectoryOptions {
 }
 
 /**
- * The directory below which all files lie. Names are safe by their form already (`destination.ts`); here symbolic links
- * are followed and what leads out of the directory is refused.
+ * The directory below which all files lie. The form of names is already safe (`destination.ts`); here, symbolic links
+ * are followed, and what leads out of the directory is refused.
  */
 export class UploadDirectory {
   readonly root: string
@@ -42,10 +42,10 @@ export class UploadDirectory {
   }
 
   /**
-   * Makes the directories that are missing, and keeps others out of the staged data.
+   * Creates missing directories, and denies other users access to the staged data.
    *
-   * @returns directories whose entries changed, as the root was made.
-   * @throws Error in a sentence with a remedy, when uploads could never be stored here.
+   * @returns directories whose entries changed because the root was created.
+   * @throws Error that names a remedy, when uploads could never be stored here.
    */
   async open(): Promise<string[]> {
     try {
@@ -64,10 +64,10 @@ export class UploadDirectory {
   }
 
   /**
-   * Where `destination` lies.
+   * Locates `destination`.
    *
-   * @throws BitsError `destination-refused` when it lies outside the directory, on another file system, or below a file;
-   * `parent-missing` when directories are not to be made.
+   * @throws BitsError `destination-refused` when it lies outside the directory, on another file system, or below a
+   * file; `parent-missing` when directories must not be created.
    * @throws Error when the root itself is gone.
    */
   async locate(destination: string): Promise<Location> {
@@ -84,7 +84,7 @@ export class UploadDirectory {
   }
 
   /**
-   * Is there anything at `destination`, a link included?
+   * Tells whether there is anything at `destination`, a link included.
    *
    * @throws BitsError `destination-is-directory` for a link to one too, which must not be replaced.
    */
@@ -101,7 +101,7 @@ export class UploadDirectory {
     const [root, staging] = await Promise.all([this.#fs.stat(this.root), this.#fs.stat(this.staging)])
     if (root.dev !== staging.dev) {
       throw new Error(
-        `"${this.staging}" lies on another file system than "${this.root}", so that no upload could take its place ` +
+        `"${this.staging}" is on a different file system from "${this.root}", so that no upload could be published ` +
           'in one step: unmount it, or give bitsUpload() a directory on that file system.',
       )
     }
@@ -119,11 +119,11 @@ export class UploadDirectory {
     if (existing === root) return root
     refuseOutside(existing, root, destination)
     const [here, there] = await Promise.all([this.#fs.stat(root), this.#fs.stat(existing)])
-    // Better refused now than after days: a file cannot be published to another file system in one step.
+    // Refuse it now rather than after days: a file cannot be published to another file system in one step.
     if (here.dev !== there.dev) {
       throw new BitsError(
         'destination-refused',
-        `"${destination}" lies on another file system than "${this.staging}": mount a bitsUpload() of its own there.`,
+        `"${destination}" is on a different file system from "${this.staging}": mount a bitsUpload() of its own there.`,
       )
     }
     return root
@@ -136,7 +136,7 @@ export class UploadDirectory {
   ): Promise<{ existing: string; missing: string[] }> {
     const existing = await this.#fs.realpath(path).catch(unlessMissingParent)
     if (existing !== undefined) return { existing, missing }
-    if (path === this.root) throw new Error(`The directory of the uploads, "${path}", is gone.`)
+    if (path === this.root) throw new Error(`The upload directory "${path}" is gone.`)
     const facts = await this.#fs.lstat(path).catch(unlessMissingParent)
     // A dangling link exists too, and nothing may be created through it.
     if (facts?.isSymbolicLink()) {
@@ -152,7 +152,7 @@ export class UploadDirectory {
 /** @throws BitsError `destination-refused` for a directory that is not below `root`, or holds staged data. */
 export function refuseOutside(directory: string, root: string, destination: string): void {
   if (isWithin(directory, root) && !isWithin(directory, join(root, RESERVED_NAME))) return
-  throw new BitsError('destination-refused', `"${destination}" leads out of the directory of the uploads.`)
+  throw new BitsError('destination-refused', `"${destination}" leads outside the upload directory.`)
 }
 
 const isWithin = (path: string, directory: string): boolean =>
@@ -201,4 +201,4 @@ export function refuseBelowFile(error: unknown): never {
 }
 
 export const belowFileError = (cause?: unknown): BitsError =>
-  new BitsError('destination-refused', 'A file is where a directory of the path would be.', { cause })
+  new BitsError('destination-refused', 'A directory in the path is a file.', { cause })

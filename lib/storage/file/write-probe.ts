@@ -6,7 +6,7 @@ import type { ParentDirectory } from './parent-directory.js'
 import { remove } from './staged-file.js'
 import { isNotWritable } from './upload-directory.js'
 
-/** Milliseconds for which the result of a probe counts. */
+/** Milliseconds for which the result of a probe is valid. */
 const TTL = 60_000
 /** Directories to remember; beyond that it starts over. */
 const MAX = 10_000
@@ -23,8 +23,9 @@ export interface WriteProbeResult {
 }
 
 /**
- * Finds out by trying whether files can be written to a directory, before a client sends any byte (D40). A probe file is
- * created there and moved to the staged data; both are undone. The result counts for a minute, and until an error there.
+ * Finds out by trying whether files can be written to a directory, before a client sends any byte (D40). A probe file
+ * is created there and moved to the staged data; both are undone. The result is valid for a minute, or until an error
+ * there.
  */
 export class WriteProbe {
   readonly #fs: FileSystem
@@ -58,7 +59,7 @@ export class WriteProbe {
     return result
   }
 
-  /** For a directory that was made in one that was probed, and has inherited from it. */
+  /** For a directory that was created in one that was probed, and has inherited from it. */
   remember(directory: string, result: WriteProbeResult): void {
     if (this.#results.size >= MAX) this.#results.clear()
     this.#results.set(directory, { ...result, until: this.#now() + TTL })

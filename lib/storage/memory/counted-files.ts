@@ -1,4 +1,4 @@
-/** Files that know how many bytes they have together. */
+/** Files, and their total size. */
 export class SizedFileMap extends Map<string, Buffer> {
   bytes = 0
 

@@ -28,14 +28,14 @@ const MEMORY_STORAGE_CHECKS: OptionChecks<MemoryStorageOptions> = {
 interface Staged {
   chunks: Buffer[]
   length: number
-  /** Bytes that count as staged: none once it is published, as they count as the file's then. */
+  /** Bytes that count as staged; none once it is published, when they count as the file's. */
   counted: number
   lastModified: Date
-  /** What became of it at its destination: the same memory, once more named until it is discarded. */
+  /** The file at its destination: the same memory, under a second name until the upload is discarded. */
   published?: Buffer
 }
 
-/** Uploads in memory, for tests and for small files that are consumed at once. */
+/** Uploads in memory, for tests, and for small files that are consumed immediately. */
 export class MemoryStorage implements StorageAdapter {
   /** Published files: destination to content. You may remove entries. */
   readonly files: Map<string, Buffer>
@@ -43,7 +43,7 @@ export class MemoryStorage implements StorageAdapter {
   readonly #staged = new Map<string, Staged>()
   readonly #replies = new Map<string, { content: Buffer; lastModified: Date }>()
   readonly #maxBytes: number
-  /** Bytes staged, and those of replies, the ones on their way included. */
+  /** Bytes staged and of replies, including those that are still arriving. */
   #bytes = 0
 
   /** @throws OptionError when an option is invalid. */
@@ -94,7 +94,7 @@ export class MemoryStorage implements StorageAdapter {
     const there = this.files.get(upload.destination)
     const isOurs = there !== undefined && there === staged.published
     if (there && !isOurs && !options.overwrite) {
-      throw new BitsError('destination-taken', `There is a file at "${upload.destination}" by now.`)
+      throw new BitsError('destination-taken', `There is already a file at "${upload.destination}".`)
     }
     // It stays staged until it is discarded, so that a publication can be repeated.
     staged.published ??= Buffer.concat(staged.chunks)
@@ -117,7 +117,7 @@ export class MemoryStorage implements StorageAdapter {
       for await (const chunk of body) {
         // A copy, as of what is staged.
         const bytes = Buffer.from(chunk)
-        // The earlier reply goes, so it is not in the way.
+        // The earlier reply is replaced, so its bytes do not count.
         this.#makeRoom(bytes.length - this.#replyLength(upload))
         chunks.push(bytes)
         length += bytes.length

@@ -3,7 +3,7 @@ import { asError } from '../../util/errors.js'
 import type { BufferBudget } from './buffer-budget.js'
 import { GrowingBuffer } from './growing-buffer.js'
 
-/** What an append works with. */
+/** What an append needs. */
 export interface AppendContext {
   readonly budget: BufferBudget
   /** Bytes of the largest segment. */
@@ -42,9 +42,9 @@ class SegmentAppend {
   readonly #signal: AbortSignal
   readonly #settle: (outcome: AppendOutcome) => void
   #gathered: GrowingBuffer
-  /** Where what is gathered begins. */
+  /** Offset of the first gathered byte. */
   #start: number
-  /** Chunks that have come and are not yet gathered. */
+  /** Chunks received but not yet gathered. */
   #chunks: Buffer[] = []
   #isWriting = false
   #isWaiting = false
@@ -148,7 +148,7 @@ class SegmentAppend {
         this.#hold()
       }
     } catch {
-      // The signal aborted: what has no memory is sent again.
+      // The signal aborted: the client sends again what found no memory.
       this.#isWaiting = false
       this.#chunks = []
     }
@@ -163,12 +163,12 @@ class SegmentAppend {
     this.#gathered = new GrowingBuffer(this.#context.segmentSize, this.#context.budget.pool)
     this.#start = start + gathered.length
     this.#isWriting = true
-    // The next bytes come in while these go out.
+    // The next bytes arrive while these are sent.
     this.#proceed()
     try {
       await this.#context.put(gathered.bytes, start)
     } catch (error) {
-      // The request may still be read from its memory, so that is not used again.
+      // The request may still be reading its memory, so that is not reused.
       this.#isWriting = false
       this.#context.budget.give(gathered.capacity)
       return this.#finish({ error: asError(error) })

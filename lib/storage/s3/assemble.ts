@@ -7,7 +7,7 @@ import { withMultipart } from './noted-multipart.js'
 import { groupParts, type Part, partSizeOf, piecesOf } from './plan-parts.js'
 import type { WriteOptions } from './requester.js'
 
-/** Makes an object of parts, by a multipart upload. */
+/** Creates an object from parts, with a multipart upload. */
 export async function assemble(
   context: S3Context,
   uploadId: string,
@@ -46,8 +46,8 @@ async function writePart(
 }
 
 /**
- * Makes of more parts than a multipart upload can have so few that it can: neighbours become one segment each, by
- * multipart uploads of their own.
+ * Reduces the number of parts to what a multipart upload can have: neighbours become one segment each, with multipart
+ * uploads of their own.
  */
 export async function reduceParts(
   context: S3Context,

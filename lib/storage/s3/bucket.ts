@@ -18,7 +18,7 @@ export interface ObjectFacts {
   readonly lastModified: Date
   readonly etag: string | undefined
   readonly versionId: string | undefined
-  /** The upload that it was made of. */
+  /** The upload that it was made from. */
   readonly mark: string | undefined
 }
 
@@ -105,9 +105,9 @@ export class Bucket {
   }
 
   /**
-   * A range of an object. The deadline is for the beginning of the answer.
+   * Reads a range of an object. The deadline applies to the start of the response.
    *
-   * @param etag fails when the object is another one by now.
+   * @param etag makes it fail when the object has been replaced.
    */
   async get(
     key: string,
@@ -129,7 +129,7 @@ export class Bucket {
     )
     if (!(body instanceof Readable)) {
       throw new Error(
-        'S3Storage: the client does not return Node.js streams: give it a requestHandler that does, as the default one.',
+        'S3Storage: the client does not return Node.js streams: give it a requestHandler that does, like the default one.',
       )
     }
     return { body, etag: ETag }
@@ -143,12 +143,12 @@ export class Bucket {
       .catch(ignoreMissing)
   }
 
-  /** The first names with a prefix, in their order. */
+  /** The first names with a prefix, in order. */
   async listSome(prefix: string, max: number): Promise<ListedObject[]> {
     return (await this.#page(prefix, max)).objects
   }
 
-  /** All names with a prefix, in their order, 1,000 a request. */
+  /** All names with a prefix, in order, 1,000 per request. */
   async *list(prefix: string): AsyncGenerator<ListedObject> {
     let next: string | undefined
     do {

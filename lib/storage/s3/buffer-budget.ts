@@ -6,8 +6,8 @@ interface Waiter {
 }
 
 /**
- * Bounds the bytes of all uploads that are in memory. Requests for memory are served in their order. An upload that waits must
- * hold none, so that no two can wait for each other.
+ * Bounds the bytes of all uploads that are in memory. Requests for memory are served in order. An upload that waits
+ * must hold none, so that no two can wait for each other.
  */
 export class BufferBudget {
   readonly max: number
@@ -37,7 +37,7 @@ export class BufferBudget {
   }
 
   /**
-   * Waits for memory. A request for more than there is in all gets all.
+   * Waits for memory. A request for more than the total gets the total.
    *
    * @returns the bytes taken, to be given back. Rejects with the signal's reason when it aborts.
    */

@@ -11,7 +11,7 @@ export const rangeOf = ({ segment, from, to }: Piece) => ({
   to: to - segment.start,
 })
 
-/** Hands the bytes of pieces, one behind the other, to `use`, for which they are in memory. */
+/** Reads pieces into memory, one after another, and passes the bytes to `use`. */
 export async function withCollected<Result>(
   { bucket, budget }: Pick<S3Context, 'bucket' | 'budget'>,
   pieces: readonly Piece[],
@@ -24,7 +24,7 @@ export async function withCollected<Result>(
   const bytes = memory.subarray(0, size)
   await read(bucket, pieces, bytes, concurrency, signal)
   const result = await use(bytes)
-  // After a failure, a request may still be read from the memory.
+  // Not after a failure: a request may still be reading the memory.
   budget.pool.put(memory)
   return result
 }

@@ -38,8 +38,8 @@ export async function readableCover(
 }
 
 /**
- * The same for an upload that has to be complete. If there is a hole all the same, what lies above it is removed, so that
- * the client learns where to continue.
+ * The same for an upload that has to be complete. If there is a hole nevertheless, what lies above it is removed, so
+ * that the client learns where to continue.
  *
  * @throws Error when it is not complete.
  */
@@ -59,7 +59,7 @@ export async function requireComplete(
   )
 }
 
-/** From the top down: at any moment the bytes below the highest end are there as far as they were. */
+/** From the top down, so that at any moment no hole is added below the highest end. */
 async function removeAbove(
   { bucket, concurrency }: S3Context,
   hole: number,

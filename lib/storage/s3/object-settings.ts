@@ -2,7 +2,7 @@ import type { PutObjectCommandInput } from '@aws-sdk/client-s3'
 import { findUnknownKey } from '../../validation/check-options.js'
 import { describeValue } from '../../validation/describe-value.js'
 
-/** All settings that a file can be given however it is written. */
+/** All settings that a file can have, whichever way it is written. */
 const SETTINGS = {
   ACL: true,
   BucketKeyEnabled: true,
@@ -31,7 +31,7 @@ const SETTINGS = {
 /** Settings of a published file, as `PutObject` takes them. */
 export type S3ObjectSettings = Pick<PutObjectCommandInput, keyof typeof SETTINGS>
 
-/** Name of the metadata that marks a published file with the upload it was made of. */
+/** Name of the metadata that marks a published file with the upload it was made from. */
 const MARK = 'bits-upload'
 
 /**
@@ -51,7 +51,7 @@ export function markedSettings(
   const unknown = findUnknownKey(settings, SETTINGS)
   if (unknown !== undefined) {
     const known = Object.keys(SETTINGS).join(', ')
-    throw new TypeError(`S3Storage: object() returned the setting ${unknown}: there are ${known}.`)
+    throw new TypeError(`S3Storage: object() returned the unknown setting ${unknown}: use ${known}.`)
   }
   const { Metadata, ...others }: S3ObjectSettings = settings
   return { ...others, Metadata: { ...Metadata, [MARK]: uploadId } }

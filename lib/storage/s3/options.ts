@@ -5,7 +5,7 @@ import type { S3ObjectSettings } from './object-settings.js'
 
 /** Options of an {@link S3Storage}. `undefined` stands for what is left out. */
 export interface S3StorageOptions {
-  /** A client of `@aws-sdk/client-s3` 3, yours to configure and to destroy. */
+  /** A client of `@aws-sdk/client-s3` 3, which you configure and destroy. */
   client: S3Client
   /** The bucket, which must exist. */
   bucket: string
@@ -19,7 +19,7 @@ export interface S3StorageOptions {
   /** Settings of a published file: `ContentType`, `StorageClass`, `ServerSideEncryption` and the like. Default: none. */
   object?: ((destination: string) => S3ObjectSettings) | undefined
   /**
-   * Bytes of a fragment that go into one staged object at most; a larger fragment makes several. From 5,242,880 (5 MiB).
+   * Maximum bytes of a fragment in one staged object; a larger fragment becomes several. From 5,242,880 (5 MiB).
    * Default: 16,777,216 (16 MiB).
    */
   segmentSize?: number | undefined
@@ -28,15 +28,15 @@ export interface S3StorageOptions {
    * are used up, uploads store smaller objects or wait.
    */
   maxBuffered?: number | undefined
-  /** Requests that one publication makes at a time. Default: 8. */
+  /** Maximum concurrent requests of one publication. Default: 8. */
   concurrency?: number | undefined
   /**
-   * Milliseconds that one request may take, all tries of the client included; the packet is answered with 503 then.
-   * Where the service copies bytes by itself, each 32 MiB have a second more. Default: 60,000.
+   * Milliseconds that one request may take, including the client's retries; after that, the packet is answered with
+   * 503. Where the service copies bytes itself, each 32 MiB adds a second. Default: 60,000.
    */
   timeout?: number | undefined
   /**
-   * How a file is put together: `copy` (default) has the service copy the staged objects; with `stream` their bytes pass
+   * How a file is assembled: `copy` (default) has the service copy the staged objects; with `stream` their bytes pass
    * through this process, in parts of one size, for Cloudflare R2 and for services without `UploadPartCopy`.
    */
   assemble?: 'copy' | 'stream' | undefined
@@ -77,7 +77,7 @@ export type S3Settings = {
   readonly [Name in keyof Omit<S3StorageOptions, 'exclusive'>]-?: NonNullable<S3StorageOptions[Name]>
 } & Pick<S3StorageOptions, 'exclusive'>
 
-/** @throws TypeError when an option is wrong. */
+/** @throws TypeError when an option is invalid. */
 export function s3Settings(options: S3StorageOptions): S3Settings {
   checkEach({ name: 'S3Storage', checks: CHECKS, required: ['client', 'bucket'] }, options)
   return {

@@ -48,7 +48,7 @@ export function planParts(pieces: readonly Piece[], minPartSize: number): Part[]
   return parts
 }
 
-/** Plans parts of one size, but for the last, none of which the service copies. */
+/** Plans parts of equal size, except the last. The service copies none of them. */
 export function planEqualParts(pieces: readonly Piece[], partSize: number): Part[] {
   const parts: Piece[][] = []
   let left = 0

@@ -2,7 +2,7 @@ import type { S3Context } from './context.js'
 import type { MultipartUpload } from './multipart.js'
 import { isPreconditionFailed, isRefused } from './service-error.js'
 
-/** Which requests of the service fail when `If-None-Match: *` says so. */
+/** Which requests of the service honour `If-None-Match: *`. */
 export interface Conditions {
   readonly put: boolean
   readonly copy: boolean

@@ -30,10 +30,10 @@ interface FoundObjects {
   readonly other?: ObjectFacts | undefined
 }
 
-/** Bytes of the parts that pass through this process, all of one size as some services want it. */
+/** Bytes of the parts that pass through this process, all of one size, as some services require. */
 const EQUAL_PART_SIZE = 8 * 1024 * 1024
 
-/** Puts segments that cover the whole file together at its key. */
+/** Assembles segments that cover the whole file at its key. */
 export async function publishSegments(
   context: S3Context,
   publication: S3Publication,
@@ -57,7 +57,7 @@ export async function publishSegments(
   return isConditional ? work() : exclusive(key, work)
 }
 
-/** A file that was published before: the process died before it could note that. */
+/** The file was published before: the process died before it could record that. */
 export async function findPublished(
   context: S3Context,
   publication: S3Publication,
@@ -67,8 +67,8 @@ export async function findPublished(
 }
 
 /**
- * Writes the file. A process that wakes too late finds its segments or its multipart upload gone; only of a file without
- * bytes there is nothing staged that could be gone.
+ * Writes the file. A process that resumes too late finds its segments or its multipart upload gone. Only an empty file
+ * has nothing staged that could be missing.
  */
 async function writeObject(
   context: S3Context,
@@ -112,7 +112,7 @@ async function confirm(context: S3Context, publication: S3Publication): Promise<
   if (own) return storedFile(context, publication, own)
   if (other && other.mark !== upload.uploadId) {
     if (!overwrite) throw taken(publication)
-    // Another upload has replaced it since, as it may.
+    // Another upload has replaced it since, which is allowed.
     return storedFile(context, publication, undefined)
   }
   const found = other ? `has ${other.size} bytes` : 'is not there'
@@ -141,4 +141,4 @@ function storedFile(
 }
 
 const taken = ({ upload }: S3Publication): BitsError =>
-  new BitsError('destination-taken', `There is a file at "${upload.destination}" by now.`)
+  new BitsError('destination-taken', `There is already a file at "${upload.destination}".`)

@@ -3,11 +3,11 @@ import { withDeadline } from '../../util/deadline.js'
 import type { Bucket, Range } from './bucket.js'
 import { ignoreMissing, toStorageError } from './service-error.js'
 
-/** Answers in a row that may break off before their first byte. */
+/** Consecutive responses that may break off before their first byte. */
 const MAX_FAILURES = 3
 
 /**
- * Reads a range of an object. An answer that breaks off is continued by another request.
+ * Reads a range of an object. A response that breaks off is continued with another request.
  *
  * @throws when the object is not there, was replaced meanwhile, or does not have that many bytes.
  */

@@ -11,7 +11,7 @@ const PART_SIZE = 8 * 1024 * 1024
 const DOUBLE_AFTER = 1000
 
 /**
- * Stores a reply, in place of an earlier one. One without bytes only removes that.
+ * Stores a reply, replacing an earlier one; an empty one only removes that.
  *
  * @returns its bytes. Rejects when `body` fails; the earlier reply is still there then.
  */
@@ -77,6 +77,6 @@ async function readPart(budget: BufferBudget, reader: PartReader, size: number):
   }
 }
 
-/** Where the service wants parts of one size, a reply can have 80 GB; elsewhere as much as an object can. */
+/** Where the service requires parts of one size, a reply can have 80 GB; elsewhere as much as an object can. */
 const partSizeAt = ({ assemble }: S3Context, index: number): number =>
   assemble === 'stream' ? PART_SIZE : PART_SIZE * 2 ** Math.floor(index / DOUBLE_AFTER)

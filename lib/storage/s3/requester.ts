@@ -7,9 +7,9 @@ import { toStorageError } from './service-error.js'
 /** How a request is made. */
 export interface S3RequestOptions<Answer> {
   readonly signal?: AbortSignal | undefined
-  /** Bytes that the service has to copy or put together, which takes its time. */
+  /** Bytes that the service has to copy or assemble, which takes time. */
   readonly size?: number | undefined
-  /** Frees what an answer holds that comes too late. */
+  /** Frees the resources of a response that arrives too late. */
   readonly dispose?: ((late: Answer) => void) | undefined
 }
 
@@ -18,17 +18,17 @@ export interface WriteOptions {
   readonly settings?: S3ObjectSettings | undefined
   /** Fail with `PreconditionFailed` when there is an object already. */
   readonly onlyIfNew?: boolean | undefined
-  /** Bytes that the service has to copy or put together. */
+  /** Bytes that the service has to copy or assemble. */
   readonly size?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** Bytes that a service copies in a second at the least. */
+/** Minimum bytes that a service copies in a second. */
 const COPY_RATE = 32 * 1024 * 1024
 
 /**
  * Sends requests for one bucket, each with a deadline of its own: a service that hangs must not hang an upload, and the
- * SDK's `requestTimeout` only warns unless told otherwise.
+ * SDK's `requestTimeout` only warns unless configured otherwise.
  */
 export class Requester {
   readonly client: S3Client

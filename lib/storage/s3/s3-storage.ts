@@ -46,7 +46,7 @@ export class S3Storage implements StorageAdapter {
   readonly #publications = new KeyedQueue()
   #conditions: Conditions | undefined
 
-  /** @throws TypeError when an option is wrong. */
+  /** @throws TypeError when an option is invalid. */
   constructor(options: S3StorageOptions, internals: { limits?: PartLimits } = {}) {
     this.#settings = s3Settings(options)
     const { client, bucket, stagingPrefix, maxBuffered, concurrency, timeout, assemble } = this.#settings

@@ -4,9 +4,9 @@ import { asError } from '../../util/errors.js'
 /** Seconds after which a client other than BITS may try again. BITS has a retry delay of its own. */
 const RETRY_AFTER = '30'
 
-/** What services answer when they have no room left, or may not use what is left. */
+/** Error codes of services that have no room left, or may not use what is left. */
 const FULL = new Set(['QuotaExceeded', 'QuotaExceededException', 'XMinioStorageFull', 'InsufficientCapacity'])
-/** What is answered with a status below 500, and goes away by itself. */
+/** Error codes with a status below 500 for failures that pass by themselves. */
 const PASSING = new Set([
   'SlowDown',
   'Throttling',
@@ -33,20 +33,20 @@ function refusalOf(error: unknown): Refusal | undefined {
   return refusalOf(Reflect.get(error, 'cause'))
 }
 
-/** Does the error say that there is no such object or multipart upload? */
+/** Tells whether there is no such object or multipart upload. */
 export function isNotFound(error: unknown): boolean {
   const refusal = refusalOf(error)
   return refusal?.status === 404 && refusal.code !== 'NoSuchBucket'
 }
 
-/** Did the service honour `If-None-Match`? Swift answers 412 for another reason, with another code. */
+/** Tells whether the service honoured `If-None-Match`. Swift answers 412 for another reason, with another code. */
 export const isPreconditionFailed = (error: unknown): boolean =>
   refusalOf(error)?.code === 'PreconditionFailed'
 
-/** Was the request refused because of another one for the same object? */
+/** Tells whether the request was refused because of another one for the same object. */
 export const isConflict = (error: unknown): boolean => refusalOf(error)?.status === 409
 
-/** Did the service answer that it cannot or will not do this, so that another try would end the same? */
+/** Tells whether the service cannot or will not do this, so that another attempt would fail in the same way. */
 export function isRefused(error: unknown): boolean {
   const refusal = refusalOf(error)
   return (
@@ -61,8 +61,8 @@ export function ignoreMissing(error: unknown): undefined {
 }
 
 /**
- * Makes of an SDK's error what is answered to the client: 503 where another try may succeed, "disk full" where the
- * service has no room, and 500 where the configuration has to be changed.
+ * Converts an SDK error to the response to the client: 503 if another attempt may succeed, "disk full" if the service
+ * has no room, and 500 if the configuration has to change.
  *
  * @param request for the message.
  */

@@ -89,7 +89,7 @@ describe('the options of an S3Storage', () => {
       const upload = { uploadId: '0'.repeat(32), destination: 'a' }
       const typo = storageWith(s3, { object: () => ({ contentType: 'text/plain' }) })
       await expect(typo.publish(upload, { overwrite: false })).rejects.toThrow(
-        'object() returned the setting contentType',
+        'object() returned the unknown setting contentType',
       )
       const keyless = storageWith(s3, { key: () => undefined })
       await expect(keyless.has('a')).rejects.toThrow('key("a") returned undefined: return a key')

@@ -1,11 +1,11 @@
 import type { CompletedUpload } from 'express-bits-upload'
 
-/** Starts the names of the variables with the facts of an upload. */
+/** Prefix of the variables that describe an upload. */
 const PREFIX = 'BITS_UPLOAD_'
 
 /**
- * The environment of the program: that of the server, and the facts of an upload. Names that clients choose are passed
- * here and not as arguments, where one could look like an option.
+ * Returns the environment of the program: the server's own, and variables that describe the upload. Names that clients
+ * choose are passed here and not as arguments, where one could look like an option.
  */
 export function environmentFor(upload: CompletedUpload, own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { session, destination, size, path, digest } = upload
@@ -18,7 +18,7 @@ export function environmentFor(upload: CompletedUpload, own: NodeJS.ProcessEnv):
     FILE: path,
     DIGEST: digest && `${digest.algorithm}:${digest.value}`,
   }
-  // A fact that is absent must not be taken from the environment of the server.
+  // A variable without a value must not be inherited from the server's environment.
   const inherited = Object.entries(own).filter(([name]) => !name.toUpperCase().startsWith(PREFIX))
   const given = Object.entries(facts).map(([name, value]) => [PREFIX + name, value])
   return Object.fromEntries([...inherited, ...given.filter(([, value]) => value !== undefined)])

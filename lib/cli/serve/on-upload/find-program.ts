@@ -3,10 +3,10 @@ import { access, open, stat } from 'node:fs/promises'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { CliError, EXIT, usageError } from '../../output.js'
 
-/** They need cmd.exe or PowerShell, which would interpret what is in their arguments. */
+/** They need cmd.exe or PowerShell, which would interpret their arguments. */
 const NEEDS_SHELL = /\.(?:cmd|bat|ps1)$/i
 
-/** Bytes at the start of a file that tell whether the system can run it. */
+/** Bytes to read at the start of a file to tell whether the system can run it. */
 const HEAD_SIZE = 512
 
 /**

@@ -21,16 +21,16 @@ const MAX_WAIT = 30_000
 
 const DEFAULT_CONCURRENCY = 4
 
-/** Bytes of a reply. */
+/** Maximum bytes of a reply. */
 const MAX_REPLY = 1024 * 1024
 
-/** EX_DATAERR of sysexits.h: the file is not wanted. */
+/** EX_DATAERR of sysexits.h: the program refuses the file. */
 const REFUSED = 65
 
 /** The program of `--on-upload`, as the option `onUpload`. */
 export interface OnUploadProgram {
   onUpload(upload: CompletedUpload): Promise<Buffer | undefined>
-  /** Ends the programs that run, whose uploads clients then complete later. */
+  /** Ends the running programs. Clients complete those uploads later. */
   close(): void
 }
 
@@ -42,7 +42,7 @@ export async function onUploadProgram(flags: ProgramFlags): Promise<OnUploadProg
   const { onUpload: name, onUploadArgument: args = [], onUploadTimeout, onUploadConcurrency } = flags
   if (name === undefined) {
     if (args.length > 0 || (onUploadTimeout ?? onUploadConcurrency) !== undefined)
-      throw usageError('--on-upload-argument, -timeout and -concurrency are for --on-upload: give that, too.')
+      throw usageError('--on-upload-argument, -timeout and -concurrency need --on-upload: give that, too.')
     return undefined
   }
   const file = await findProgram(name)
@@ -52,7 +52,7 @@ export async function onUploadProgram(flags: ProgramFlags): Promise<OnUploadProg
 
   async function run(upload: CompletedUpload): Promise<ProgramResult> {
     const stops = [closing.signal, upload.signal]
-    await withProgramDeadline(MAX_WAIT, 'Too many other programs run.', stops, (signal) =>
+    await withProgramDeadline(MAX_WAIT, 'Too many other programs are running.', stops, (signal) =>
       slots.enter(signal),
     )
     try {
@@ -82,7 +82,7 @@ export async function onUploadProgram(flags: ProgramFlags): Promise<OnUploadProg
       if (exitCode !== 0) throw tryLater(`--on-upload: ${name} ended with ${exitCode ?? signalName}.`)
       return stdout.length > 0 ? stdout : undefined
     },
-    close: () => closing.abort(new Error('The server stops.')),
+    close: () => closing.abort(new Error('The server is stopping.')),
   }
 }
 

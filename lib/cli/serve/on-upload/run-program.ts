@@ -2,22 +2,22 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 
-/** Milliseconds that a program has to end by itself after it was asked to (SIGTERM). */
+/** Milliseconds that a program has to exit after SIGTERM. */
 const TERM_GRACE = 2000
 
 /** Milliseconds to wait for the rest of the output of a program that has ended: a child of its own may hold the pipe. */
 const OUTPUT_GRACE = 1000
 
-/** Bytes of the error output that are kept. */
+/** Bytes of standard error to keep. */
 const MAX_STDERR = 8 * 1024
 
 export interface ProgramRun {
   readonly file: string
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
-  /** The standard input; `undefined` for an empty one. */
+  /** Standard input; `undefined` for an empty one. */
   readonly input: Readable | undefined
-  /** Bytes of the standard output at most; a program that writes more is ended. */
+  /** Maximum bytes of standard output; a program that writes more is ended. */
   readonly maxOutput: number
   /** Ends the program, and the processes that it has started. */
   readonly signal: AbortSignal
@@ -112,7 +112,7 @@ function collectOutput(stream: Readable | null, limit: number, onExcess: () => v
   return () => Buffer.concat(chunks)
 }
 
-/** A program may end before it has read everything, but must not mistake a part for the whole. */
+/** A program may exit before it has read everything, but must not mistake a part for the whole. */
 function feed(child: ChildProcess, input: Readable, onFailure: (error: Error) => void): void {
   const { stdin } = child
   if (!stdin) return

@@ -1,4 +1,4 @@
-/** Lets a limited number of tasks run at a time; the others wait in their order. */
+/** Lets a limited number of tasks run at a time; the others wait in order. */
 export class Slots {
   #free: number
   readonly #waiting = new Set<() => void>()

@@ -7,7 +7,7 @@ export function addAccessOptions(command: Command): void {
     .optionsGroup('Access control:')
     .option(
       '--htpasswd <file>',
-      'require a name and password from this file; it is read again when it changes',
+      'require a user name and password from this file, which is reread when it changes',
     )
     .option(
       '--negotiate',
@@ -15,7 +15,7 @@ export function addAccessOptions(command: Command): void {
     )
     .option(
       '--service <name>',
-      'service of the tickets, HTTP@host for example (default: HTTP, any host in the keytab)',
+      'service principal, for example HTTP@host (default: HTTP, any host in the keytab)',
     )
     .option(
       '--keytab <file>',
@@ -24,8 +24,8 @@ export function addAccessOptions(command: Command): void {
     .option('--realm <text>', 'name of this server in password prompts', 'BITS uploads')
     .option(
       '--trust-session-id',
-      'ask for the password only when an upload starts, for clients that send it only once; anybody who learns ' +
-        'the id of a session, from an unencrypted connection for example, can then continue or cancel that upload',
+      'ask for the password only when an upload starts, for clients that send it only once; anyone who learns ' +
+        'a session id, for example from an unencrypted connection, can then continue or cancel that upload',
     )
     .option('--read', 'serve uploaded files (GET, HEAD)')
     .option('--list', 'list directories, and serve uploaded files')

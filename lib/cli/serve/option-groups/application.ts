@@ -7,7 +7,7 @@ export function addApplicationOptions(command: Command): void {
     .optionsGroup('Processing:')
     .option(
       '--on-upload <program>',
-      'run this program for each file before it is published: exit code 0 accepts it, 65 refuses it, others try again later',
+      'run this program for each file before it is published: exit code 0 accepts it, 65 refuses it, others make the client retry',
     )
     .option(
       '--on-upload-argument <text>',

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander'
 export function addLogOptions(command: Command): void {
   command
     .optionsGroup('Log:')
-    .option('--access-log <file>', 'file for the access log, - for the standard output', '-')
+    .option('--access-log <file>', 'file for the access log; - for standard output', '-')
     .addOption(
       new Option(
         '--log-format <format>',

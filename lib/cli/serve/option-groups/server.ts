@@ -8,11 +8,11 @@ export function addServerOptions(command: Command): void {
     .optionsGroup('Server:')
     .option(
       '--config <file>',
-      'JSON file with options: each key is the name of one without its dashes, and "directory"; the command line wins',
+      'JSON file with options, by their names without dashes, and "directory"; the command line takes precedence',
     )
     .option(
       '-H, --host <address>',
-      'address to listen on; 0.0.0.0 or :: lets other machines in',
+      'address to listen on; 0.0.0.0 or :: accepts other machines',
       address,
       '127.0.0.1',
     )
@@ -28,12 +28,12 @@ export function addServerOptions(command: Command): void {
     )
     .option(
       '--tls-client-ca <file>',
-      'require client certificates of these authorities (PEM); the user is the common name of the subject',
+      'require client certificates from these CAs (PEM); the user is the common name of the subject',
     )
-    .option('--max-header-size <size>', 'largest head of a request', headerSize, 64 * 1024)
+    .option('--max-header-size <size>', 'largest request headers', headerSize, 64 * 1024)
     .option(
       '--idle-timeout <time>',
-      'how long the bytes of a request may fail to come, or its response to be read, before it is ended',
+      'how long a request may stall, because its body does not arrive or its response is not read',
       timeout,
       300,
     )

@@ -11,7 +11,7 @@ export function addUploadOptions(command: Command): void {
     .option('--max-fragment-size <size>', 'largest fragment of a file (default: 16MB)', size)
     .option(
       '--max-sessions-per-user <n>',
-      'uploads that a user may have in progress (default: 50 for users with a name)',
+      'uploads that a user may have in progress (default: 50 for named users)',
       count,
     )
     .option(
@@ -23,7 +23,7 @@ export function addUploadOptions(command: Command): void {
     .option('--session-timeout <time>', 'remove uploads idle for this long (default: 14d)', duration)
     .option('--cleanup-interval <time>', 'interval between clean-ups (default: 12h)', duration)
     .addOption(
-      new Option('--durability <when>', 'when bytes are forced to the disk (default: "publish")').choices([
+      new Option('--durability <when>', 'when bytes are flushed to disk (default: "publish")').choices([
         'none',
         'publish',
         'fragment',

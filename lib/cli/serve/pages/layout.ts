@@ -6,7 +6,7 @@ import { dashboardStyle } from 'express-bits-upload/dashboard'
 /** The style of all pages that `serve` writes: that of the dashboard. */
 const STYLE = dashboardStyle()
 
-/** Allows the style above by its digest, and nothing else: no script, no form, no frame, no request to other places. */
+/** Allows the style above by its digest, and nothing else: no scripts, forms, frames or requests to other origins. */
 const POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
@@ -21,7 +21,7 @@ export interface Page {
   readonly body: string
 }
 
-/** Answers with a page. It may show names of files and hosts, so caches keep no copy. */
+/** Answers with a page. It may show names of files and hosts, so it must not be cached. */
 export function sendPage(res: Response, { title, body }: Page): void {
   res
     .set({

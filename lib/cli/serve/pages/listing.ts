@@ -51,7 +51,7 @@ function page({ name, livePath }: Listing, entries: readonly Entry[]): Page {
   return {
     title: escapeControls(`/${name.split(sep).join('/')}`),
     body: `${live}<table>
-<thead><tr><th scope="col">Name<th scope="col" class="number">Bytes<th scope="col" class="number">Changed (UTC)
+<thead><tr><th scope="col">Name<th scope="col" class="number">Bytes<th scope="col" class="number">Modified (UTC)
 <tbody>
 ${up}${entries.map(row).join('\n')}
 </table>`,

@@ -35,8 +35,8 @@ function sectionsFor(req: Request, flags: WelcomeFlags): WelcomeSection[] {
   return [
     {
       text:
-        "This server receives files by Windows' Background Intelligent Transfer Service (BITS). " +
-        `The path of a URL below ${base} is the name under which the file is stored.`,
+        "This server receives files from Windows' Background Intelligent Transfer Service (BITS). " +
+        `A file is stored under the path of its URL below ${base}.`,
     },
     { text: 'From PowerShell:', command: powerShellLine(`${base}a.zip`, hasPassword) },
     ...(hasPassword ? [] : [{ text: 'From a command prompt:', command: bitsadminLine(`${base}a.zip`) }]),
@@ -54,7 +54,7 @@ const READING = {
   none: 'Uploaded files can be neither listed nor downloaded.',
 } as const
 
-/** A request without a usable name of this server, from HTTP/1.0 for example, leaves it to the reader. */
+/** If the request does not name this server (HTTP/1.0, for example), readers have to fill in the name. */
 function hostForReader(req: Request): string {
   const host = req.get('host') ?? ''
   return /^[\w.:[\]-]{1,255}$/.test(host) ? host : 'SERVER'

@@ -4,22 +4,22 @@ export interface Claimant {
   readonly user: string
 }
 
-/** How much a claimant has been wrong recently, and is using now: first by address, then by user at that address. */
+/** A claimant's recent failures and current checks: first by address, then by user at that address. */
 export interface Standing {
   readonly address: number
   readonly user: number
 }
 
 /**
- * The checks that wait, at most `limit` of them. The next one is that of the address with the best standing; at that
- * address, that of the user with the best standing; among equals the latest, whose client is the least likely to have
- * given up, and who does not pay for a crowd that came before. A check that finds the queue full displaces the
- * one that would be the last.
+ * The waiting checks, at most `limit` of them. The next one comes from the address with the best standing and, at that
+ * address, from the user with the best standing. Among equals, the latest goes first: its client is the least likely to
+ * have given up, and should not pay for a crowd that came before. When the queue is full, a new check displaces the one
+ * that would run last.
  */
 export class CheckQueue<T extends Claimant> {
   readonly #limit: number
   readonly #standingOf: (claimant: T) => Standing
-  /** In the order of their arrival. */
+  /** In order of arrival. */
   #waiting: T[] = []
 
   constructor(limit: number, standingOf: (claimant: T) => Standing) {
@@ -63,7 +63,7 @@ export class CheckQueue<T extends Claimant> {
     return best?.check
   }
 
-  /** A crowd counts against its address here: else the first to flood an empty queue would keep its places. */
+  /** Waiting checks count against their address here: otherwise the first to flood an empty queue would keep it. */
   #last(): T | undefined {
     const crowd = new Map<string, number>()
     for (const { address } of this.#waiting) crowd.set(address, (crowd.get(address) ?? 0) + 1)

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 
 /**
- * The key under which a client's address is held to account: an IPv4 address as it is, an IPv6 address by its /64, as
- * one client commonly has all of that to choose from.
+ * Returns the key under which a client's failures are counted: an IPv4 address itself, or the /64 of an IPv6 address,
+ * because one client usually controls all of that.
  */
 export function addressKey(address = ''): string {
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? []

@@ -1,7 +1,7 @@
-/** Milliseconds in which a count falls to its half. */
+/** Half-life of a count in milliseconds. */
 const HALF_LIFE = 60_000
 
-/** Keys that are remembered; beyond that the ones that failed longest ago are forgotten. */
+/** Maximum number of keys; beyond that, those that failed longest ago are forgotten. */
 const MAX_KEYS = 10_000
 
 /** Counts below this are dropped. */
@@ -30,7 +30,7 @@ export class FailureCounts {
 
   add(key: string): void {
     const value = this.of(key) + 1
-    // Behind all others, so that the first key is the one to forget.
+    // Moves the key to the end, so that the first key is the one to forget.
     this.#counts.delete(key)
     this.#counts.set(key, { value, at: this.#now() })
     if (this.#counts.size <= MAX_KEYS) return

@@ -8,7 +8,7 @@ const NO_PASSWORD = '$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe
 
 export interface HashEntry {
   readonly hash: string
-  /** False for a name that is not in the file. Its hash is somebody else's, so that it takes as long to check. */
+  /** False for a name that is not in the file. The hash is then another user's, so that checking takes equally long. */
   readonly isKnown: boolean
 }
 
@@ -54,7 +54,7 @@ export class HtpasswdFile {
   }
 }
 
-/** Messages do not show what a line holds. */
+/** Messages do not show the contents of a line. */
 function parse(text: string): Map<string, string> {
   const hashes = new Map<string, string>()
   for (const [index, line] of text.split(/\r?\n/).entries()) {

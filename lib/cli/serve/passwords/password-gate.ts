@@ -4,7 +4,7 @@ import { addressKey } from './client-address.js'
 import { FailureCounts } from './failure-counts.js'
 import { VerdictMemory } from './verdict-memory.js'
 
-/** Checks that wait for a free worker. More would only wait until their clients have given up. */
+/** Maximum number of checks that wait for a worker. More would only wait until their clients had given up. */
 const MAX_WAITING = 256
 
 /** Milliseconds that a check may wait. Windows waits five minutes for an answer. */
@@ -14,7 +14,7 @@ const MAX_WAIT = 30_000
 const FIRST_DELAY = 100
 const MAX_DELAY = 30_000
 
-/** Answers that are delayed at a time. */
+/** Maximum number of answers delayed at a time. */
 const MAX_DELAYED = 1000
 
 /** Bytes. htpasswd takes up to 255; one a hundred times as long would take a hundred times as long to check. */
@@ -40,7 +40,7 @@ export interface PasswordClaim {
   readonly address: string | undefined
   readonly user: string
   readonly password: string
-  /** The hash of this user; of somebody else when {@link isKnown} is false, so that both take equally long. */
+  /** The hash of this user; of another user when {@link isKnown} is false, so that both take equally long. */
   readonly hash: string
   readonly isKnown: boolean
 }
@@ -52,16 +52,16 @@ interface PendingCheck extends Claimant, Pick<PasswordClaim, 'password' | 'hash'
 }
 
 /**
- * Checks passwords so that no client can lock others out: a bounded queue in front of a few workers, fair
- * by address and by user; what was found out is remembered for a minute; and the more wrong passwords come from one
- * address, the longer their answers take.
+ * Checks passwords so that no client can lock others out: a bounded queue in front of a few workers, fair by address
+ * and by user. Results are remembered for a minute, and the more wrong passwords an address sends, the longer the
+ * answers take.
  */
 export class PasswordGate {
   readonly #matcher: Matcher
   readonly #queue: CheckQueue<PendingCheck>
   readonly #memory: VerdictMemory
   readonly #failures: FailureCounts
-  /** Held in place of passwords: HMACs with a key that exists in this process only. */
+  /** Kept instead of passwords: HMACs with a key that exists only in this process. */
   readonly #key = randomBytes(32)
   readonly #running = new Set<PendingCheck>()
   readonly #closing = new AbortController()

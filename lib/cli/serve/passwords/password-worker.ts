@@ -23,7 +23,9 @@ export function startPasswordWorker(): Worker {
   return worker
 }
 
-/** A thread does not inherit what lets its parent run TypeScript, the tests for example. The build needs none of it. */
+/**
+ * A thread does not inherit the loader that runs TypeScript in its parent, in tests for example. The build needs none.
+ */
 function typeScriptLoader(): string {
   const api = import.meta.resolve('tsx/esm/api')
   return `data:text/javascript,import{register}from${encodeURIComponent(JSON.stringify(api))};register()`

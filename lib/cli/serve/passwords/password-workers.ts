@@ -73,7 +73,7 @@ export class PasswordWorkers {
     this.#tasks.delete(worker)
     const index = this.#idle.indexOf(worker)
     if (index >= 0) this.#idle.splice(index, 1)
-    // One that ends while idle could not even start: another would do the same, without end.
+    // A worker that ends while idle could not even start; its replacement would do the same, endlessly.
     if (!this.#closed && task) this.#idle.push(this.#startOne())
     task?.reject(failure ?? new Error('A password worker ended.'))
   }

@@ -1,7 +1,7 @@
-/** Milliseconds since a verdict was last needed, after which it is forgotten. */
+/** Milliseconds after its last use for which a verdict is remembered. */
 const TTL = 60_000
 
-/** Verdicts of each kind that are kept; beyond that the ones that were not needed for longest are forgotten. */
+/** Maximum number of verdicts of each kind; beyond that, the least recently used are forgotten. */
 const MAX_KEPT = 10_000
 
 /**

@@ -14,10 +14,10 @@ const PEM_BEGIN = '-----BEGIN CERTIFICATE-----'
 const PEM_END = '-----END CERTIFICATE-----'
 
 /**
- * Checks that a server can use a certificate and its key: OpenSSL reports most mistakes only as "DECODER routines",
- * and a TLS server starts without any certificate at all.
+ * Checks that a server can use a certificate and its key: OpenSSL reports most mistakes only as "DECODER routines", and
+ * a TLS server starts without any certificate at all.
  *
- * @throws CliError in a sentence that says what to do.
+ * @throws CliError that says what to do.
  */
 export function checkPair(cert: NamedFile, key: NamedFile, passphrase: string | undefined): X509Certificate {
   const certificates = readCertificates(cert)
@@ -77,7 +77,7 @@ export function checkPfx(file: NamedFile, passphrase: string | undefined): void 
 
 function pfxProblem(error: unknown, passphrase: string | undefined): string {
   if (errorCode(error) === 'ERR_CRYPTO_UNSUPPORTED_OPERATION')
-    return 'is encrypted in a way that OpenSSL no longer reads: export it again, with AES256-SHA256 as its encryption.'
+    return 'is encrypted in a way that OpenSSL no longer supports: export it again, with AES256-SHA256 as its encryption.'
   if (!/mac verify failure/.test(asError(error).message))
     return 'is not a PKCS #12 file (.pfx, .p12). For certificates in PEM there are --tls-cert and --tls-key.'
   return passphrase === undefined
@@ -107,12 +107,12 @@ export function validityWarning(
   return undefined
 }
 
-/** @throws CliError for what OpenSSL finds in all of them together. */
+/** @throws CliError for problems that OpenSSL finds in their combination. */
 export function checkContext(options: SecureContextOptions): void {
   try {
     createSecureContext(options)
   } catch (cause) {
-    throw wrong(`OpenSSL does not take the TLS options: ${asError(cause).message}.`, cause)
+    throw wrong(`OpenSSL does not accept the TLS options: ${asError(cause).message}.`, cause)
   }
 }
 

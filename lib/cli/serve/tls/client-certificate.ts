@@ -3,7 +3,7 @@ import { BitsError } from 'express-bits-upload'
 import { property } from '../../../util/property.js'
 import { type IdentifyUser, rememberUser } from '../authenticate.js'
 
-/** Takes the common name of the client's certificate, which the TLS server has verified, as the user. */
+/** Identifies the user by the common name of the client's certificate, which the TLS server has verified. */
 export const authenticateByCertificate: IdentifyUser = async (req) => {
   const name = commonNameOf(req)
   if (name === undefined)

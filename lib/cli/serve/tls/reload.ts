@@ -3,12 +3,12 @@ import type { Server } from 'node:https'
 import { asError } from '../../../util/errors.js'
 import type { TlsSettings } from './tls-options.js'
 
-/** Milliseconds between two looks at the files. */
+/** Milliseconds between two checks of the files. */
 const INTERVAL = 10_000
 
 export interface ReloadOptions {
   readonly files: readonly string[]
-  /** Reads the files. @throws Error in a sentence, when they do not make a server. */
+  /** Reads the files. @throws Error that explains what is wrong with them. */
   readonly read: () => Promise<TlsSettings>
   readonly log: (line: string) => void
   /** Milliseconds; default 10 s. */
@@ -16,9 +16,9 @@ export interface ReloadOptions {
 }
 
 /**
- * Gives a server the new certificate when its files change, for certificates are renewed every few weeks. Looks at the
- * files instead of watching them: tools replace links to them, and not all file systems report changes. Connections
- * that exist keep the old one, and so do all when the new files are wrong.
+ * Gives a server the new certificate when its files change, as certificates are renewed every few weeks. Polls the
+ * files instead of watching them: tools replace links to them, and not all file systems report changes. Existing
+ * connections keep the old certificate, and so do new ones if the new files are invalid.
  */
 export class CertificateReload {
   readonly #server: Pick<Server, 'setSecureContext'>
@@ -61,9 +61,9 @@ export class CertificateReload {
       const { options, warnings } = await read()
       this.#server.setSecureContext(options)
       for (const warning of warnings) log(`warning: ${warning}`)
-      log('The TLS certificate has been read again; new connections get it.')
+      log('The TLS certificate was reloaded; new connections use it.')
     } catch (error) {
-      log(`warning: the new TLS files are not used, the old ones stay in force: ${asError(error).message}`)
+      log(`warning: the new TLS files cannot be used; the old ones stay in use: ${asError(error).message}`)
     }
   }
 }

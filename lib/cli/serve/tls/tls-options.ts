@@ -18,7 +18,7 @@ export type TlsFlags = Pick<
   'tlsCert' | 'tlsKey' | 'tlsPfx' | 'tlsPassphraseFile' | 'tlsMinVersion' | 'tlsClientCa'
 >
 
-/** Options of a TLS server, and what has to be said about its certificate. */
+/** Options of a TLS server, and warnings about its certificate. */
 export interface TlsSettings {
   readonly options: SecureContextOptions
   readonly warnings: readonly string[]
@@ -27,7 +27,7 @@ export interface TlsSettings {
 export const usesTls = ({ tlsCert, tlsPfx }: Pick<TlsFlags, 'tlsCert' | 'tlsPfx'>): boolean =>
   tlsCert !== undefined || tlsPfx !== undefined
 
-/** The files that the server reads again when they change. */
+/** The files that the server rereads when they change. */
 export const tlsFiles = ({ tlsCert, tlsKey, tlsPfx, tlsPassphraseFile, tlsClientCa }: TlsFlags): string[] =>
   [tlsCert, tlsKey, tlsPfx, tlsPassphraseFile, tlsClientCa].filter((path) => path !== undefined)
 
@@ -45,13 +45,13 @@ export function checkTlsFlags(flags: TlsFlags): void {
     '--tls-client-ca': tlsClientCa,
   }).find(([, value]) => value !== undefined) ?? [undefined]
   if (flag !== undefined)
-    throw usageError(`${flag} is for https: give --tls-cert and --tls-key, or --tls-pfx, too.`)
+    throw usageError(`${flag} needs https: give --tls-cert and --tls-key, or --tls-pfx, too.`)
 }
 
 /**
  * Reads the files that the flags name.
  *
- * @throws CliError when a file cannot be read, or they do not make a server, in a sentence that says what to do.
+ * @throws CliError when the files cannot be read or used; it says what to do.
  */
 export async function readTls(flags: TlsFlags): Promise<TlsSettings> {
   const { tlsMinVersion: version, tlsPassphraseFile, tlsClientCa } = flags
