@@ -5,13 +5,13 @@ import { refuseFile } from './refusal.js'
 export async function* decodeXml(source: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let decoder: TextDecoder | undefined
   for await (const chunk of source) {
-    decoder ??= decoderFor(encodingOf(chunk))
-    yield decode(decoder, chunk)
+    decoder ??= decoderFor(xmlEncoding(chunk))
+    yield decodeChunk(decoder, chunk)
   }
-  if (decoder) yield decode(decoder)
+  if (decoder) yield decodeChunk(decoder)
 }
 
-function encodingOf(start: Buffer): string {
+function xmlEncoding(start: Buffer): string {
   if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le'
   if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be'
   const [declaration = ''] = start
@@ -31,7 +31,7 @@ function decoderFor(encoding: string): TextDecoder {
 }
 
 /** Without a chunk: the end. */
-function decode(decoder: TextDecoder, chunk?: Buffer): string {
+function decodeChunk(decoder: TextDecoder, chunk?: Buffer): string {
   try {
     return decoder.decode(chunk, { stream: chunk !== undefined })
   } catch {

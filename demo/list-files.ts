@@ -17,19 +17,19 @@ interface ListedFile {
 /** Answers with the uploaded files as JSON, newest first: nothing hidden or unfinished, and no symbolic link. */
 export function listFiles(directory: string): RequestHandler {
   return async (_req, res) => {
-    const files = await filesBelow(directory, '')
+    const files = await uploadedFiles(directory, '')
     files.sort((one, other) => other.modified.getTime() - one.modified.getTime())
     res.set('Cache-Control', 'no-store').json(files)
   }
 }
 
-async function filesBelow(directory: string, prefix: string): Promise<ListedFile[]> {
+async function uploadedFiles(directory: string, prefix: string): Promise<ListedFile[]> {
   const entries = await readdir(join(directory, prefix), { withFileTypes: true }).catch(emptyIfNotFound)
   const files: ListedFile[] = []
   for (const entry of entries) {
     const name = prefix + entry.name
     if (isDotPath(name) || isReservedName(entry.name)) continue
-    if (entry.isDirectory()) files.push(...(await filesBelow(directory, `${name}/`)))
+    if (entry.isDirectory()) files.push(...(await uploadedFiles(directory, `${name}/`)))
     else if (entry.isFile()) files.push(...(await listed(directory, name)))
   }
   return files

@@ -3,7 +3,7 @@ import type { RequestHandler } from 'express'
 /** Answers that are kept. */
 const MAX_ANSWERS = 10
 /** Characters of an answer that the page shows. */
-const MAX_LENGTH = 1000
+const MAX_ANSWER_LENGTH = 1000
 
 /** What the server said about a file. */
 export interface Answer {
@@ -23,7 +23,7 @@ export class RecentAnswers {
     const { id, text } = answer
     // The latest are last.
     this.#answers.delete(id)
-    this.#answers.set(id, { ...answer, text: text.slice(0, MAX_LENGTH) })
+    this.#answers.set(id, { ...answer, text: text.slice(0, MAX_ANSWER_LENGTH) })
     for (const oldest of [...this.#answers.keys()].slice(0, -MAX_ANSWERS)) this.#answers.delete(oldest)
   }
 

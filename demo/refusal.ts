@@ -1,10 +1,10 @@
 import { BitsError } from 'express-bits-upload'
 
-const MAX_LENGTH = 200
+const MAX_REASON_LENGTH = 200
 
 /**
  * Refuses a file, as the server application (context 0x7); Windows gives up after a 400. The reason is for the log
  * and the page, and may quote the file.
  */
 export const refuseFile = (reason: string): BitsError =>
-  new BitsError({ status: 400, context: 0x7 }, reason.replace(/\p{Cc}+/gu, ' ').slice(0, MAX_LENGTH))
+  new BitsError({ status: 400, context: 0x7 }, reason.replace(/\p{Cc}+/gu, ' ').slice(0, MAX_REASON_LENGTH))

@@ -1,10 +1,10 @@
 import { isReservedName } from 'express-bits-upload'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\/:*?"<>|]/g
+const UNSAFE_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\\/:*?"<>|]/g
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu
 /** Names that Windows gives to devices, whatever extension follows. */
-const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)/i
+const DEVICE_NAME = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)/i
 const MAX_BYTES = 200
 /** Characters looked at: normalizing a very long name takes quadratic time. */
 const MAX_RAW_LENGTH = 1000
@@ -12,10 +12,10 @@ const MAX_RAW_LENGTH = 1000
 /** A file name made from the one a browser sent: safe on Linux, macOS and Windows, and never a path. */
 export function safeName(name: string): string {
   const base = (name.split(/[\\/]/).at(-1) ?? '').slice(-MAX_RAW_LENGTH)
-  const plain = base.normalize('NFKC').replace(INVISIBLE, '').replace(FORBIDDEN, '_').trim()
+  const plain = base.normalize('NFKC').replace(INVISIBLE, '').replace(UNSAFE_CHARACTERS, '_').trim()
   const short = withoutTrailingDots(shorten(plain.replace(/^\.+/, '')))
   if (short === '') return 'unnamed'
-  return DEVICE.test(short) || isReservedName(short) ? `_${short}` : short
+  return DEVICE_NAME.test(short) || isReservedName(short) ? `_${short}` : short
 }
 
 /** Windows drops dots and spaces at the end of a name. */

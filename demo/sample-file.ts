@@ -12,7 +12,7 @@ export interface SampleFile {
   remove(): Promise<void>
 }
 
-const MIB = 1024 * 1024
+const BYTES_PER_MIB = 1024 * 1024
 
 /** Writes a file of pseudo-random bytes, the same each time, into a temporary directory. */
 export async function makeSampleFile(mebibytes: number): Promise<SampleFile> {
@@ -20,7 +20,7 @@ export async function makeSampleFile(mebibytes: number): Promise<SampleFile> {
   const remove = () => rm(directory, { recursive: true, force: true })
   try {
     const path = join(directory, 'sample.bin')
-    return { path, size: mebibytes * MIB, sha256: await fill(path, mebibytes), remove }
+    return { path, size: mebibytes * BYTES_PER_MIB, sha256: await fill(path, mebibytes), remove }
   } catch (error) {
     await remove()
     throw error
@@ -30,7 +30,7 @@ export async function makeSampleFile(mebibytes: number): Promise<SampleFile> {
 async function fill(path: string, mebibytes: number): Promise<string> {
   // The key stream of a cipher looks random, does not compress, and is quickly made.
   const generator = createCipheriv('aes-128-ctr', Buffer.alloc(16, 'key'), Buffer.alloc(16, 'iv'))
-  const zeros = Buffer.alloc(MIB)
+  const zeros = Buffer.alloc(BYTES_PER_MIB)
   const hash = createHash('sha256')
   const file = await open(path, 'wx')
   try {

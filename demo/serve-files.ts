@@ -29,15 +29,15 @@ export function serveFiles(directory: string): Router {
 function byRealName(directory: string): RequestHandler {
   const root = resolve(directory)
   return async (req, res, next) => {
-    const path = decode(req.path)
+    const path = decodeFilePath(req.path)
     if (path === undefined) return res.sendStatus(400)
-    const real = await realName(root, path)
+    const real = await resolvedName(root, path)
     return real === relative(root, join(root, path)) ? next() : res.sendStatus(404)
   }
 }
 
 /** Path below the root with all links resolved; `undefined` when there is nothing. */
-async function realName(root: string, path: string): Promise<string | undefined> {
+async function resolvedName(root: string, path: string): Promise<string | undefined> {
   try {
     return relative(await realpath(root), await realpath(join(root, path)))
   } catch {
@@ -46,7 +46,7 @@ async function realName(root: string, path: string): Promise<string | undefined>
 }
 
 /** `undefined` for what no file name can be. */
-function decode(path: string): string | undefined {
+function decodeFilePath(path: string): string | undefined {
   try {
     const decoded = decodeURIComponent(path)
     return decoded.includes('\0') ? undefined : decoded

@@ -17,9 +17,9 @@ export interface Bar {
 }
 
 /** In a terminal a bar that moves; elsewhere, in a log, a line at each quarter. */
-export const startBar = (total: number): Bar => (process.stdout.isTTY ? movingBar(total) : quarters(total))
+export const startBar = (total: number): Bar => (process.stdout.isTTY ? terminalBar(total) : quarters(total))
 
-function movingBar(total: number): Bar {
+function terminalBar(total: number): Bar {
   const bars = new cliProgress.MultiBar({
     format: '  {bar} {percentage}%  {amount}  {rate}',
     barCompleteChar: '█',

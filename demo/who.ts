@@ -14,21 +14,21 @@ export function authenticate(users: Readonly<Record<string, string>>): (req: Req
   return (req) => {
     const header = req.get('authorization')
     if (header === undefined) return undefined
-    const [name, password] = readBasic(header)
+    const [name, password] = basicCredentials(header)
     const right = passwords.get(name)
-    if (right !== undefined && isEqual(password, right)) return name
+    if (right !== undefined && isSameString(password, right)) return name
     const challenge = { 'WWW-Authenticate': 'Basic realm="uploads", charset="UTF-8"' }
     throw new BitsError({ status: 401, headers: challenge }, 'Wrong user name or password.')
   }
 }
 
-function readBasic(header: string): [name: string, password: string] {
+function basicCredentials(header: string): [name: string, password: string] {
   const [, encoded = ''] = /^basic +(\S+)$/i.exec(header) ?? []
   const [name = '', ...password] = Buffer.from(encoded, 'base64').toString().split(':')
   return [name, password.join(':')]
 }
 
 /** Takes the same time wherever the strings differ. */
-const isEqual = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other))
+const isSameString = (one: string, other: string): boolean => timingSafeEqual(hashOf(one), hashOf(other))
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+const hashOf = (text: string): Buffer => createHash('sha256').update(text).digest()

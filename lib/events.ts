@@ -23,7 +23,7 @@ function reportListenerError(logger: Logger, name: string, error: unknown): void
 /** Notifies listeners and the log. A listener that throws is reported, and does not affect the upload. */
 export function createEmit(events: EventEmitter, logger: Logger): Emit {
   return (name, ...args) => {
-    log(logger, name, args)
+    logEvent(logger, name, args)
     // An 'error' event without listeners would end the process.
     if (name === 'error' && events.listenerCount('error') === 0) return
     try {
@@ -34,7 +34,7 @@ export function createEmit(events: EventEmitter, logger: Logger): Emit {
   }
 }
 
-function log(
+function logEvent(
   logger: Logger,
   name: keyof BitsUploadEvents,
   args: BitsUploadEvents[keyof BitsUploadEvents],

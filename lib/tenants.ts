@@ -50,7 +50,7 @@ export class Tenants implements UploadServices {
     if (!answer) return this.base
     checkRequestSettings(answer)
     const own = defined(answer)
-    const settings = readOptions(merge(this.#options, own))
+    const settings = readOptions(mergeOptions(this.#options, own))
     return {
       ...this.#serviceFor(own, settings),
       settings,
@@ -88,7 +88,7 @@ export class Tenants implements UploadServices {
 }
 
 /** A tenant's own storage or directory replaces the common one, and has its own sessions. */
-function merge(common: BitsUploadOptions, own: RequestSettings): BitsUploadOptions {
+function mergeOptions(common: BitsUploadOptions, own: RequestSettings): BitsUploadOptions {
   const { storage, directory, sessionStore, onUpload, notification, ...rest } = common
   const isElsewhere = own.storage !== undefined || own.directory !== undefined
   const place = isElsewhere ? {} : { storage, directory, sessionStore }

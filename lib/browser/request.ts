@@ -43,11 +43,11 @@ export async function request<T>(
   } catch (cause) {
     if (cause instanceof BitsClientError) throw cause
     signal?.throwIfAborted()
-    throw noAnswer(kind, url, timeout.aborted, cause)
+    throw fetchFailure(kind, url, timeout.aborted, cause)
   }
 }
 
-function noAnswer(packet: RequestKind, url: URL, timedOut: boolean, cause: unknown): BitsClientError {
+function fetchFailure(packet: RequestKind, url: URL, timedOut: boolean, cause: unknown): BitsClientError {
   // A browser does not tell a page why: a server that is down looks like one that does not allow the request.
   const hint = isOtherOrigin(url) ? ' Is it running, and does it allow this page (CORS)?' : ''
   const message = `No response to ${packet} from ${url.host}${timedOut ? ' in time' : ''}.${hint}`

@@ -15,7 +15,7 @@ export function fetchPacketSender(
   return async (url, packet) => {
     const { type: kind, range, length } = packet
     const headers = { ...packetFields(packet), ...settings.headers }
-    const body = range && length > 0 ? await bytesOf(file, range.first, range.last + 1) : undefined
+    const body = range && length > 0 ? await fragmentBytes(file, range.first, range.last + 1) : undefined
     const outgoing = { kind, method: 'BITS_POST', url, headers, ...(body && { body }) }
     return request(outgoing, settings, signal, async (response) => {
       // An Ack has no body, but an error page has one, which is not read.
@@ -29,7 +29,7 @@ export function fetchPacketSender(
 }
 
 /** Read here, and not by fetch(), which gives no reason when a file has changed on the disk. */
-async function bytesOf(file: Blob, start: number, end: number): Promise<ArrayBuffer> {
+async function fragmentBytes(file: Blob, start: number, end: number): Promise<ArrayBuffer> {
   try {
     return await file.slice(start, end).arrayBuffer()
   } catch (cause) {

@@ -2,12 +2,12 @@ import { OptionError } from 'express-bits-upload'
 import { type CliError, usageError } from './output.js'
 
 /** Options whose flags have other names. */
-const FLAGS: ReadonlyMap<string, string> = new Map([['headers', '--header']])
+const IRREGULAR_FLAGS: ReadonlyMap<string, string> = new Map([['headers', '--header']])
 
 /** The flag that sets an option of the package. */
 const flagOf = (option: string, names: FlagNames): string =>
   names[option] ??
-  FLAGS.get(option) ??
+  IRREGULAR_FLAGS.get(option) ??
   `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
 /** Flags by the names of the options that they set. */

@@ -16,7 +16,7 @@ export async function promptPassword(question: string): Promise<string> {
   // While readline reads, Ctrl+C arrives as a key, not as a signal.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
   try {
-    return await Promise.race([terminal.question(''), ended(terminal)])
+    return await Promise.race([terminal.question(''), rejectOnClose(terminal)])
   } finally {
     terminal.close()
     process.stderr.write('\n')
@@ -24,7 +24,7 @@ export async function promptPassword(question: string): Promise<string> {
 }
 
 /** Ctrl+D, or a terminal that closes. */
-async function ended(terminal: Interface): Promise<never> {
+async function rejectOnClose(terminal: Interface): Promise<never> {
   await once(terminal, 'close')
   throw usageError('no password was given.')
 }

@@ -11,13 +11,13 @@ import { CliError, EXIT } from './output.js'
 export async function readTextFile(option: string, path: string): Promise<string> {
   try {
     const bytes = await readFile(path)
-    return new TextDecoder(encodingOf(bytes)).decode(bytes)
+    return new TextDecoder(textEncoding(bytes)).decode(bytes)
   } catch (cause) {
     throw new CliError(EXIT.failure, `${option}: ${asError(cause).message}.`, { cause })
   }
 }
 
-function encodingOf(bytes: Buffer): string {
+function textEncoding(bytes: Buffer): string {
   const mark = bytes.toString('hex', 0, 2)
   if (mark === 'fffe') return 'utf-16le'
   return mark === 'feff' ? 'utf-16be' : 'utf-8'

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 
 const UNITS = ['', 'K', 'M', 'G', 'T']
-const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
+const SECONDS_PER_UNIT = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
 /** `10GB` and `10GiB` are 10 * 1024^3 bytes, as Windows counts; a plain number is bytes. */
 export function size(text: string): number {
@@ -33,13 +33,16 @@ export function duration(text: string): number {
   const [, number = '', unit] = /^(\d+(?:\.\d+)?)(s|m|h|d)?$/.exec(text) ?? []
   if (number === '')
     throw new InvalidArgumentError('Give seconds, or a number with s, m, h or d: 12h for example.')
-  return Number(number) * (unit === 's' || unit === 'm' || unit === 'h' || unit === 'd' ? SECONDS[unit] : 1)
+  return (
+    Number(number) *
+    (unit === 's' || unit === 'm' || unit === 'h' || unit === 'd' ? SECONDS_PER_UNIT[unit] : 1)
+  )
 }
 
 /** Seconds, as in {@link duration}; above 0, and within the range of Node's timers. */
 export function timeout(text: string): number {
   const seconds = duration(text)
-  if (seconds === 0 || seconds > 24 * SECONDS.d) {
+  if (seconds === 0 || seconds > 24 * SECONDS_PER_UNIT.d) {
     throw new InvalidArgumentError('Give a time above 0 and of at most 24 days: 5m for example.')
   }
   return seconds

@@ -2,10 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { BitsClientError } from '../uploader/client-error.js'
 import { FileChangedError } from '../uploader/file-changed-error.js'
-import type { UploadSource } from './upload-source.js'
-
-/** Bytes read at once. Bytes that the connection has not accepted yet stay in memory, so this bounds them. */
-const CHUNK = 128 * 1024
+import { READ_SIZE, type UploadSource } from './upload-source.js'
 
 /** A file on the disk to upload. */
 export class LocalFile implements UploadSource {
@@ -47,7 +44,7 @@ export class LocalFile implements UploadSource {
   async *read(start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
     let position = start
     while (position < end) {
-      const chunk = await this.#chunk(position, Math.min(CHUNK, end - position))
+      const chunk = await this.#chunk(position, Math.min(READ_SIZE, end - position))
       if (chunk.length === 0) throw new FileChangedError(JSON.stringify(this.#path))
       position += chunk.length
       if (position === end) await this.assertUnchanged()

@@ -1,10 +1,7 @@
 import { types } from 'node:util'
 import { BitsClientError } from '../uploader/client-error.js'
 import { FileChangedError } from '../uploader/file-changed-error.js'
-import type { UploadSource } from './upload-source.js'
-
-/** Bytes read from a Blob at once: it may represent a large file on disk. */
-const CHUNK = 128 * 1024
+import { READ_SIZE, type UploadSource } from './upload-source.js'
 
 /** A Buffer or a Blob to upload; a `File` brings its name and time. */
 export class MemorySource implements UploadSource {
@@ -23,8 +20,8 @@ export class MemorySource implements UploadSource {
   }
 
   async *read(start: number, end: number): AsyncGenerator<Buffer, void, undefined> {
-    for (let position = start; position < end; position += CHUNK) {
-      yield await this.#chunk(position, Math.min(position + CHUNK, end))
+    for (let position = start; position < end; position += READ_SIZE) {
+      yield await this.#chunk(position, Math.min(position + READ_SIZE, end))
     }
   }
 

@@ -88,11 +88,11 @@ function basicAuthorization({ username, password }: URL): string | undefined {
   }
 }
 
-const SUBJECT = 'express-bits-upload/client'
+const CLIENT_SUBJECT = 'express-bits-upload/client'
 
 function refuseTwoCredentials(): never {
   const problem = 'is set, and so are credentials in `headers` or in the URL'
-  throw new OptionError({ subject: SUBJECT, option: 'authenticate', problem, expected: 'one of them' })
+  throw new OptionError({ subject: CLIENT_SUBJECT, option: 'authenticate', problem, expected: 'one of them' })
 }
 
 function refuseTwoDigests(): never {
@@ -100,7 +100,7 @@ function refuseTwoDigests(): never {
   throw new OptionError({ subject: SUBJECT, option: 'digest', problem, expected: 'one of them' })
 }
 
-const RESERVED_HEADERS = new Set(
+const CLIENT_HEADERS = new Set(
   [
     ...Object.values(HEADER),
     'Accept-Encoding',
@@ -118,9 +118,14 @@ function checkedHeaders(headers: Record<string, string>): Record<string, string>
   for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name)
     validateHeaderValue(name, value)
-    if (RESERVED_HEADERS.has(name.toLowerCase())) {
+    if (CLIENT_HEADERS.has(name.toLowerCase())) {
       const problem = `has "${name}", which the protocol itself uses`
-      throw new OptionError({ subject: SUBJECT, option: 'headers', problem, expected: 'other headers' })
+      throw new OptionError({
+        subject: CLIENT_SUBJECT,
+        option: 'headers',
+        problem,
+        expected: 'other headers',
+      })
     }
   }
   return headers

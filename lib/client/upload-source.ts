@@ -6,6 +6,9 @@ import type { SourceFacts } from '../uploader/upload-context.js'
  */
 export type UploadContent = string | Uint8Array | Blob
 
+/** Bytes read at once. What a connection has not accepted yet stays in memory, so this bounds it. */
+export const READ_SIZE = 128 * 1024
+
 /** The bytes of one upload. A change of their number or time while they are read is fatal (Win32 file-transfer-consistency). */
 export interface UploadSource extends SourceFacts {
   /** Name of the file; `undefined` for bytes that have none. */

@@ -21,9 +21,9 @@ const isPathOrUrl: Check = (value) =>
     ? undefined
     : "a path that begins with a slash, or a URL: '/uploads'"
 
-const CHECKS: OptionChecks<BitsDashboardOptions> = { files: isPathOrUrl, actions: isBoolean }
+const DASHBOARD_OPTIONS: OptionChecks<BitsDashboardOptions> = { files: isPathOrUrl, actions: isBoolean }
 
 /** @throws OptionError that names the option, its value and what to give instead. */
 export function checkDashboardOptions(options: BitsDashboardOptions): void {
-  checkEach({ name: 'bitsDashboard', checks: CHECKS }, options)
+  checkEach({ name: 'bitsDashboard', checks: DASHBOARD_OPTIONS }, options)
 }

@@ -1,5 +1,5 @@
 /** Minimum milliseconds between two readings. */
-const INTERVAL = 5_000
+const POLL_INTERVAL = 5_000
 /** A reading that takes long is followed by a pause this many times as long: it may cost the server a twentieth. */
 const PAUSE_FACTOR = 20
 /** Milliseconds after which the loop ends unless it is requested again. */
@@ -46,7 +46,7 @@ export class PollLoop {
     await this.#read()
     this.polling = false
     if (this.#stopped) return
-    const pause = Math.max(INTERVAL, (Date.now() - begin) * PAUSE_FACTOR)
+    const pause = Math.max(POLL_INTERVAL, (Date.now() - begin) * PAUSE_FACTOR)
     this.#timer = setTimeout(() => this.#next(), pause).unref()
   }
 

@@ -5,7 +5,7 @@ export const BUCKET = 5_000
 /** Bars of the chart: ten minutes. */
 export const BUCKETS = 120
 /** Sessions whose last offset is remembered. */
-const MAX_SESSIONS = 100_000
+const MAX_MEASURED_SESSIONS = 100_000
 
 /** Bytes per bar of the chart, the latest last. */
 export interface ThroughputView {
@@ -16,7 +16,7 @@ export interface ThroughputView {
 
 /** Bytes received in the last ten minutes, from what sessions report about their progress. */
 export class Throughput {
-  readonly #received = new BoundedMap<string, number>(MAX_SESSIONS)
+  readonly #received = new BoundedMap<string, number>(MAX_MEASURED_SESSIONS)
   readonly #bytes = new Map<number, number>()
 
   /** Counts what a session has received since its last report. The first report of a session only sets its start. */

@@ -3,7 +3,7 @@ import { changesBetween } from './changes.js'
 import type { Frame, SessionOverview } from './overview.js'
 
 /** Milliseconds between two messages to a page. They also keep proxies from closing a quiet stream. */
-const INTERVAL = 1_000
+const UPDATE_INTERVAL = 1_000
 /** Pages that may be open at the same time. */
 const MAX_VIEWERS = 200
 /** Bytes a page may lag behind before its stream is ended; it reconnects by itself and gets a new snapshot. */
@@ -43,9 +43,9 @@ export class ViewerStreams {
       'X-Accel-Buffering': 'no',
     })
     this.#frame ??= this.#overview.frame()
-    res.write(`retry: 1000\n\n${message('snapshot', this.#frame)}`)
+    res.write(`retry: 1000\n\n${eventMessage('snapshot', this.#frame)}`)
     this.#viewers.add(res)
-    this.#timer ??= setInterval(() => this.#update(), INTERVAL).unref()
+    this.#timer ??= setInterval(() => this.#update(), UPDATE_INTERVAL).unref()
     res.on('close', () => this.#remove(res))
   }
 
@@ -63,7 +63,7 @@ export class ViewerStreams {
     const after = this.#overview.frame()
     this.#frame = after
     if (!before) return
-    const text = message('update', changesBetween(before, after))
+    const text = eventMessage('update', changesBetween(before, after))
     for (const res of this.#viewers) {
       if (res.writableLength > MAX_BACKLOG) res.destroy()
       else res.write(text)
@@ -83,4 +83,5 @@ export class ViewerStreams {
 }
 
 /** JSON has no line breaks of its own, so one `data` line carries it. */
-const message = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+const eventMessage = (name: string, data: unknown): string =>
+  `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`

@@ -3,7 +3,7 @@ import { escapeControls } from '../logging/escape-controls.js'
 import { plainAddress } from '../util/plain-address.js'
 
 /** Characters of a name that are shown; with a few hundred rows a page stays below 20 KB a second. */
-const MAX_NAME = 120
+const MAX_SHOWN_NAME = 120
 const MAX_USER = 60
 const MAX_ADDRESS = 45
 /** Characters of a link. */
@@ -52,7 +52,7 @@ export function sessionView(
 ): SessionView {
   return {
     uploadId,
-    name: shown(destination, MAX_NAME),
+    name: shown(destination, MAX_SHOWN_NAME),
     ...(user !== undefined && { user: shown(user, MAX_USER) }),
     state,
     received,
@@ -74,7 +74,7 @@ export function endedView(
   const href = outcome === 'uploaded' ? linkTo(destination, files) : undefined
   return {
     uploadId,
-    name: shown(destination, MAX_NAME),
+    name: shown(destination, MAX_SHOWN_NAME),
     ...(user !== undefined && { user: shown(user, MAX_USER) }),
     outcome,
     received,

@@ -30,7 +30,11 @@ export const notifyApplication =
     await clearReply(completed, context)
     const signal = AbortSignal.timeout(Math.ceil(notification.timeout * 1000))
     try {
-      const response = await post(target, message(notification, target, original, completed, context), signal)
+      const response = await post(
+        target,
+        notificationRequest(notification, target, original, completed, context),
+        signal,
+      )
       return await resultOf(response, notification.type, completed, context).finally(() => response.destroy())
     } catch (error) {
       const isTheirs = error instanceof BitsError && error.context === 0x7
@@ -39,7 +43,7 @@ export const notifyApplication =
   }
 
 /** The request's headers in the order of the capture (MC-BUP 4.2), and its body. */
-function message(
+function notificationRequest(
   notification: Notification,
   target: NotificationTarget,
   original: URL,
@@ -108,11 +112,11 @@ async function resultOf(
     await clearReply(completed, context)
     return { publish, replyUrl }
   }
-  return { publish, replyUrl: await replyOf(response, type, completed, context) }
+  return { publish, replyUrl: await readReplyOf(response, type, completed, context) }
 }
 
 /** By reference, the file that the application wrote is the reply; without one, the response body is, as by value (D14). */
-async function replyOf(
+async function readReplyOf(
   response: IncomingMessage,
   type: Notification['type'],
   completed: CompletedRequest,

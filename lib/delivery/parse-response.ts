@@ -22,7 +22,7 @@ export function parseResponse(value: unknown): ParsedResponse {
   const reply = asReply(value)
   if (reply) return { publish: true, reply }
   if (!isResponse(value))
-    throw wrong(describeValue(value), `return nothing, a reply (${KINDS}), or { reply, publish }`)
+    throw wrongResponse(describeValue(value), `return nothing, a reply (${KINDS}), or { reply, publish }`)
   refuseOtherNames(value)
   return { publish: readPublish(value.publish), reply: readReply(value.reply) }
 }
@@ -40,25 +40,28 @@ function isPlain(value: object): boolean {
 function refuseOtherNames(response: object): void {
   const other = Object.keys(response).find((name) => name !== 'reply' && name !== 'publish')
   if (other === undefined) return
-  throw wrong(`an object with ${JSON.stringify(other)}`, 'return an object with reply, publish or both')
+  throw wrongResponse(
+    `an object with ${JSON.stringify(other)}`,
+    'return an object with reply, publish or both',
+  )
 }
 
 function readPublish(value: unknown): boolean {
   if (value === undefined || typeof value === 'boolean') return value ?? true
-  throw wrong(`{ publish: ${describeValue(value)} }`, 'publish is true or false')
+  throw wrongResponse(`{ publish: ${describeValue(value)} }`, 'publish is true or false')
 }
 
 function readReply(value: unknown): Readable | URL | undefined {
   if (value === undefined || value === null) return undefined
   const reply = asReply(value)
   if (reply) return reply
-  throw wrong(`{ reply: ${describeValue(value)} }`, `a reply is ${KINDS}`)
+  throw wrongResponse(`{ reply: ${describeValue(value)} }`, `a reply is ${KINDS}`)
 }
 
 /** @returns `undefined` if the value cannot be a reply. */
 function asReply(value: unknown): Readable | URL | undefined {
   if (value instanceof Readable && value.readableEnded)
-    throw wrong('a stream that was read to its end', 'return the unread stream, or the content')
+    throw wrongResponse('a stream that was read to its end', 'return the unread stream, or the content')
   if (value instanceof URL || value instanceof Readable) return value
   // Not `instanceof`: bytes often come from another realm, such as a `vm` context or Jest.
   if (typeof value === 'string' || types.isUint8Array(value)) return Readable.from([value])
@@ -73,5 +76,5 @@ const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
   value !== null &&
   typeof Reflect.get(value, Symbol.asyncIterator) === 'function'
 
-const wrong = (what: string, expected: string): TypeError =>
+const wrongResponse = (what: string, expected: string): TypeError =>
   new TypeError(`onUpload returned ${what}: ${expected}.`)

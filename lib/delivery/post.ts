@@ -64,7 +64,7 @@ export function post(
     request.once('error', (cause) => reject(failure(url, connected, cause)))
     // Node reports a response that switches protocols as neither a response nor an error, and closes the connection.
     request.once('close', () => reject(failure(url, connected, new Error('no response came'))))
-    if (message.body) sendBody(message.body, request, reject)
+    if (message.body) pipeBody(message.body, request, reject)
     else request.end()
   })
 }
@@ -74,7 +74,7 @@ export function post(
  *
  * @param onFailure called when the body itself fails, which the application is not to blame for.
  */
-function sendBody(body: Readable, request: ClientRequest, onFailure: (cause: Error) => void): void {
+function pipeBody(body: Readable, request: ClientRequest, onFailure: (cause: Error) => void): void {
   finished(body, (cause) => {
     if (!cause || request.destroyed) return
     onFailure(cause)

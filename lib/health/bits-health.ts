@@ -12,7 +12,7 @@ export interface BitsHealthOptions {
 }
 
 const isFlag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false')
-const CHECKS: OptionChecks<BitsHealthOptions> = { details: isFlag }
+const HEALTH_OPTIONS: OptionChecks<BitsHealthOptions> = { details: isFlag }
 
 /**
  * A handler for readiness checks: 200 when storage and session store can be used, 503 when not, and from
@@ -24,7 +24,7 @@ const CHECKS: OptionChecks<BitsHealthOptions> = { details: isFlag }
  * @throws TypeError if `bits` is not what `bitsUpload()` returned.
  */
 export function bitsHealth(bits: BitsUpload, options: BitsHealthOptions = {}): RequestHandler {
-  checkEach({ name: 'bitsHealth', checks: CHECKS }, options)
+  checkEach({ name: 'bitsHealth', checks: HEALTH_OPTIONS }, options)
   if (typeof Reflect.get(Object(bits), 'health') !== 'function') {
     throw new TypeError('bitsHealth: the first argument must be what bitsUpload() returned.')
   }

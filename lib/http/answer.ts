@@ -42,7 +42,7 @@ export async function answer(req: Request, services: UploadServices): Promise<Ac
       req.destroy()
       return undefined
     }
-    return refuse(toBitsError(error), req, head, context, service)
+    return refusePacket(toBitsError(error), req, head, context, service)
   }
 }
 
@@ -58,7 +58,7 @@ function warnOfHttp10(services: UploadServices, { settings }: UploadService): vo
   )
 }
 
-async function refuse(
+async function refusePacket(
   error: BitsError,
   req: Request,
   head: PacketHead,

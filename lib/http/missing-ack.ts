@@ -8,13 +8,13 @@ import { HEADER } from '../protocol/headers.js'
 const DELIBERATE = new Set([401, 403, 407, 429, 503])
 /** Clients choose the paths, so the number of warnings is limited. */
 const MAX_WARNINGS = 10
-const MAX_SHOWN = 200
+const MAX_SHOWN_PATH = 200
 /** A global symbol, so that another copy of this module in the process (ESM and CJS) does not warn as well. */
 const HANDLED = Symbol.for('express-bits-upload.missing-ack')
 
-type Warn = (request: IncomingMessage, response: ServerResponse) => void
+type WarnOfResponse = (request: IncomingMessage, response: ServerResponse) => void
 
-const watchers = new Set<Warn>()
+const watchers = new Set<WarnOfResponse>()
 let isSubscribed = false
 
 /**
@@ -27,13 +27,13 @@ export function watchForMissingAcks(logger: Logger): () => void {
   if (!isSubscribed) subscribe('http.server.response.finish', onFinish)
   isSubscribed = true
   const warned = new Set<string>()
-  const watcher: Warn = (request, response) => {
+  const watcher: WarnOfResponse = (request, response) => {
     const path = originalPath(request)
     const directory = path.slice(0, path.lastIndexOf('/') + 1)
     if (warned.size >= MAX_WARNINGS || warned.has(directory)) return
     warned.add(directory)
     logger.warn(
-      `BITS upload: ${request.method} ${path.slice(0, MAX_SHOWN)} was answered ${response.statusCode} without an Ack, ` +
+      `BITS upload: ${request.method} ${path.slice(0, MAX_SHOWN_PATH)} was answered ${response.statusCode} without an Ack, ` +
         `because it did not reach bitsUpload(). ${remedy(request)}`,
     )
   }

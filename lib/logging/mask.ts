@@ -14,7 +14,7 @@ const PROTOCOL_NAMES = new Set([
 /** A file name reveals only its type. */
 const EXTENSION = /\.[a-z][a-z0-9]{0,4}$/i
 /** Session ids whose number is remembered: more than a log that people read will contain. */
-const MAX_SESSIONS = 10_000
+const MAX_MASKED_SESSIONS = 10_000
 
 const sessions = new Map<string, number>()
 
@@ -33,7 +33,7 @@ export function maskSessionId(id: string): string {
 function numberOf(guid: string): number {
   const known = sessions.get(guid)
   if (known !== undefined) return known
-  if (sessions.size >= MAX_SESSIONS) sessions.clear()
+  if (sessions.size >= MAX_MASKED_SESSIONS) sessions.clear()
   sessions.set(guid, sessions.size + 1)
   return sessions.size
 }
@@ -48,10 +48,10 @@ export function maskName(name: string): string {
   if (ESCAPED_GUID.test(name)) return `%7b${maskSessionId(name.slice(3, -3))}%7d`
   const extension = EXTENSION.exec(name)?.[0] ?? ''
   const stem = extension === '' ? name : name.slice(0, -extension.length)
-  return stem.replace(/%[0-9a-f]{2}|./gis, hide) + extension
+  return stem.replace(/%[0-9a-f]{2}|./gis, maskCharacter) + extension
 }
 
-function hide(character: string): string {
+function maskCharacter(character: string): string {
   if (character.length === 3) return '%xx'
   return character >= '\u0080' ? '?' : 'x'
 }

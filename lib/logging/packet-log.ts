@@ -5,14 +5,14 @@ import type { Request } from 'express'
 import { maskRequestUrl } from './mask.js'
 import { maskHeader } from './mask-header.js'
 
-const log = debuglog('express-bits-upload:packets')
+const debugPackets = debuglog('express-bits-upload:packets')
 
-interface Connection {
+interface LoggedConnection {
   readonly number: number
   packets: number
 }
 
-const connections = new WeakMap<Socket, Connection>()
+const loggedConnections = new WeakMap<Socket, LoggedConnection>()
 let connectionCount = 0
 let start: number | undefined
 
@@ -21,7 +21,7 @@ let start: number | undefined
  * off, this costs one check.
  */
 export function logPacket(req: Request, res: ServerResponse): void {
-  if (log.enabled) writePacket(req, res, (text) => log('%s', text))
+  if (debugPackets.enabled) writePacket(req, res, (text) => debugPackets('%s', text))
 }
 
 /**
@@ -31,7 +31,7 @@ export function logPacket(req: Request, res: ServerResponse): void {
  * @param write called for the request at once, and for the response when it has been sent or the connection was lost.
  */
 export function writePacket(req: Request, res: ServerResponse, write: (text: string) => void): void {
-  const name = nameOf(req.socket)
+  const name = packetName(req.socket)
   const completed = now()
   const bytesBefore = req.socket.bytesRead
   write([`${name}, at ${completed} ms`, ...requestLines(req)].join('\n'))
@@ -42,9 +42,9 @@ export function writePacket(req: Request, res: ServerResponse, write: (text: str
   })
 }
 
-function nameOf(socket: Socket): string {
-  const connection = connections.get(socket) ?? { number: ++connectionCount, packets: 0 }
-  connections.set(socket, connection)
+function packetName(socket: Socket): string {
+  const connection = loggedConnections.get(socket) ?? { number: ++connectionCount, packets: 0 }
+  loggedConnections.set(socket, connection)
   connection.packets++
   return `connection ${connection.number}, packet ${connection.packets}`
 }

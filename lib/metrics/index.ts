@@ -19,7 +19,7 @@ export interface BitsMetrics {
 }
 
 /** Nginx's status for a client that disconnected before the response. */
-const DISCONNECTED = '499'
+const DISCONNECTED_STATUS = '499'
 const KNOWN_HRESULTS: ReadonlySet<number> = new Set(Object.values(HRESULT))
 
 /**
@@ -52,7 +52,7 @@ export function metrics(bits: BitsUpload, options: MetricsOptions = {}): BitsMet
       const packet = message.packet ?? 'unknown'
       counts.packetsInFlight.dec()
       counts.packetDuration.observe({ packet }, seconds)
-      const status = String(message.status ?? DISCONNECTED)
+      const status = String(message.status ?? DISCONNECTED_STATUS)
       counts.packets.inc({ packet, status, hresult: hresultLabel(message.hresult) })
     },
   }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
-const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300]
+const DURATION_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300]
 const UPLOAD_SECONDS = [1, 10, 60, 300, 1800, 3600, 21_600, 86_400, 604_800]
 const FILE_BYTES = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12]
 
@@ -23,12 +23,12 @@ const known = new WeakMap<Registry, Map<string, Instruments>>()
 export function instrumentsOf(registry: Registry, prefix: string): Instruments {
   const byPrefix = known.get(registry) ?? new Map<string, Instruments>()
   known.set(registry, byPrefix)
-  const instruments = byPrefix.get(prefix) ?? create(registry, prefix)
+  const instruments = byPrefix.get(prefix) ?? createInstruments(registry, prefix)
   byPrefix.set(prefix, instruments)
   return instruments
 }
 
-function create(registry: Registry, prefix: string): Instruments {
+function createInstruments(registry: Registry, prefix: string): Instruments {
   const registers = [registry]
   const named = (name: string, help: string) => ({ name: prefix + name, help, registers })
   return {
@@ -39,7 +39,7 @@ function create(registry: Registry, prefix: string): Instruments {
     packetDuration: new Histogram({
       ...named('packet_duration_seconds', 'Time to answer a packet, including its body.'),
       labelNames: ['packet'],
-      buckets: SECONDS,
+      buckets: DURATION_BUCKETS,
     }),
     packetsInFlight: new Gauge(named('packets_in_flight', 'Packets being received or answered.')),
     receivedBytes: new Counter(named('received_bytes_total', 'Bytes of files stored.')),
@@ -62,7 +62,7 @@ function create(registry: Registry, prefix: string): Instruments {
         'Time of calls to the storage, the session store and the application.',
       ),
       labelNames: ['on', 'operation', 'outcome'],
-      buckets: SECONDS,
+      buckets: DURATION_BUCKETS,
     }),
   }
 }

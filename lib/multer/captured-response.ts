@@ -4,7 +4,7 @@ import type { Request, RequestHandler, Response } from 'express'
 import { HandlerRefusal } from './refusal.js'
 
 /** Bytes of the longest reply. */
-const MAX_REPLY = 16 * 1024 * 1024
+const MAX_CAPTURED_REPLY = 16 * 1024 * 1024
 
 /**
  * Runs a handler with a response that does not go to the client.
@@ -82,15 +82,15 @@ class ResponseSink extends Socket {
     chunks: { chunk: string | Buffer; encoding: BufferEncoding }[],
     done: (error?: Error | null) => void,
   ): void {
-    const parts = chunks.map(({ chunk, encoding }) => bytesOf(chunk, encoding))
+    const parts = chunks.map(({ chunk, encoding }) => chunkBytes(chunk, encoding))
     this.#keep(Buffer.concat(parts), 'binary', done)
   }
 
   #keep(chunk: string | Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    const bytes = bytesOf(chunk, encoding)
+    const bytes = chunkBytes(chunk, encoding)
     this.#size += bytes.length
-    if (this.#size > MAX_REPLY) {
-      done(new Error(`The handler's response exceeds ${MAX_REPLY} bytes.`))
+    if (this.#size > MAX_CAPTURED_REPLY) {
+      done(new Error(`The handler's response exceeds ${MAX_CAPTURED_REPLY} bytes.`))
     } else {
       this.#chunks.push(Buffer.from(bytes))
       done()
@@ -98,5 +98,5 @@ class ResponseSink extends Socket {
   }
 }
 
-const bytesOf = (chunk: string | Buffer, encoding: BufferEncoding): Buffer =>
+const chunkBytes = (chunk: string | Buffer, encoding: BufferEncoding): Buffer =>
   typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk

@@ -16,7 +16,7 @@ let chosen: string | undefined
  */
 export function useKeytab(path: string): string | undefined {
   const file = resolve(path)
-  const problem = problemOf(file)
+  const problem = keytabProblem(file)
   if (problem !== undefined) return problem
   if (chosen !== undefined && chosen !== file)
     return `the keytab ${chosen}, as before: there is one for the whole process; "ktutil" joins several into one file`
@@ -27,7 +27,7 @@ export function useKeytab(path: string): string | undefined {
   return undefined
 }
 
-function problemOf(file: string): string | undefined {
+function keytabProblem(file: string): string | undefined {
   try {
     return isKeytab(file) ? undefined : 'a keytab, made by ktpass or kadmin; this file is not one'
   } catch (error) {

@@ -17,7 +17,7 @@ export interface NegotiateClientOptions {
  */
 const calls = new KeyedQueue()
 
-const CHECKS: OptionChecks<NegotiateClientOptions> = { service: isHostService }
+const NEGOTIATE_CLIENT_OPTIONS: OptionChecks<NegotiateClientOptions> = { service: isHostService }
 
 /**
  * The option `authenticate` of the client for servers that take Kerberos tickets: those of the user who runs this process
@@ -36,12 +36,12 @@ export function negotiateClientWith(
   options: NegotiateClientOptions,
   platform: NodeJS.Platform = process.platform,
 ): Authenticate {
-  checkEach({ name: 'negotiateClient', checks: CHECKS }, options)
+  checkEach({ name: 'negotiateClient', checks: NEGOTIATE_CLIENT_OPTIONS }, options)
   const kerberos = load()
   return async ({ url }) => {
     const service = options.service ?? `HTTP@${url.hostname}`
     const name = platform === 'win32' ? service.replace('@', '/') : service
-    const client = await calls.run(name, () => begin(kerberos, name))
+    const client = await calls.run(name, () => beginNegotiation(kerberos, name))
     return {
       authorization: `Negotiate ${client.response}`,
       verify: (challenge) => verify(client, challenge),
@@ -49,7 +49,7 @@ export function negotiateClientWith(
   }
 }
 
-async function begin(kerberos: Kerberos, service: string): Promise<KerberosClient> {
+async function beginNegotiation(kerberos: Kerberos, service: string): Promise<KerberosClient> {
   try {
     const client = await kerberos.initializeClient(service, { mechOID: kerberos.GSS_MECH_OID_SPNEGO })
     await client.step('')

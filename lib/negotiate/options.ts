@@ -65,7 +65,7 @@ const isRealmText: Check = (value) =>
 const isStripRealm: Check = (value) =>
   typeof value === 'string' && value !== '' ? undefined : isBoolean(value) && 'true, false, or a realm'
 
-const CHECKS: OptionChecks<NegotiateOptions> = {
+const NEGOTIATE_OPTIONS: OptionChecks<NegotiateOptions> = {
   service: isService,
   keytab: isPath,
   stripRealm: isStripRealm,
@@ -75,15 +75,15 @@ const CHECKS: OptionChecks<NegotiateOptions> = {
   logger: objectWith({ info: true, warn: true, error: true }, 'a logger such as console'),
 }
 
-const SUBJECT = 'negotiate'
+const NEGOTIATE_SUBJECT = 'negotiate'
 
 /** @throws OptionError when an option is wrong, or the keytab cannot be used. */
 export function negotiateSettings(options: NegotiateOptions): NegotiateSettings {
-  checkEach({ name: SUBJECT, checks: CHECKS }, options)
+  checkEach({ name: NEGOTIATE_SUBJECT, checks: NEGOTIATE_OPTIONS }, options)
   const { keytab } = options
   const expected = keytab === undefined ? undefined : useKeytab(keytab)
   if (expected !== undefined)
-    throw new OptionError({ subject: SUBJECT, option: 'keytab', problem: `is ${keytab}`, expected })
+    throw new OptionError({ subject: NEGOTIATE_SUBJECT, option: 'keytab', problem: `is ${keytab}`, expected })
   return {
     service: options.service ?? 'HTTP',
     stripRealm: options.stripRealm ?? false,

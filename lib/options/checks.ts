@@ -4,7 +4,7 @@ import { describeValue } from '../validation/describe-value.js'
 import { OptionError } from '../validation/option-error.js'
 import { UPLOAD_OPTIONS } from './upload-options.js'
 
-const SUBJECT = 'bitsUpload()'
+const UPLOAD_SUBJECT = 'bitsUpload()'
 
 /** The table's own type says that it has a check for each option. */
 function checksOf(table: typeof UPLOAD_OPTIONS): OptionChecks<BitsUploadOptions>
@@ -20,8 +20,8 @@ const mayDiffer = new Set(
     .map(([name]) => name),
 )
 
-const refuse = (option: string, problem: string, expected: string): OptionError =>
-  new OptionError({ subject: SUBJECT, option, problem, expected })
+const wrongOption = (option: string, problem: string, expected: string): OptionError =>
+  new OptionError({ subject: UPLOAD_SUBJECT, option, problem, expected })
 
 /**
  * Checks options one by one, and those that exclude each other.
@@ -29,17 +29,17 @@ const refuse = (option: string, problem: string, expected: string): OptionError 
  * @throws OptionError that names the option, its value and what to give instead.
  */
 export function checkOptions(options: BitsUploadOptions): void {
-  checkEach({ name: SUBJECT, checks: CHECKS_BY_OPTION, secret: ['notification'] }, options)
+  checkEach({ name: UPLOAD_SUBJECT, checks: CHECKS_BY_OPTION, secret: ['notification'] }, options)
   const { storage, directory, onUpload, notification, hostId, hostIdFallbackTimeout } = options
   if (storage && directory)
-    throw refuse('directory', 'is short for a FileStorage', 'storage or directory, not both')
+    throw wrongOption('directory', 'is short for a FileStorage', 'storage or directory, not both')
   if (onUpload && notification)
-    throw refuse('notification', 'excludes onUpload', 'onUpload or notification, not both')
+    throw wrongOption('notification', 'excludes onUpload', 'onUpload or notification, not both')
   if (hostIdFallbackTimeout !== undefined && hostId === undefined)
-    throw refuse('hostIdFallbackTimeout', 'limits how long clients try hostId', 'hostId, too')
+    throw wrongOption('hostIdFallbackTimeout', 'limits how long clients try hostId', 'hostId, too')
   if (notification?.type === 'by-reference' && storage && !(storage.path && storage.replyPath)) {
     const problem = 'by-reference passes paths of files, which the storage lacks (path(), replyPath())'
-    throw refuse('notification', problem, "a FileStorage, or type: 'by-value'")
+    throw wrongOption('notification', problem, "a FileStorage, or type: 'by-value'")
   }
 }
 
@@ -50,17 +50,17 @@ export function checkOptions(options: BitsUploadOptions): void {
  */
 export function checkRequestSettings(settings: unknown): void {
   if (typeof settings !== 'object' || settings === null)
-    throw refuse('perRequest', `returned ${describeValue(settings)}`, 'settings, or nothing')
+    throw wrongOption('perRequest', `returned ${describeValue(settings)}`, 'settings, or nothing')
   const fixed = Object.keys(settings).find(
     (name) => Object.hasOwn(UPLOAD_OPTIONS, name) && !mayDiffer.has(name),
   )
   if (fixed !== undefined) {
     const problem = `returned ${fixed}, which is the same for all requests`
-    throw refuse('perRequest', problem, `${fixed} to bitsUpload()`)
+    throw wrongOption('perRequest', problem, `${fixed} to bitsUpload()`)
   }
   const given = (name: string) => Reflect.get(settings, name) !== undefined
   if (given('sessionStore') && !given('storage') && !given('directory'))
-    throw refuse('perRequest', 'returned sessionStore alone', 'its storage or directory, too')
+    throw wrongOption('perRequest', 'returned sessionStore alone', 'its storage or directory, too')
 }
 
 /**
@@ -73,7 +73,7 @@ export function checkRequestSettings(settings: unknown): void {
 export function checkUser(user: unknown): string | undefined {
   if (user === undefined || user === null) return undefined
   if (typeof user === 'string') return user
-  throw refuse(
+  throw wrongOption(
     'user',
     `returned a value of type ${typeof user}`,
     'a string, or undefined or null for anonymous',

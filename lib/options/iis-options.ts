@@ -64,7 +64,7 @@ const IIS_PROPERTY_NAMES: Names<IisProperties> = {
   BITSUploadMetadataVersion: true,
 }
 
-type Warn = (message: string) => void
+type WarnOfProperty = (message: string) => void
 
 /**
  * Turns the BITS properties of an IIS virtual directory into options. Values may be written as IIS writes them: numbers
@@ -78,7 +78,7 @@ export function iisOptions(
   properties: IisProperties,
   { logger = console }: { readonly logger?: Pick<Logger, 'warn'> | undefined } = {},
 ): IisOptions {
-  const warn: Warn = (message) => logger.warn(`iisOptions(): ${message}.`)
+  const warn: WarnOfProperty = (message) => logger.warn(`iisOptions(): ${message}.`)
   refuseUnknown(properties)
   warnOfSessionDirectory(properties, warn)
   warnOfMaxConnections(properties, warn)
@@ -106,7 +106,7 @@ function maxUploadSize(properties: IisProperties): number | undefined {
   throw invalid(`${name} is ${JSON.stringify(value)}: give a whole number from 0 to ${MAX_UPLOAD_SIZE}`)
 }
 
-function notification(properties: IisProperties, warn: Warn): NotificationOptions | undefined {
+function notification(properties: IisProperties, warn: WarnOfProperty): NotificationOptions | undefined {
   const name = 'BITSServerNotificationType'
   const number = notificationType(properties)
   const url = readString(properties, 'BITSServerNotificationURL')
@@ -138,7 +138,10 @@ function notificationType(properties: IisProperties): number | undefined {
   )
 }
 
-function host(properties: IisProperties, warn: Warn): Pick<IisOptions, 'hostId' | 'hostIdFallbackTimeout'> {
+function host(
+  properties: IisProperties,
+  warn: WarnOfProperty,
+): Pick<IisOptions, 'hostId' | 'hostIdFallbackTimeout'> {
   const hostId = readString(properties, 'BITSHostId')
   const timeout = readInteger(properties, 'BITSHostIdFallbackTimeout', 0)
   if (hostId === undefined) {
@@ -182,13 +185,13 @@ function maxBandwidth(properties: IisProperties): number | undefined {
   return rate === INFINITE ? undefined : rate
 }
 
-function warnOfSessionDirectory(properties: IisProperties, warn: Warn): void {
+function warnOfSessionDirectory(properties: IisProperties, warn: WarnOfProperty): void {
   const name = readString(properties, 'BITSSessionDirectory')
   if (name === undefined || name.toLowerCase() === 'bits-sessions') return
   warn(`BITSSessionDirectory "${name}" is ignored: unfinished uploads are always kept in BITS-Sessions`)
 }
 
-function warnOfMaxConnections(properties: IisProperties, warn: Warn): void {
+function warnOfMaxConnections(properties: IisProperties, warn: WarnOfProperty): void {
   const limit = readInteger(properties, 'MaxConnections', 0)
   if (limit === undefined || limit === INFINITE) return
   warn(`MaxConnections ${limit} has no option: set server.maxConnections of the HTTP server`)

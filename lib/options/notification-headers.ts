@@ -1,7 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 
 /** Headers of a notification that are not for anybody to choose (MC-BUP 2.2.12). */
-const RESERVED_HEADERS = new Set([
+const NOTIFICATION_HEADERS = new Set([
   'bits-original-request-url',
   'bits-request-datafile-name',
   'bits-response-datafile-name',
@@ -32,7 +32,7 @@ export function findWrongHeader(headers: Iterable<readonly [string, unknown]>): 
 }
 
 function headerProblem(name: string, value: unknown, before: ReadonlySet<string>): string | undefined {
-  if (RESERVED_HEADERS.has(name.toLowerCase())) return 'each notification has its own; leave it out'
+  if (NOTIFICATION_HEADERS.has(name.toLowerCase())) return 'each notification has its own; leave it out'
   if (before.has(name.toLowerCase())) return 'it is given twice; give it once'
   if (typeof value !== 'string') return `its value is of type ${typeof value}; give a string`
   // Most likely a variable that is not set, and then the handler would not be protected.

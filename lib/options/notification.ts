@@ -5,7 +5,12 @@ import { describeValue } from '../validation/describe-value.js'
 import { interval, type Names } from '../validation/value-checks.js'
 import { findWrongHeader } from './notification-headers.js'
 
-const FIELDS: Names<NotificationOptions> = { type: true, url: true, timeout: true, headers: true }
+const NOTIFICATION_FIELDS: Names<NotificationOptions> = {
+  type: true,
+  url: true,
+  timeout: true,
+  headers: true,
+}
 
 /** What a URL of a notification must be; completes "give". */
 export const NOTIFICATION_URL_EXPECTED = `an http: or https: URL, or a relative one, of at most ${MAX_URL.toLocaleString('en')} characters`
@@ -15,7 +20,7 @@ export function isNotification(value: unknown): string | undefined {
   const expected = "{ type: 'by-reference' or 'by-value', url, timeout, headers }"
   if (typeof value !== 'object' || value === null) return expected
   const field = (name: string): unknown => Reflect.get(value, name)
-  const unknown = findUnknownKey(value, FIELDS)
+  const unknown = findUnknownKey(value, NOTIFICATION_FIELDS)
   if (unknown !== undefined) return `${expected}; there is no ${unknown}`
   if (field('type') !== 'by-reference' && field('type') !== 'by-value')
     return `${expected}; its type is ${describeValue(field('type'))}`

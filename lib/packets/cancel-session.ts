@@ -6,9 +6,9 @@ import { endSession } from './end-session.js'
 
 /** Cancel-Session: removes staged bytes and the reply. A published file stays (Win32 Cancel-Session, D8). */
 export const cancelSession = (context: PacketContext, service: UploadService): Promise<Ack> =>
-  endSession('cancelled', context, service, (record) => cancel(record, service))
+  endSession('cancelled', context, service, (record) => discardUpload(record, service))
 
-async function cancel(record: SessionRecord, { storage }: UploadService): Promise<number | undefined> {
+async function discardUpload(record: SessionRecord, { storage }: UploadService): Promise<number | undefined> {
   const upload = uploadOf(record)
   const received = await storage.received(upload)
   await storage.discard(upload)

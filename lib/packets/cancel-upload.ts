@@ -27,12 +27,12 @@ export async function cancelUpload(
   if (!isUploadId(uploadId)) return 'not-found'
   for (const service of services) {
     await service.housekeeping.ready()
-    if (await service.sessions.store.get(uploadId)) return cancel(uploadId, service)
+    if (await service.sessions.store.get(uploadId)) return cancelWithLock(uploadId, service)
   }
   return 'not-found'
 }
 
-async function cancel(uploadId: string, service: UploadService): Promise<CancelResult> {
+async function cancelWithLock(uploadId: string, service: UploadService): Promise<CancelResult> {
   const lease = await lockUpload(uploadId, service.sessions)
   try {
     // Housekeeping may have removed the session while this waited for its lock.

@@ -27,10 +27,10 @@ export async function createSession(
   const { destination } = context
   if (destination === '') throw mountPathError(context.req)
   if (namesDirectory(destination)) throw directoryError(destination)
-  return service.newSessions.run(() => create(packet, context, service))
+  return service.newSessions.run(() => createNew(packet, context, service))
 }
 
-async function create(
+async function createNew(
   { expectedDigest }: CreateSessionPacket,
   context: PacketContext,
   service: UploadService,
@@ -45,7 +45,7 @@ async function create(
     { destination, path, user, origin: originUrl(context.origin), ...defined({ expectedDigest }) },
     maxSessions,
   )
-  await begin(record, service)
+  await beginUpload(record, service)
   service.emit('session', service.sessions.info(record, 0))
   return {
     status: 200,
@@ -75,7 +75,7 @@ function hostHeaders({ hostId, hostIdFallbackTimeout }: ServerSettings): Record<
   return { [HEADER.hostId]: hostId, ...timeout }
 }
 
-async function begin(record: SessionRecord, { storage, sessions }: UploadService): Promise<void> {
+async function beginUpload(record: SessionRecord, { storage, sessions }: UploadService): Promise<void> {
   try {
     await storage.begin(uploadOf(record))
   } catch (error) {

@@ -4,7 +4,7 @@ import { rangeLength } from '../protocol/content-range.js'
 import type { PacketContext, UploadService } from './context.js'
 
 /** Milliseconds between two events while a fragment is being received. */
-const INTERVAL = 500
+const PROGRESS_INTERVAL = 500
 
 /**
  * Emits the progress of a session while a fragment arrives, based on what its connection has read: an estimate during
@@ -27,7 +27,7 @@ export function watchProgress(
   const start = range.first - bytesRead(req) + req.readableLength
   const timer = setInterval(() => {
     emit(Math.min(Math.max(start + bytesRead(req), before), range.last + 1))
-  }, INTERVAL)
+  }, PROGRESS_INTERVAL)
   timer.unref()
   return (length) => {
     clearInterval(timer)

@@ -22,7 +22,7 @@ const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\:*?"<>|]/
  * segments, or when one could lead out of the directory or names something that Windows or this server treats as special.
  */
 export function parseDestination(url: string): string {
-  const path = decode(pathOf(url))
+  const path = decodePath(pathOf(url))
   const segments = path
     .split('/')
     .filter((segment) => segment !== '')
@@ -52,7 +52,7 @@ export function pathOf(url: string): string {
   return url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '')
 }
 
-function decode(path: string): string {
+function decodePath(path: string): string {
   // Node delivers bytes above 0x7F as Latin-1: escaped, they are decoded as UTF-8 together with the rest.
   const escaped = path.replace(/[\u0080-\u00ff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`)
   try {

@@ -41,7 +41,7 @@ export async function serveReply(
     if (!facts) throw missing()
     await sendReply(record, facts, req, res, service)
   } catch (error) {
-    refuse(error, req, res, service)
+    refuseReply(error, req, res, service)
   }
 }
 
@@ -131,7 +131,7 @@ const contentLocation = (req: Request): string =>
 const missing = (): BitsError =>
   new BitsError({ status: 404 }, "There is no such reply, or it is another user's.")
 
-function refuse(cause: unknown, req: Request, res: Response, service: UploadService): void {
+function refuseReply(cause: unknown, req: Request, res: Response, service: UploadService): void {
   const error = toBitsError(errorCode(cause) === 'ENOENT' ? missing() : cause)
   // Clients may disconnect at any time; failures of this server are reported, also in the middle of a reply.
   if (error.code === 'unforeseen' && errorCode(cause) !== 'ERR_STREAM_PREMATURE_CLOSE') {

@@ -7,9 +7,9 @@ import type { Housekeeping } from './housekeeping.js'
 import type { Sessions } from './sessions.js'
 
 /** Milliseconds between two checks. */
-const INTERVAL = 1_000
+const HEALTH_CHECK_INTERVAL = 1_000
 /** Milliseconds that an adapter may take to answer. */
-const TIMEOUT = 5_000
+const HEALTH_CHECK_TIMEOUT = 5_000
 
 interface CheckedService {
   readonly storage: StorageAdapter
@@ -32,7 +32,8 @@ export class AdapterHealth {
   check(): Promise<BitsHealth> {
     const { now } = this.#service.sessions
     const { at, result } = this.#latest ?? {}
-    if (result && at !== undefined && (this.#isRunning || Math.abs(now() - at) < INTERVAL)) return result
+    if (result && at !== undefined && (this.#isRunning || Math.abs(now() - at) < HEALTH_CHECK_INTERVAL))
+      return result
     this.#isRunning = true
     const started = this.#run().finally(() => {
       this.#isRunning = false
@@ -71,7 +72,7 @@ export class AdapterHealth {
 
 async function problemOf(work: Promise<void>): Promise<{ reason: string; error: unknown } | undefined> {
   try {
-    await withDeadline(work, TIMEOUT, () => {})
+    await withDeadline(work, HEALTH_CHECK_TIMEOUT, () => {})
     return undefined
   } catch (error) {
     return { reason: asError(error).message || 'failed', error }

@@ -6,7 +6,7 @@ import { hasEnded } from './record.js'
 import { ENDED_SESSION_TTL, type Sessions, uploadOf } from './sessions.js'
 
 /** Staged uploads whose sessions are looked up at the same time. */
-const PAGE = 16
+const SWEEP_BATCH = 16
 
 /** Receives the events of a sweep. */
 export interface SweepListener {
@@ -73,7 +73,7 @@ async function* pagesOf(
   let page: StagedData[] = []
   for await (const data of staged) {
     page.push(data)
-    if (page.length < PAGE) continue
+    if (page.length < SWEEP_BATCH) continue
     yield page
     page = []
   }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LockOptions, ReleaseLock, SessionStore } from '../../types/session.js'
+import { newRecord } from './new-record.js'
+
+/** The key that most tests lock. */
+export const LOCK_KEY = newRecord(1).uploadId
 
 type Reason = Parameters<LockOptions['onReleaseRequested']>[0]
 

@@ -4,7 +4,7 @@ import { LOCK_HANDOVER } from './session-lock-handover.js'
 import { LOCK_HOLDING } from './session-lock-holding.js'
 
 /** Seconds that a test may take: it waits until a dead process's lock has expired. */
-const TIMEOUT = 60
+const TEST_TIMEOUT = 60
 
 /** Each clause of the contract with its tests. */
 export const SESSION_LOCK_CLAUSES = { ...LOCK_HOLDING, ...LOCK_HANDOVER }
@@ -38,6 +38,6 @@ export function sessionLockContract(
   }
   register('the contract of a session lock', SESSION_LOCK_CLAUSES, use, {
     ...options,
-    timeout: TIMEOUT * 1000,
+    timeout: TEST_TIMEOUT * 1000,
   })
 }

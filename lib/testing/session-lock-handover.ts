@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import type { SessionStore } from '../../types/session.js'
-import { assertHeld, eventually, lock, tryLock } from './lock-helpers.js'
+import { assertHeld, eventually, LOCK_KEY, lock, tryLock } from './lock-helpers.js'
 import type { LocksUnderTest } from './locks-under-test.js'
 import { newRecord } from './new-record.js'
 import { assertRejects, type ContractClauses } from './runner.js'
 import { assertRecord } from './session-store-keeping.js'
-
-const KEY = newRecord(1).uploadId
 
 /** Milliseconds within which a holder is asked to give way, and within which a dead holder's lock is free. */
 const REQUEST_LIMIT = 2_000
@@ -19,8 +17,8 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
       one,
       other,
     }) => {
-      const held = await lock(one, KEY)
-      const waiting = lock(other, KEY, 30_000)
+      const held = await lock(one, LOCK_KEY)
+      const waiting = lock(other, LOCK_KEY, 30_000)
       waiting.catch(() => {})
       await eventually(
         () => held.requests.includes('wanted'),
@@ -33,8 +31,8 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
     },
 
     'a holder that keeps it in spite of requests has it until it releases it': async ({ one, other }) => {
-      const held = await lock(one, KEY)
-      const waiting = tryLock(other, KEY, { timeout: 4_000 })
+      const held = await lock(one, LOCK_KEY)
+      const waiting = tryLock(other, LOCK_KEY, { timeout: 4_000 })
       assert.equal(await waiting, undefined, 'lock() acquired a lock that another process holds.')
       assert.ok(!held.requests.includes('lost'), 'The lock of a live holder was lost.')
       await held.release()
@@ -43,8 +41,8 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
 
   'lock-alive': {
     'a live holder keeps it beyond the time after which a dead one is succeeded': async ({ one, other }) => {
-      const held = await lock(one, KEY)
-      await assertHeld(other, KEY, { timeout: SUCCESSION_LIMIT })
+      const held = await lock(one, LOCK_KEY)
+      await assertHeld(other, LOCK_KEY, { timeout: SUCCESSION_LIMIT })
       assert.ok(!held.requests.includes('lost'), 'The lock of a live holder was lost.')
       await held.release()
     },
@@ -53,10 +51,10 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
   'lock-expiry': {
     'a holder that dies is succeeded within 15 seconds': async ({ one, other, die }) => {
       await one.create(newRecord(1))
-      await lock(one, KEY)
+      await lock(one, LOCK_KEY)
       await die(one)
-      const successor = await lock(other, KEY, SUCCESSION_LIMIT)
-      assertRecord(await other.update(KEY, () => ({ total: 1 })), newRecord(1, { total: 1 }))
+      const successor = await lock(other, LOCK_KEY, SUCCESSION_LIMIT)
+      assertRecord(await other.update(LOCK_KEY, () => ({ total: 1 })), newRecord(1, { total: 1 }))
       await successor.release()
     },
   },
@@ -70,21 +68,21 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
       for (const n of [1, 2]) await one.create(newRecord(n))
       const { held, successor } = await loseLock(subject)
       await wake(one)
-      await assertRejects(() => one.update(KEY, () => ({ total: 2 })))
-      assertRecord(await one.get(KEY), newRecord(1))
+      await assertRejects(() => one.update(LOCK_KEY, () => ({ total: 2 })))
+      assertRecord(await one.get(LOCK_KEY), newRecord(1))
       await eventually(
         () => held.requests.includes('lost'),
         5_000,
         'onReleaseRequested was not called with lost',
       )
-      await assertRejects(() => one.update(KEY, () => ({ total: 2 })))
+      await assertRejects(() => one.update(LOCK_KEY, () => ({ total: 2 })))
       assertRecord(await changeTotal(one, 2), newRecord(2, { total: 5 }))
       assertRecord(await changeTotal(other, 1), newRecord(1, { total: 5 }))
       // Releasing a lock that was lost may reject, but must not release that of the successor.
       await Promise.allSettled([(async () => held.release())()])
-      await assertHeld(one, KEY)
+      await assertHeld(one, LOCK_KEY)
       await successor.release()
-      const again = await lock(one, KEY, REQUEST_LIMIT)
+      const again = await lock(one, LOCK_KEY, REQUEST_LIMIT)
       assertRecord(await changeTotal(one, 1), newRecord(1, { total: 5 }))
       await again.release()
     },
@@ -93,9 +91,9 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
 
 /** Makes `one` lose its lock to `other`, without being able to notice. */
 async function loseLock({ one, other, die }: LocksUnderTest) {
-  const held = await lock(one, KEY)
+  const held = await lock(one, LOCK_KEY)
   await die(one)
-  return { held, successor: await lock(other, KEY, SUCCESSION_LIMIT) }
+  return { held, successor: await lock(other, LOCK_KEY, SUCCESSION_LIMIT) }
 }
 
 const changeTotal = async (store: SessionStore, n: number) =>

@@ -7,7 +7,7 @@ import { assertRecord } from './session-store-keeping.js'
 
 const ALL = Number.MAX_SAFE_INTEGER
 
-const STATES: readonly SessionState[] = ['receiving', 'published', 'closed', 'cancelled', 'closed']
+const LISTED_STATES: readonly SessionState[] = ['receiving', 'published', 'closed', 'cancelled', 'closed']
 
 async function keysOf(records: AsyncIterable<SessionRecord>): Promise<string[]> {
   const keys: string[] = []
@@ -85,13 +85,13 @@ export const LISTING: ContractClauses<SessionStore> = {
     },
 
     'with openOnly, no open session is left out': async (store) => {
-      for (const [n, state] of STATES.entries()) await createInState(store, n, state)
+      for (const [n, state] of LISTED_STATES.entries()) await createInState(store, n, state)
       const seen = await keysOf(store.list({ openOnly: true }))
-      for (const [n, state] of STATES.entries()) {
+      for (const [n, state] of LISTED_STATES.entries()) {
         if (state === 'receiving' || state === 'published')
           assert.ok(seen.includes(newRecord(n).uploadId), state)
       }
-      assertAnswer('list()', await keysOf(store.list()), keys(...STATES.keys()))
+      assertAnswer('list()', await keysOf(store.list()), keys(...LISTED_STATES.keys()))
     },
   },
 
@@ -108,8 +108,10 @@ export const LISTING: ContractClauses<SessionStore> = {
   ended: {
     'lists the closed and cancelled sessions without activity since a time': async (store) => {
       if (!store.ended) return
-      for (const [n, state] of STATES.entries()) await createInState(store, n, state)
-      const ended = STATES.flatMap((state, n) => (state === 'closed' || state === 'cancelled' ? [n] : []))
+      for (const [n, state] of LISTED_STATES.entries()) await createInState(store, n, state)
+      const ended = LISTED_STATES.flatMap((state, n) =>
+        state === 'closed' || state === 'cancelled' ? [n] : [],
+      )
       assertAnswer('ended()', await keysOf(store.ended(ALL)), keys(...ended))
       const [first = 0] = ended
       await store.update(newRecord(first).uploadId, () => ({ lastActivity: ALL }))

@@ -10,14 +10,14 @@ const TAKEN = { code: 'destination-taken' }
 /** Bytes of a file that is published while others look. */
 const LARGE = 3_000_000
 
-const NAMES: Readonly<Record<string, string>> = {
+const FILE_NAMES: Readonly<Record<string, string>> = {
   'a file': 'a.bin',
   'a file in directories, with letters of other scripts': 'deep/er/ä ö 漢字.bin',
   'a file with a name of 255 bytes': 'n'.repeat(255),
 }
 
 const eachName: ContractTests<StorageBench> = Object.fromEntries(
-  Object.entries(NAMES).map(([what, destination]) => [
+  Object.entries(FILE_NAMES).map(([what, destination]) => [
     `publishes ${what}`,
     async (bench) => {
       const { storage, subject } = bench

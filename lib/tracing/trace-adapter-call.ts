@@ -1,4 +1,5 @@
 import type { OperationTrace } from '../../types/tracing.js'
+import { isPromise } from '../util/promises.js'
 import { operationChannel } from './channels.js'
 
 const UPLOAD_ID = /^[0-9a-f]{32}$/
@@ -61,7 +62,3 @@ function storedBytes(operation: string, args: readonly unknown[], result: unknow
   const size: unknown = Reflect.get(result, 'size')
   return typeof size === 'number' ? size : undefined
 }
-
-/** Not `instanceof`: in Jest or in a `vm` context, promises belong to different realms. */
-const isPromise = (value: unknown): value is Promise<unknown> =>
-  typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function'

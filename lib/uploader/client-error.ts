@@ -46,12 +46,14 @@ export class BitsClientError extends Error {
   }
 }
 
-const NAMES = new Map<number, string>(Object.entries(HRESULT).map(([name, value]) => [value, name]))
+const HRESULT_NAMES = new Map<number, string>(Object.entries(HRESULT).map(([name, value]) => [value, name]))
 
 /** The name of an HRESULT in the Windows headers, if it is known here. */
 export function hresultName(hresult: number): string | undefined {
   const status = hresult - hresultOfStatus(0)
-  return NAMES.get(hresult) ?? (status >= 100 && status <= 999 ? `BG_E_HTTP_ERROR_${status}` : undefined)
+  return (
+    HRESULT_NAMES.get(hresult) ?? (status >= 100 && status <= 999 ? `BG_E_HTTP_ERROR_${status}` : undefined)
+  )
 }
 
 /** `0x80070005 (E_ACCESSDENIED)` */

@@ -1,4 +1,5 @@
 import { traceAdapterCall } from '../tracing/trace-adapter-call.js'
+import { isPromise } from './promises.js'
 
 /** The two adapters of an application that may fail. */
 export type AdapterName = 'storage' | 'session store'
@@ -51,7 +52,3 @@ function call(name: AdapterName, work: () => unknown): unknown {
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
-
-/** Not `instanceof`: in Jest or in a `vm` context, promises belong to different realms. */
-const isPromise = (value: unknown): value is Promise<unknown> =>
-  isObject(value) && typeof Reflect.get(value, 'then') === 'function'

@@ -1,7 +1,7 @@
 import { finished, type Readable } from 'node:stream'
 
 /** Milliseconds after which the rest of a body is given up. */
-const MAX_WAIT = 30_000
+const DRAIN_TIMEOUT = 30_000
 
 /** Reads and discards a stream until it ends, `limit` bytes have been read, or half a minute has passed. */
 export function drain(body: Readable, limit: number): Promise<void> {
@@ -17,7 +17,7 @@ export function drain(body: Readable, limit: number): Promise<void> {
       stopWatching()
       resolve()
     }
-    const timer = setTimeout(stop, MAX_WAIT)
+    const timer = setTimeout(stop, DRAIN_TIMEOUT)
     const stopWatching = finished(body, { writable: false }, stop)
     if (body.readableEnded || body.destroyed) return stop()
     // An earlier reader may have failed and left the stream paused, or piped into a stream that is no longer read.

@@ -9,3 +9,7 @@ export async function allSettledOrThrow(works: readonly Promise<unknown>[]): Pro
   if (failures.length > 1)
     throw new AggregateError(failures, `${failures.length} failed: ${failures.join('; ')}`)
 }
+
+/** Not `instanceof`: in Jest or in a `vm` context, promises belong to different realms. */
+export const isPromise = (value: unknown): value is Promise<unknown> =>
+  typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function'

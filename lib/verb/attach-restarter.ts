@@ -45,25 +45,26 @@ export function attachRestarter(server: HttpServer | HttpsServer, socket: Duplex
   parser.onIncoming = onIncomingRequest
   parser[slots.kOnMessageBegin] = () => restarter.onMessageBegin()
   parser[slots.kOnExecute] = (result: ParserResult) => restarter.onExecute(result, onExecute)
-  Object.assign(parser, METHODS)
+  Object.assign(parser, RESTARTING_METHODS)
   return true
 }
 
 /** Set on a parser, hide its own methods and call the restarter instead, as long as the parser has one. */
-const METHODS: Pick<NodeParser, 'execute' | 'finish' | 'getCurrentBuffer'> & ThisType<NodeParser> = {
-  execute(bytes) {
-    const restarter = restarterOf(this)
-    return restarter ? restarter.execute(bytes) : nativeOf(this).execute.call(this, bytes)
-  },
-  finish() {
-    const restarter = restarterOf(this)
-    return restarter ? restarter.finish() : nativeOf(this).finish.call(this)
-  },
-  getCurrentBuffer() {
-    const restarter = restarterOf(this)
-    return restarter ? restarter.getCurrentBuffer() : nativeOf(this).getCurrentBuffer.call(this)
-  },
-}
+const RESTARTING_METHODS: Pick<NodeParser, 'execute' | 'finish' | 'getCurrentBuffer'> & ThisType<NodeParser> =
+  {
+    execute(bytes) {
+      const restarter = restarterOf(this)
+      return restarter ? restarter.execute(bytes) : nativeOf(this).execute.call(this, bytes)
+    },
+    finish() {
+      const restarter = restarterOf(this)
+      return restarter ? restarter.finish() : nativeOf(this).finish.call(this)
+    },
+    getCurrentBuffer() {
+      const restarter = restarterOf(this)
+      return restarter ? restarter.getCurrentBuffer() : nativeOf(this).getCurrentBuffer.call(this)
+    },
+  }
 
 const nativeOf = (parser: NodeParser): NodeParser => Object.getPrototypeOf(parser)
 

@@ -5,7 +5,7 @@ import { Duplex } from 'node:stream'
 import { property } from '../util/property.js'
 import { VerbRewriter } from './verb-rewriter.js'
 
-interface Connection {
+interface RewrittenConnection {
   readonly server: HttpServer | HttpsServer
   readonly rewriter: VerbRewriter
   /** Is `onData` on the socket? It is not while the parser decides on a possible upgrade, which finds it untouched. */
@@ -13,7 +13,7 @@ interface Connection {
   onData(chunk: unknown): void
 }
 
-const connections = new WeakMap<Duplex, Connection>()
+const rewrittenConnections = new WeakMap<Duplex, RewrittenConnection>()
 let restoresVerb = false
 
 /**
@@ -22,15 +22,15 @@ let restoresVerb = false
  */
 export function attachRewriter(server: HttpServer | HttpsServer, socket: Duplex): void {
   restoreVerbOnRequest()
-  if (connections.get(socket)?.listening) return
-  const connection: Connection = {
+  if (rewrittenConnections.get(socket)?.listening) return
+  const connection: RewrittenConnection = {
     server,
     rewriter: new VerbRewriter(),
     listening: false,
     onData: (chunk) =>
       setListening(socket, connection, Buffer.isBuffer(chunk) && connection.rewriter.read(chunk)),
   }
-  connections.set(socket, connection)
+  rewrittenConnections.set(socket, connection)
   setListening(socket, connection, true)
 }
 
@@ -41,7 +41,7 @@ function restoreVerbOnRequest(): void {
   subscribe('http.server.request.start', (message) => {
     const socket = property(message, 'socket')
     const request = property(message, 'request')
-    const connection = socket instanceof Duplex ? connections.get(socket) : undefined
+    const connection = socket instanceof Duplex ? rewrittenConnections.get(socket) : undefined
     if (!(socket instanceof Duplex) || !(request instanceof IncomingMessage) || !connection) return
     if (connection.server !== property(message, 'server')) return
     setListening(socket, connection, connection.rewriter.announced(request))
@@ -52,7 +52,7 @@ function restoreVerbOnRequest(): void {
  * A 'data' listener makes Node hand the bytes through JavaScript; in front of Node's own, it sees each buffer before
  * the parser reads that same buffer.
  */
-function setListening(socket: Duplex, connection: Connection, expected: boolean): void {
+function setListening(socket: Duplex, connection: RewrittenConnection, expected: boolean): void {
   if (connection.listening === expected) return
   connection.listening = expected
   if (expected) socket.prependListener('data', connection.onData)

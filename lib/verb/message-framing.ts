@@ -8,8 +8,8 @@ export const UNSURE = -2
 /** Reads from `from`; returns where its part of the message ends, or {@link NEED_MORE}, or {@link UNSURE}. */
 export type Reader = (bytes: Buffer, from: number) => number
 
-const CR = 0x0d
-const LF = 0x0a
+export const CR = 0x0d
+export const LF = 0x0a
 const SEMICOLON = 0x3b
 
 /** Lines that end in CRLF, up to and including an empty one: a head, or the trailers of a chunked body. */

@@ -32,10 +32,10 @@ export interface ParserSlots {
   readonly kOnExecute: number
 }
 
-const METHODS = ['remove', 'initialize', 'execute', 'finish', 'getCurrentBuffer']
+const PARSER_METHODS = ['remove', 'initialize', 'execute', 'finish', 'getCurrentBuffer']
 
 export function isNodeParser(value: unknown): value is NodeParser {
-  return METHODS.every((name) => typeof property(value, name) === 'function')
+  return PARSER_METHODS.every((name) => typeof property(value, name) === 'function')
 }
 
 export function slotsOf(parser: NodeParser): ParserSlots | undefined {

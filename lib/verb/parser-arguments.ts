@@ -29,7 +29,7 @@ export function parserArguments(server: HttpServer | HttpsServer, socket: Duplex
 function askNode(options: ServerOptions): ParserArguments {
   const server = new HttpServer(options)
   const prototype: unknown = Object.getPrototypeOf(connectTo(server).parser)
-  if (!isNodeParser(prototype)) throw new Error(UNKNOWN)
+  if (!isNodeParser(prototype)) throw new Error(UNKNOWN_ARGUMENTS)
   const { initialize } = prototype
   let args: readonly unknown[] = []
   prototype.initialize = function (...given) {
@@ -39,13 +39,13 @@ function askNode(options: ServerOptions): ParserArguments {
   try {
     const { socket } = connectTo(server)
     if (areExpected(args, socket)) return args
-    throw new Error(UNKNOWN)
+    throw new Error(UNKNOWN_ARGUMENTS)
   } finally {
     prototype.initialize = initialize
   }
 }
 
-const UNKNOWN = 'This version of Node initializes its HTTP parsers in another way.'
+const UNKNOWN_ARGUMENTS = 'This version of Node initializes its HTTP parsers in another way.'
 
 /** Makes a connection that ends at once. */
 function connectTo(server: HttpServer): { socket: Duplex; parser: unknown } {

@@ -1,15 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { COMMON_LENGTH, KNOWN_BYTES, KNOWN_VERB, VERB } from './known-verb.js'
-import { bodyOf, NEED_MORE, type Reader, Section, UNSURE, upgradeOf } from './message-framing.js'
+import { bodyOf, CR, LF, NEED_MORE, type Reader, Section, UNSURE, upgradeOf } from './message-framing.js'
 
 const VERB_BYTES = Buffer.from(VERB)
 
 /** A head without these words has no body, and the parser does not hand over the socket at its end. */
 const HAS_BODY = /content-length|transfer-encoding/i
 const UPGRADES = /^CONNECT |upgrade/i
-
-const CR = 0x0d
-const LF = 0x0a
 
 /**
  * Where the connection stands: at the start of a message or in its verb; in its head; at the end of a head, which the

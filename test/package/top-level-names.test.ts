@@ -8,10 +8,10 @@ const ROOT = join(import.meta.dirname, '../..')
 /** Public in two entry points: one for Node, one for browsers. */
 const SHARED = ['uploadFile']
 
-test('a name that a file exports is not declared at the top of another file', () => {
+test('a top-level name, exported or private, is declared in one file only', () => {
   const declarations = ['lib', 'types', 'demo'].flatMap(declarationsIn)
   const repeated = [...groupByName(declarations)]
-    .filter(([name, found]) => !SHARED.includes(name) && found.some(({ isExported }) => isExported))
+    .filter(([name]) => !SHARED.includes(name))
     .map(([name, found]) => [name, ...new Set(found.map(({ file }) => file))])
     .filter((found) => found.length > 2)
   expect(repeated).toEqual([])
@@ -21,7 +21,6 @@ test('a name that a file exports is not declared at the top of another file', ()
 interface Declaration {
   readonly name: string
   readonly file: string
-  readonly isExported: boolean
 }
 
 function declarationsIn(folder: string): Declaration[] {
@@ -32,10 +31,7 @@ function declarationsIn(folder: string): Declaration[] {
       const text = readFileSync(join(ROOT, file), 'utf8')
       const { statements } = ts.createSourceFile(file, text, ts.ScriptTarget.Latest)
       return statements.flatMap((statement) => {
-        const isExported =
-          ts.canHaveModifiers(statement) &&
-          (ts.getModifiers(statement) ?? []).some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)
-        return namesOf(statement).map((name) => ({ name, file, isExported }))
+        return namesOf(statement).map((name) => ({ name, file }))
       })
     })
 }

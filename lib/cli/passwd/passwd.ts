@@ -9,10 +9,10 @@ import { setHash } from './htpasswd-update.js'
 const COST = 10
 
 /** Maximum bytes of a password: bcrypt ignores the rest. */
-const MAX_PASSWORD = 72
+const MAX_BCRYPT_PASSWORD = 72
 
 /** Maximum bytes of a user name, as in Apache's htpasswd. */
-const MAX_NAME = 255
+const MAX_USER_NAME = 255
 
 /**
  * Sets a user's password, which it reads from the terminal or from standard input.
@@ -26,11 +26,12 @@ export async function passwd(file: string, user: string): Promise<number> {
     throw usageError(
       'a user name needs at least one character, and must not contain a colon or a control character, start with #, or start or end with a space.',
     )
-  if (Buffer.byteLength(user) > MAX_NAME) throw usageError(`a user name may have at most ${MAX_NAME} bytes.`)
+  if (Buffer.byteLength(user) > MAX_USER_NAME)
+    throw usageError(`a user name may have at most ${MAX_USER_NAME} bytes.`)
   const password = await readNewPassword(user)
   if (password === '') throw usageError('the password must not be empty.')
-  if (Buffer.byteLength(password) > MAX_PASSWORD)
-    throw usageError(`the password has more than ${MAX_PASSWORD} bytes: bcrypt would ignore the rest.`)
+  if (Buffer.byteLength(password) > MAX_BCRYPT_PASSWORD)
+    throw usageError(`the password has more than ${MAX_BCRYPT_PASSWORD} bytes: bcrypt would ignore the rest.`)
   // Apache knows this version of the algorithm as 2y.
   const line = `${user}:${(await hash(password, COST)).replace(/^\$2[ab]\$/, '$2y$')}`
   const existed = await setHash(file, user, line)

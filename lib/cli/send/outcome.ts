@@ -16,7 +16,7 @@ export function giveReply({ reply, replyUrl }: UploadResult, flags: SendFlags): 
 }
 
 /** Maps the package's advice to flags. */
-const FLAGS: Readonly<Record<keyof typeof ADVICE, string>> = {
+const FLAG_ADVICE: Readonly<Record<keyof typeof ADVICE, string>> = {
   credentials: 'give --user or --header',
   ticket: '--negotiate for a Kerberos ticket',
   proxyCredentials: 'give them in the URL of the proxy, http://user:password@proxy:3128',
@@ -28,7 +28,7 @@ const FLAGS: Readonly<Record<keyof typeof ADVICE, string>> = {
 function nameFlagsIn(message: string): string {
   const replace = (text: string, [topic, flags]: [string, string]): string =>
     text.replace(String(Reflect.get(ADVICE, topic)), flags)
-  return Object.entries(FLAGS).reduce(replace, message)
+  return Object.entries(FLAG_ADVICE).reduce(replace, message)
 }
 
 /** Turns the failure of an upload into an error with an exit code and advice. */

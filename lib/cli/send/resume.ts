@@ -36,11 +36,11 @@ export async function stateToResume(
   }
   note(same ? 'Starting over.' : 'The file has changed since the last attempt: starting over.')
   saved.remove()
-  await cancel(upload, state)
+  await cancelStale(upload, state)
   return undefined
 }
 
-async function cancel({ file, url, request }: Upload, resume: UploadState): Promise<void> {
+async function cancelStale({ file, url, request }: Upload, resume: UploadState): Promise<void> {
   try {
     await new UploadJob(file, url, { ...request, resume }).cancel()
   } catch (error) {

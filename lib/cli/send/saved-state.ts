@@ -19,7 +19,7 @@ export class SavedState {
   constructor(file: string, url: URL, warn: (message: string) => void) {
     const { cache } = envPaths('express-bits-upload', { suffix: '' })
     const name = createHash('sha256')
-      .update(`${nameOf(file)}\n${url.origin}${url.pathname}`)
+      .update(`${realPathOf(file)}\n${url.origin}${url.pathname}`)
       .digest('hex')
     this.#path = join(cache, `${name}.json`)
     this.#file = file
@@ -79,7 +79,7 @@ export class SavedState {
   }
 }
 
-function nameOf(file: string): string {
+function realPathOf(file: string): string {
   try {
     return realpathSync(file)
   } catch {

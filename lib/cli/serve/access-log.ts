@@ -11,7 +11,7 @@ export type LogFormat = 'common' | 'combined' | 'bits' | 'w3c' | 'json' | 'none'
 /** Apache's Common and Combined Log Format, with our own tokens for potential secrets. */
 const COMMON =
   ':remote-addr - :user [:date[clf]] ":method :masked-url HTTP/:http-version" :answered :res[content-length]'
-const FORMATS: Readonly<Record<Exclude<LogFormat, 'none' | 'json' | 'w3c'>, string>> = {
+const LINE_FORMATS: Readonly<Record<Exclude<LogFormat, 'none' | 'json' | 'w3c'>, string>> = {
   common: COMMON,
   combined: `${COMMON} ":masked-referrer" ":user-agent"`,
   bits: `${COMMON} :packet :upload :response-time`,
@@ -30,7 +30,7 @@ export function accessLog(format: Exclude<LogFormat, 'none'>, log: Pick<Log, 'wr
   if (format === 'json') return jsonLog(log)
   if (format === 'w3c') return w3cLog(log)
   const stream = { write: (line: string) => log.write(`${escapeControls(line.trimEnd())}\n`) }
-  return morgan<Request, Response>(FORMATS[format], { stream })
+  return morgan<Request, Response>(LINE_FORMATS[format], { stream })
 }
 
 /** What a log in this format begins with. */

@@ -10,7 +10,7 @@ import { type PasswordGate, TooBusyError } from './passwords/password-gate.js'
 export type IdentifyUser = (req: Request) => Promise<string | undefined>
 
 /** Seconds after which a client should try again when the server is too busy. */
-const RETRY_AFTER = '10'
+const BUSY_RETRY_AFTER = '10'
 
 const names = new WeakMap<object, string>()
 
@@ -52,7 +52,7 @@ export async function isRight(
   } catch (error) {
     const { message } = asError(error)
     if (error instanceof TooBusyError)
-      throw new BitsError({ status: 503, headers: { 'Retry-After': RETRY_AFTER } }, message)
+      throw new BitsError({ status: 503, headers: { 'Retry-After': BUSY_RETRY_AFTER } }, message)
     printError(`error: ${message}`)
     throw new BitsError({ status: 503 }, message)
   } finally {

@@ -10,7 +10,7 @@ import { collect } from '../values.js'
 const NO_KEYS: ReadonlySet<string> = new Set(['config', 'check', 'help'])
 
 /** Key for the argument of `serve`. */
-const DIRECTORY = 'directory'
+const DIRECTORY_KEY = 'directory'
 
 /**
  * Reads the options of a command from a JSON file: each key is the name of a flag without its dashes. Options on the
@@ -20,7 +20,7 @@ const DIRECTORY = 'directory'
  * @throws CliError that names the key if it is unknown, or its value is invalid.
  */
 export async function readConfig(path: string, command: Command): Promise<string | undefined> {
-  const entries = parse(path, await readTextFile('--config', path))
+  const entries = parseConfig(path, await readTextFile('--config', path))
   const options = new Map(
     command.options
       .filter((option) => !NO_KEYS.has(option.attributeName()))
@@ -31,11 +31,11 @@ export async function readConfig(path: string, command: Command): Promise<string
   for (const [key, value] of entries) {
     const wrong = (advice: string) => usageError(`${path}: "${key}" is ${describeValue(value)}: ${advice}`)
     const option = options.get(key)
-    if (key === DIRECTORY) {
+    if (key === DIRECTORY_KEY) {
       if (typeof value !== 'string' || value === '') throw wrong('give a path.')
       directory = resolve(folder, value)
     } else if (option === undefined) {
-      throw unknownKey(path, key, [DIRECTORY, ...options.keys()])
+      throw unknownKey(path, key, [DIRECTORY_KEY, ...options.keys()])
     } else {
       const parsed = parseValue(option, value, folder, wrong)
       const name = option.attributeName()
@@ -49,7 +49,7 @@ export async function readConfig(path: string, command: Command): Promise<string
 /** `--no-create-directories` has the key `create-directories`. */
 const keyOf = (option: Option): string => (option.long ?? '').replace(/^--(?:no-)?/, '')
 
-function parse(path: string, text: string): [string, unknown][] {
+function parseConfig(path: string, text: string): [string, unknown][] {
   const example = 'it should hold an object like { "directory": "incoming", "port": 8080 }.'
   let value: unknown
   try {

@@ -13,7 +13,7 @@ type Facts = Pick<
 >
 
 /** Placeholder for a name that the reader must fill in. */
-const UNKNOWN = 'SERVER'
+const HOST_PLACEHOLDER = 'SERVER'
 
 /**
  * Prints where the server listens and how to upload from Windows, and warns of unprotected access.
@@ -29,15 +29,15 @@ export function printGreeting(
 ): void {
   const path = flags.path === '/' ? '' : flags.path
   const live = livePathOf(flags)
-  const name = isKnownToOthers(machine) ? machine : UNKNOWN
+  const name = isKnownToOthers(machine) ? machine : HOST_PLACEHOLDER
   const reached = reachableOrigin(origin, flags.host, name)
   const lines = [`Uploads to ${origin}${path}/ go to ${location}`]
   if (live !== undefined) lines.push(`Watch them at ${reached}${live}/`)
   lines.push(
     `From Windows: ${powerShellLine(`${reached}${path}/a.zip`, flags.htpasswd !== undefined && !flags.negotiate)}`,
   )
-  if (name === UNKNOWN && reached !== origin) {
-    lines.push(`Replace ${UNKNOWN} with the name or address at which other machines reach this one.`)
+  if (name === HOST_PLACEHOLDER && reached !== origin) {
+    lines.push(`Replace ${HOST_PLACEHOLDER} with the name or address at which other machines reach this one.`)
   }
   if (forgetsSessions)
     lines.push('warning: sessions end with this server, and unfinished uploads with them; see --redis.')

@@ -57,7 +57,7 @@ async function readProperties(path: string): Promise<Values> {
     usageError(`--iis-file ${path}: ${what}; it should hold an object like { "BITSAllowOverwrites": 1 }.`)
   const text = await readTextFile('--iis-file', path)
   const values: Values = new Map()
-  for (const [name, value] of Object.entries(parse(text, wrong))) {
+  for (const [name, value] of Object.entries(parseProperties(text, wrong))) {
     if (value === null) continue
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
       throw wrong(`${name} is not a string, a number or a boolean`)
@@ -67,7 +67,7 @@ async function readProperties(path: string): Promise<Values> {
   return values
 }
 
-function parse(text: string, wrong: (what: string) => Error): object {
+function parseProperties(text: string, wrong: (what: string) => Error): object {
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -63,9 +63,13 @@ export async function listen(
     server.listen(port, host)
     await once(server, 'listening')
   } catch (cause) {
-    throw new CliError(EXIT.failure, `cannot listen on ${host} port ${port}: ${reasonOf(cause, platform)}.`, {
-      cause,
-    })
+    throw new CliError(
+      EXIT.failure,
+      `cannot listen on ${host} port ${port}: ${listenProblem(cause, platform)}.`,
+      {
+        cause,
+      },
+    )
   }
   const address = server.address()
   const actual = typeof address === 'object' && address ? address.port : port
@@ -73,7 +77,7 @@ export async function listen(
   return `${usesTls(flags) ? 'https' : 'http'}://${name}:${actual}`
 }
 
-function reasonOf(error: unknown, platform: NodeJS.Platform): string {
+function listenProblem(error: unknown, platform: NodeJS.Platform): string {
   const code = errorCode(error)
   if (code === 'EADDRINUSE') return 'another program uses it; choose another --port'
   // Windows has no privileged ports.

@@ -5,7 +5,7 @@ import { CliError, EXIT } from '../output.js'
 import { printError } from '../say.js'
 
 /** Milliseconds after a failure before writing is tried again. */
-const PAUSE = 10_000
+const RETRY_DELAY = 10_000
 
 /** Receives the lines of the access log. */
 export interface Log {
@@ -63,7 +63,7 @@ class LogFile implements Log {
   }
 
   write(line: string): void {
-    if (!this.#stream.writable && Date.now() - this.#failedAt >= PAUSE) this.#stream = this.#start()
+    if (!this.#stream.writable && Date.now() - this.#failedAt >= RETRY_DELAY) this.#stream = this.#start()
     if (this.#stream.writable) this.#stream.write(line)
   }
 

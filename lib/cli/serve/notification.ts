@@ -1,6 +1,7 @@
 import type { NotificationOptions } from 'express-bits-upload'
 import { isNotification, maskUserInfo } from '../../options/notification.js'
 import { findWrongHeader } from '../../options/notification-headers.js'
+import { MAX_URL } from '../../protocol/limits.js'
 import { interval } from '../../validation/value-checks.js'
 import { usageError } from '../output.js'
 import { type Header, readHeaders } from '../read-files.js'
@@ -30,7 +31,9 @@ export async function notificationOf(
   if (isNotification({ type, url }) !== undefined || !URL.canParse(url)) {
     const source = flags.notifyUrl === undefined ? 'BITSServerNotificationURL' : '--notify-url'
     const shown = JSON.stringify(maskUserInfo(url))
-    throw usageError(`${source} is ${shown}: give an http: or https: URL of at most 2,200 characters.`)
+    throw usageError(
+      `${source} is ${shown}: give an http: or https: URL of at most ${MAX_URL.toLocaleString('en')} characters.`,
+    )
   }
   const late = timeout === undefined ? undefined : interval(timeout)
   if (late !== undefined) throw usageError(`--notify-timeout is ${timeout}: give ${late}.`)

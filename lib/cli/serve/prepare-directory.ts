@@ -51,14 +51,16 @@ async function tryToWrite(directory: string, platform: NodeJS.Platform): Promise
 }
 
 const unusable = (directory: string, cause: unknown, platform: NodeJS.Platform): CliError =>
-  new CliError(EXIT.failure, `cannot keep uploads in ${directory}: ${reasonOf(cause, platform)}.`, { cause })
+  new CliError(EXIT.failure, `cannot keep uploads in ${directory}: ${directoryProblem(cause, platform)}.`, {
+    cause,
+  })
 
 const ACCESS_ADVICE = {
   windows: 'Grant it write access (icacls), or run the server as another user',
   others: 'Make it the owner (chown), or run the server as its owner',
 }
 
-function reasonOf(error: unknown, platform: NodeJS.Platform): string {
+function directoryProblem(error: unknown, platform: NodeJS.Platform): string {
   // A storage may explain an error of the system, which is then the cause of its own.
   switch (errorCode(error) ?? errorCode(asError(error).cause)) {
     case 'EACCES':

@@ -19,7 +19,7 @@ export function publishedFiles(directory: string, options: PublishedFilesOptions
   const { methods, list, livePath } = options
   const router = Router()
   router.use((req, _res, next) => next(methods.includes(req.method) ? undefined : 'router'))
-  router.use(hide(directory))
+  router.use(hideFiles(directory))
   router.use(
     express.static(directory, {
       dotfiles: 'ignore',
@@ -47,7 +47,7 @@ function download(res: Response): void {
  * system for the real name, because `BITS-Sessions` may also be known as `bits-sessions` or `BITS-S~1`, and a link may
  * lead there, or out of the directory.
  */
-function hide(directory: string): RequestHandler {
+function hideFiles(directory: string): RequestHandler {
   return (req, res, next) => {
     realName(directory, req)
       .then((name) => (name === undefined || isHidden(name) ? undefined : stat(join(directory, name))))
@@ -72,7 +72,7 @@ function listings(directory: string, livePath: string | undefined): RequestHandl
 
 /** Path below the directory with all links resolved; `undefined` when there is nothing. */
 async function realName(directory: string, req: Request): Promise<string | undefined> {
-  const path = decode(req.path)
+  const path = decodeUrlPath(req.path)
   if (path === undefined || path.includes('\0')) return undefined
   try {
     return relative(await realpath(directory), await realpath(join(directory, path)))
@@ -82,7 +82,7 @@ async function realName(directory: string, req: Request): Promise<string | undef
 }
 
 /** `undefined` for a path that cannot be a file name. */
-function decode(path: string): string | undefined {
+function decodeUrlPath(path: string): string | undefined {
   try {
     return decodeURIComponent(path)
   } catch {

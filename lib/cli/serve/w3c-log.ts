@@ -9,13 +9,13 @@ import type { Log } from './log-file.js'
 import { maskLoggedUrl } from './mask-logged-url.js'
 
 /** The fields that IIS 10 logs by default. */
-const FIELDS =
+const LOGGED_FIELDS =
   'date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) ' +
   'sc-status sc-substatus sc-win32-status time-taken'
 /** Longer values become `...`, as in IIS. */
 const MAX_VALUE = 4096
 /** As in nginx: the client disconnected before the response. */
-const DISCONNECTED = 499
+const CLIENT_CLOSED = 499
 /** ERROR_NETNAME_DELETED, which IIS logs for clients that disconnected. */
 const WIN32_DISCONNECTED = 64
 /** An HRESULT of Win32 has the error code in its lower half. */
@@ -23,7 +23,7 @@ const FACILITY_WIN32 = 0x8007
 
 /** The directives at the beginning of a file in the W3C extended log format. */
 export const w3cHeader = (now = new Date()): string =>
-  `#Software: express-bits-upload ${version}\n#Version: 1.0\n#Date: ${dateAndTime(now)}\n#Fields: ${FIELDS}\n`
+  `#Software: express-bits-upload ${version}\n#Version: 1.0\n#Date: ${dateAndTime(now)}\n#Fields: ${LOGGED_FIELDS}\n`
 
 /** Logs each request once it is answered, in the W3C extended log format with the fields of IIS. Times are in UTC. */
 export function w3cLog(log: Pick<Log, 'write'>): RequestHandler {
@@ -45,7 +45,7 @@ export function w3cLog(log: Pick<Log, 'write'>): RequestHandler {
         plainAddress(token('remote-addr') ?? ''),
         token('user-agent'),
         referer && maskLoggedUrl(referer),
-        res.headersSent ? res.statusCode : DISCONNECTED,
+        res.headersSent ? res.statusCode : CLIENT_CLOSED,
         0,
         res.headersSent ? win32Status(res) : WIN32_DISCONNECTED,
         Math.round(Number(token('response-time') ?? 0)),

@@ -109,13 +109,13 @@ function pieceOf(request: AnsweredRequest, response: IncomingMessage): ReplyPiec
     return {
       first: 0,
       total: length === undefined ? undefined : Number(length),
-      version: versionOf(headers, length),
+      version: replyVersion(headers, length),
     }
   }
   const match = /^bytes (\d+)-\d+\/(\d+)$/i.exec(headers['content-range'] ?? '')
   if (!match) throw unusable('has no Content-Range of one range')
-  return { first: Number(match[1]), total: Number(match[2]), version: versionOf(headers, match[2]) }
+  return { first: Number(match[1]), total: Number(match[2]), version: replyVersion(headers, match[2]) }
 }
 
-const versionOf = (headers: IncomingMessage['headers'], total: string | undefined): string =>
+const replyVersion = (headers: IncomingMessage['headers'], total: string | undefined): string =>
   [headers['last-modified'], headers.etag, total].join('\n')

@@ -5,7 +5,7 @@ import { errorCode } from '../../util/errors.js'
 import type { ReplySink } from './reply-sink.js'
 
 /** Milliseconds before writing to a full pipe again. */
-const PAUSE = 20
+const PIPE_RETRY_DELAY = 20
 
 /**
  * A pipe or a device, written as the reply arrives. It is opened at once and stays open: the reader of a pipe would
@@ -52,7 +52,7 @@ async function writeSome(
     return (await handle.write(bytes)).bytesWritten
   } catch (error) {
     if (errorCode(error) !== 'EAGAIN') throw error
-    await sleep(PAUSE, signal)
+    await sleep(PIPE_RETRY_DELAY, signal)
     return 0
   }
 }

@@ -68,7 +68,7 @@ export async function sendRequest<T>(
   } catch (thrown) {
     // Once a response has begun, a timeout only shows as a lost connection.
     const error = timeout.signal.aborted ? timeout.signal.reason : thrown
-    throw error instanceof BitsClientError ? error : noAnswer(outgoing.kind, url, error)
+    throw error instanceof BitsClientError ? error : requestFailure(outgoing.kind, url, error)
   } finally {
     timeout.end()
     if (request) releaseSocket(request, response)
@@ -128,7 +128,7 @@ function drained(request: ClientRequest, signal: AbortSignal): Promise<void> {
   })
 }
 
-function noAnswer(packet: RequestKind, url: URL, cause: unknown): BitsClientError {
+function requestFailure(packet: RequestKind, url: URL, cause: unknown): BitsClientError {
   const code = types.isNativeError(cause) && 'code' in cause ? String(cause.code) : ''
   const message = types.isNativeError(cause) ? cause.message : String(cause)
   const fault = tlsFault(code, message)

@@ -1,6 +1,6 @@
+import { serviceUnavailable } from '../../protocol/unavailable.js'
 import { DeadlineError, withDeadline } from '../../util/deadline.js'
 import { asError } from '../../util/errors.js'
-import { unavailable } from '../unavailable.js'
 
 interface PgResult {
   readonly rows: readonly unknown[]
@@ -62,9 +62,13 @@ export class Database {
       return await withDeadline(work, this.#timeout, () => {})
     } catch (error) {
       if (error instanceof DeadlineError) {
-        throw unavailable(`PostgresSessionStore: PostgreSQL did not answer within ${this.#timeout} ms.`)
+        throw serviceUnavailable(
+          `PostgresSessionStore: PostgreSQL did not answer within ${this.#timeout} ms.`,
+        )
       }
-      throw unavailable(`PostgresSessionStore: PostgreSQL: ${asError(error).message}`, { cause: error })
+      throw serviceUnavailable(`PostgresSessionStore: PostgreSQL: ${asError(error).message}`, {
+        cause: error,
+      })
     }
   }
 }

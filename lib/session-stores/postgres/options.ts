@@ -22,7 +22,7 @@ const isTable: Check = (value) =>
     ? undefined
     : 'a name, or a schema and a name with a dot between them, of lower-case letters, digits and _'
 
-const CHECKS: OptionChecks<PostgresSessionStoreOptions> = {
+const POSTGRES_OPTIONS: OptionChecks<PostgresSessionStoreOptions> = {
   pool: objectWith({ query: true, connect: true }, 'a Pool of the package pg'),
   table: isTable,
   lease: (value) => isInteger(value, 'milliseconds', 2_000, 600_000),
@@ -36,7 +36,7 @@ export type PostgresSettings = {
 
 /** @throws OptionError when an option is invalid. */
 export function postgresSettings(options: PostgresSessionStoreOptions): PostgresSettings {
-  checkEach({ name: 'PostgresSessionStore', checks: CHECKS, required: ['pool'] }, options)
+  checkEach({ name: 'PostgresSessionStore', checks: POSTGRES_OPTIONS, required: ['pool'] }, options)
   return {
     pool: options.pool,
     table: options.table ?? 'bits_sessions',

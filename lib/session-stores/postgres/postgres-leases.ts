@@ -2,15 +2,15 @@ import { type LeaseTable, WISH_LIFETIME } from '../lease-locks.js'
 import { column, type Database } from './database.js'
 
 /** The database's clock, because those of the servers may differ. It does not advance during a statement. */
-const NOW = 'statement_timestamp()'
-const after = (parameter: string) => `${NOW} + ${parameter} * interval '1 millisecond'`
+const STATEMENT_TIME = 'statement_timestamp()'
+const after = (parameter: string) => `${STATEMENT_TIME} + ${parameter} * interval '1 millisecond'`
 
 /**
  * Leases in the row of the session, so that a change of the session can check the lock in the same step. An advisory lock
  * would take a connection of the pool for as long as a fragment takes.
  */
 export function postgresLeases(database: Database, table: string, lease: number): LeaseTable {
-  const isFree = `(t.holder IS NULL OR t.held_until <= ${NOW})`
+  const isFree = `(t.holder IS NULL OR t.held_until <= ${STATEMENT_TIME})`
   return {
     async acquire(key, holder, wish) {
       const { rows } = await database.query(
@@ -28,7 +28,7 @@ export function postgresLeases(database: Database, table: string, lease: number)
     async renew(key, holder) {
       const { rows } = await database.query(
         `UPDATE ${table} SET held_until = ${after('$3::int')} WHERE upload_id = $1 AND holder = $2
-         RETURNING coalesce(wanted_until > ${NOW}, false) AS wanted`,
+         RETURNING coalesce(wanted_until > ${STATEMENT_TIME}, false) AS wanted`,
         [key, holder, lease],
       )
       if (rows.length === 0) return 'lost'

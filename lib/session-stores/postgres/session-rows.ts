@@ -5,7 +5,7 @@ import { parseSessionRecord, recordLine } from '../record-file.js'
 import { column, type Database, type Query } from './database.js'
 
 /** Sessions that are read at a time. */
-const PAGE = 100
+const ROWS_PER_PAGE = 100
 
 /** A session as it was read. */
 export interface SessionRow {
@@ -102,14 +102,14 @@ export class SessionRows {
    */
   async *list(condition: string, values: readonly unknown[] = []): AsyncIterable<SessionRecord> {
     const text = `SELECT upload_id, record::text FROM ${this.#table}
-      WHERE upload_id > $1 AND record IS NOT NULL AND ${condition} ORDER BY upload_id LIMIT ${PAGE}`
+      WHERE upload_id > $1 AND record IS NOT NULL AND ${condition} ORDER BY upload_id LIMIT ${ROWS_PER_PAGE}`
     for (let last: unknown = ''; last !== undefined; ) {
       const { rows } = await this.#query(text, [last, ...values])
       for (const row of rows) {
         const record = parseSessionRecord(String(column(row, 'record')))
         if (record) yield record
       }
-      last = rows.length < PAGE ? undefined : column(rows.at(-1), 'upload_id')
+      last = rows.length < ROWS_PER_PAGE ? undefined : column(rows.at(-1), 'upload_id')
     }
   }
 

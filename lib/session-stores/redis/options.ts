@@ -25,14 +25,14 @@ export interface RedisSessionStoreOptions {
 }
 
 /** Braces would decide the slots of a cluster. */
-const isPrefix: Check = (value) =>
+const isKeyPrefix: Check = (value) =>
   typeof value === 'string' && /^[\w:.-]{1,100}$/.test(value)
     ? undefined
     : 'a string of letters, digits and :._-, of at most 100 characters'
 
-const CHECKS: OptionChecks<RedisSessionStoreOptions> = {
+const REDIS_OPTIONS: OptionChecks<RedisSessionStoreOptions> = {
   redis: objectWith({ run: true }, 'fromRedis(client) or fromIoredis(client)'),
-  prefix: isPrefix,
+  prefix: isKeyPrefix,
   ttl: (value) => isInteger(value, 'seconds', 60, 10 * 365 * 24 * 60 * 60),
   lease: (value) => isInteger(value, 'milliseconds', 2_000, 600_000),
   timeout: (value) => isInteger(value, 'milliseconds', 1, 600_000),
@@ -46,7 +46,7 @@ export type RedisSettings = {
 
 /** @throws OptionError when an option is invalid. */
 export function redisSettings(options: RedisSessionStoreOptions): RedisSettings {
-  checkEach({ name: 'RedisSessionStore', checks: CHECKS, required: ['redis'] }, options)
+  checkEach({ name: 'RedisSessionStore', checks: REDIS_OPTIONS, required: ['redis'] }, options)
   return {
     redis: options.redis,
     prefix: options.prefix ?? 'bits',

@@ -5,7 +5,7 @@ import { isInteger } from '../../validation/value-checks.js'
 import type { RedisSessionStore } from './redis-session-store.js'
 
 /** Milliseconds to wait for another server's work: shorter than a client waits for its Ack (5 minutes). */
-const DEFAULT_TIMEOUT = 4 * 60 * 1000
+const DEFAULT_LOCK_TIMEOUT = 4 * 60 * 1000
 
 const CHECKS: OptionChecks<{ timeout?: number }> = {
   timeout: (value) => isInteger(value, 'milliseconds', 0, 600_000),

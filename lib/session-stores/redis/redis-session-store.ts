@@ -18,9 +18,9 @@ import { CREATE, DELETE, FETCH, GET, LIST, PROBE, UPDATE } from './scripts.js'
 import { UserPlaces } from './user-places.js'
 
 /** Sessions that are read at a time. */
-const PAGE = 100
+const RECORDS_PER_PAGE = 100
 /** Numbers of the indices among the keys of a script. */
-const [OPEN, ENDED] = [2, 3]
+const [OPEN_INDEX, ENDED_INDEX] = [2, 3]
 const [COUNTED, CHANGED, CONFLICT, LOCK_LOST] = [2, 1, 0, -2]
 const EVERYTHING = '+inf'
 
@@ -158,8 +158,8 @@ export class RedisSessionStore implements SessionStore {
   ): AsyncIterable<SessionRecord> {
     for (const indices of this.#keys.allIndices()) {
       const ids = replyTexts(await this.#run(LIST, choose(indices), [limit]))
-      for (let start = 0; start < ids.length; start += PAGE) {
-        const page = ids.slice(start, start + PAGE)
+      for (let start = 0; start < ids.length; start += RECORDS_PER_PAGE) {
+        const page = ids.slice(start, start + RECORDS_PER_PAGE)
         const keys = [indices.open, indices.ended, ...page.map((id) => this.#keys.session(id))]
         for (const text of replyTexts(await this.#run(FETCH, keys, page))) {
           const record = parseSessionRecord(text)
@@ -180,6 +180,11 @@ export class RedisSessionStore implements SessionStore {
   }
 
   #written(record: SessionRecord): (string | number)[] {
-    return [recordLine(record), record.uploadId, record.lastActivity, hasEnded(record) ? ENDED : OPEN]
+    return [
+      recordLine(record),
+      record.uploadId,
+      record.lastActivity,
+      hasEnded(record) ? ENDED_INDEX : OPEN_INDEX,
+    ]
   }
 }

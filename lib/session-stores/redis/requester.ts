@@ -1,6 +1,6 @@
+import { serviceUnavailable } from '../../protocol/unavailable.js'
 import { DeadlineError, withDeadline } from '../../util/deadline.js'
 import { asError } from '../../util/errors.js'
-import { unavailable } from '../unavailable.js'
 import type { RedisConnection, RedisScript } from './connection.js'
 
 /** Runs a script. @throws BitsError 503 when Redis refuses it, or does not answer in time. */
@@ -22,9 +22,9 @@ export function scriptRunner(redis: RedisConnection, timeout: number): RunScript
     } catch (error) {
       const failed = `RedisSessionStore: the script "${script.name}" failed.`
       if (error instanceof DeadlineError) {
-        throw unavailable(`${failed} Redis did not answer within ${timeout} ms.`)
+        throw serviceUnavailable(`${failed} Redis did not answer within ${timeout} ms.`)
       }
-      throw unavailable(`${failed} Redis: ${asError(error).message}`, { cause: error })
+      throw serviceUnavailable(`${failed} Redis: ${asError(error).message}`, { cause: error })
     }
   }
 }

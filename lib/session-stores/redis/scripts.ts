@@ -1,7 +1,7 @@
 import { redisScript } from './connection.js'
 
 /** Times are those of Redis, so the clocks of the servers may differ. Milliseconds. */
-const NOW = `
+const REDIS_TIME = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function isAfterNow(field)
@@ -45,7 +45,7 @@ return redis.call('HEXISTS', KEYS[1], 'c') + 1`,
 /** KEYS: session, open, ended. ARGV: id. Keeps the lock. Returns the record of a counted session. */
 export const DELETE = redisScript(
   'delete',
-  `${NOW}
+  `${REDIS_TIME}
 local record = redis.call('HEXISTS', KEYS[1], 'c') == 1 and redis.call('HGET', KEYS[1], 'r')
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
@@ -92,7 +92,7 @@ return records`,
  */
 export const TAKE_PLACE = redisScript(
   'take-place',
-  `${NOW}
+  `${REDIS_TIME}
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { -2 } end
 local count = redis.call('ZCARD', KEYS[1])
 if count < tonumber(ARGV[2]) then
@@ -115,7 +115,7 @@ export const FREE_PLACE = redisScript('free-place', `return redis.call('ZREM', K
 /** KEYS: session. ARGV: holder, lease, for how long to ask its holder to give way (0: not at all). */
 export const LOCK = redisScript(
   'lock',
-  `${NOW}
+  `${REDIS_TIME}
 if isAfterNow('u') then
   if ARGV[3] ~= '0' then redis.call('HSET', KEYS[1], 'w', now + ARGV[3]) end
   return 0
@@ -129,7 +129,7 @@ return 1`,
 /** KEYS: session. ARGV: holder, lease. Returns 0 when the lock is lost, 2 when another process wants it, otherwise 1. */
 export const RENEW = redisScript(
   'renew',
-  `${NOW}
+  `${REDIS_TIME}
 if redis.call('HGET', KEYS[1], 'l') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'u', now + ARGV[2])
 if redis.call('HEXISTS', KEYS[1], 'r') == 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end

@@ -3,7 +3,7 @@ import { SharedRuns } from '../../util/shared-runs.js'
 import type { ParentDirectory } from './parent-directory.js'
 
 /** Maximum number of directories to remember; then it starts again, which costs a few needless calls. */
-const MAX = 10_000
+const MAX_DIRECTORIES = 10_000
 
 /**
  * Flushes names to the disk: after a power cut a file is found by its name, below directories that are found by
@@ -34,7 +34,7 @@ export class DirectorySync {
     await this.#parents.run(identity, () => parent.sync())
     if (isKnown) return
     for (const directory of parent.parents.slice(1)) await this.syncPath(directory)
-    if (this.#known.size >= MAX) this.#known.clear()
+    if (this.#known.size >= MAX_DIRECTORIES) this.#known.clear()
     this.#known.set(parent.path, identity)
   }
 

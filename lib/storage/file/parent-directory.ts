@@ -12,8 +12,8 @@ import {
   refuseOutside,
 } from './upload-directory.js'
 
-const DIRECTORY = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)
-const NO_LINK = DIRECTORY | (constants.O_NOFOLLOW ?? 0)
+const OPEN_DIRECTORY = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)
+const NO_LINK = OPEN_DIRECTORY | (constants.O_NOFOLLOW ?? 0)
 const SET_GROUP_ID = 0o2000
 
 interface OpenOptions {
@@ -117,7 +117,7 @@ async function pin(location: Location, { fs, destination }: OpenOptions): Promis
   if (process.platform !== 'linux') return undefined
   let descriptor: number
   try {
-    descriptor = await fs.open(location.existing, DIRECTORY)
+    descriptor = await fs.open(location.existing, OPEN_DIRECTORY)
   } catch (error) {
     // It can be written to but not read: `verify` has to suffice.
     if (errorCode(error) === 'EACCES') return undefined

@@ -1,5 +1,5 @@
 /** Maximum number of uploads to remember; forgotten ones are synced once more. */
-const MAX = 10_000
+const MAX_SYNCED_UPLOADS = 10_000
 
 /**
  * How much of an upload's staged data is known to be on the disk.
@@ -25,7 +25,7 @@ export class SyncedLengths {
     this.#failed.delete(uploadId)
     this.#synced.delete(uploadId)
     this.#synced.set(uploadId, length)
-    if (this.#synced.size > MAX) {
+    if (this.#synced.size > MAX_SYNCED_UPLOADS) {
       for (const oldest of this.#synced.keys()) {
         this.#synced.delete(oldest)
         break

@@ -54,7 +54,7 @@ export class UploadDirectory {
       await this.#checkStaging()
       return made === undefined ? [] : directoriesBetween(dirname(made), this.root)
     } catch (error) {
-      throw explained(error, this.root)
+      throw explainNotWritable(error, this.root)
     }
   }
 
@@ -180,7 +180,7 @@ const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS'])
 /** Tells whether an error means that this process has no write access, which lasts until the permissions change. */
 export const isNotWritable = (error: unknown): boolean => NOT_WRITABLE.has(errorCode(error) ?? '')
 
-function explained(error: unknown, root: string): unknown {
+function explainNotWritable(error: unknown, root: string): unknown {
   if (!isNotWritable(error)) return error
   return new Error(
     `Uploads cannot be stored in "${root}" (${errorCode(error)}): ` +

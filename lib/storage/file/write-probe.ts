@@ -7,9 +7,9 @@ import { remove } from './staged-file.js'
 import { isNotWritable } from './upload-directory.js'
 
 /** Milliseconds for which the result of a probe is valid. */
-const TTL = 60_000
+const PROBE_TTL = 60_000
 /** Directories to remember; beyond that it starts over. */
-const MAX = 10_000
+const MAX_PROBED_DIRECTORIES = 10_000
 /** The mode that `open` asks for by default, from which umask or default ACL take away. */
 const DEFAULT_FILE_MODE = 0o666
 const PROBE_NAME = '.bits-probe.tmp'
@@ -61,8 +61,8 @@ export class WriteProbe {
 
   /** For a directory that was created in one that was probed, and has inherited from it. */
   remember(directory: string, result: WriteProbeResult): void {
-    if (this.#results.size >= MAX) this.#results.clear()
-    this.#results.set(directory, { ...result, until: this.#now() + TTL })
+    if (this.#results.size >= MAX_PROBED_DIRECTORIES) this.#results.clear()
+    this.#results.set(directory, { ...result, until: this.#now() + PROBE_TTL })
   }
 
   forget(directory: string): void {

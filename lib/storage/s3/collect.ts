@@ -22,7 +22,7 @@ export async function withCollected<Result>(
   const size = totalSize(pieces)
   const memory = budget.pool.get(bufferSizeFor(size))
   const bytes = memory.subarray(0, size)
-  await read(bucket, pieces, bytes, concurrency, signal)
+  await readPieces(bucket, pieces, bytes, concurrency, signal)
   const result = await use(bytes)
   // Not after a failure: a request may still be reading the memory.
   budget.pool.put(memory)
@@ -32,7 +32,7 @@ export async function withCollected<Result>(
 /** Memory that {@link withCollected} needs. */
 export const memoryFor = (pieces: readonly Piece[]): number => bufferSizeFor(totalSize(pieces))
 
-async function read(
+async function readPieces(
   bucket: Bucket,
   pieces: readonly Piece[],
   bytes: Buffer,

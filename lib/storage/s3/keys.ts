@@ -7,7 +7,7 @@ export interface Segment {
   readonly end: number
 }
 
-const UPLOAD_ID = /^([0-9a-f]{32})\//
+const UPLOAD_PREFIX = /^([0-9a-f]{32})\//
 const SEGMENT = /\/s\/([0-9a-f]{14})-([0-9a-f]{14})-[0-9a-f]{12}$/
 const NOTE = /\/p\/[0-9a-f]{12}$/
 
@@ -57,7 +57,7 @@ export class StagingKeys {
 
   /** The upload an object belongs to; `undefined` when it belongs to none. */
   uploadIdOf(key: string): string | undefined {
-    return key.startsWith(this.prefix) ? UPLOAD_ID.exec(key.slice(this.prefix.length))?.[1] : undefined
+    return key.startsWith(this.prefix) ? UPLOAD_PREFIX.exec(key.slice(this.prefix.length))?.[1] : undefined
   }
 }
 

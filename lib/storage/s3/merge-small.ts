@@ -6,7 +6,7 @@ import { coverOf } from './cover.js'
 import type { Segment } from './keys.js'
 import { smallRun } from './small-run.js'
 
-const log = debuglog('express-bits-upload:s3')
+const logMerge = debuglog('express-bits-upload:s3')
 
 /**
  * Merges the newest small segments of an upload into one, once there are many. The joint segment is there before those
@@ -24,13 +24,13 @@ export async function mergeSmall(
   const run = smallRun(segments, total)
   if (!run || signal.aborted) return
   try {
-    await merge(context, uploadId, run, signal)
+    await mergeRun(context, uploadId, run, signal)
   } catch (error) {
-    log('the small segments of %s were not merged: %s', uploadId, error)
+    logMerge('the small segments of %s were not merged: %s', uploadId, error)
   }
 }
 
-async function merge(
+async function mergeRun(
   { bucket, budget, keys, concurrency }: S3Context,
   uploadId: string,
   run: readonly Segment[],

@@ -1,4 +1,5 @@
 import type { S3Client } from '@aws-sdk/client-s3'
+import { MIB } from '../../util/bytes.js'
 import { type Check, checkEach, type OptionChecks } from '../../validation/check-options.js'
 import { isFunction, isInteger, isOneOf, objectWith } from '../../validation/value-checks.js'
 import type { S3ObjectSettings } from './object-settings.js'
@@ -48,20 +49,18 @@ export interface S3StorageOptions {
   exclusive?: (<T>(key: string, work: () => Promise<T>) => Promise<T>) | undefined
 }
 
-const MIB = 1024 * 1024
-
 const isText: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a name')
 
 /** Staging keys are compared with what listings return, so they have no characters that services write differently. */
-const isPrefix: Check = (value) =>
+const isStagingPrefix: Check = (value) =>
   typeof value === 'string' && /^[\w!.'()-][\w!.'()/-]{0,399}\/$/.test(value) && !value.includes('//')
     ? undefined
     : "a prefix that ends with a slash, of letters, digits and !-_.'()"
 
-const CHECKS: OptionChecks<S3StorageOptions> = {
+const S3_OPTIONS: OptionChecks<S3StorageOptions> = {
   client: objectWith({ send: true }, 'an S3Client of @aws-sdk/client-s3'),
   bucket: isText,
-  stagingPrefix: isPrefix,
+  stagingPrefix: isStagingPrefix,
   key: isFunction,
   object: isFunction,
   segmentSize: (value) => isInteger(value, 'bytes', 5 * MIB, 1024 * MIB),
@@ -79,7 +78,7 @@ export type S3Settings = {
 
 /** @throws TypeError when an option is invalid. */
 export function s3Settings(options: S3StorageOptions): S3Settings {
-  checkEach({ name: 'S3Storage', checks: CHECKS, required: ['client', 'bucket'] }, options)
+  checkEach({ name: 'S3Storage', checks: S3_OPTIONS, required: ['client', 'bucket'] }, options)
   return {
     client: options.client,
     bucket: options.bucket,

@@ -1,8 +1,6 @@
 import { BitsError } from '../../protocol/bits-error.js'
+import { serviceUnavailable } from '../../protocol/unavailable.js'
 import { asError } from '../../util/errors.js'
-
-/** Seconds after which a client other than BITS may try again. BITS has a retry delay of its own. */
-const RETRY_AFTER = '30'
 
 /** Error codes of services that have no room left, or may not use what is left. */
 const FULL = new Set(['QuotaExceeded', 'QuotaExceededException', 'XMinioStorageFull', 'InsufficientCapacity'])
@@ -77,6 +75,3 @@ export function toStorageError(error: unknown, request: string): Error {
   if (isRefused(error)) return new Error(text, options)
   return serviceUnavailable(text, options)
 }
-
-const serviceUnavailable = (message: string, options: ErrorOptions): BitsError =>
-  new BitsError({ status: 503, headers: { 'Retry-After': RETRY_AFTER } }, message, options)

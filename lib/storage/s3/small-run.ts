@@ -1,7 +1,5 @@
+import { KIB, MIB } from '../../util/bytes.js'
 import type { Segment } from './keys.js'
-
-const KIB = 1024
-const MIB = 1024 * KIB
 
 /** Segments below this size are merged: they are too small for a part of a multipart upload. */
 export const SMALL = 5 * MIB

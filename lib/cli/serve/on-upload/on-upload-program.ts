@@ -14,15 +14,15 @@ type ProgramFlags = Pick<
 >
 
 /** Seconds. Windows waits five minutes for the Ack of a last fragment. */
-const DEFAULT_TIMEOUT = 240
+const DEFAULT_PROGRAM_TIMEOUT = 240
 
 /** Milliseconds to wait for other programs to end, in addition to the timeout. */
-const MAX_WAIT = 30_000
+const MAX_SLOT_WAIT = 30_000
 
 const DEFAULT_CONCURRENCY = 4
 
 /** Maximum bytes of a reply. */
-const MAX_REPLY = 1024 * 1024
+const MAX_PROGRAM_REPLY = 1024 * 1024
 
 /** EX_DATAERR of sysexits.h: the program refuses the file. */
 const REFUSED = 65
@@ -46,13 +46,13 @@ export async function onUploadProgram(flags: ProgramFlags): Promise<OnUploadProg
     return undefined
   }
   const file = await findProgram(name)
-  const timeout = (onUploadTimeout ?? DEFAULT_TIMEOUT) * 1000
+  const timeout = (onUploadTimeout ?? DEFAULT_PROGRAM_TIMEOUT) * 1000
   const slots = new Slots(onUploadConcurrency ?? DEFAULT_CONCURRENCY)
   const closing = new AbortController()
 
   async function run(upload: CompletedUpload): Promise<ProgramResult> {
     const stops = [closing.signal, upload.signal]
-    await withProgramDeadline(MAX_WAIT, 'Too many other programs are running.', stops, (signal) =>
+    await withProgramDeadline(MAX_SLOT_WAIT, 'Too many other programs are running.', stops, (signal) =>
       slots.enter(signal),
     )
     try {
@@ -62,7 +62,7 @@ export async function onUploadProgram(flags: ProgramFlags): Promise<OnUploadProg
           args: upload.path === undefined ? args : [...args, upload.path],
           env: environmentFor(upload, process.env),
           input: upload.path === undefined ? upload.read() : undefined,
-          maxOutput: MAX_REPLY,
+          maxOutput: MAX_PROGRAM_REPLY,
           signal,
         }),
       )

@@ -60,7 +60,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
     )
     const stderr = collectOutput(child.stderr, MAX_STDERR, () => {})
     if (input) feed(child, input, (error) => failure.abort(error))
-    const [exitCode, signalName] = await ended(child, () => {
+    const [exitCode, signalName] = await programEnd(child, () => {
       if (ending.aborted) kill()
     })
     ending.throwIfAborted()
@@ -80,7 +80,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramResult> {
  * @param onExit called before the rest of the output is read.
  * @throws Error when it cannot be started.
  */
-async function ended(
+async function programEnd(
   child: ChildProcess,
   onExit: () => void,
 ): Promise<[number | null, NodeJS.Signals | null]> {

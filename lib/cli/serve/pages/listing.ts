@@ -7,7 +7,7 @@ import { ignoreNotFound } from '../../../util/errors.js'
 import { isHidden } from '../hidden-paths.js'
 import { type Page, sendPage } from './layout.js'
 
-interface Entry {
+interface ListedEntry {
   /** A directory's ends with `/`. */
   readonly name: string
   /** In bytes; absent for directories. */
@@ -28,24 +28,24 @@ export interface Listing {
  * symbolic links are left out.
  */
 export async function sendListing(listing: Listing, req: Request, res: Response): Promise<void> {
-  const entries = await entriesOf(listing.directory)
+  const entries = await listedEntries(listing.directory)
   if (req.accepts(['html', 'json']) !== 'json') return sendPage(res, page(listing, entries))
   res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', Vary: 'Accept' }).json(entries)
 }
 
-async function entriesOf(directory: string): Promise<Entry[]> {
-  const found: Entry[] = []
+async function listedEntries(directory: string): Promise<ListedEntry[]> {
+  const found: ListedEntry[] = []
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (isHidden(entry.name) || !(entry.isFile() || entry.isDirectory())) continue
     const facts = await lstat(join(directory, entry.name)).catch(ignoreNotFound)
     if (facts?.isDirectory()) found.push({ name: `${entry.name}/`, modified: facts.mtime })
     else if (facts?.isFile()) found.push({ name: entry.name, size: facts.size, modified: facts.mtime })
   }
-  const isFile = ({ size }: Entry) => (size === undefined ? 0 : 1)
+  const isFile = ({ size }: ListedEntry) => (size === undefined ? 0 : 1)
   return found.sort((one, other) => isFile(one) - isFile(other) || one.name.localeCompare(other.name))
 }
 
-function page({ name, livePath }: Listing, entries: readonly Entry[]): Page {
+function page({ name, livePath }: Listing, entries: readonly ListedEntry[]): Page {
   const up = name === '' ? '' : '<tr><td><a href="../">../</a><td><td>'
   const live = livePath === undefined ? '' : `<p><a href="${livePath}/">Uploads in progress</a></p>\n`
   return {
@@ -58,7 +58,7 @@ ${up}${entries.map(row).join('\n')}
   }
 }
 
-function row({ name, size, modified }: Entry): string {
+function row({ name, size, modified }: ListedEntry): string {
   // "./" keeps a name with a colon from being read as a scheme.
   const link = `./${name.split('/').map(encodeURIComponent).join('/')}`
   const time = modified.toISOString().slice(0, 16).replace('T', ' ')

@@ -43,7 +43,7 @@ export class HtpasswdFile {
       const { mtimeMs, size, ino } = await stat(this.#path)
       const version = `${mtimeMs} ${size} ${ino}`
       if (version === this.#version) return
-      this.#hashes = parse(await readFile(this.#path, 'utf8'))
+      this.#hashes = parseHtpasswd(await readFile(this.#path, 'utf8'))
       this.#version = version
     } catch (error) {
       this.#version = ''
@@ -55,7 +55,7 @@ export class HtpasswdFile {
 }
 
 /** Messages do not show the contents of a line. */
-function parse(text: string): Map<string, string> {
+function parseHtpasswd(text: string): Map<string, string> {
   const hashes = new Map<string, string>()
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue

@@ -8,7 +8,7 @@ import { VerdictMemory } from './verdict-memory.js'
 const MAX_WAITING = 256
 
 /** Milliseconds that a check may wait. Windows waits five minutes for an answer. */
-const MAX_WAIT = 30_000
+const MAX_CHECK_WAIT = 30_000
 
 /** Milliseconds by which the answer to the first wrong password of an address is delayed, doubled for each further one. */
 const FIRST_DELAY = 100
@@ -18,7 +18,7 @@ const MAX_DELAY = 30_000
 const MAX_DELAYED = 1000
 
 /** Bytes. htpasswd takes up to 255; one a hundred times as long would take a hundred times as long to check. */
-const MAX_PASSWORD = 1024
+const MAX_CHECKED_PASSWORD = 1024
 
 /** Characters of a name by which failures are counted: the counts are kept for a while, and a name may be long. */
 const MAX_COUNTED_NAME = 64
@@ -85,7 +85,7 @@ export class PasswordGate {
     const { user, password, hash, isKnown } = credentials
     const claimant = { address: addressKey(credentials.address), user: user.slice(0, MAX_COUNTED_NAME) }
     const mark = this.#markOf(user, password, hash)
-    const known = Buffer.byteLength(password) > MAX_PASSWORD ? false : this.#memory.recall(mark)
+    const known = Buffer.byteLength(password) > MAX_CHECKED_PASSWORD ? false : this.#memory.recall(mark)
     if (known === true) return true
     const signal = gone?.()
     if (known === false) this.#noteFailure(claimant)
@@ -123,7 +123,7 @@ export class PasswordGate {
         },
       }
       const onGone = () => check.fail(new TooBusyError('The client has disconnected.'))
-      const timer = setTimeout(() => check.fail(busy()), MAX_WAIT)
+      const timer = setTimeout(() => check.fail(busy()), MAX_CHECK_WAIT)
       timer.unref()
       signal?.addEventListener('abort', onGone)
       if (signal?.aborted) return onGone()

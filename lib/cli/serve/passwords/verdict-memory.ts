@@ -1,5 +1,5 @@
 /** Milliseconds after its last use for which a verdict is remembered. */
-const TTL = 60_000
+const VERDICT_TTL = 60_000
 
 /** Maximum number of verdicts of each kind; beyond that, the least recently used are forgotten. */
 const MAX_KEPT = 10_000
@@ -24,7 +24,7 @@ export class VerdictMemory {
       if (expiry === undefined) continue
       kept.delete(mark)
       if (expiry <= this.#now()) return undefined
-      kept.set(mark, this.#now() + TTL)
+      kept.set(mark, this.#now() + VERDICT_TTL)
       return verdict
     }
     return undefined
@@ -33,7 +33,7 @@ export class VerdictMemory {
   keep(mark: string, verdict: boolean): void {
     const kept = this.#expiry[`${verdict}`]
     kept.delete(mark)
-    kept.set(mark, this.#now() + TTL)
+    kept.set(mark, this.#now() + VERDICT_TTL)
     if (kept.size <= MAX_KEPT) return
     const [oldest] = kept.keys()
     if (oldest !== undefined) kept.delete(oldest)

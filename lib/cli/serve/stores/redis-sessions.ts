@@ -7,7 +7,7 @@ import type { ServeFlags } from '../flags.js'
 import { loadPeer } from './load-peer.js'
 import { redisUrl, shownRedisUrl } from './redis-url.js'
 
-const FLAG_NAMES = { prefix: '--redis-prefix' }
+const REDIS_FLAGS = { prefix: '--redis-prefix' }
 
 /** Milliseconds. */
 const MAX_RECONNECT_DELAY = 2000
@@ -67,7 +67,7 @@ export async function redisSessions(
       },
     }
   } catch (error) {
-    throw namingFlag(error, FLAG_NAMES)
+    throw namingFlag(error, REDIS_FLAGS)
   }
 }
 

@@ -19,10 +19,10 @@ export interface S3Objects {
   close(): void
 }
 
-const FLAG_NAMES = { bucket: '--s3-bucket', stagingPrefix: '--s3-prefix' }
+const S3_FLAGS = { bucket: '--s3-bucket', stagingPrefix: '--s3-prefix' }
 
 /** As in a directory, unfinished uploads are in a folder beside the files. */
-const STAGING_FOLDER = 'BITS-Sessions/'
+const STAGING_PREFIX = 'BITS-Sessions/'
 
 /** Requests at a time: each upload and each publication has some. The SDK's own limit is 50. */
 const MAX_SOCKETS = 200
@@ -49,7 +49,7 @@ export async function s3Objects(
     const storage = new S3Storage({
       client,
       bucket,
-      stagingPrefix: prefix + STAGING_FOLDER,
+      stagingPrefix: prefix + STAGING_PREFIX,
       key: (destination) => prefix + destination,
       exclusive,
     })
@@ -68,7 +68,7 @@ export async function s3Objects(
       close: () => client.destroy(),
     }
   } catch (error) {
-    throw namingFlag(error, FLAG_NAMES)
+    throw namingFlag(error, S3_FLAGS)
   }
 }
 

@@ -25,7 +25,7 @@ export function checkPair(cert: NamedFile, key: NamedFile, passphrase: string | 
   const [first] = certificates
   if (first?.checkPrivateKey(privateKey)) return first
   const own = certificates.find((certificate) => certificate.checkPrivateKey(privateKey))
-  throw wrong(
+  throw certificateError(
     own
       ? `${nameOf(cert)} starts with the certificate of ${oneLine(first?.subject)}: ` +
           'put that of the server first, and those of its authorities after it.'
@@ -39,11 +39,12 @@ export function readCertificates(file: NamedFile): X509Certificate[] {
   const blocks = parts
     .filter((part) => part.includes(PEM_END))
     .map((part) => `${PEM_BEGIN}${part.slice(0, part.indexOf(PEM_END))}${PEM_END}`)
-  if (blocks.length === 0) throw wrong(`${nameOf(file)} holds no certificate in PEM. ${adviceFor(file)}`)
+  if (blocks.length === 0)
+    throw certificateError(`${nameOf(file)} holds no certificate in PEM. ${adviceFor(file)}`)
   try {
     return blocks.map((block) => new X509Certificate(block))
   } catch (cause) {
-    throw wrong(`${nameOf(file)} holds a damaged certificate: copy it again.`, cause)
+    throw certificateError(`${nameOf(file)} holds a damaged certificate: copy it again.`, cause)
   }
 }
 
@@ -51,13 +52,13 @@ function readKey(file: NamedFile, passphrase: string | undefined): KeyObject {
   const text = file.content.toString('latin1')
   const isEncrypted = /ENCRYPTED/.test(text)
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text))
-    throw wrong(`${nameOf(file)} holds no private key in PEM. ${adviceFor(file)}`)
+    throw certificateError(`${nameOf(file)} holds no private key in PEM. ${adviceFor(file)}`)
   if (isEncrypted && passphrase === undefined)
-    throw wrong(`${nameOf(file)} is encrypted: give its passphrase with --tls-passphrase-file.`)
+    throw certificateError(`${nameOf(file)} is encrypted: give its passphrase with --tls-passphrase-file.`)
   try {
     return createPrivateKey({ key: file.content, ...(passphrase !== undefined && { passphrase }) })
   } catch (cause) {
-    throw wrong(
+    throw certificateError(
       isEncrypted
         ? `the passphrase of --tls-passphrase-file does not open ${nameOf(file)}.`
         : `${nameOf(file)} holds a damaged private key: copy it again.`,
@@ -71,7 +72,7 @@ export function checkPfx(file: NamedFile, passphrase: string | undefined): void 
   try {
     createSecureContext({ pfx: file.content, ...(passphrase !== undefined && { passphrase }) })
   } catch (cause) {
-    throw wrong(`${nameOf(file)} ${pfxProblem(cause, passphrase)}`, cause)
+    throw certificateError(`${nameOf(file)} ${pfxProblem(cause, passphrase)}`, cause)
   }
 }
 
@@ -112,7 +113,7 @@ export function checkContext(options: SecureContextOptions): void {
   try {
     createSecureContext(options)
   } catch (cause) {
-    throw wrong(`OpenSSL does not accept the TLS options: ${asError(cause).message}.`, cause)
+    throw certificateError(`OpenSSL does not accept the TLS options: ${asError(cause).message}.`, cause)
   }
 }
 
@@ -120,4 +121,5 @@ const nameOf = ({ option, path }: NamedFile): string => `${option} ${path}`
 
 const oneLine = (subject = ''): string => subject.replaceAll('\n', ', ')
 
-const wrong = (message: string, cause?: unknown): CliError => new CliError(EXIT.usage, message, { cause })
+const certificateError = (message: string, cause?: unknown): CliError =>
+  new CliError(EXIT.usage, message, { cause })

@@ -4,7 +4,7 @@ import { asError } from '../../../util/errors.js'
 import type { TlsSettings } from './tls-options.js'
 
 /** Milliseconds between two checks of the files. */
-const INTERVAL = 10_000
+const RELOAD_INTERVAL = 10_000
 
 export interface ReloadOptions {
   readonly files: readonly string[]
@@ -31,7 +31,7 @@ export class CertificateReload {
     this.#server = server
     this.#options = options
     this.#running = this.#look(false)
-    this.#timer = setInterval(() => this.#start(false), options.interval ?? INTERVAL)
+    this.#timer = setInterval(() => this.#start(false), options.interval ?? RELOAD_INTERVAL)
     this.#timer.unref()
   }
 
@@ -47,7 +47,7 @@ export class CertificateReload {
   }
 
   async #look(always: boolean): Promise<void> {
-    const versions = await Promise.all(this.#options.files.map(versionOf))
+    const versions = await Promise.all(this.#options.files.map(fileVersion))
     const version = versions.join('\n')
     const isFirst = this.#seen === undefined
     const hasChanged = !isFirst && version !== this.#seen
@@ -68,7 +68,7 @@ export class CertificateReload {
   }
 }
 
-async function versionOf(path: string): Promise<string> {
+async function fileVersion(path: string): Promise<string> {
   try {
     const { mtimeMs, size, ino } = await stat(path)
     return `${mtimeMs} ${size} ${ino}`

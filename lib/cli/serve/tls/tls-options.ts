@@ -71,7 +71,7 @@ export async function readTls(flags: TlsFlags): Promise<TlsSettings> {
     checkContext(options)
     return { options, warnings }
   }
-  const authorities = await read('--tls-client-ca', tlsClientCa)
+  const authorities = await readNamedFile('--tls-client-ca', tlsClientCa)
   readCertificates(authorities)
   const all = { ...options, ca: authorities.content }
   checkContext(all)
@@ -81,12 +81,12 @@ export async function readTls(flags: TlsFlags): Promise<TlsSettings> {
 async function readIdentity(flags: TlsFlags, passphrase: string | undefined): Promise<TlsSettings> {
   const { tlsCert = '', tlsKey = '', tlsPfx } = flags
   if (tlsPfx !== undefined) {
-    const pfx = await read('--tls-pfx', tlsPfx)
+    const pfx = await readNamedFile('--tls-pfx', tlsPfx)
     checkPfx(pfx, passphrase)
     return { options: { pfx: pfx.content }, warnings: [] }
   }
-  const cert = await read('--tls-cert', tlsCert)
-  const key = await read('--tls-key', tlsKey)
+  const cert = await readNamedFile('--tls-cert', tlsCert)
+  const key = await readNamedFile('--tls-key', tlsKey)
   const warning = validityWarning(checkPair(cert, key, passphrase))
   return {
     options: { cert: cert.content, key: key.content },
@@ -95,7 +95,7 @@ async function readIdentity(flags: TlsFlags, passphrase: string | undefined): Pr
 }
 
 async function readPassphrase(option: string, path: string): Promise<string> {
-  const { content } = await read(option, path)
+  const { content } = await readNamedFile(option, path)
   // Windows' editors put a byte order mark in front.
   const [line = ''] = content
     .toString('utf8')
@@ -105,7 +105,7 @@ async function readPassphrase(option: string, path: string): Promise<string> {
   return line
 }
 
-async function read(option: string, path: string): Promise<NamedFile> {
+async function readNamedFile(option: string, path: string): Promise<NamedFile> {
   try {
     return { option, path, content: await readFile(path) }
   } catch (cause) {

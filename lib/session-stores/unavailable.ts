@@ -1,8 +1,0 @@
-import { BitsError } from '../protocol/bits-error.js'
-
-/** Seconds after which a client other than BITS may try again. BITS has a retry delay of its own. */
-const RETRY_AFTER = '30'
-
-/** For a store whose database did not answer, or refused a command: a client that tries again may succeed. */
-export const unavailable = (message: string, options: ErrorOptions = {}): BitsError =>
-  new BitsError({ status: 503, headers: { 'Retry-After': RETRY_AFTER } }, message, options)
