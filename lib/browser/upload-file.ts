@@ -12,18 +12,18 @@ import { fetchPacketSender } from './send-packet.js'
 import { browserSettingsOf } from './settings.js'
 
 /**
- * Uploads a file from a page, with `fetch()` and the verb `BITS_POST`, and fetches the reply if there is one. After a broken
- * connection, a restart of the server or a reload of the page it continues where the server stands.
+ * Uploads a file from a page, with `fetch()` and the verb `BITS_POST`, and fetches the reply if there is one. After a
+ * broken connection, a restart of the server or a reload of the page it continues where the server stands.
  *
  * A server on another origin has to allow it (CORS). It answers the preflight with `Access-Control-Allow-Origin`,
  * `Access-Control-Allow-Methods: BITS_POST`, `Access-Control-Allow-Headers: BITS-Packet-Type, BITS-Supported-Protocols,
  * BITS-Session-Id, Content-Range` and those of `headers`; and it names `BITS-Packet-Type, BITS-Protocol,
- * BITS-Session-Id, BITS-Received-Content-Range, BITS-Reply-URL, BITS-Host-Id, BITS-Host-Id-Fallback-Timeout, BITS-Error-Code,
- * BITS-Error, BITS-Error-Context` in `Access-Control-Expose-Headers` of every response.
+ * BITS-Session-Id, BITS-Received-Content-Range, BITS-Reply-URL, BITS-Host-Id, BITS-Host-Id-Fallback-Timeout,
+ * BITS-Error-Code, BITS-Error, BITS-Error-Context` in `Access-Control-Expose-Headers` of every response.
  *
  * @param file what the user chose, or a Blob.
  * @param url destination: the file's URL on the server, relative to the page if necessary.
- * @throws TypeError for options that make no sense; BitsClientError when the upload fails; the reason of `signal` when that
+ * @throws TypeError for invalid options; BitsClientError when the upload fails; the reason of `signal` when that
  * aborts.
  * @example await uploadFile(input.files[0], '/uploads/report.pdf', { onProgress: ({ acknowledged }) => show(acknowledged) })
  */

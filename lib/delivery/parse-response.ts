@@ -12,8 +12,8 @@ const KINDS =
   'a string, bytes (Uint8Array, ArrayBuffer, Blob), a stream or another async iterable of these, or a URL'
 
 /**
- * Reads what `onUpload` returned. In JavaScript that can be anything, and publishing a file after a value that makes no
- * sense could be the opposite of what was meant.
+ * Reads what `onUpload` returned. In JavaScript that can be anything, and publishing a file after an
+ * invalid value could be the opposite of what was meant.
  *
  * @throws TypeError with what was returned, and what to return instead.
  */

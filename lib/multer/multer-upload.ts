@@ -10,13 +10,14 @@ import { removeFile, runEngine } from './run-engine.js'
 type FileFilter = NonNullable<MulterUploadOptions['fileFilter']>
 
 /**
- * For the option `onUpload`: has a storage engine of multer store each file, and a handler written for multer process it.
+ * For the option `onUpload`: has a storage engine of multer store each file, and a handler written for multer process
+ * it.
  *
- * The handler finds the file in `req.file` and the fields in `req.body`. The body of its response becomes the reply. With
- * a status of 400 or above, or an error passed to `next`, the upload is refused with that status, and the engine removes
- * the file. Nothing is published: the file is where the engine stored it.
+ * The handler finds the file in `req.file` and the fields in `req.body`. The body of its response becomes the reply.
+ * With a status of 400 or above, or an error passed to `next`, the upload is refused with that status, and the engine
+ * removes the file. Nothing is published: the file is where the engine stored it.
  *
- * @throws OptionError for arguments that make no sense.
+ * @throws OptionError for invalid arguments.
  * @example app.use('/uploads', bitsUpload({ onUpload: multerUpload(multer.diskStorage({}), handler) }))
  */
 export function multerUpload(

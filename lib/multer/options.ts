@@ -35,7 +35,7 @@ const isEngine: Check = objectWith(
   'a storage engine of multer, such as multer.diskStorage()',
 )
 
-/** @throws OptionError for arguments that make no sense. */
+/** @throws OptionError for invalid arguments. */
 export function checkArguments(engine: MulterEngine, handler: unknown, options: MulterUploadOptions): void {
   const given = { engine, handler }
   const argumentChecks = { engine: isEngine, handler: isFunction }

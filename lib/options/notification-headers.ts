@@ -1,6 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 
-/** Headers of a notification that are not for anybody to choose (MC-BUP 2.2.12). */
+/** Headers of a notification that users cannot set (MC-BUP 2.2.12). */
 const NOTIFICATION_HEADERS = new Set([
   'bits-original-request-url',
   'bits-request-datafile-name',

@@ -81,7 +81,7 @@ export type BitsErrorCode = keyof typeof CONDITIONS
 
 /** The response to an error that has no row in the table, chosen by the application. */
 export interface CustomCondition {
-  /** HTTP status from 300 to 599: an Ack with another one would report success, or make no sense to the client. */
+  /** HTTP status from 300 to 599: an Ack with another one would report success, or mean nothing to the client. */
   status: number
   /** Default: 0x80190000 + status, the HRESULT of that HTTP status. A 416 has none (D1). */
   hresult?: number | undefined
