@@ -97,7 +97,7 @@ function refuseTwoCredentials(): never {
 
 function refuseTwoDigests(): never {
   const problem = `is set, and so is "${REPR_DIGEST}" in \`headers\``
-  throw new OptionError({ subject: SUBJECT, option: 'digest', problem, expected: 'one of them' })
+  throw new OptionError({ subject: CLIENT_SUBJECT, option: 'digest', problem, expected: 'one of them' })
 }
 
 const CLIENT_HEADERS = new Set(

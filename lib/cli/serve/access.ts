@@ -23,7 +23,7 @@ export function checkAccessFlags(flags: ServeFlags): void {
   if (!negotiate && (flags.service ?? flags.keytab) !== undefined)
     throw usageError('--service and --keytab are for Kerberos tickets: give --negotiate, too.')
   if (htpasswd !== undefined && tlsClientCa !== undefined)
-    throw usageError('--htpasswd and --tls-client-ca both say who the user is: give one of them.')
+    throw usageError('--htpasswd and --tls-client-ca both identify the user: give one of them.')
   if (flags.liveActions && livePathOf(flags) === undefined)
     throw usageError('--live-actions adds buttons to the page of --live: give --live, too.')
   if (trustSessionId && htpasswd === undefined && !negotiate)

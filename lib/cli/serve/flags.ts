@@ -27,7 +27,7 @@ export interface ServeFlags {
   readonly live?: true
   readonly livePath?: string
   readonly liveActions?: true
-  /** True for the standard path. */
+  /** True for the default path. */
   readonly metrics?: true | string
   /** True for the default path. */
   readonly health?: true | string

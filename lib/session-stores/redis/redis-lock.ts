@@ -24,7 +24,7 @@ export function redisLock(
   options: { timeout?: number } = {},
 ): <T>(key: string, work: () => Promise<T>) => Promise<T> {
   checkEach({ name: 'redisLock', checks: CHECKS }, options)
-  const { timeout = DEFAULT_TIMEOUT } = options
+  const { timeout = DEFAULT_LOCK_TIMEOUT } = options
   return async (key, work) => {
     const release = await store.lock(createHash('sha256').update(key).digest('hex'), {
       timeout,

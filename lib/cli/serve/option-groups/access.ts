@@ -30,8 +30,8 @@ export function addAccessOptions(command: Command): void {
     .option('--read', 'serve uploaded files (GET, HEAD)')
     .option('--list', 'list directories, and serve uploaded files')
     .option('--live', 'show uploads in progress on a page at /live/')
-    .option('--live-path <path>', 'URL path of that page, instead', urlPath)
-    .option('--live-actions', 'buttons on that page to cancel uploads, for everybody who may see it')
+    .option('--live-path <path>', 'URL path of that page', urlPath)
+    .option('--live-actions', 'buttons on that page to cancel uploads, for everyone who may see it')
     .option('--metrics [path]', 'serve metrics for Prometheus, at /metrics by default', urlPath)
     .option('--health [path]', 'answer readiness checks, at /health by default, without a password', urlPath)
 }
