@@ -6,6 +6,7 @@ import { BitsError } from '../protocol/bits-error.js'
 import { RESERVED_NAME } from '../protocol/reserved-folder.js'
 import { hasEnded } from '../sessions/record.js'
 import { BoundedMap } from '../util/bounded-map.js'
+import { checkWritable } from '../util/check-writable.js'
 import { ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, nodeFileSystem, type Sync, syncDirectory, writeText } from '../util/fs.js'
 import { KeyedQueue } from '../util/keyed-queue.js'
@@ -102,6 +103,11 @@ export class FileSessionStore implements SessionStore {
     if (!release) throw this.#heldElsewhere()
     await this.#releaseLease?.()
     this.#releaseLease = release
+  }
+
+  /** @throws when the folder of the sessions cannot be written to. */
+  check(): Promise<void> {
+    return checkWritable(this.#folder.path, 'sessions', this.#fs)
   }
 
   async close(): Promise<void> {

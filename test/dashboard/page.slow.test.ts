@@ -1,14 +1,13 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { RequestHandler } from 'express'
 import helmet from 'helmet'
 import type { BrowserContextOptions, Page } from 'playwright-core'
+import { accessibilityViolations } from '../support/axe.js'
 import { CHROMIUM, useBrowser } from '../support/browser.js'
 import { describeWithEngine } from '../support/engines.js'
 import {
@@ -124,15 +123,6 @@ function suite(): void {
     }
   }
 
-  async function violations(page: Page): Promise<string[]> {
-    // Not as a script of the page: its policy would refuse that.
-    await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core'), 'utf8'))
-    const found: unknown = await page.evaluate(
-      "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)].join(' ')))",
-    )
-    return Array.isArray(found) ? found : []
-  }
-
   async function picture(page: Page, name: string): Promise<void> {
     if (SCREENSHOTS)
       await page.screenshot({ path: join(SCREENSHOTS, name), fullPage: name !== 'dashboard.png' })
@@ -153,7 +143,7 @@ function suite(): void {
       expect(await page.getByRole('img', { name: /Throughput .* peak [\d.]+ MiB\/s/ }).count()).toBe(1)
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(options.viewport.width)
       await picture(page, file)
-      expect(await violations(page)).toEqual([])
+      expect(await accessibilityViolations(page)).toEqual([])
       expect(complaints).toEqual([])
     },
   )
@@ -268,11 +258,11 @@ function suite(): void {
         await page.goto(`${withActions.origin}/live/`)
         await page.getByRole('button', { name: 'Cancel inventory/PC-0000.csv' }).waitFor()
         expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(options.viewport.width)
-        expect(await violations(page)).toEqual([])
+        expect(await accessibilityViolations(page)).toEqual([])
         await picture(page, `actions-${name}.png`)
         await page.getByRole('button', { name: 'Cancel inventory/PC-0000.csv' }).click()
         await page.getByRole('dialog').waitFor()
-        expect(await violations(page)).toEqual([])
+        expect(await accessibilityViolations(page)).toEqual([])
         await picture(page, `actions-${name}-question.png`)
         expect(complaints).toEqual([])
       },

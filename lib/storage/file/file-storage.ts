@@ -10,6 +10,7 @@ import type {
   StoredReply,
 } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
+import { checkWritable } from '../../util/check-writable.js'
 import { ignoreNotFound } from '../../util/errors.js'
 import { type FileSystem, nodeFileSystem } from '../../util/fs.js'
 import { checkEach, type OptionChecks } from '../../validation/check-options.js'
@@ -95,6 +96,11 @@ export class FileStorage implements StorageAdapter {
 
   async open(): Promise<void> {
     await this.#syncDirectories(await this.#uploads.open())
+  }
+
+  /** @throws when the folder of staged data cannot be written to. */
+  check(): Promise<void> {
+    return checkWritable(this.#uploads.staging, 'storage', this.#fs)
   }
 
   has(destination: string): Promise<boolean> {

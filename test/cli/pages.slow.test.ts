@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { startDemo } from '../demo/support.js'
+import { accessibilityViolations } from '../support/axe.js'
+import { CHROMIUM, useBrowser } from '../support/browser.js'
+import { describeWithEngine } from '../support/engines.js'
+import { fixtures } from '../support/fixtures.js'
+import { Server } from './command.js'
+
+/** Set it to write pictures of the pages to that directory. */
+const SCREENSHOTS = process.env.PAGE_SCREENSHOTS
+const { directory, afterwards } = fixtures()
+
+describeWithEngine('Chromium', () => existsSync(CHROMIUM), suite)
+
+function suite(): void {
+  const { newPage } = useBrowser()
+
+  /** Every page in both schemes, as narrow as a phone: it fits, and axe finds nothing. */
+  async function check(name: string, url: string): Promise<void> {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const page = await newPage({ colorScheme, viewport: { width: 380, height: 800 } })
+      await page.goto(url)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `${name}-${colorScheme}.png`) })
+      const width = await page.evaluate('document.documentElement.scrollWidth')
+      expect([name, colorScheme, width, await accessibilityViolations(page)]).toEqual([
+        name,
+        colorScheme,
+        380,
+        [],
+      ])
+      await page.close()
+    }
+  }
+
+  test('the pages of serve are accessible, narrow and in both schemes', async () => {
+    const folder = await directory()
+    await mkdir(join(folder, 'logs'))
+    await writeFile(join(folder, `${'a-long-name-without-a-blank'.repeat(5)}.vhdx`), Buffer.alloc(1_000_000))
+    await writeFile(join(folder, 'report.csv'), 'a,b')
+    const server = await Server.start(folder, ['--path', '/in', '--list', '--live', '--live-actions'])
+    afterwards(() => server.kill('SIGKILL'))
+    await check('front', `${server.origin}/`)
+    await check('listing', `${server.origin}/in/`)
+    await check('empty-listing', `${server.origin}/in/logs/`)
+    await check('error', `${server.origin}/nothing`)
+    await check('live', `${server.origin}/live/`)
+  }, 300_000)
+
+  test('the pages of the demo are accessible, narrow and in both schemes', async () => {
+    const demo = await startDemo()
+    afterwards(() => demo.stop())
+    await check('demo', demo.origin)
+    const page = await newPage({ viewport: { width: 380, height: 800 } })
+    await page.goto(demo.origin)
+    await page.setContent(`<form action="${demo.origin}/form" method="post"><button>Send</button></form>`)
+    await page.getByRole('button').click()
+    await page.getByRole('heading', { level: 1, name: 'Not uploaded' }).waitFor()
+    if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, 'demo-error.png') })
+    expect(await accessibilityViolations(page)).toEqual([])
+  }, 300_000)
+}
