@@ -14,8 +14,10 @@ export function sendErrorPage(res: Response, status: number, message: string): v
   <body>
     <main>
       <h1>Not uploaded</h1>
-      <p>${message}</p>
-      <p><a href="/">Back to the uploads</a></p>
+      <section>
+        <p>${message}</p>
+        <p><a href="/">Back to the uploads</a></p>
+      </section>
     </main>
   </body>
 </html>
