@@ -43,38 +43,44 @@ describe('check() of files', () => {
     await bits.close()
   })
 
-  test.each(Object.entries(DISKS))('fails when the disk is %s, and leaves nothing behind', async (_name, disk) => {
-    const { problem, ...calls } = disk
-    let isBroken = false
-    const whenBroken = Object.fromEntries(
-      Object.entries(calls).map(([name, call]) => [
-        name,
-        (...args: unknown[]) =>
-          Reflect.apply(isBroken ? call : Reflect.get(nodeFileSystem, name), undefined, args),
-      ]),
-    )
-    const storage = new FileStorage({ directory }, whenBroken)
-    const sessionStore = new FileSessionStore({ directory }, whenBroken)
-    const bits = bitsUpload({ storage, sessionStore, logger: new RecordingLogger() })
-    await bits.sessions()
-    const before = await staging()
-    isBroken = true
-    const health = await bits.health()
-    expect(health).toEqual({
-      storage: expect.stringContaining(problem),
-      sessions: expect.stringContaining(problem),
-    })
-    expect(await staging()).toEqual(before)
-    isBroken = false
-    await bits.close()
-  })
+  test.each(Object.entries(DISKS))(
+    'fails when the disk is %s, and leaves nothing behind',
+    async (_name, disk) => {
+      const { problem, ...calls } = disk
+      let isBroken = false
+      const whenBroken = Object.fromEntries(
+        Object.entries(calls).map(([name, call]) => [
+          name,
+          (...args: unknown[]) =>
+            Reflect.apply(isBroken ? call : Reflect.get(nodeFileSystem, name), undefined, args),
+        ]),
+      )
+      const storage = new FileStorage({ directory }, whenBroken)
+      const sessionStore = new FileSessionStore({ directory }, whenBroken)
+      const bits = bitsUpload({ storage, sessionStore, logger: new RecordingLogger() })
+      await bits.sessions()
+      const before = await staging()
+      isBroken = true
+      const health = await bits.health()
+      expect(health).toEqual({
+        storage: expect.stringContaining(problem),
+        sessions: expect.stringContaining(problem),
+      })
+      expect(await staging()).toEqual(before)
+      isBroken = false
+      await bits.close()
+    },
+  )
 
   test('fails when the directory has gone', async () => {
     const bits = bitsUpload({ directory, logger: new RecordingLogger() })
     await bits.sessions()
     await rm(directory, { recursive: true })
     const { storage, sessions } = await bits.health()
-    expect([storage, sessions]).toEqual([expect.stringContaining('ENOENT'), expect.stringContaining('ENOENT')])
+    expect([storage, sessions]).toEqual([
+      expect.stringContaining('ENOENT'),
+      expect.stringContaining('ENOENT'),
+    ])
     await bits.close()
   })
 })
