@@ -3,6 +3,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { errorCode, ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, nodeFileSystem } from '../util/fs.js'
+import { processWideMap } from '../util/process-wide.js'
 
 const NAME = 'lease'
 /** Maximum path length of a socket in bytes (108 on Linux, 104 on macOS and BSD). */
@@ -15,33 +16,33 @@ interface Holding {
   readonly server: Promise<Server | undefined>
 }
 
-/** The leases of this process, by the path of the socket. Shared by all copies of this package that it has loaded. */
-const holdings: Map<string, Holding> = (() => {
-  const key = Symbol.for('express-bits-upload.leases')
-  const known: unknown = Reflect.get(process, key)
-  if (known instanceof Map) return known
-  const created = new Map<string, Holding>()
-  Reflect.set(process, key, created)
-  return created
-})()
+/** The leases of this process, by the path of the socket. */
+const holdings = processWideMap<Holding>('leases')
 
-export type ReleaseLease = () => Promise<void>
+/** A directory that is reserved for this process. */
+export interface DirectoryLease {
+  /** Whether it keeps others out. False where sockets are not available. */
+  readonly isExclusive: boolean
+  readonly release: () => Promise<void>
+}
 
 /**
  * Reserves a directory for this process by listening on a socket in it, which the system closes when the process
  * ends, however that happens. This needs no process ids, which are reused and are the same in many containers, and
  * nothing has to expire. Processes of one machine see each other, also in containers; those of other machines do not.
- * Where sockets are not available (Windows, some mounted file systems, very long paths) there is no lease.
+ * Where sockets are not available (Windows, some mounted file systems, very long paths) the lease keeps nobody out.
  *
- * @returns a function that releases it; `undefined` while another process has it. This process may acquire it several
+ * @returns `undefined` while another process has it. This process may acquire it several
  * times.
  */
 export async function takeLease(
   folder: string,
   fs: FileSystem = nodeFileSystem,
-): Promise<ReleaseLease | undefined> {
+): Promise<DirectoryLease | undefined> {
   const path = join(folder, NAME)
-  if (process.platform === 'win32' || Buffer.byteLength(path) > MAX_PATH) return async () => {}
+  if (process.platform === 'win32' || Buffer.byteLength(path) > MAX_PATH) {
+    return { isExclusive: false, release: async () => {} }
+  }
   const holding = holdings.get(path) ?? { count: 0, server: listenAt(path, fs) }
   holdings.set(path, holding)
   holding.count++
@@ -52,8 +53,8 @@ export async function takeLease(
     await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()))
   }
   try {
-    await holding.server
-    return release
+    const server = await holding.server
+    return { isExclusive: server !== undefined, release }
   } catch (error) {
     await release()
     if (error instanceof HeldElsewhere) return undefined

@@ -1,26 +1,27 @@
 import cluster from 'node:cluster'
-import { constants } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Awaitable } from '../../types/awaitable.js'
 import type { SessionChange, SessionRecord, SessionStore } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { RESERVED_NAME } from '../protocol/reserved-folder.js'
-import { hasEnded } from '../sessions/record.js'
-import { BoundedMap } from '../util/bounded-map.js'
 import { checkWritable } from '../util/check-writable.js'
 import { ignoreNotFound } from '../util/errors.js'
-import { type FileSystem, nodeFileSystem, type Sync, syncDirectory, writeText } from '../util/fs.js'
-import { KeyedQueue } from '../util/keyed-queue.js'
+import { type FileSystem, nodeFileSystem } from '../util/fs.js'
 import { checkEach, type OptionChecks } from '../validation/check-options.js'
 import { isBoolean, isPath } from '../validation/value-checks.js'
-import { type ReleaseLease, takeLease } from './directory-lease.js'
+import { type DirectoryLease, takeLease } from './directory-lease.js'
 import { HeldLocks } from './held-locks.js'
-import { OpenSessionMarkers } from './open-session-markers.js'
-import { changeLine, parseSessionRecord, recordLine } from './record-file.js'
+import { isOnLocalFileSystem } from './local-file-system.js'
+import { SessionFiles } from './session-files.js'
 import { SessionFolder } from './session-folder.js'
+import { readJournal } from './session-journal.js'
+import { isJournalOpen, openJournal } from './shared-journals.js'
+import type { StoredSessions } from './stored-sessions.js'
 
 /** Options of a {@link FileSessionStore}. */
 export interface FileSessionStoreOptions {
-  /** The directory of the uploads; the records are in its `BITS-Sessions`. */
+  /** The directory of the uploads; the sessions are in its `BITS-Sessions`. */
   directory: string
   /**
    * Whether several processes serve this directory. If so, a session is locked while one of its packets is handled,
@@ -29,7 +30,7 @@ export interface FileSessionStoreOptions {
    */
   shared?: boolean | undefined
   /**
-   * Flush each record and each change to the disk, so that a session also survives a power cut. Default: false; next
+   * Flush each session and each change to the disk, so that it also survives a power cut. Default: false; next
    * to a `FileStorage` of durability `fragment`: true.
    */
   durable?: boolean | undefined
@@ -41,36 +42,24 @@ const FILE_SESSION_STORE_CHECKS: OptionChecks<FileSessionStoreOptions> = {
   durable: isBoolean,
 }
 
-/** Appends to an existing file: a session that another process has deleted must not come back. */
-const APPEND = constants.O_WRONLY | constants.O_APPEND
-/** Sessions that are also kept in memory. */
-const MAX_KNOWN = 1000
-
-/** A session as read from its file when the file had this size. */
-interface Known {
-  readonly record: SessionRecord
-  readonly path: string
-  readonly size: number
-}
+/** Milliseconds to wait for another process that moves sessions between a journal and files. */
+const MOVE_TIMEOUT = 2_000
+const MOVE_RETRY = 50
 
 /**
- * Sessions as files, one each, so that they survive a restart: a line of JSON, and one more for each change. If a
- * process is killed, or the disk is full, a change is either complete or lost, as incomplete lines are ignored.
- *
- * A file only ever grows. A file with its old size therefore has its old content, and is not read again, even if
- * other processes write to it. Replacing files would cost more: ext4 writes the new one to the disk at once.
+ * Sessions in the folder `BITS-Sessions`, so that they survive a restart. A process that has the directory to itself
+ * keeps them in memory and in one journal. Processes that share a directory, and those that cannot keep others out
+ * (Windows, macOS, network drives), keep a file for each session. Whichever way a store finds them, it takes them over.
  */
 export class FileSessionStore implements SessionStore {
   readonly #fs: FileSystem
   readonly #folder: SessionFolder
-  readonly #markers: OpenSessionMarkers
+  readonly #isDurable: boolean
+  readonly #locks: HeldLocks
+  readonly #files: SessionFiles
   /** See {@link FileSessionStoreOptions.shared}. */
   readonly lock?: NonNullable<SessionStore['lock']>
-  readonly #sync: Sync | undefined
-  readonly #locks: HeldLocks
-  readonly #turns = new KeyedQueue()
-  readonly #known = new BoundedMap<string, Known>(MAX_KNOWN)
-  #releaseLease: ReleaseLease | undefined
+  #opened: { readonly sessions: StoredSessions; readonly release: () => Promise<void> } | undefined
   #hasAdvised = false
 
   /** @throws OptionError when an option is invalid. */
@@ -80,17 +69,13 @@ export class FileSessionStore implements SessionStore {
       options,
     )
     const fs = { ...nodeFileSystem, ...calls }
+    const isShared = options.shared ?? cluster.isWorker
+    const isDurable = options.durable ?? false
     this.#fs = fs
     this.#folder = new SessionFolder(join(resolve(options.directory), RESERVED_NAME), fs)
+    this.#isDurable = isDurable
     this.#locks = new HeldLocks(fs)
-    this.#sync = options.durable ? fs.fsync : undefined
-    const isShared = options.shared ?? cluster.isWorker
-    this.#markers = new OpenSessionMarkers(join(this.#folder.path, 'users'), {
-      fs,
-      isShared,
-      hasRecord: async (uploadId) =>
-        (await fs.stat(this.#folder.pathOf(uploadId)).catch(ignoreNotFound)) !== undefined,
-    })
+    this.#files = new SessionFiles(this.#folder, { fs, locks: this.#locks, isShared, isDurable })
     if (isShared) {
       this.lock = (key, lockOptions) => this.#locks.acquire(key, join(this.#folder.path, key), lockOptions)
     }
@@ -98,11 +83,9 @@ export class FileSessionStore implements SessionStore {
 
   async open(): Promise<void> {
     await this.#folder.create()
-    if (this.lock) return this.#tryLock()
-    const release = await takeLease(this.#folder.path, this.#fs)
-    if (!release) throw this.#heldElsewhere()
-    await this.#releaseLease?.()
-    this.#releaseLease = release
+    const opened = await (this.lock ? this.#openShared() : this.#openAlone())
+    await this.close()
+    this.#opened = opened
   }
 
   /** @throws when the folder of the sessions cannot be written to. */
@@ -111,8 +94,65 @@ export class FileSessionStore implements SessionStore {
   }
 
   async close(): Promise<void> {
-    await this.#releaseLease?.()
-    this.#releaseLease = undefined
+    const opened = this.#opened
+    this.#opened = undefined
+    await opened?.release()
+  }
+
+  async #openShared() {
+    await this.#tryLock()
+    const deadline = Date.now() + MOVE_TIMEOUT
+    // One of the processes that share the directory moves the sessions, and the others wait for it.
+    while (await this.#hasJournal()) {
+      const lease = await this.#takeLease()
+      if (lease) await this.#moveToFiles().finally(lease.release)
+      else if (Date.now() < deadline) await delay(MOVE_RETRY)
+      else throw this.#heldElsewhere()
+    }
+    return { sessions: this.#files, release: async () => {} }
+  }
+
+  async #openAlone() {
+    const lease = await this.#takeLease()
+    if (!lease) throw this.#heldElsewhere()
+    try {
+      if (lease.isExclusive && (await isOnLocalFileSystem(this.#folder.path, this.#fs))) {
+        const { journal, release } = await openJournal(this.#folder, this.#fs)
+        if (this.#isDurable) journal.flushChanges()
+        return { sessions: journal, release: () => release().finally(lease.release) }
+      }
+      if (await this.#hasJournal()) await this.#moveToFiles()
+      return { sessions: this.#files, release: lease.release }
+    } catch (error) {
+      await lease.release()
+      throw error
+    }
+  }
+
+  /** @returns `undefined` while another process, or an unshared store of this one, uses the directory. */
+  async #takeLease(): Promise<DirectoryLease | undefined> {
+    if (this.lock && isJournalOpen(this.#folder)) return undefined
+    return takeLease(this.#folder.path, this.#fs)
+  }
+
+  async #hasJournal(): Promise<boolean> {
+    return (await this.#fs.stat(this.#folder.journalPath).catch(ignoreNotFound)) !== undefined
+  }
+
+  /** Locked, because processes of other machines do not see the lease. */
+  async #moveToFiles(): Promise<void> {
+    const path = this.#folder.journalPath
+    const options = { timeout: MOVE_TIMEOUT, onReleaseRequested: () => {} }
+    const unlock = await this.#locks.acquire('journal', join(this.#folder.path, 'journal'), options)
+    if (!unlock) throw this.#heldElsewhere()
+    try {
+      const records = await readJournal(path, this.#fs)
+      if (!records) return
+      await this.#files.adopt(records)
+      await this.#fs.unlink(path)
+    } finally {
+      await unlock()
+    }
   }
 
   /** Some file systems cannot hold locks: better found out now than by the fragments of each upload. */
@@ -132,136 +172,48 @@ export class FileSessionStore implements SessionStore {
     return new BitsError('session-busy', message)
   }
 
+  get #sessions(): StoredSessions {
+    if (!this.#opened)
+      throw new Error('This FileSessionStore is not open: await open() before its other methods.')
+    return this.#opened.sessions
+  }
+
   async create(record: SessionRecord): Promise<void> {
-    const path = this.#folder.pathOf(record.uploadId)
-    const size = await writeText(path, 'wx', recordLine(record), this.#sync, this.#fs).catch(
-      async (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EEXIST') await this.#fs.unlink(path).catch(ignoreNotFound)
-        throw error
-      },
-    )
-    if (this.#sync) await syncDirectory(this.#folder.path, this.#sync, this.#fs)
-    this.#known.set(record.uploadId, { record, path, size })
+    await this.#sessions.create(record)
   }
 
   /**
-   * Costs two or three more calls of the file system, and where processes share the directory, a listing of the sessions
-   * of this user. Sessions that were created without a limit do not count.
+   * Where processes share the directory, it lists the markers of the sessions of this user. Those that were created
+   * without a limit do not count there.
    */
   async createWithin(record: SessionRecord, max: number): Promise<number | undefined> {
-    const { user, uploadId } = record
-    const count = await this.#markers.add(user, uploadId, max)
-    if (count !== undefined) return count
-    try {
-      await this.create(record)
-    } catch (error) {
-      await this.#markers.remove(user, uploadId)
-      throw error
-    }
-    return undefined
+    return this.#sessions.createWithin(record, max)
   }
 
-  async get(uploadId: string): Promise<SessionRecord | undefined> {
-    return (await this.#read(uploadId))?.record
+  get(uploadId: string): Awaitable<SessionRecord | undefined> {
+    return this.#sessions.get(uploadId)
   }
 
   async update(
     uploadId: string,
     change: (current: SessionRecord) => SessionChange | undefined,
   ): Promise<SessionRecord | undefined> {
-    return this.#turns.run(uploadId, async () => {
-      // Changes of other processes are in the file, which then has another size: the next read finds them.
-      let current = this.#memoryOf(uploadId) ?? (await this.#read(uploadId))
-      while (current) {
-        const changes = change(current.record)
-        if (!changes) return undefined
-        this.#locks.assertNotLost(uploadId)
-        const line = changeLine(changes)
-        const added = await writeText(current.path, APPEND, line, this.#sync, this.#fs).catch(ignoreNotFound)
-        if (added !== undefined) return this.#changed(current, changes, added)
-        // Another process has ended or deleted it.
-        this.#known.delete(uploadId)
-        current = await this.#read(uploadId)
-      }
-      return undefined
-    })
+    return this.#sessions.update(uploadId, change)
   }
 
   async delete(uploadId: string): Promise<void> {
-    await this.#turns.run(uploadId, async () => {
-      const known = this.#memoryOf(uploadId) ?? (await this.#read(uploadId))
-      await this.#folder.remove(uploadId)
-      this.#known.delete(uploadId)
-      if (known && !hasEnded(known.record)) await this.#markers.remove(known.record.user, uploadId)
-    })
+    await this.#sessions.delete(uploadId)
   }
 
-  async *list({ openOnly = false } = {}): AsyncIterable<SessionRecord> {
-    const listed = new Set<string>()
-    for await (const uploadId of this.#folder.openIds()) {
-      const record = await this.get(uploadId)
-      if (!record) continue
-      if (!openOnly) listed.add(uploadId)
-      yield record
-    }
-    if (openOnly) return
-    for await (const uploadId of this.#folder.endedIds()) {
-      // It was listed already when it has ended since.
-      const record = listed.has(uploadId) ? undefined : await this.get(uploadId)
-      if (record) yield record
-    }
+  list(options?: { readonly openOnly?: boolean }): AsyncIterable<SessionRecord> {
+    return this.#sessions.list(options)
   }
 
-  async *expired(before: number): AsyncIterable<SessionRecord> {
-    yield* this.#idle(this.#folder.openIds(), before)
-    yield* this.#idle(this.#folder.endedIds(), before)
-    await this.#folder.removeOldLocks(before)
-    await this.#markers.clean(before)
+  expired(before: number): AsyncIterable<SessionRecord> {
+    return this.#sessions.expired(before)
   }
 
   ended(before: number): AsyncIterable<SessionRecord> {
-    return this.#idle(this.#folder.endedIds(), before)
-  }
-
-  async *#idle(ids: AsyncIterable<string>, before: number): AsyncIterable<SessionRecord> {
-    for await (const uploadId of ids) {
-      const record = await this.get(uploadId)
-      if (!record) await this.#folder.removeIfOlder(uploadId, before)
-      else if (record.lastActivity < before) yield record
-    }
-  }
-
-  async #changed(current: Known, changes: SessionChange, added: number): Promise<SessionRecord> {
-    const record = { ...current.record, ...changes }
-    const { uploadId, user } = record
-    let { path } = current
-    if (hasEnded(record) && !hasEnded(current.record)) {
-      path = await this.#folder.markEnded(uploadId)
-      await this.#markers.remove(user, uploadId)
-    }
-    this.#known.set(uploadId, { record, path, size: current.size + added })
-    return record
-  }
-
-  async #read(uploadId: string): Promise<Known | undefined> {
-    const [open, ended] = this.#folder.pathsOf(uploadId)
-    return (await this.#readFile(uploadId, open)) ?? (await this.#readFile(uploadId, ended))
-  }
-
-  /** @returns `undefined` also for a file that is not the record of this session (B8). */
-  async #readFile(uploadId: string, path: string): Promise<Known | undefined> {
-    const facts = await this.#fs.stat(path).catch(ignoreNotFound)
-    if (!facts) return undefined
-    const known = this.#memoryOf(uploadId)
-    if (known?.path === path && facts.size === known.size) return known
-    const bytes = await this.#fs.readFile(path).catch(ignoreNotFound)
-    const record = bytes && parseSessionRecord(bytes.toString())
-    if (record?.uploadId !== uploadId) return undefined
-    return this.#known.set(uploadId, { record, path, size: bytes?.length ?? 0 })
-  }
-
-  /** Processes on several machines use locks; the size that NFS reports may be seconds old there. */
-  #memoryOf(uploadId: string): Known | undefined {
-    return this.lock ? undefined : this.#known.get(uploadId)
+    return this.#sessions.ended(before)
   }
 }

@@ -65,6 +65,17 @@ export class OpenSessionMarkers {
     })
   }
 
+  /** Marks a session, however many its user has. It may be marked already. */
+  async set(user: string | undefined, uploadId: string): Promise<void> {
+    const directory = this.#directoryOf(user)
+    await this.#queue.run(directory, async () => {
+      await this.#mark(directory, uploadId).catch((error: unknown) => {
+        if (errorCode(error) !== 'EEXIST') throw error
+      })
+      this.#counts?.delete(directory)
+    })
+  }
+
   /** The session has ended, or was not created after all. */
   async remove(user: string | undefined, uploadId: string): Promise<void> {
     const directory = this.#directoryOf(user)

@@ -9,8 +9,10 @@ export const recordLine = (record: SessionRecord): string => JSON.stringify(reco
  * A change as a line to append. The line break comes first, so that it ends a line that a crash left incomplete.
  * Absent fields become `null`, which no field of a session ever is.
  */
-export const changeLine = (changes: SessionChange): string =>
-  `\n${JSON.stringify(changes, (_name, value: unknown) => (value === undefined ? null : value))}`
+export const changeLine = (changes: SessionChange): string => `\n${JSON.stringify(changes, nullForAbsent)}`
+
+/** For `JSON.stringify`. */
+export const nullForAbsent = (_name: string, value: unknown): unknown => (value === undefined ? null : value)
 
 /**
  * Parses a session and its changes. Lines that are not JSON are ignored: a crash interrupted their writing, and the
@@ -21,15 +23,21 @@ export const changeLine = (changes: SessionChange): string =>
 export function parseSessionRecord(text: string): SessionRecord | undefined {
   const record: Record<string, unknown> = {}
   for (const line of text.split('\n')) {
-    for (const [name, value] of Object.entries(parse(line))) {
-      if (value === null) delete record[name]
-      else record[name] = value
-    }
+    applyChange(record, parseLine(line))
   }
   return isSessionRecord(record) ? record : undefined
 }
 
-function parse(line: string): object {
+/** Applies a change as {@link changeLine} writes it. */
+export function applyChange(record: Record<string, unknown>, change: object): void {
+  for (const [name, value] of Object.entries(change)) {
+    if (value === null) delete record[name]
+    else record[name] = value
+  }
+}
+
+/** @returns an object without properties for a line that is not JSON. */
+export function parseLine(line: string): object {
   try {
     const value: unknown = JSON.parse(line)
     return typeof value === 'object' && value !== null ? value : {}
@@ -38,7 +46,7 @@ function parse(line: string): object {
   }
 }
 
-function isSessionRecord(value: object): value is SessionRecord {
+export function isSessionRecord(value: object): value is SessionRecord {
   const is = (name: string, type: string) => typeof Reflect.get(value, name) === type
   const may = (name: string, type: string) => Reflect.get(value, name) === undefined || is(name, type)
   return (

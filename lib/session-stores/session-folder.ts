@@ -1,6 +1,8 @@
 import { dirname, join } from 'node:path'
+import type { SessionRecord } from '../../types/session.js'
 import { ignoreNotFound } from '../util/errors.js'
 import type { FileSystem } from '../util/fs.js'
+import { parseSessionRecord } from './record-file.js'
 
 const OPEN = /^([0-9a-f]{32})\.json$/
 const ENDED = /^([0-9a-f]{32})\.ended\.json$/
@@ -47,12 +49,35 @@ export class SessionFolder {
     }
   }
 
+  /** @returns the session of a file with either name; `undefined` when there is none, or not of this session. */
+  async read(uploadId: string): Promise<SessionRecord | undefined> {
+    for (const path of this.pathsOf(uploadId)) {
+      const bytes = await this.#fs.readFile(path).catch(ignoreNotFound)
+      const record = bytes && parseSessionRecord(bytes.toString())
+      if (record?.uploadId === uploadId) return record
+    }
+    return undefined
+  }
+
   openIds(): AsyncIterable<string> {
     return this.#idsOf(OPEN)
   }
 
   endedIds(): AsyncIterable<string> {
     return this.#idsOf(ENDED)
+  }
+
+  /** The journal of a process that has this folder to itself. */
+  get journalPath(): string {
+    return join(this.path, 'sessions.journal')
+  }
+
+  /** Removes old files of locks, and of sessions: a process that keeps its sessions in a journal uses neither. */
+  async removeUnused(before: number): Promise<void> {
+    for await (const { name } of await this.#fs.opendir(this.path)) {
+      const isUnused = [LOCK_FILE, OPEN, ENDED].some((pattern) => pattern.test(name))
+      if (isUnused) await this.#removeIfOlder(join(this.path, name), before)
+    }
   }
 
   /** Removes what a killed process left of its locks. A lock in use is never old. */

@@ -35,6 +35,8 @@ export const fchmod = promisify(fs.fchmod)
 export const utimes = promisify(fs.utimes)
 export const ftruncate = promisify(fs.ftruncate)
 export const fsync = promisify(fs.fsync)
+export const fdatasync = promisify(fs.fdatasync)
+export const statfs: (path: string) => Promise<{ readonly type: number }> = promisify(fs.statfs)
 export const writev = promisify(fs.writev)
 export const readFile = promisify(fs.readFile)
 export const write = promisify(fs.write)
@@ -83,6 +85,8 @@ export const nodeFileSystem = {
   utimes,
   ftruncate,
   fsync,
+  fdatasync,
+  statfs,
   writev,
   readFile,
   write,
@@ -105,13 +109,24 @@ export async function writeText(
   const bytes = Buffer.from(text)
   const file = await calls.open(path, flags, 0o600)
   try {
-    for (let done = 0; done < bytes.length; ) {
-      done += (await calls.write(file, bytes, done, bytes.length - done, null)).bytesWritten
-    }
+    await writeBytes(file, bytes, calls)
     await sync?.(file)
     return bytes.length
   } finally {
     await calls.close(file)
+  }
+}
+
+/** Writes all bytes to an open file, at its current position. Rejects if not all could be written. */
+export async function writeBytes(
+  file: number,
+  bytes: Buffer,
+  calls: Pick<FileSystem, 'write'>,
+): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await calls.write(file, bytes, done, bytes.length - done, null)
+    if (bytesWritten === 0) throw new Error(`Of ${bytes.length} bytes, only ${done} could be written.`)
+    done += bytesWritten
   }
 }
 

@@ -1,8 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import express from 'express'
-import { sessionFiles } from '../support/files.js'
 import { fragment, openSession, RawConnection } from '../support/raw.js'
 import { type Running, serve, temporaryDirectory } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
@@ -41,8 +40,9 @@ beforeAll(async () => {
   connection.end()
   await mkdir(join(root.path, 'sub'))
   await writeFile(join(root.path, 'sub', 'file.txt'), 'text')
-  names = await sessionFiles(root.path)
-  expect(names.map((name) => name.replace(/.*\./, '')).sort()).toEqual(['json', 'json', 'part', 'reply'])
+  names = await readdir(join(root.path, 'BITS-Sessions'))
+  const kinds = names.map((name) => name.replace(/.*\./, '')).sort()
+  expect(kinds).toEqual(['journal', 'lease', 'part', 'reply'])
 })
 
 afterAll(async () => {

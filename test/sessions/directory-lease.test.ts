@@ -56,20 +56,31 @@ test('one process may serve a directory several times', async () => {
   expect(await openSession(await connect(other), PATH)).toMatch(/^\{/)
 })
 
-test('stores that are shared take no lease', async () => {
+test('a shared store waits for a process that has the directory to itself', async () => {
   const directory = await newDirectory()
   const first = await ChildServer.start(directory)
   afterwards(() => first.kill())
-  const sessionStore = new FileSessionStore({ directory, shared: true })
-  const running = await start({ directory, sessionStore })
-  expect(await openSession(await connect(running), PATH)).toMatch(/^\{/)
+  const id = await openSession(await connect(first), PATH)
+  const running = await start({ directory, sessionStore: new FileSessionStore({ directory, shared: true }) })
+  const connection = await connect(running)
+  expect((await connection.exchange(createSession(PATH))).status).toBe(503)
+  await first.kill()
+  await until(async () => (await connection.exchange(fragment(PATH, id, FILE))).status === 200)
 })
 
-test('a directory that has no sockets has no lease', async () => {
+test('stores that are shared keep no other shared store out', async () => {
   const directory = await newDirectory()
-  const release = await takeLease(join(directory, 'missing'))
-  await release?.()
-  expect(release).toBeDefined()
+  const options = { directory, shared: true }
+  const [one, other] = [new FileSessionStore(options), new FileSessionStore(options)]
+  await one.open()
+  await other.open()
+})
+
+test('a directory that has no sockets has no lease that keeps others out', async () => {
+  const directory = await newDirectory()
+  const lease = await takeLease(join(directory, 'missing'))
+  await lease?.release()
+  expect(lease?.isExclusive).toBe(false)
   const long = join(directory, 'x'.repeat(120))
-  expect(await takeLease(long)).toBeDefined()
+  expect(await takeLease(long)).toMatchObject({ isExclusive: false })
 })

@@ -9,6 +9,15 @@ import { temporaryDirectory } from '../support/serve.js'
 
 const runner = { describe, test }
 
+/** Where a directory may have users on other machines, each session is a file, as where processes share it. */
+const NETWORK_DRIVE = { statfs: async () => ({ type: 0x6969 }) }
+
+async function openOnNetworkDrive(directory: string): Promise<FileSessionStore> {
+  const store = new FileSessionStore({ directory }, NETWORK_DRIVE)
+  await store.open()
+  return store
+}
+
 sessionStoreContract(
   async () => {
     const directory = await temporaryDirectory()
@@ -26,17 +35,25 @@ sessionStoreContract(
   { runner, name: 'a shared FileSessionStore as a session store' },
 )
 
+sessionStoreContract(
+  async () => {
+    const directory = await temporaryDirectory()
+    const store = new FileSessionStore({ directory: directory.path }, NETWORK_DRIVE)
+    return { store, remove: directory.remove }
+  },
+  { runner, name: 'a FileSessionStore on a network drive as a session store' },
+)
+
 sessionStoreContract(() => ({ store: new MemorySessionStore() }), {
   runner,
   name: 'MemorySessionStore as a session store',
 })
 
-describe('FileSessionStore', () => {
+describe('FileSessionStore with a file for each session', () => {
   async function withStore(use: (store: SessionStore, folder: string) => Promise<void>): Promise<void> {
     const directory = await temporaryDirectory()
     try {
-      const store = new FileSessionStore({ directory: directory.path })
-      await store.open?.()
+      const store = await openOnNetworkDrive(directory.path)
       await use(store, join(directory.path, 'BITS-Sessions'))
     } finally {
       await directory.remove()
@@ -57,8 +74,7 @@ describe('FileSessionStore', () => {
     withStore(async (store, folder) => {
       await store.create(newRecord(1))
       await store.update(newRecord(1).uploadId, () => ({ total: 5 }))
-      const next = new FileSessionStore({ directory: join(folder, '..') })
-      await next.open()
+      const next = await openOnNetworkDrive(join(folder, '..'))
       expect(await next.get(newRecord(1).uploadId)).toEqual(newRecord(1, { total: 5 }))
     }))
 
@@ -136,7 +152,7 @@ describe('FileSessionStore', () => {
       // A directory cannot be read as a record.
       await rm(join(folder, `${newRecord(2).uploadId}.ended.json`))
       await mkdir(join(folder, `${newRecord(2).uploadId}.ended.json`))
-      const restarted = new FileSessionStore({ directory: join(folder, '..') })
+      const restarted = await openOnNetworkDrive(join(folder, '..'))
       const open: string[] = []
       for await (const { uploadId } of restarted.list({ openOnly: true })) open.push(uploadId)
       expect(open.sort()).toEqual([1, 3].map((n) => newRecord(n).uploadId))
@@ -147,7 +163,7 @@ describe('FileSessionStore', () => {
     withStore(async (store, folder) => {
       for (const n of [1, 2]) await store.createWithin?.(newRecord(n), 2)
       await rm(join(folder, `${newRecord(1).uploadId}.json`))
-      const restarted = new FileSessionStore({ directory: join(folder, '..') })
+      const restarted = await openOnNetworkDrive(join(folder, '..'))
       expect(await restarted.createWithin(newRecord(3), 2)).toBe(2)
       const [user = ''] = await readdir(join(folder, 'users'))
       await utimes(join(folder, 'users', user, newRecord(1).uploadId), 5000, 5000)
@@ -185,6 +201,7 @@ describe('FileSessionStore', () => {
       const directory = join(folder, '..')
       const [one, other] = [1, 2].map(() => new FileSessionStore({ directory, shared: true }))
       if (!one || !other) throw new Error('There are no stores.')
+      await Promise.all([one.open(), other.open()])
       const attempts = Array.from({ length: 40 }, (_, n) =>
         (n % 2 ? one : other).createWithin(newRecord(n), 7),
       )
@@ -203,7 +220,7 @@ describe('FileSessionStore', () => {
       await appendFile(join(folder, `${uploadId}.json`), '\n{"total":6,"state":"clo')
       expect(await store.get(uploadId)).toEqual({ ...newRecord(1), total: 5 })
       await store.update(uploadId, () => ({ state: 'published' }))
-      const afterRestart = new FileSessionStore({ directory: join(folder, '..') })
+      const afterRestart = await openOnNetworkDrive(join(folder, '..'))
       expect(await afterRestart.get(uploadId)).toEqual({ ...newRecord(1), total: 5, state: 'published' })
     }))
 
@@ -213,14 +230,14 @@ describe('FileSessionStore', () => {
       await store.create(newRecord(1))
       await store.update(uploadId, () => ({ replyUrl: '/a-reply', total: 5 }))
       await store.update(uploadId, () => ({ replyUrl: undefined }))
-      const afterRestart = new FileSessionStore({ directory: join(folder, '..') })
+      const afterRestart = await openOnNetworkDrive(join(folder, '..'))
       expect((await afterRestart.get(uploadId))?.replyUrl).toBeUndefined()
       expect((await afterRestart.get(uploadId))?.total).toBe(5)
     }))
 
   test('what one process changes, another sees at once', () =>
     withStore(async (store, folder) => {
-      const other = new FileSessionStore({ directory: join(folder, '..') })
+      const other = await openOnNetworkDrive(join(folder, '..'))
       const { uploadId } = newRecord(1)
       await store.create(newRecord(1))
       for (let total = 0; total < 10; total++) {
@@ -248,7 +265,7 @@ describe('FileSessionStore', () => {
 
   test('two processes that change one session leave it whole', () =>
     withStore(async (store, folder) => {
-      const other = new FileSessionStore({ directory: join(folder, '..') })
+      const other = await openOnNetworkDrive(join(folder, '..'))
       const { uploadId } = newRecord(1)
       await store.create(newRecord(1))
       await Promise.all(

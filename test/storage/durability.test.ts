@@ -19,11 +19,12 @@ beforeEach(async () => {
 
 /** The paths that a test asks about, relative to the directory; a descriptor is one of them by its inode. */
 const PLACES = ['..', '.', 'a', 'a/b', 'BITS-Sessions', `BITS-Sessions/${'1'.repeat(32)}.part`]
+const JOURNAL = 'BITS-Sessions/sessions.journal'
 const RECORD = `BITS-Sessions/${'2'.repeat(32)}.json`
 
 async function sync(file: number): Promise<void> {
   const { ino } = fstatSync(file)
-  const place = [...PLACES, RECORD].find(
+  const place = [...PLACES, RECORD, JOURNAL].find(
     (name) => statSync(join(directory, name), { throwIfNoEntry: false })?.ino === ino,
   )
   done.push(`sync ${place}`)
@@ -140,7 +141,7 @@ test('a directory of uploads that is made is on the disk before anything is take
   expect(done).toHaveLength(3)
 })
 
-describe('the record of a session', () => {
+describe('a session', () => {
   const record = {
     uploadId: '2'.repeat(32),
     destination: 'file',
@@ -154,15 +155,25 @@ describe('the record of a session', () => {
     await store.open()
     await store.create(record)
     await store.update(record.uploadId, () => ({ total: 10 }))
+    await store.close()
   }
 
-  test('is left to the system to write, unless it is to be durable', async () => {
-    await changeOne(new FileSessionStore({ directory }, { fsync: sync }))
-    expect(done).toEqual([])
-  })
+  test.each([false, true])(
+    'is left to the system to write, unless it is to be durable (shared: %s)',
+    async (shared) => {
+      await changeOne(new FileSessionStore({ directory, shared }, { fsync: sync, fdatasync: sync }))
+      expect(done).toEqual([])
+    },
+  )
 
   test('that is durable is on the disk before it counts, and each change, too', async () => {
-    await changeOne(new FileSessionStore({ directory, durable: true }, { fsync: sync }))
+    await changeOne(new FileSessionStore({ directory, durable: true }, { fsync: sync, fdatasync: sync }))
+    expect(done).toEqual(['sync BITS-Sessions', `sync ${JOURNAL}`, `sync ${JOURNAL}`])
+  })
+
+  test('that is durable and shared is on the disk, too, in a file of its own', async () => {
+    const options = { directory, durable: true, shared: true }
+    await changeOne(new FileSessionStore(options, { fsync: sync, fdatasync: sync }))
     expect(done).toEqual([`sync ${RECORD}`, 'sync BITS-Sessions', `sync ${RECORD}`])
   })
 })

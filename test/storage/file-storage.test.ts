@@ -67,7 +67,9 @@ describe('what FileStorage is told', () => {
   })
 
   test('it makes the directory with the usual rights, whoever comes first', async () => {
-    await new FileSessionStore({ directory: join(directory, 'c') }).open()
+    const sessions = new FileSessionStore({ directory: join(directory, 'c') })
+    await sessions.open()
+    await sessions.close()
     expect((await stat(join(directory, 'c'))).mode & 0o777).toBe(0o777 & ~process.umask())
   })
 

@@ -1,13 +1,18 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 
-/** Files below `directory` that a process holds open, by the names the system knows them by. */
+/**
+ * Files below `directory` that a process holds open, by the names the system knows them by; but for the journal of the
+ * sessions, which is open as long as its store.
+ */
 export async function openFiles(directory: string, pid: number | 'self' = 'self'): Promise<string[]> {
   const folder = `/proc/${pid}/fd`
   const targets = await Promise.all(
     (await readdir(folder)).map((fd) => readlink(join(folder, fd)).catch(() => '')),
   )
-  return targets.filter((target) => target.startsWith(`${directory}/`))
+  return targets.filter(
+    (target) => target.startsWith(`${directory}/`) && !target.endsWith('/sessions.journal'),
+  )
 }
 
 /** Everything below `directory` but `except`, by relative name: `/` for directories, `-> target` for links, else content. */
@@ -36,8 +41,8 @@ export async function stagedFiles(directory: string): Promise<string[]> {
   return names.filter((name) => !/^[0-9a-f]{32}(?:\.ended)?\.json$/.test(name))
 }
 
-/** Names in the folder of the sessions, but for the socket by which a process keeps others out. */
+/** Names in the folder of the sessions, but for the journal, and the socket by which a process keeps others out. */
 export async function sessionFiles(directory: string): Promise<string[]> {
   const names = await readdir(join(directory, 'BITS-Sessions'))
-  return names.filter((name) => !/^lease(?:-[0-9a-f]{8})?$/.test(name))
+  return names.filter((name) => !/^(?:lease(?:-[0-9a-f]{8})?|sessions\.journal)$/.test(name))
 }

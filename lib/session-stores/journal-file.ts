@@ -1,0 +1,223 @@
+import { constants } from 'node:fs'
+import { dirname } from 'node:path'
+import { ignoreNotFound } from '../util/errors.js'
+import { type FileSystem, syncDirectory, writeBytes } from '../util/fs.js'
+
+/** Appending, so that nobody else's lines are overwritten, and their presence shows in the size of the file. */
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
+/** Milliseconds between two checks that the path still leads to this file, and that nobody else writes to it. */
+const CHECK_INTERVAL = 1_000
+/** Characters that a compaction writes at once. */
+const CHUNK = 256 * 1024
+const MIN_COMPACTION = 8 * 1024 * 1024
+
+interface Entry {
+  readonly text: string
+  readonly apply: () => void
+  readonly resolve: () => void
+  readonly reject: (reason: unknown) => void
+}
+
+interface JournalFileOptions {
+  readonly path: string
+  readonly fs: FileSystem
+  /** All lines that a new journal needs. What they say does not change while they are being written. */
+  readonly snapshot: () => Iterable<string>
+  /** Bytes below which the journal is not compacted. Default: 8 MiB. */
+  readonly minCompaction?: number
+}
+
+/**
+ * A file to which lines are appended. Those that arrive during a write share the next one. A write that failed leaves
+ * nothing behind: before anything else is written, the file is cut off where the last complete write ended.
+ */
+export class JournalFile {
+  readonly #path: string
+  readonly #fs: FileSystem
+  readonly #snapshot: () => Iterable<string>
+  readonly #minCompaction: number
+  #descriptor: number
+  #length: number
+  #compactAt: number
+  /** Whether a failed write may have left something behind the end. */
+  #hasTail = false
+  /** Whether the name of the file may not be on the disk. */
+  #hasNewName = true
+  #isFlushed = false
+  #checkedAt = performance.now()
+  #waiting: Entry[] = []
+  #writing: Promise<void> | undefined
+
+  private constructor(options: JournalFileOptions, descriptor: number, length: number, liveBytes: number) {
+    this.#path = options.path
+    this.#fs = options.fs
+    this.#snapshot = options.snapshot
+    this.#descriptor = descriptor
+    this.#length = length
+    this.#minCompaction = options.minCompaction ?? MIN_COMPACTION
+    this.#compactAt = this.#compactionLimit(liveBytes)
+  }
+
+  /** @param replay reads the file. Returns the length to cut it off at, and the bytes that a compaction would leave. */
+  static async open(
+    options: JournalFileOptions,
+    replay: (bytes: Buffer) => Promise<{ readonly length: number; readonly liveBytes: number }>,
+  ): Promise<JournalFile> {
+    const { path, fs } = options
+    await fs.unlink(temporaryPath(path)).catch(ignoreNotFound)
+    const descriptor = await fs.open(path, APPEND, 0o600)
+    try {
+      const bytes = await fs.readFile(path)
+      const { length, liveBytes } = await replay(bytes)
+      if (length < bytes.length) await fs.ftruncate(descriptor, length)
+      return new JournalFile(options, descriptor, length, liveBytes)
+    } catch (error) {
+      await fs.close(descriptor)
+      throw error
+    }
+  }
+
+  /** From now on, lines are flushed to the disk before they count. */
+  flushLines(): void {
+    this.#isFlushed = true
+  }
+
+  /**
+   * Appends a line.
+   * @param apply called when the line is in the file, before anything else is written.
+   */
+  append(text: string, apply: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ text, apply, resolve, reject })
+      this.#writing ??= this.#write()
+    })
+  }
+
+  /** Flushes all lines so far, and the name of the file, to the disk. */
+  async flush(): Promise<void> {
+    await this.#writing
+    await this.#fs.fsync(this.#descriptor)
+    await this.#syncName()
+  }
+
+  async close(): Promise<void> {
+    await this.#writing
+    await this.#fs.close(this.#descriptor)
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const entries = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#commit(entries)
+        // In the turn in which the lines count, so that a compaction sees what they say.
+        for (const { apply, resolve } of entries) {
+          apply()
+          resolve()
+        }
+      } catch (error) {
+        for (const { reject } of entries) reject(error)
+      }
+      if (this.#length > this.#compactAt) await this.#compactOrWait()
+    }
+    this.#writing = undefined
+  }
+
+  async #commit(entries: readonly Entry[]): Promise<void> {
+    if (performance.now() - this.#checkedAt >= CHECK_INTERVAL) await this.#check()
+    if (this.#hasTail) await this.#cutTail()
+    if (this.#isFlushed && this.#hasNewName) await this.#syncName()
+    const bytes = Buffer.from(entries.map(({ text }) => text).join(''))
+    try {
+      await writeBytes(this.#descriptor, bytes, this.#fs)
+      if (this.#isFlushed) await this.#fs.fdatasync(this.#descriptor)
+    } catch (error) {
+      this.#hasTail = true
+      await this.#cutTail().catch(() => {})
+      throw error
+    }
+    this.#length += bytes.length
+  }
+
+  async #cutTail(): Promise<void> {
+    await this.#fs.ftruncate(this.#descriptor, this.#length)
+    this.#hasTail = false
+  }
+
+  async #syncName(): Promise<void> {
+    await syncDirectory(dirname(this.#path), this.#fs.fsync, this.#fs)
+    this.#hasNewName = false
+  }
+
+  /** What is written to a file that somebody has removed or replaced would be lost. */
+  async #check(): Promise<void> {
+    const [own, there] = await Promise.all([
+      this.#fs.fstat(this.#descriptor),
+      this.#fs.stat(this.#path).catch(ignoreNotFound),
+    ])
+    const isOurs = there !== undefined && there.ino === own.ino && there.dev === own.dev
+    if (there && (!isOurs || (own.size > this.#length && !this.#hasTail))) {
+      throw new Error(
+        `"${this.#path}" was changed by something other than this process, which therefore stores no sessions in it. ` +
+          'Make sure that no other process serves this directory, and restart this one.',
+      )
+    }
+    if (!there || own.size < this.#length) await this.#compact()
+    this.#checkedAt = performance.now()
+  }
+
+  /** Compaction only saves space: when it fails, the journal grows until the next attempt. */
+  async #compactOrWait(): Promise<void> {
+    try {
+      await this.#compact()
+    } catch {
+      this.#compactAt = 2 * this.#length
+    }
+  }
+
+  #compactionLimit(liveBytes: number): number {
+    return Math.max(this.#minCompaction, 2 * liveBytes)
+  }
+
+  /** Writes the sessions that are left to a new file, which replaces the old one. */
+  async #compact(): Promise<void> {
+    const temporary = temporaryPath(this.#path)
+    const descriptor = await this.#fs.open(temporary, APPEND | constants.O_TRUNC, 0o600)
+    let length = 0
+    try {
+      for (const chunk of chunksOf(this.#snapshot())) {
+        const bytes = Buffer.from(chunk)
+        await writeBytes(descriptor, bytes, this.#fs)
+        length += bytes.length
+      }
+      // Otherwise a power cut could leave an empty file under the name of the old one.
+      await this.#fs.fsync(descriptor)
+      await this.#fs.rename(temporary, this.#path)
+    } catch (error) {
+      await this.#fs.close(descriptor).catch(() => {})
+      await this.#fs.unlink(temporary).catch(() => {})
+      throw error
+    }
+    const old = this.#descriptor
+    this.#descriptor = descriptor
+    this.#length = length
+    this.#compactAt = this.#compactionLimit(length)
+    this.#hasTail = false
+    this.#hasNewName = true
+    await this.#fs.close(old).catch(() => {})
+  }
+}
+
+const temporaryPath = (path: string): string => `${path}.new`
+
+function* chunksOf(lines: Iterable<string>): Iterable<string> {
+  let chunk = ''
+  for (const line of lines) {
+    chunk += line
+    if (chunk.length < CHUNK) continue
+    yield chunk
+    chunk = ''
+  }
+  if (chunk !== '') yield chunk
+}
