@@ -4,14 +4,14 @@ import { ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, syncDirectory, writeBytes } from '../util/fs.js'
 
 /** Appending, so that nobody else's lines are overwritten, and their presence shows in the size of the file. */
-const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
+const CREATE_OR_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
 /** Milliseconds between two checks that the path still leads to this file, and that nobody else writes to it. */
 const CHECK_INTERVAL = 1_000
 /** Characters that a compaction writes at once. */
 const CHUNK = 256 * 1024
 const MIN_COMPACTION = 8 * 1024 * 1024
 
-interface Entry {
+interface WaitingEntry {
   readonly text: string
   readonly apply: () => void
   readonly resolve: () => void
@@ -45,7 +45,7 @@ export class JournalFile {
   #hasNewName = true
   #isFlushed = false
   #checkedAt = performance.now()
-  #waiting: Entry[] = []
+  #waiting: WaitingEntry[] = []
   #writing: Promise<void> | undefined
 
   private constructor(options: JournalFileOptions, descriptor: number, length: number, liveBytes: number) {
@@ -65,7 +65,7 @@ export class JournalFile {
   ): Promise<JournalFile> {
     const { path, fs } = options
     await fs.unlink(temporaryPath(path)).catch(ignoreNotFound)
-    const descriptor = await fs.open(path, APPEND, 0o600)
+    const descriptor = await fs.open(path, CREATE_OR_APPEND, 0o600)
     try {
       const bytes = await fs.readFile(path)
       const { length, liveBytes } = await replay(bytes)
@@ -124,7 +124,7 @@ export class JournalFile {
     this.#writing = undefined
   }
 
-  async #commit(entries: readonly Entry[]): Promise<void> {
+  async #commit(entries: readonly WaitingEntry[]): Promise<void> {
     if (performance.now() - this.#checkedAt >= CHECK_INTERVAL) await this.#check()
     if (this.#hasTail) await this.#cutTail()
     if (this.#isFlushed && this.#hasNewName) await this.#syncName()
@@ -183,10 +183,10 @@ export class JournalFile {
   /** Writes the sessions that are left to a new file, which replaces the old one. */
   async #compact(): Promise<void> {
     const temporary = temporaryPath(this.#path)
-    const descriptor = await this.#fs.open(temporary, APPEND | constants.O_TRUNC, 0o600)
+    const descriptor = await this.#fs.open(temporary, CREATE_OR_APPEND | constants.O_TRUNC, 0o600)
     let length = 0
     try {
-      for (const chunk of chunksOf(this.#snapshot())) {
+      for (const chunk of joinLines(this.#snapshot())) {
         const bytes = Buffer.from(chunk)
         await writeBytes(descriptor, bytes, this.#fs)
         length += bytes.length
@@ -211,7 +211,7 @@ export class JournalFile {
 
 const temporaryPath = (path: string): string => `${path}.new`
 
-function* chunksOf(lines: Iterable<string>): Iterable<string> {
+function* joinLines(lines: Iterable<string>): Iterable<string> {
   let chunk = ''
   for (const line of lines) {
     chunk += line

@@ -1,4 +1,5 @@
 import type { SessionChange, SessionRecord } from '../../types/session.js'
+import { isObject } from '../util/is-object.js'
 import { applyChange, isSessionRecord, nullForAbsent, parseLine } from './record-file.js'
 import type { SessionTable } from './session-table.js'
 
@@ -54,5 +55,3 @@ function putRecord(record: unknown, sessions: SessionTable): boolean {
   sessions.put(record)
   return true
 }
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

@@ -13,7 +13,7 @@ import type { SessionFolder } from './session-folder.js'
 import type { StoredSessions } from './stored-sessions.js'
 
 /** Appends to an existing file: a session that another process has deleted must not come back. */
-const APPEND = constants.O_WRONLY | constants.O_APPEND
+const APPEND_EXISTING = constants.O_WRONLY | constants.O_APPEND
 /** Sessions that are also kept in memory. */
 const MAX_KNOWN = 1000
 
@@ -125,7 +125,9 @@ export class SessionFiles implements StoredSessions {
         if (!changes) return undefined
         this.#locks.assertNotLost(uploadId)
         const line = changeLine(changes)
-        const added = await writeText(current.path, APPEND, line, this.#sync, this.#fs).catch(ignoreNotFound)
+        const added = await writeText(current.path, APPEND_EXISTING, line, this.#sync, this.#fs).catch(
+          ignoreNotFound,
+        )
         if (added !== undefined) return this.#changed(current, changes, added)
         // Another process has ended or deleted it.
         this.#known.delete(uploadId)

@@ -1,4 +1,5 @@
 import { traceAdapterCall } from '../tracing/trace-adapter-call.js'
+import { isObject } from './is-object.js'
 import { isPromise } from './promises.js'
 
 /** The two adapters of an application that may fail. */
@@ -50,5 +51,3 @@ function call(name: AdapterName, work: () => unknown): unknown {
     return fail(error)
   }
 }
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

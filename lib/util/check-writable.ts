@@ -3,7 +3,7 @@ import { ignoreNotFound } from './errors.js'
 import type { FileSystem } from './fs.js'
 
 /** A block of most file systems. */
-const PROBE = Buffer.alloc(4096)
+const BLOCK = Buffer.alloc(4096)
 
 /**
  * Verifies that files can be created, written and removed in a directory, for readiness checks: not when the disk is
@@ -15,8 +15,8 @@ export async function checkWritable(directory: string, user: string, fs: FileSys
   const path = join(directory, `.check-${user}-${process.pid}`)
   const file = await fs.open(path, 'w', 0o600)
   try {
-    const { bytesWritten } = await fs.write(file, PROBE)
-    if (bytesWritten < PROBE.length) throw new Error(`The disk of "${directory}" is full.`)
+    const { bytesWritten } = await fs.write(file, BLOCK)
+    if (bytesWritten < BLOCK.length) throw new Error(`The disk of "${directory}" is full.`)
   } finally {
     await fs.close(file)
     await fs.unlink(path).catch(ignoreNotFound)
