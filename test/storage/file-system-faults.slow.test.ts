@@ -168,8 +168,13 @@ describe.each([
       const { hasStruck } = fault
       fault.disarm()
       await sweep()
-      const left = (await readdir(folder)).filter((file) => !/^(?:lease|users)/.test(file))
-      expect({ name, code, skip, left }).toEqual({ name, code, skip, left: [`${active.uploadId}.json`] })
+      const listed: string[] = []
+      for await (const { uploadId } of sessionStore.list()) listed.push(uploadId)
+      const left = (await readdir(folder)).filter((file) =>
+        [ended, idle].some((r) => file.startsWith(r.uploadId)),
+      )
+      const expected = { listed: [active.uploadId], left: [] }
+      expect({ name, code, skip, listed, left }).toEqual({ name, code, skip, ...expected })
       expect(await sessionStore.get(active.uploadId)).toEqual(active)
       if (!hasStruck) break
       expect(skip).toBeLessThan(MOST_CALLS)
