@@ -1,12 +1,14 @@
 import { type ChannelListener, channel } from 'node:diagnostics_channel'
 import { Server as HttpServer } from 'node:http'
+import type { Http2SecureServer } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
 import { Duplex } from 'node:stream'
+import { Server as TlsServer } from 'node:tls'
 import { property } from '../util/property.js'
 import { attachRestarter } from './attach-restarter.js'
 import { attachRewriter } from './attach-rewriter.js'
 import { assertBindIsKnown } from './known-verb.js'
-import { type Attach, isPatched, patchServer } from './patch-server.js'
+import { type Attach, type Http1Server, isPatched, patchServer } from './patch-server.js'
 import { canRestartParsers } from './self-test.js'
 
 /** A global symbol, so that another copy of this module in the process (ESM and CJS) does not subscribe as well. */
@@ -20,10 +22,11 @@ let everywhere = false
  * where `bitsUpload({ acceptBitsPost: false })` leaves servers alone, or where a server gets its connections from
  * `emit('connection')`. Connections that are already open are not changed. Calling it twice has no further effect.
  *
- * @throws TypeError when `server` is not a server of `node:http` or `node:https`.
+ * @throws TypeError when `server` is not a server of `node:http` or `node:https`, nor one of `node:http2` for its clients
+ * that speak HTTP/1.1 (`allowHTTP1`).
  * @throws Error when this version of Node does not know the verb BIND, which this depends on.
  */
-export function acceptBitsPost(server: HttpServer | HttpsServer): void {
+export function acceptBitsPost(server: HttpServer | HttpsServer | Http2SecureServer): void {
   assertBindIsKnown()
   if (!isHttpServer(server)) {
     throw new TypeError(
@@ -62,11 +65,17 @@ const patchServerOf: ChannelListener = (message) => {
 }
 
 const attach: Attach = (server, socket) => {
+  // HTTP/2, which has no such parser, and receives no BITS_POST.
+  if (isHttp2Server(server) && property(socket, 'parser') === undefined) return
   if (!canRestartParsers() || !attachRestarter(server, socket)) attachRewriter(server, socket)
 }
 
 const isListener = (value: unknown): value is ChannelListener => typeof value === 'function'
 
-function isHttpServer(value: unknown): value is HttpServer | HttpsServer {
-  return value instanceof HttpServer || value instanceof HttpsServer
+function isHttpServer(value: unknown): value is Http1Server {
+  return value instanceof HttpServer || value instanceof HttpsServer || isHttp2Server(value)
 }
+
+/** A server of node:http2 that also speaks HTTP/1.1 (`allowHTTP1`). Node does not export its class. */
+const isHttp2Server = (value: unknown): value is Http2SecureServer =>
+  value instanceof TlsServer && value.constructor.name === 'Http2SecureServer'

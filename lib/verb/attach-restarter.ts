@@ -1,9 +1,9 @@
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
-import type { Server as HttpsServer } from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { property } from '../util/property.js'
 import { isNodeParser, type NodeParser, type ParserResult, slotsOf } from './node-parser.js'
 import { parserArguments } from './parser-arguments.js'
+import type { Http1Server } from './patch-server.js'
 import { VerbRestarter } from './verb-restarter.js'
 
 /**
@@ -18,7 +18,7 @@ const restarters = new WeakMap<object, VerbRestarter>()
  *
  * @returns whether the connection has a parser of the kind that this knows.
  */
-export function attachRestarter(server: HttpServer | HttpsServer, socket: Duplex): boolean {
+export function attachRestarter(server: Http1Server, socket: Duplex): boolean {
   const parser = property(socket, 'parser')
   const slots = isNodeParser(parser) ? slotsOf(parser) : undefined
   if (!isNodeParser(parser) || !slots) return false

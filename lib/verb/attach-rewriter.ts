@@ -1,12 +1,12 @@
 import { subscribe } from 'node:diagnostics_channel'
-import { type Server as HttpServer, IncomingMessage } from 'node:http'
-import type { Server as HttpsServer } from 'node:https'
+import { IncomingMessage } from 'node:http'
 import { Duplex } from 'node:stream'
 import { property } from '../util/property.js'
+import type { Http1Server } from './patch-server.js'
 import { VerbRewriter } from './verb-rewriter.js'
 
 interface RewrittenConnection {
-  readonly server: HttpServer | HttpsServer
+  readonly server: Http1Server
   readonly rewriter: VerbRewriter
   /** Is `onData` on the socket? It is not while the parser decides on a possible upgrade, which finds it untouched. */
   listening: boolean
@@ -20,7 +20,7 @@ let restoresVerb = false
  * Puts a {@link VerbRewriter} in front of the parser of a connection: the way for versions of Node whose parser cannot
  * be restarted. A socket may come back as a new connection, after a CONNECT for example: then it gets a new rewriter.
  */
-export function attachRewriter(server: HttpServer | HttpsServer, socket: Duplex): void {
+export function attachRewriter(server: Http1Server, socket: Duplex): void {
   restoreVerbOnRequest()
   if (rewrittenConnections.get(socket)?.listening) return
   const connection: RewrittenConnection = {

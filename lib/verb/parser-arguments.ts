@@ -1,9 +1,9 @@
 import { Server as HttpServer, type ServerOptions } from 'node:http'
-import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { property } from '../util/property.js'
 import { InMemorySocket } from './in-memory-socket.js'
 import { isNodeParser } from './node-parser.js'
+import type { Http1Server } from './patch-server.js'
 
 /** What Node passes to `parser.initialize()`: kind, async resource, longest head, leniency, list of connections. */
 type ParserArguments = readonly [number, object, number, number, object | undefined]
@@ -16,7 +16,7 @@ const argumentsOf = new WeakMap<object, ParserArguments>()
  *
  * @throws Error when this version of Node initializes parsers in another way.
  */
-export function parserArguments(server: HttpServer | HttpsServer, socket: Duplex): ParserArguments {
+export function parserArguments(server: Http1Server, socket: Duplex): ParserArguments {
   let known = argumentsOf.get(server)
   if (!known) {
     known = askNode(optionsOf(server))
@@ -57,7 +57,7 @@ function connectTo(server: HttpServer): { socket: Duplex; parser: unknown } {
 }
 
 /** A server keeps the options that matter to its parsers as properties of the same names. */
-function optionsOf(server: HttpServer | HttpsServer): ServerOptions {
+function optionsOf(server: Http1Server): ServerOptions {
   const names = ['maxHeaderSize', 'insecureHTTPParser', 'httpValidation']
   return Object.fromEntries(
     names.map((name) => [name, property(server, name)]).filter(([, value]) => value !== undefined),
@@ -76,7 +76,7 @@ function areExpected(args: readonly unknown[], socket: Duplex): args is ParserAr
 }
 
 /** The list through which Node finds requests that take too long and idle connections. A server that listens has one. */
-export function connectionsOf(server: HttpServer | HttpsServer): object | undefined {
+export function connectionsOf(server: Http1Server): object | undefined {
   const symbol = Object.getOwnPropertySymbols(server).find(
     ({ description }) => description === 'http.server.connections',
   )
