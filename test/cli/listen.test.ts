@@ -36,7 +36,7 @@ describe('a port on which this user may not listen', () => {
   }
 
   test.each([
-    ['linux', 'cannot listen on 127.0.0.1 port 443: ports below 1024 need more rights'],
+    ['linux', 'cannot listen on 127.0.0.1 port 443: ports below 1024 need more privileges'],
     [
       'win32',
       'cannot listen on 127.0.0.1 port 443: Windows reserves this port, or IIS or another program has it',

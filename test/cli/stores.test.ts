@@ -74,7 +74,7 @@ describe('serve with S3 and Redis', () => {
     ],
     [
       'a --redis redis://h --redis-prefix {a}',
-      /^error: --redis-prefix is "\{a\}": give a text of letters, digits/,
+      /^error: --redis-prefix is "\{a\}": give a string of letters, digits/,
     ],
     ['a --redis http://h', /^error: --redis is "http:\/\/h": give a URL like redis:\/\/host:6379 or/],
   ])('serve %s ends with 2 and a sentence', async (words, expected) => {

@@ -189,7 +189,7 @@ describe('changed certificates', () => {
     await until(() => log.length > 0)
     expect(log).toEqual([
       expect.stringMatching(
-        /^warning: the new TLS files cannot be used, .* is not the key of the certificate/,
+        /^warning: the new TLS files cannot be used; .* is not the key of the certificate/,
       ),
     ])
     expect(await shownBy(port)).toBe('server')

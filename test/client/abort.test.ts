@@ -144,7 +144,7 @@ describe('an UploadJob', () => {
       withServer(faulty('Fragment', received(5120), 'drop'), async (server) => {
         const job = new UploadJob(path, server.url(), { ...OPTIONS, retries: 0 })
         expect(job.state).toBeUndefined()
-        await expect(job.run()).rejects.toThrow(/No answer/)
+        await expect(job.run()).rejects.toThrow(/No response/)
         expect(job.state).toMatchObject({ sessionId: SESSION_ID, offset: 5120 })
         const before = server.asked.length
         await job.run()

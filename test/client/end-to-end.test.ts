@@ -90,7 +90,7 @@ describe('the client and the middleware', () => {
           first.server.closeAllConnections()
         },
       })
-      await expect(job.run()).rejects.toThrow(/No answer/)
+      await expect(job.run()).rejects.toThrow(/No response/)
       await first.stop()
       await start({ directory: another }, { port: first.port })
       await job.run()

@@ -193,7 +193,7 @@ describe('a destination that is up to no good', () => {
         const refusal = { status: 403, code: '0x80070005' }
         expect(await upload(running.port, '/uploads/directory/x')).toEqual(refusal)
         expect(await upload(running.port, '/uploads/directory/a/x')).toEqual(refusal)
-        expect(running.logger.lines.join()).toMatch(/another file system/)
+        expect(running.logger.lines.join()).toMatch(/different file system/)
       } finally {
         unmount(join(root, 'directory'))
       }

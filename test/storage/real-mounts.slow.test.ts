@@ -190,7 +190,9 @@ describeOnSystems('mounts that this process may make', mayMount, () => {
       const staging = join(directory, 'BITS-Sessions')
       await mkdir(staging)
       mountUntilEnd(staging, MiB)
-      await expect(new FileStorage({ directory }).open()).rejects.toThrow(/another file system .* unmount it/)
+      await expect(new FileStorage({ directory }).open()).rejects.toThrow(
+        /different file system .* unmount it/,
+      )
     })
   })
 
