@@ -178,6 +178,8 @@ describe('onUpload', () => {
           received: FILE.length,
           total: FILE.length,
           rate: expect.any(Number),
+          address: '127.0.0.1',
+          fragmentSize: FILE.length,
           createdAt: expect.any(Date),
           lastActivity: expect.any(Date),
         },
