@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Durability, FileSessionStore, FileStorage } from 'express-bits-upload'
+import { draftOf } from '../../lib/storage/file/reply-file.js'
 import { fixtures } from '../support/fixtures.js'
 
 const { directory: newDirectory } = fixtures()
@@ -19,12 +20,13 @@ beforeEach(async () => {
 
 /** The paths that a test asks about, relative to the directory; a descriptor is one of them by its inode. */
 const PLACES = ['..', '.', 'a', 'a/b', 'BITS-Sessions', `BITS-Sessions/${'1'.repeat(32)}.part`]
+const REPLY = `BITS-Sessions/${'1'.repeat(32)}.reply`
 const JOURNAL = 'BITS-Sessions/sessions.journal'
 const RECORD = `BITS-Sessions/${'2'.repeat(32)}.json`
 
 async function sync(file: number): Promise<void> {
   const { ino } = fstatSync(file)
-  const place = [...PLACES, RECORD, JOURNAL].find(
+  const place = [...PLACES, draftOf(REPLY), RECORD, JOURNAL].find(
     (name) => statSync(join(directory, name), { throwIfNoEntry: false })?.ino === ino,
   )
   done.push(`sync ${place}`)
@@ -127,11 +129,11 @@ describe('the names of a file’s directories are on the disk before its Ack', (
   })
 })
 
-test('the name of a reply is on the disk before its upload counts as delivered', async () => {
+test('a reply and its name are on the disk before its upload counts as delivered', async () => {
   const storage = storageOf('publish')
   await storage.open()
   await storage.writeReply(UPLOAD, Readable.from(['reply']))
-  expect(done).toEqual(['sync BITS-Sessions'])
+  expect(done).toEqual([`sync ${draftOf(REPLY)}`, 'sync BITS-Sessions'])
 })
 
 test('a directory of uploads that is made is on the disk before anything is taken', async () => {
