@@ -50,8 +50,8 @@ export default defineConfig([
     platform: 'node',
     // The command line uses the package as everybody does, by its name.
     external: [/^express-bits-upload/],
-    // An optional peer of the package, which the command line must not miss.
-    noExternal: ['prom-client'],
+    // Optional peers of the package, which the command line must not miss: prom-client needs the other one.
+    noExternal: ['prom-client', '@opentelemetry/api'],
     // Bundled CommonJS libraries call `require` for Node's own modules.
     banner: {
       js: "import { createRequire as createRequireOfBundle } from 'node:module'\nconst require = createRequireOfBundle(import.meta.url)",
