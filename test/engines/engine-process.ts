@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { errorCode } from '../../lib/util/errors.js'
 import { untilListening } from '../support/ports.js'
 
 export interface EngineCommand {
@@ -69,6 +70,15 @@ export class EngineProcess {
     const pid = this.#child?.pid
     if (pid === undefined || this.#child?.exitCode !== null || this.#child.signalCode !== null) return
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
-    for (const each of [`${pid}`, ...children]) if (each !== '') process.kill(Number(each), signal)
+    for (const each of [`${pid}`, ...children]) if (each !== '') sendSignal(Number(each), signal)
+  }
+}
+
+/** A child may have ended since it was listed. */
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error
   }
 }
