@@ -38,6 +38,7 @@ export class ScriptedServer {
   connections = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  #isStopping = false
   #script: Script
 
   private constructor(script: Script) {
@@ -75,12 +76,19 @@ export class ScriptedServer {
   }
 
   async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy()
+    this.#isStopping = true
+    const closed = once(this.#server, 'close')
     this.#server.close()
-    await once(this.#server, 'close')
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
   }
 
   #accept(socket: Socket): void {
+    // A connection that the system accepted before the server closed would keep it open.
+    if (this.#isStopping) {
+      socket.destroy()
+      return
+    }
     const connection = this.connections++
     this.#sockets.add(socket)
     socket.on('close', () => this.#sockets.delete(socket))
