@@ -201,7 +201,7 @@ export const PUBLISHING: ContractClauses<StorageBench> = {
       const standing = await subject.published('race.bin')
       assert.ok(
         contents.some((content) => standing && content.equals(standing)),
-        'The published file is none of those that were uploaded.',
+        'The published file is not one of those that were uploaded.',
       )
     },
   },

@@ -71,7 +71,7 @@ describe('send', () => {
     expect(await states()).toEqual([])
   })
 
-  test('goes on after Ctrl+C where it stopped', async () => {
+  test('resumes after Ctrl+C where it stopped', async () => {
     const { file, send, states, cache } = await workplace()
     const { origin, folder, sessions, open } = await startSlow()
     const words = [
@@ -104,7 +104,7 @@ describe('send', () => {
     expect(await states()).toEqual([])
   })
 
-  test('goes on after it was killed', async () => {
+  test('resumes after it was killed', async () => {
     const { file, send } = await workplace()
     const { origin, folder, sessions, open } = await startSlow()
     const words = [file, `${origin}/uploads/a.bin`, '--fragment-size', '10KB']

@@ -31,7 +31,7 @@ async function halfway(server: Server, folder: string) {
 }
 
 describe('serve at SIGTERM', () => {
-  test('lets a running fragment finish, and goes on with its session at the next start', async () => {
+  test('lets a running fragment finish, and continues its session at the next start', async () => {
     const folder = await directory()
     const server = await start(folder)
     const idle = await open(server)

@@ -139,7 +139,7 @@ describe('Cancel-Session', () => {
 })
 
 describe('an UploadJob', () => {
-  test('may run again after a failure, and goes on where it was', async () => {
+  test('may run again after a failure, and resumes where it was', async () => {
     await withFile(SIZE, ({ path }) =>
       withServer(faulty('Fragment', received(5120), 'drop'), async (server) => {
         const job = new UploadJob(path, server.url(), { ...OPTIONS, retries: 0 })

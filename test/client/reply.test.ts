@@ -124,7 +124,7 @@ describe('a reply', () => {
     })
   })
 
-  test('goes on where the connection broke', async () => {
+  test('resumes where the connection broke', async () => {
     let broken = false
     const { result, server } = await upload(
       replying('r', (request) => {

@@ -129,7 +129,7 @@ test('a file is not replaced by a later upload', async () => {
   expect(await readFile(join(demo.directory, 'a.txt'), 'utf8')).toBe('first')
 })
 
-test('a session belongs to whoever shows the right password, and a wrong one is refused', async () => {
+test('a session belongs to the user with the right password, and a wrong one is refused', async () => {
   const users: (string | undefined)[] = []
   demo.bits.on('session', ({ user }) => users.push(user))
   const source = await demo.write('source', 'x')

@@ -206,7 +206,7 @@ describe('maxBandwidth', () => {
 describe('an upload at a limited rate', () => {
   const path = '/uploads/file.bin'
 
-  test('whose client goes away leaves nothing hanging, and goes on where its bytes ended', async () => {
+  test('whose client goes away leaves nothing hanging, and resumes where its bytes ended', async () => {
     const storage = new MemoryStorage()
     const running = await start({ storage, maxBandwidth: 100 * KB })
     const first = await connect(running)

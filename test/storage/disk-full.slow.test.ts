@@ -92,7 +92,7 @@ function describeFullDisk(make: () => Promise<SmallDisk>): void {
     }
   }
 
-  test('says so and how much it holds, keeps that, and goes on when there is room', async () => {
+  test('says so and how much it holds, keeps that, and continues when there is room', async () => {
     const id = await openSession(connection, PATH)
     expect(await send(id, 0, MiB - 1)).toMatchObject({ status: 200, offset: MiB })
     await disk.fill(3 * MiB)
@@ -173,7 +173,7 @@ function describeNoByteLeft(): void {
 const hasFullDevice = () => existsSync('/dev/full')
 
 describeOnSystems('/dev/full', hasFullDevice, () => {
-  test('a storage adapter says that its disk is full each time on the same connection, and goes on when there is room', async () => {
+  test('a storage adapter says that its disk is full each time on the same connection, and continues when there is room', async () => {
     const directory = await temporaryDirectory()
     const running = await serve({ storage: new SimpleStorage(directory.path) })
     const connection = await RawConnection.open(running.port)

@@ -3,11 +3,18 @@ import { afterEach, beforeEach, describe, jest } from '@jest/globals'
 import { FileSessionStore, type SessionRecord } from 'express-bits-upload'
 import { newRecord } from '../../lib/testing/new-record.js'
 import type { FileSystem } from '../../lib/util/fs.js'
+import { describeOnSystems } from './engines.js'
 import { fixtures } from './fixtures.js'
 import { type FileSystemCall, interceptedFileSystem, systemError } from './intercepted-fs.js'
 
-/** Elsewhere each session is a file. */
-export const onLinux = process.platform === 'linux' ? describe : describe.skip
+/** Tests of the journal: only on Linux do sessions have one. */
+export function onLinux(name: string, body: () => void): void {
+  describeOnSystems(
+    'session journal',
+    () => process.platform === 'linux',
+    () => describe(name, body),
+  )
+}
 
 export interface StoreOptions {
   readonly shared?: boolean
