@@ -4,6 +4,7 @@ import { type BitsUpload, bitsUpload, type Logger } from 'express-bits-upload'
 import { bitsDashboard } from 'express-bits-upload/dashboard'
 import helmet from 'helmet'
 import multer from 'multer'
+import { serveBrowserModule } from './browser-module.js'
 import { formUpload } from './form-upload.js'
 import { isDotPath } from './hidden.js'
 import { listFiles } from './list-files.js'
@@ -29,7 +30,7 @@ export interface DemoApp {
   close(): Promise<void>
 }
 
-/** An app that takes files from Windows (BITS) and from browsers (a form), shows them arrive, answers some, and hands them out. */
+/** An app that takes files from Windows (BITS) and from browsers (a page, or a form), shows them arrive, answers some, and hands them out. */
 export function createDemoApp(directory: string, options: DemoOptions = {}): DemoApp {
   const { users = {}, maxFormSize = 100 * 1024 * 1024, logger } = options
   const answers = new RecentAnswers()
@@ -57,6 +58,7 @@ export function createDemoApp(directory: string, options: DemoOptions = {}): Dem
   app.use('/form', formUpload({ engine, handler, maxSize: maxFormSize }))
   app.use('/live', dashboard)
   app.get('/answers', answers.handler)
+  app.get('/browser.js', serveBrowserModule())
   app.use(express.static(join(import.meta.dirname, 'public')))
 
   return {

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { expect, test } from '@jest/globals'
-import { bundleForBrowsers } from './bundle.js'
+import { bundleForBrowsers } from '../../demo/browser-module.js'
 
 test('the module for browsers has less than 6 KB, compressed, and no imports', async () => {
   const module = await bundleForBrowsers()

@@ -184,12 +184,12 @@ function suite(): void {
     await page.getByText('<i>eve</i>').waitFor()
   })
 
-  test('the form uploads a file of the browser, and other pages see it too', async () => {
+  test('a file of the browser is uploaded, and other pages see it too', async () => {
     const other = await openPage()
     const page = await openPage()
     const source = await demo.write('from-browser.txt', 'Hello from a browser.')
-    await page.getByLabel('File, up to').setInputFiles(source)
-    await page.getByRole('button', { name: 'Upload' }).click()
+    await page.getByLabel('File', { exact: true }).setInputFiles(source)
+    await page.getByRole('button', { name: 'Upload', exact: true }).click()
     for (const each of [page, other]) await each.getByRole('link', { name: 'from-browser.txt' }).waitFor()
     expect(page.url()).toBe(`${demo.origin}/`)
     const [download] = await Promise.all([

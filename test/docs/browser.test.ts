@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type Browser, chromium } from 'playwright-core'
-import { bundleForBrowsers } from '../browser/bundle.js'
+import { bundleForBrowsers } from '../../demo/browser-module.js'
 import { startSite } from '../browser/site.js'
 import { describeWithEngine } from '../support/engines.js'
 import { fixtures } from '../support/fixtures.js'

@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import type { RequestHandler } from 'express'
+
+const SOURCE = join(import.meta.dirname, '../lib/browser/index.ts')
+
+/**
+ * Serves `express-bits-upload/browser` to the page. The demo bundles it from its sources, because it runs without a build;
+ * your app can serve the file of the package as it is.
+ */
+export function serveBrowserModule(): RequestHandler {
+  let module: Promise<string> | undefined
+  return async (_req, res) => {
+    module ??= bundleForBrowsers()
+    res
+      .set('Cache-Control', 'no-cache')
+      .type('js')
+      .send(await module)
+  }
+}
+
+/** The module as the package ships it. Rejects when something in it needs Node. */
+export async function bundleForBrowsers(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [SOURCE],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    write: false,
+  })
+  const [file] = outputFiles
+  if (!file) throw new Error('esbuild wrote nothing.')
+  return file.text
+}
