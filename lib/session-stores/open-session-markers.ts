@@ -32,15 +32,16 @@ export class OpenSessionMarkers {
   readonly #folder: string
   readonly #fs: FileSystem
   readonly #hasRecord: (uploadId: string) => Promise<boolean>
+  readonly #isShared: boolean
   readonly #queue = new KeyedQueue()
-  /** By directory; `undefined` where other processes create markers, too. */
-  readonly #counts: BoundedMap<string, number> | undefined
+  /** By directory. Where other processes create and remove markers, too, these are only what was there last. */
+  readonly #counts = new BoundedMap<string, number>(MAX_COUNTS)
 
   constructor(folder: string, { fs, isShared, hasRecord }: OpenSessionMarkersOptions) {
     this.#folder = folder
     this.#fs = fs
     this.#hasRecord = hasRecord
-    this.#counts = isShared ? undefined : new BoundedMap(MAX_COUNTS)
+    this.#isShared = isShared
   }
 
   /**
@@ -50,18 +51,17 @@ export class OpenSessionMarkers {
   async add(user: string | undefined, uploadId: string, max: number): Promise<number | undefined> {
     const directory = this.#directoryOf(user)
     return this.#queue.run(directory, async () => {
-      let count = this.#counts?.get(directory) ?? (await this.#namesIn(directory)).length
+      let count = this.#counts.get(directory)
+      // Where others create markers, too, only the count after this one decides.
+      count ??= this.#isShared ? 0 : (await this.#namesIn(directory)).length
       if (count >= max) count = await this.#countWithoutStale(directory)
       if (count >= max) return count
       await this.#mark(directory, uploadId)
-      if (this.#counts) {
-        this.#counts.set(directory, count + 1)
-        return undefined
-      }
-      const now = (await this.#namesIn(directory)).length
-      if (now <= max) return undefined
-      await this.#fs.unlink(join(directory, uploadId)).catch(ignoreNotFound)
-      return now - 1
+      count = this.#isShared ? (await this.#namesIn(directory)).length : count + 1
+      this.#counts.set(directory, count)
+      if (count <= max) return undefined
+      await this.#unmark(directory, uploadId)
+      return count - 1
     })
   }
 
@@ -72,18 +72,14 @@ export class OpenSessionMarkers {
       await this.#mark(directory, uploadId).catch((error: unknown) => {
         if (errorCode(error) !== 'EEXIST') throw error
       })
-      this.#counts?.delete(directory)
+      this.#counts.delete(directory)
     })
   }
 
   /** The session has ended, or was not created after all. */
   async remove(user: string | undefined, uploadId: string): Promise<void> {
     const directory = this.#directoryOf(user)
-    await this.#queue.run(directory, async () => {
-      const wasThere = await this.#fs.unlink(join(directory, uploadId)).then(() => true, ignoreNotFound)
-      const count = this.#counts?.get(directory)
-      if (wasThere && count !== undefined) this.#counts?.set(directory, count - 1)
-    })
+    await this.#queue.run(directory, () => this.#unmark(directory, uploadId))
   }
 
   /**
@@ -97,9 +93,7 @@ export class OpenSessionMarkers {
       const directory = join(this.#folder, name)
       await this.#queue.run(directory, async () => {
         for (const uploadId of await this.#namesIn(directory)) {
-          const wasStale = await this.#removeIfStale(directory, uploadId, before)
-          const count = this.#counts?.get(directory)
-          if (wasStale && count !== undefined) this.#counts?.set(directory, count - 1)
+          if (await this.#removeIfStale(directory, uploadId, before)) this.#countOneLess(directory)
         }
         await this.#removeIfEmpty(directory)
       })
@@ -121,7 +115,7 @@ export class OpenSessionMarkers {
     const checked = [...names.slice(start), ...names.slice(0, start)].slice(0, CHECKED)
     const removed = await Promise.all(checked.map((name) => this.#removeIfStale(directory, name, before)))
     const left = names.length - removed.filter(Boolean).length
-    this.#counts?.set(directory, left)
+    this.#counts.set(directory, left)
     return left
   }
 
@@ -146,6 +140,16 @@ export class OpenSessionMarkers {
       if (NO_DIRECTORY.has(errorCode(error))) return []
       throw error
     }
+  }
+
+  async #unmark(directory: string, uploadId: string): Promise<void> {
+    const wasThere = await this.#fs.unlink(join(directory, uploadId)).then(() => true, ignoreNotFound)
+    if (wasThere) this.#countOneLess(directory)
+  }
+
+  #countOneLess(directory: string): void {
+    const count = this.#counts.get(directory)
+    if (count !== undefined) this.#counts.set(directory, count - 1)
   }
 
   async #mark(directory: string, uploadId: string): Promise<void> {

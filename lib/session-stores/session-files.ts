@@ -93,8 +93,8 @@ export class SessionFiles implements StoredSessions {
   }
 
   /**
-   * Costs two or three more calls of the file system, and where processes share the directory, a listing of the sessions
-   * of this user. Sessions that were created without a limit do not count.
+   * Costs two more calls of the file system, and where processes share the directory, a listing of the sessions of this
+   * user. Sessions that were created without a limit do not count.
    */
   async createWithin(record: SessionRecord, max: number): Promise<number | undefined> {
     const { user, uploadId } = record

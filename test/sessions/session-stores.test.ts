@@ -210,6 +210,12 @@ describe('FileSessionStore with a file for each session', () => {
       // Those that met may both have been refused: what is left is to be had later.
       for (let n = created; n < 7; n++) expect(await one.createWithin(newRecord(100 + n), 7)).toBeUndefined()
       expect(await other.createWithin(newRecord(99), 7)).toBe(7)
+      // What one process remembers of a user whose session has ended in another one refuses nothing.
+      expect(await one.createWithin(newRecord(99), 7)).toBe(7)
+      const [ended = ''] = await listed(other)
+      await other.delete(ended)
+      expect(await one.createWithin(newRecord(98), 7)).toBeUndefined()
+      expect(await one.createWithin(newRecord(99), 7)).toBe(7)
     }))
 
   test('half a change, as a killed process or a full disk leaves it, counts for nothing', () =>

@@ -66,6 +66,31 @@ describe.each(SETTINGS)(
   },
 )
 
+test('an upload begins nowhere else when its directory is exchanged for a link after the check of its destination', async () => {
+  for (let at = 0; ; at++) {
+    const base = await newDirectory()
+    const [root, outside] = [join(base, 'root'), join(base, 'outside')]
+    await mkdir(join(root, 'directory'), { recursive: true })
+    await mkdir(outside)
+    let isBeginning = false
+    let count = 0
+    const fs = interceptedFileSystem(() => {
+      if (!isBeginning || count++ !== at) return
+      renameSync(join(root, 'directory'), join(root, 'moved'))
+      symlinkSync(outside, join(root, 'directory'))
+    })
+    const storage = new FileStorage({ directory: root }, fs)
+    await storage.open()
+    const upload = { uploadId: '1'.repeat(32), destination: 'directory/file' }
+    await storage.has(upload.destination)
+    isBeginning = true
+    const error: unknown = await storage.begin(upload).catch((reason: unknown) => reason)
+    if (at === 0) expect(error).toMatchObject({ code: 'destination-refused' })
+    expect([at, readdirSync(outside)]).toEqual([at, []])
+    if (count <= at) break
+  }
+})
+
 test('a directory that somebody removed and made again is forced to the disk again', async () => {
   const root = await newDirectory()
   const synced: string[] = []

@@ -4,6 +4,7 @@ import type { StagedUpload, StoredFile } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
 import { ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
+import { CheckedDirectories } from './checked-directories.js'
 import type { DirectorySync } from './directory-sync.js'
 import { readMovedMarker } from './moved-marker.js'
 import { ParentDirectory } from './parent-directory.js'
@@ -38,10 +39,12 @@ export class FilePublisher {
   readonly #fs: FileSystem
   readonly #uploads: UploadDirectory
   readonly #probe: WriteProbe
+  readonly #checked: CheckedDirectories
 
   constructor(options: FilePublisherOptions) {
     this.#options = options
     this.#fs = options.fs
+    this.#checked = new CheckedDirectories(options.fs)
     this.#uploads = options.uploads
     this.#probe = new WriteProbe(options.fs, options.uploads.staging, options.now)
   }
@@ -54,12 +57,13 @@ export class FilePublisher {
    */
   async check(destination: string): Promise<boolean> {
     await this.#uploads.ensureOpen()
-    const location = await this.#uploads.locate(destination)
+    const location = await this.#locate(destination)
     const isTaken = await this.#uploads.isTaken(destination, location)
     if (!this.#probe.known(location.existing)) {
       const existing = { ...location, missing: [] }
       await this.#within(existing, destination, (parent) => this.#probe.check(parent))
     }
+    this.#checked.remember(destination, location)
     return isTaken
   }
 
@@ -68,7 +72,8 @@ export class FilePublisher {
    * default ACL and security label of a file in that directory, and keeps them until its publication.
    */
   async createStaged({ upload, path }: FileToPublish): Promise<void> {
-    const { existing } = await this.#uploads.locate(upload.destination)
+    const { destination } = upload
+    const existing = (await this.#checked.take(destination)) ?? (await this.#locate(destination)).existing
     const isMovable = this.#probe.known(existing)?.isMovable
     if (isMovable && (await this.#createAndMove(join(existing, createdName(upload)), path))) return
     this.#probe.forget(existing)
@@ -86,7 +91,7 @@ export class FilePublisher {
         `Staged data of ${uploadId} holds ${facts.size} bytes of ${size}: it cannot be published.`,
       )
     }
-    const location = await this.#uploads.locate(destination)
+    const location = await this.#locate(destination)
     try {
       await this.#within(location, destination, async (parent) => {
         if (facts) await this.#give({ upload, path: staged }, parent, size, overwrite, facts.nlink > 1)
@@ -114,6 +119,11 @@ export class FilePublisher {
   async isPublished({ upload, path }: FileToPublish): Promise<boolean> {
     const location = await this.#uploads.locate(upload.destination)
     return isOneFile(path, pathOfLocation(location), this.#fs)
+  }
+
+  /** A directory from which files were moved to the staged data is on its file system. */
+  #locate(destination: string): Promise<Location> {
+    return this.#uploads.locate(destination, (directory) => this.#probe.known(directory)?.isMovable === true)
   }
 
   async #createAndMove(path: string, staged: string): Promise<boolean> {

@@ -66,17 +66,27 @@ export class UploadDirectory {
   /**
    * Locates `destination`.
    *
+   * @param isSameFileSystem tells whether a directory is known to be on the file system of the staged data, so that this
+   * need not be found out.
    * @throws BitsError `destination-refused` when it lies outside the directory, on another file system, or below a
    * file; `parent-missing` when directories must not be created.
    * @throws Error when the root itself is gone.
    */
-  async locate(destination: string): Promise<Location> {
+  async locate(
+    destination: string,
+    isSameFileSystem: (directory: string) => boolean = () => false,
+  ): Promise<Location> {
     const path = join(this.root, destination)
     const name = basename(path)
     // Links above the root are the operator's: there is nothing to follow.
     if (dirname(path) === this.root) return { name, existing: this.root, missing: [], root: this.root }
-    const { existing, missing } = await this.#nearestExisting(dirname(path))
-    const root = await this.#refuseElsewhere(existing, destination)
+    const root = await this.#fs.realpath(this.root).catch(unlessMissingParent)
+    if (root === undefined) throw new Error(`The upload directory "${this.root}" is gone.`)
+    const { existing, missing } = await this.#nearestExisting(dirname(path), root)
+    if (existing !== root) {
+      refuseOutside(existing, root, destination)
+      if (!isSameFileSystem(existing)) await this.#refuseElsewhere(existing, root, destination)
+    }
     if (missing.length > 0 && !this.#createDirectories) {
       throw new BitsError('parent-missing', `The directory of "${destination}" does not exist.`)
     }
@@ -113,30 +123,29 @@ export class UploadDirectory {
     await this.#fs.unlink(probe).catch(ignoreNotFound)
   }
 
-  /** @returns the root, links resolved. */
-  async #refuseElsewhere(existing: string, destination: string): Promise<string> {
-    const root = await this.#fs.realpath(this.root)
-    if (existing === root) return root
-    refuseOutside(existing, root, destination)
+  /** Refuse it now rather than after days: a file cannot be published to another file system in one step. */
+  async #refuseElsewhere(existing: string, root: string, destination: string): Promise<void> {
     const [here, there] = await Promise.all([this.#fs.stat(root), this.#fs.stat(existing)])
-    // Refuse it now rather than after days: a file cannot be published to another file system in one step.
-    if (here.dev !== there.dev) {
-      throw new BitsError(
-        'destination-refused',
-        `"${destination}" is on a different file system from "${this.staging}": mount a bitsUpload() of its own there.`,
-      )
-    }
-    return root
+    if (here.dev === there.dev) return
+    throw new BitsError(
+      'destination-refused',
+      `"${destination}" is on a different file system from "${this.staging}": mount a bitsUpload() of its own there.`,
+    )
   }
 
-  /** The part of a path below the root that exists, links resolved, and the segments below it that do not. */
+  /**
+   * The part of a path below the root that exists, links resolved, and the segments below it that do not.
+   *
+   * @param root its own, links resolved.
+   */
   async #nearestExisting(
     path: string,
+    root: string,
     missing: string[] = [],
   ): Promise<{ existing: string; missing: string[] }> {
+    if (path === this.root) return { existing: root, missing }
     const existing = await this.#fs.realpath(path).catch(unlessMissingParent)
     if (existing !== undefined) return { existing, missing }
-    if (path === this.root) throw new Error(`The upload directory "${path}" is gone.`)
     const facts = await this.#fs.lstat(path).catch(unlessMissingParent)
     // A dangling link exists too, and nothing may be created through it.
     if (facts?.isSymbolicLink()) {
@@ -144,8 +153,8 @@ export class UploadDirectory {
     }
     // Another upload may have made the directory meanwhile.
     return facts
-      ? this.#nearestExisting(path, missing)
-      : this.#nearestExisting(dirname(path), [basename(path), ...missing])
+      ? this.#nearestExisting(path, root, missing)
+      : this.#nearestExisting(dirname(path), root, [basename(path), ...missing])
   }
 }
 

@@ -1,0 +1,40 @@
+import { BoundedMap } from '../../util/bounded-map.js'
+import type { FileSystem } from '../../util/fs.js'
+import type { Location } from './upload-directory.js'
+
+/** Checks that no upload followed, because a session was refused, push each other out. */
+const MAX_CHECKED = 1000
+
+/**
+ * The directories of destinations that were just checked. A session is created between the check and the beginning of
+ * its upload, which would otherwise have to locate the same directory a second time.
+ */
+export class CheckedDirectories {
+  readonly #fs: Pick<FileSystem, 'realpath'>
+  readonly #locations = new BoundedMap<string, Location>(MAX_CHECKED)
+
+  constructor(fs: Pick<FileSystem, 'realpath'>) {
+    this.#fs = fs
+  }
+
+  remember(destination: string, location: Location): void {
+    this.#locations.set(destination, location)
+  }
+
+  /**
+   * The directory nearest to a destination, once for each check. It may have been exchanged for a symbolic link
+   * meanwhile, so its path must still lead to itself.
+   *
+   * @returns `undefined` when it has to be located again.
+   */
+  async take(destination: string): Promise<string | undefined> {
+    const location = this.#locations.get(destination)
+    if (!location) return undefined
+    this.#locations.delete(destination)
+    const { existing, root } = location
+    // Links above the root are the operator's.
+    if (existing === root) return existing
+    const now = await this.#fs.realpath(existing).catch(() => undefined)
+    return now === existing ? existing : undefined
+  }
+}
