@@ -8,6 +8,9 @@ export interface Answer {
 }
 
 const END_OF_HEAD = '\r\n\r\n'
+/** The one answer without a body and without a length. */
+const NO_CONTENT = 'HTTP/1.1 204'
+const LAST_CHUNK = '0\r\n\r\n'
 
 /**
  * A kept-alive HTTP connection with as little between the benchmark and the socket as there can be, so that what is
@@ -57,7 +60,7 @@ export class Connection {
     const end = this.#received.indexOf(END_OF_HEAD)
     if (end < 0) return
     const head = this.#received.slice(0, end)
-    const next = end + END_OF_HEAD.length + Number(headerOf(head, 'Content-Length') ?? Number.NaN)
+    const next = endOfAnswer(this.#received, head, end + END_OF_HEAD.length)
     if (Number.isNaN(next)) this.#fail(new Error(`An answer came without a length: ${head}`))
     if (!(this.#received.length >= next)) return
     this.#received = this.#received.slice(next)
@@ -68,6 +71,15 @@ export class Connection {
     this.#settle?.reject(error)
     this.#socket.destroy()
   }
+}
+
+/** Where an answer ends, which may be later than what has been received; `NaN` when nothing tells. */
+function endOfAnswer(received: string, head: string, body: number): number {
+  if (head.startsWith(NO_CONTENT)) return body
+  if (headerOf(head, 'Transfer-Encoding') !== 'chunked')
+    return body + Number(headerOf(head, 'Content-Length') ?? Number.NaN)
+  const last = received.indexOf(LAST_CHUNK, body)
+  return last < 0 ? Number.POSITIVE_INFINITY : last + LAST_CHUNK.length
 }
 
 /** A header of an answer's head. */

@@ -24,17 +24,30 @@ export interface Entry {
   start(directory: string): Promise<Contender>
 }
 
-/** A contender that runs on Node: `script` of the built servers, given the directory and `args`. */
+/** How the servers on Node are started. */
+export interface Programs {
+  /** Directory of the built servers. */
+  readonly built: string
+  /** The Node that runs them. */
+  readonly node: string
+}
+
+/** A contender that runs on Node: `script` of the built servers, given `args`. */
 export const nodeEntry = (
   name: string,
-  built: string,
+  { built, node }: Programs,
   script: string,
   send: SendFile,
   args: (directory: string) => string[],
+  env: Readonly<Record<string, string>> = {},
 ): Entry => ({
   name,
   async start(directory) {
-    const child = fork(join(built, `${script}.mjs`), args(directory), { execArgv: nodeFlags(name) })
+    const child = fork(join(built, `${script}.mjs`), args(directory), {
+      execPath: node,
+      execArgv: nodeFlags(name),
+      env: { ...process.env, ...env },
+    })
     const port = numberIn(await answerOf(child), 'port')
     return {
       name,
@@ -44,7 +57,11 @@ export const nodeEntry = (
       async usage() {
         child.send('usage')
         const answer = await answerOf(child)
-        return { cpu: numberIn(answer, 'cpu'), peak: numberIn(answer, 'peak') }
+        return {
+          cpu: numberIn(answer, 'cpu'),
+          peak: numberIn(answer, 'peak'),
+          longestTurn: numberIn(answer, 'longestTurn'),
+        }
       },
       stop: () => end(child),
     }

@@ -1,7 +1,16 @@
 import type { Scenario } from './scenario.js'
 
-/** `count` small GETs over `connections` connections. */
-export const gets = (title: string, count: number, connections: number): Scenario => ({
+/**
+ * `count` small GETs over `connections` connections.
+ *
+ * @param status of every answer; `undefined` where the contenders differ.
+ */
+export const gets = (
+  title: string,
+  count: number,
+  connections: number,
+  status: number | undefined,
+): Scenario => ({
   title,
   connections,
   amount: count,
@@ -12,8 +21,9 @@ export const gets = (title: string, count: number, connections: number): Scenari
     await Promise.all(
       open.map(async (connection) => {
         while (left-- > 0) {
-          const { status } = await connection.request('GET /', {})
-          if (status !== 200) throw new Error(`${name} answered a GET with ${status}.`)
+          const answer = await connection.request('GET /', {})
+          if (status !== undefined && answer.status !== status)
+            throw new Error(`${name} answered a GET with ${answer.status}.`)
         }
       }),
     )

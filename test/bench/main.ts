@@ -1,122 +1,106 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, loadavg, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { buildServers } from './build-servers.js'
 import { type Entry, nodeEntry } from './contender.js'
-import { gets } from './gets.js'
+import { apps, MIB, receivers, smallFileReceivers, watchedReceivers } from './contenders.js'
 import { type Figures, measure } from './measure.js'
-import { nginxEntry } from './nginx.js'
+import { nodeProgram } from './node-program.js'
 import { measurePasswords, PASSWORD_TITLE, passwordTargets } from './passwords.js'
-import { table, targetTable } from './report.js'
+import { type Target, table, targetTable } from './report.js'
 import type { Scenario } from './scenario.js'
-import { bitsUploadIn, put } from './send-file.js'
+import { scenarios } from './scenarios.js'
+import { put } from './send-file.js'
 import { creates, sessionTargets, storesWithSessions } from './sessions.js'
 import { targets } from './targets.js'
-import { uploads } from './uploads.js'
-
-const MIB = 1024 * 1024
+import { createWorkspace, memoryWorkspace, type Workspace } from './workspace.js'
 
 const { values: options } = parseArgs({
   options: {
-    /** Fewer and smaller rounds: under a minute. */
+    /** Fewer and smaller rounds: about a minute. */
     quick: { type: 'boolean', default: false },
-    /** Where the files go: another disk, or memory. */
-    directory: { type: 'string', default: tmpdir() },
-    /** Only the scenarios with this in their title; then no targets are told. */
+    /** Where the files go, instead of a fresh ext4 image or memory. */
+    directory: { type: 'string' },
+    /** Only the scenarios with this in their title. */
     only: { type: 'string', default: '' },
     /** Rounds of each scenario. */
     rounds: { type: 'string' },
+    /** Version of the Node that runs the servers, as npm names it. */
+    node: { type: 'string' },
+    /** File for all figures as JSON, beside the text. */
+    json: { type: 'string' },
   },
 })
 const { quick } = options
 
-const built = await buildServers()
-const scratch = await mkdtemp(join(options.directory, 'bits-bench-'))
-const nginx = nginxEntry()
+const programs = { built: await buildServers(), node: nodeProgram(options.node) }
+const nodeVersion = execFileSync(programs.node, ['--version'], { encoding: 'utf8' }).trim()
+const workspace = createWorkspace(options.directory)
+const memory = memoryWorkspace()
+const results: { title: string; fileSystem: string; figures: readonly Figures[] }[] = []
 const print = (text: string) => process.stdout.write(`${text}\n`)
 
-/** All that take uploads, for a scenario with fragments of this many bytes. */
-const receivers = (fragmentSize: number): Entry[] => [
-  nodeEntry('plain server', built, 'plain', put, (directory) => [directory]),
-  nodeEntry('middleware, none', built, 'middleware', bitsUploadIn(fragmentSize), (directory) => [
-    directory,
-    'none',
-  ]),
-  nodeEntry('middleware, publish', built, 'middleware', bitsUploadIn(fragmentSize), (directory) => [
-    directory,
-    'publish',
-  ]),
-  ...(nginx ? [nginx] : []),
-]
-/** Where the limit of small files is: three packets through Node and Express, and nothing done about them. */
-const acksOnly: Entry = {
-  ...nodeEntry('Acks, nothing kept', built, 'acks', bitsUploadIn(8 * MIB), () => []),
-  keepsNothing: true,
-}
-const apps: Entry[] = [
-  nodeEntry('app without', built, 'hello', put, () => []),
-  nodeEntry('app with it', built, 'hello', put, (directory) => [directory]),
-]
-
-/** Runs and prints a scenario. Returns the figures of all contenders, in their order; none if it was not asked for. */
+/** Measures and prints a scenario. Returns the figures of all contenders in their order; none if `--only` excludes it. */
 async function run(
   scenario: Scenario,
   entries: readonly Entry[],
   rounds: number,
+  { path, fileSystem }: Workspace = workspace,
 ): Promise<readonly Figures[]> {
   if (!scenario.title.includes(options.only)) return []
-  const figures = await measure(scenario, entries, Number(options.rounds ?? rounds), scratch)
+  const figures = await measure(scenario, entries, Number(options.rounds ?? rounds), path)
   print(table(scenario, figures))
+  results.push({ title: scenario.title, fileSystem, figures })
   return figures
 }
 
+const started = {
+  node: nodeVersion,
+  processors: cpus().length,
+  processor: cpus()[0]?.model,
+  load: loadavg()[0],
+  fileSystem: workspace.fileSystem,
+}
+const all: Target[] = []
+
 try {
   print(
-    `Node ${process.version}, ${cpus().length} processors, load ${loadavg()[0]?.toFixed(1)}, in ${scratch}`,
+    `Node ${nodeVersion}, ${started.processors} processors, load ${started.load?.toFixed(1)}, files on ${workspace.fileSystem}`,
   )
-  print(
-    `Ratios are to the first line of each table, pair by pair.${nginx ? '' : ' nginx is not installed.'}\n`,
-  )
-  const [, large] = await run(
-    uploads('One large file, in fragments of 8 MiB', {
-      count: 1,
-      size: (quick ? 128 : 256) * MIB,
-      connections: 1,
-    }),
-    receivers(8 * MIB),
-    quick ? 3 : 9,
-  )
-  const [, small] = await run(
-    uploads('1,000 files of 4 KiB, over 8 connections', { count: 1000, size: 4096, connections: 8 }),
-    [...receivers(8 * MIB), acksOnly],
+  print('Ratios are to the first line of each table, pair by pair.\n')
+  const work = scenarios(quick)
+  const [, large] = await run(work.large, receivers(programs, 8 * MIB), quick ? 3 : 9)
+  const [, warmedUp] = memory
+    ? await run(work.warmedUp, receivers(programs, 8 * MIB).slice(0, 2), quick ? 3 : 9, memory)
+    : []
+  const smallFiles = await run(
+    work.small,
+    [...receivers(programs, 8 * MIB), ...smallFileReceivers(programs)],
     quick ? 3 : 7,
   )
-  const [, many] = await run(
-    uploads('32 uploads at once, in fragments of 13 MiB', {
-      count: 32,
-      size: (quick ? 13 : 26) * MIB,
-      connections: 32,
-    }),
-    receivers(13 * MIB),
-    quick ? 2 : 5,
-  )
-  const [, get] = await run(gets('GET, over 8 connections', quick ? 4000 : 8000, 8), apps, quick ? 7 : 15)
-  const others = quick ? 10_000 : 100_000
+  const [smallWatched] = await run(work.smallWatched, watchedReceivers(programs), quick ? 3 : 7)
+  const [, many] = await run(work.many, receivers(programs, 13 * MIB), quick ? 2 : 5)
+  const [, get] = await run(work.get, apps(programs), quick ? 7 : 15)
   const sessions = await run(
     creates('Create-Session while other users have open sessions', 200, 4),
-    storesWithSessions(built, others),
+    storesWithSessions(programs, quick ? 10_000 : 100_000),
     quick ? 10 : 30,
   )
-  if (sessions.length > 0) print(targetTable(sessionTargets(sessions)))
-  const passwords = PASSWORD_TITLE.includes(options.only)
-    ? await measurePasswords(
-        nodeEntry('serve', built, 'passwords', put, (directory) => [directory]),
-        scratch,
-      )
-    : undefined
-  if (passwords) print(`${PASSWORD_TITLE}\n${targetTable(passwordTargets(passwords))}`)
-  if (large && small && many && get) print(targetTable(targets({ large, small, many, get })))
+  const small = smallFiles[1]
+  const smallPrototypes = smallFiles.find(({ name }) => name.endsWith('prototypes'))
+  all.push(
+    ...targets({ large, warmedUp, small, smallPrototypes, smallWatched, many, get }),
+    ...sessionTargets(sessions),
+  )
+  if (PASSWORD_TITLE.includes(options.only)) {
+    const serve = nodeEntry('serve', programs, 'passwords', put, (directory) => [directory])
+    all.push(...passwordTargets(await measurePasswords(serve, workspace.path)))
+  }
+  print(targetTable(all))
 } finally {
-  await rm(scratch, { recursive: true, force: true })
+  workspace.remove()
+  memory?.remove()
 }
+if (options.json !== undefined)
+  writeFileSync(options.json, `${JSON.stringify({ ...started, results, targets: all }, undefined, 2)}\n`)

@@ -15,6 +15,8 @@ export interface Figures {
   readonly leastCpu: number
   /** Bytes resident at the peak. */
   readonly peak: number
+  /** Seconds of the longest event-loop turn: the median of all rounds; 0 where it is not watched. */
+  readonly longestTurn: number
   /** Against the first contender: the medians of the rounds' ratios. */
   readonly rateRatio: number
   readonly cpuRatio: number
@@ -23,6 +25,7 @@ export interface Figures {
 interface Round {
   readonly seconds: number
   readonly cpu: number
+  readonly longestTurn: number
 }
 
 /**
@@ -47,6 +50,7 @@ export async function measure(
     const results = contenders.map((): Round[] => [])
     for (let n = -1; n < rounds; n++) {
       for (const [index, contender] of inTurn(contenders, n)) {
+        if (n < 0) await prepare(scenario, contender)
         const round = await runOnce(scenario, contender)
         if (!entries[index]?.keepsNothing) await scenario.check(contender, n < 0)
         if (n >= 0) results[index]?.push(round)
@@ -70,6 +74,13 @@ function inTurn(contenders: readonly Contender[], round: number): [number, Conte
   return round % 2 === 0 ? order : order.reverse()
 }
 
+async function prepare(scenario: Scenario, contender: Contender): Promise<void> {
+  for (const earlier of scenario.after ?? []) {
+    await runOnce(earlier, contender)
+    await earlier.check(contender, false)
+  }
+}
+
 async function runOnce(scenario: Scenario, contender: Contender): Promise<Round> {
   const connections: Connection[] = []
   try {
@@ -79,7 +90,7 @@ async function runOnce(scenario: Scenario, contender: Contender): Promise<Round>
     await scenario.run(contender, connections)
     const seconds = (performance.now() - start) / 1000
     const after = await contender.usage()
-    return { seconds, cpu: after.cpu - before.cpu }
+    return { seconds, cpu: after.cpu - before.cpu, longestTurn: after.longestTurn }
   } finally {
     for (const connection of connections) connection.close()
   }
@@ -96,6 +107,7 @@ function summary({ amount, per }: Scenario, rounds: readonly Round[], first: rea
     rate: amount / median(rounds.map(({ seconds }) => seconds)),
     cpu: (cpu * per.amount) / amount,
     leastCpu: (leastCpu * per.amount) / amount,
+    longestTurn: median(rounds.map((round) => round.longestTurn)),
     rateRatio: median(pairs.map(({ rate }) => rate)),
     cpuRatio: median(pairs.map((pair) => pair.cpu)),
   }

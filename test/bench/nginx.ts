@@ -63,7 +63,7 @@ http {
 async function usageOf(pid: number): Promise<Usage> {
   const [nanoseconds = ''] = (await readFile(`/proc/${pid}/schedstat`, 'utf8')).split(' ')
   const peak = /^VmHWM:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return { cpu: Number(nanoseconds) / 1e9, peak: Number(peak) * 1024 }
+  return { cpu: Number(nanoseconds) / 1e9, peak: Number(peak) * 1024, longestTurn: 0 }
 }
 
 async function freePort(): Promise<number> {

@@ -54,12 +54,20 @@ export const passwordTargets = (figures: PasswordFigures): Target[] => {
   const { check, first, later, othersFirst, othersLater, own, ownSlowest } = figures
   return [
     atMost(
-      `from other addresses, first packet of a user (alone ${ms(first)})`,
+      `wrong passwords from other addresses, first packet of a user (alone ${ms(first)})`,
       othersFirst,
       2 * first + check,
     ),
-    atMost(`from other addresses, later packets (alone ${ms(later)})`, othersLater, 2 * later + check),
-    atMost(`from the user's own address, first packet (slowest ${ms(ownSlowest)})`, own, 2000),
+    atMost(
+      `wrong passwords from other addresses, later packets (alone ${ms(later)})`,
+      othersLater,
+      2 * later + check,
+    ),
+    atMost(
+      `wrong passwords from the user's own address, first packet (slowest ${ms(ownSlowest)})`,
+      own,
+      2000,
+    ),
   ]
 }
 

@@ -10,6 +10,8 @@ export interface Scenario {
   readonly unit: 'MiB' | 'files' | 'requests'
   /** CPU seconds are told per this many units. */
   readonly per: { readonly amount: number; readonly name: string }
+  /** What each server does before the first round: one that has lived for a while can be slower. */
+  readonly after?: readonly Scenario[]
   /** The timed part. */
   run(contender: Contender, connections: readonly Connection[]): Promise<void>
   /** Throws when a contender does not hold what it was sent; the files may be removed afterwards. */

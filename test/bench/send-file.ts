@@ -10,6 +10,16 @@ export const put: SendFile = async (connection, name, content) => {
   expectSuccess(await connection.request(`PUT /${name}`, {}, content))
 }
 
+/** A file as a tus upload: an empty one is created, then its bytes are sent. */
+export const tusUpload: SendFile = async (connection, name, content) => {
+  const version = { 'Tus-Resumable': '1.0.0' }
+  const metadata = `name ${Buffer.from(name).toString('base64')}`
+  const creation = { ...version, 'Upload-Length': String(content.length), 'Upload-Metadata': metadata }
+  expectSuccess(await connection.request('POST /', creation, Buffer.alloc(0)))
+  const bytes = { ...version, 'Upload-Offset': '0', 'Content-Type': 'application/offset+octet-stream' }
+  expectSuccess(await connection.request(`PATCH /${name}`, bytes, content))
+}
+
 /** @returns the id of the new session. */
 export async function createSession(connection: Connection, name: string): Promise<string> {
   const headers = { 'BITS-Packet-Type': 'Create-Session', 'BITS-Supported-Protocols': BITS_UPLOAD_PROTOCOL }

@@ -1,4 +1,4 @@
-import { type Entry, nodeEntry } from './contender.js'
+import { type Entry, nodeEntry, type Programs } from './contender.js'
 import type { Figures } from './measure.js'
 import type { Target } from './report.js'
 import type { Scenario } from './scenario.js'
@@ -32,12 +32,12 @@ export function creates(title: string, count: number, connections: number): Scen
 }
 
 /** Each of the package's own stores, without and with `others` open sessions of other users. */
-export const storesWithSessions = (built: string, others: number): Entry[] =>
+export const storesWithSessions = (programs: Programs, others: number): Entry[] =>
   ['memory', 'file', 'shared'].flatMap((kind) =>
     [0, others].map((number) =>
       nodeEntry(
         `${kind}, ${number.toLocaleString('en')} others`,
-        built,
+        programs,
         'sessions',
         async (connection, name) => {
           await createSession(connection, name)

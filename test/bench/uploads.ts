@@ -9,14 +9,18 @@ const KIB = 1024
 const MIB = 1024 * KIB
 
 /** `count` files of `size` bytes over `connections` connections, each sending one after the other. */
-export function uploads(title: string, work: { count: number; size: number; connections: number }): Scenario {
-  const { count, size, connections } = work
+export function uploads(
+  title: string,
+  work: { count: number; size: number; connections: number; after?: readonly Scenario[] },
+): Scenario {
+  const { count, size, connections, after = [] } = work
   const content = randomFillSync(Buffer.allocUnsafe(size))
   const hash = createHash('sha256').update(content).digest('hex')
   const names = Array.from({ length: count }, (_, n) => `${n}.bin`)
   const small = size < MIB
   return {
     title,
+    after,
     connections,
     amount: small ? count : (count * size) / MIB,
     unit: small ? 'files' : 'MiB',

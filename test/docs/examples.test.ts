@@ -73,6 +73,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/observability.md#Tracing channels': 'js',
   'docs/options.md#Options of bitsUpload()': 'js',
   // processing-uploads.test.ts
+  'docs/performance.md#Node 20 and 22': 'js',
   'docs/processing-uploads.md#onUpload': 'js',
   'docs/processing-uploads.md#Checksums': 'js text',
   // command-line.test.ts, windows.test.ts
@@ -189,6 +190,13 @@ describe('examples that are servers', () => {
     await temp.upload(server, 'a.zip')
     expect(await temp.read('inbox/a.zip')).toEqual(contentOf(9000))
     await expect(temp.upload(server, 'a.txt')).rejects.toMatchObject({ status: 403 })
+  })
+
+  test('performance: a server that creates requests with the prototypes of Express', async () => {
+    const server = await temp.project.serve(js('docs/performance.md'))
+    await temp.upload(server, 'a.zip')
+    expect(await temp.read('uploads/a.zip')).toEqual(FILE)
+    expect((await fetch(`${server.origin}/uploads/a.zip`)).status).toBe(404)
   })
 
   test('storage: creates no directories', async () => {

@@ -1,12 +1,13 @@
-import express from 'express'
+import express, { type RequestHandler } from 'express'
 import { bitsUpload } from 'express-bits-upload'
 import { listen } from './listen.js'
 
-/** An app with something else to do: `hello.js [directory]`; with a directory, the middleware is installed in it. */
+/** An app with something else to do: `hello.js [directory]`; with a directory it has the middleware, otherwise an empty one. */
 const [, , directory] = process.argv
+const empty: RequestHandler = (_req, _res, next) => next()
 
 const app = express()
-if (directory !== undefined) app.use('/uploads', bitsUpload({ directory }))
+app.use('/uploads', directory === undefined ? empty : bitsUpload({ directory }))
 app.get('/', (_req, res) => {
   res.send('Hello')
 })

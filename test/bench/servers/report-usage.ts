@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 /** What a server process has used so far. */
 export interface Usage {
@@ -6,18 +7,47 @@ export interface Usage {
   readonly cpu: number
   /** Bytes of memory that were resident at the peak. */
   readonly peak: number
+  /** Seconds of the longest event-loop turn since the last time it was asked; 0 where it is not watched. */
+  readonly longestTurn: number
 }
+
+/** Milliseconds between two looks at the event loop. */
+const RESOLUTION = 1
+/** Set by the benchmark where turns are measured: looking a thousand times a second costs CPU time itself. */
+const delays =
+  process.env.BENCH_EVENT_LOOP === undefined ? undefined : monitorEventLoopDelay({ resolution: RESOLUTION })
 
 /** Tells the benchmark where this server listens, and answers each of its messages with what has been used. */
 export function reportUsage(port: number): void {
-  process.on('message', () => process.send?.(usage()))
+  delays?.enable()
+  process.on('message', () => {
+    process.send?.(usage())
+    delays?.reset()
+  })
   process.on('disconnect', () => process.exit())
   process.send?.({ port })
 }
 
 function usage(): Usage {
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
-  return { cpu: (userCPUTime + systemCPUTime) / 1e6, peak: peakOfThisProgram() ?? maxRSS * 1024 }
+  return {
+    cpu: cpuOfThreads() ?? (userCPUTime + systemCPUTime) / 1e6,
+    peak: peakOfThisProgram() ?? maxRSS * 1024,
+    longestTurn: delays ? Math.max(0, delays.max / 1e9 - RESOLUTION / 1000) : 0,
+  }
+}
+
+/** Linux counts nanoseconds for each thread, and `resourceUsage()` only ticks of 4 ms on many machines. */
+function cpuOfThreads(): number | undefined {
+  try {
+    const threads = readdirSync('/proc/self/task')
+    const nanoseconds = threads.map((id) =>
+      Number(readFileSync(`/proc/self/task/${id}/schedstat`, 'utf8').split(' ')[0]),
+    )
+    return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e9
+  } catch {
+    return undefined
+  }
 }
 
 /** Linux starts `maxRSS` at what the parent process had, so its own figure is asked there. */

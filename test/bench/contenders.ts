@@ -1,0 +1,48 @@
+import { type Entry, nodeEntry, type Programs } from './contender.js'
+import { nginxEntry } from './nginx.js'
+import { bitsUploadIn, put, tusUpload } from './send-file.js'
+
+export const MIB = 1024 * 1024
+
+/** Every server that takes uploads, for a scenario with fragments of this many bytes. */
+export function receivers(programs: Programs, fragmentSize: number): Entry[] {
+  const nginx = nginxEntry()
+  return [
+    nodeEntry('plain server', programs, 'plain', put, (directory) => [directory]),
+    middleware('middleware, none', programs, fragmentSize, 'none'),
+    middleware('middleware, publish', programs, fragmentSize, 'publish'),
+    nodeEntry('@tus/server', programs, 'tus', tusUpload, (directory) => [directory]),
+    ...(nginx ? [nginx] : []),
+  ]
+}
+
+/** What else there is to compare with small files. */
+export const smallFileReceivers = (programs: Programs): Entry[] => [
+  middleware('middleware, none, Express prototypes', programs, 8 * MIB, 'none', 'prototypes'),
+  // The limit for small files: three packets through Node and Express, and nothing done about them.
+  {
+    ...nodeEntry('three Acks, nothing kept', programs, 'acks', bitsUploadIn(8 * MIB), () => []),
+    keepsNothing: true,
+  },
+]
+
+/** The middleware, with the turns of its event loop watched. */
+export const watchedReceivers = (programs: Programs): Entry[] => [
+  nodeEntry(
+    'middleware, none, watched',
+    programs,
+    'middleware',
+    bitsUploadIn(8 * MIB),
+    (directory) => [directory, 'none'],
+    { BENCH_EVENT_LOOP: '1' },
+  ),
+]
+
+/** Apps that answer a GET: with an empty middleware, and with this one. */
+export const apps = (programs: Programs): Entry[] => [
+  nodeEntry('app with an empty middleware', programs, 'hello', put, () => []),
+  nodeEntry('app with the middleware', programs, 'hello', put, (directory) => [directory]),
+]
+
+const middleware = (name: string, programs: Programs, fragmentSize: number, ...args: string[]): Entry =>
+  nodeEntry(name, programs, 'middleware', bitsUploadIn(fragmentSize), (directory) => [directory, ...args])

@@ -1,0 +1,15 @@
+import { FileStore } from '@tus/file-store'
+import { Server } from '@tus/server'
+import { listen } from './listen.js'
+
+/** Another resumable protocol: `tus.js <directory>`. Files are named as the client names them. */
+const [, , directory = ''] = process.argv
+
+const tus = new Server({
+  path: '/',
+  datastore: new FileStore({ directory }),
+  namingFunction: (_req, metadata) => metadata?.name ?? '',
+})
+listen((req, res) => {
+  tus.handle(req, res)
+})
