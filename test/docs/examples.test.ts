@@ -84,7 +84,7 @@ const TRIED: Readonly<Record<string, string>> = {
   // scaling.test.ts
   // s3.test.ts
   'docs/s3.md#S3': 'sh js',
-  'docs/s3.md#Rights': 'json',
+  'docs/s3.md#Permissions': 'json',
   'docs/s3.md#Lifecycle rules': 'json',
   'docs/s3.md#Uploads to one name': 'js',
   'docs/s3.md#Other services': 'js',
@@ -112,7 +112,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/windows-server.md#Certificate': 'powershell',
   'docs/windows-server.md#Service with WinSW': 'xml bat',
   'docs/windows-server.md#NSSM': 'bat',
-  'docs/windows-server.md#An app of your own': 'xml',
+  'docs/windows-server.md#Your own app': 'xml',
   'docs/windows-server.md#Firewall and port': 'powershell bat',
   'docs/windows-server.md#Updates': 'powershell',
   'docs/writing-adapters.md#Writing a storage adapter': 'ts',

@@ -68,8 +68,8 @@ test('the documented lock lets one run at a time for a key', async () => {
   }
 })
 
-test('the documented rights and lifecycle rules are JSON, and no right is missing', () => {
-  const { Statement } = JSON.parse(block('json', { in: 'docs/s3.md#Rights' }).text)
+test('the documented permissions and lifecycle rules are JSON, and no permission is missing', () => {
+  const { Statement } = JSON.parse(block('json', { in: 'docs/s3.md#Permissions' }).text)
   expect(Statement.flatMap(({ Action }: { Action: string | string[] }) => Action).sort()).toEqual([
     's3:AbortMultipartUpload',
     's3:DeleteObject',
