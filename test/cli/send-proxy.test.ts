@@ -5,6 +5,7 @@ import { proxyFor } from '../../lib/cli/send/proxy.js'
 import { Authority } from '../support/certificates.js'
 import { fixtures } from '../support/fixtures.js'
 import { ForwardProxy } from '../support/forward-proxy.js'
+import { freePort } from '../support/ports.js'
 import { Command } from './command.js'
 
 const { start, startTls, directory, afterwards } = fixtures()
@@ -52,7 +53,7 @@ describe('the proxy in the environment', () => {
   test.each(['socks5://h:1', 'http://[', 'ftp://h'])('%s is refused, and not shown', async (proxy) => {
     process.env.https_proxy = proxy
     await expect(proxyFor(new URL('https://a/'))).rejects.toThrow(
-      'https_proxy (or all_proxy) in the environment is not the URL of an HTTP proxy, such as http://proxy:3128.',
+      'https_proxy in the environment is not the URL of an HTTP proxy, such as http://proxy:3128.',
     )
   })
 })
@@ -82,10 +83,12 @@ describe('send through a proxy', () => {
     expect([await known.exit, await stranger.exit]).toEqual([0, 3])
     expect(proxy.asked).toContain(`BITS_POST ${origin}/uploads/a.bin`)
     expect(await readFile(join(folder, 'a.bin'), 'utf8')).toBe('content')
-    expect(known.stderr).toContain(`Using the proxy http://127.0.0.1:${proxy.port}.\n`)
+    expect(known.stderr).toContain(
+      `Using the proxy http://127.0.0.1:${proxy.port}, from http_proxy in the environment.\n`,
+    )
     expect(known.stderr).not.toContain('secret')
     expect(stranger.stderr).toMatch(
-      /The proxy asks for other credentials: give them in the URL of the proxy, http:\/\/user:password@proxy:3128\.\n$/,
+      /The proxy asks for other credentials: give them in the URL of the proxy, http:\/\/user:password@proxy:3128\. It went/,
     )
   })
 
@@ -100,6 +103,53 @@ describe('send through a proxy', () => {
     expect([await trusting.exit, await wary.exit]).toEqual([0, 3])
     expect(new Set(proxy.asked)).toEqual(new Set([`CONNECT 127.0.0.1:${port}`]))
     expect(await readFile(join(folder, 'a.bin'), 'utf8')).toBe('content')
-    expect(wary.stderr).toMatch(/give the certificate of its authority with --ca\.\n$/)
+    expect(wary.stderr).toContain(
+      'give the certificate of its authority with --ca. It went through the proxy http://127.0.0.1:',
+    )
+  })
+
+  test.each([
+    ['http', 'HTTP_PROXY'],
+    ['https', 'all_proxy'],
+  ])('%s: one that is down is named, with the variable %s and what to do', async (scheme, variable) => {
+    const { send } = await workplace()
+    const down = `127.0.0.1:${await freePort()}`
+    const command = send([`${scheme}://server.test/uploads/`, '--retries', '1'], {
+      [variable]: `http://p:secret@${down}`,
+    })
+    expect(await command.exit).toBe(4)
+    const sentence =
+      `No response to Create-Session from server.test: the proxy http://${down}, from ${variable} in the environment, ` +
+      `does not answer (connect ECONNREFUSED ${down}): start it, correct ${variable}, or add server.test to no_proxy.`
+    expect(command.stderr).toContain(`${sentence} Trying again in`)
+    expect(command.stderr).toContain(`error: ${sentence} Gave up. Run the same command again to continue.\n`)
+    expect(command.stderr).not.toContain('secret')
+  })
+
+  test('one that answers for a server that it cannot reach is named', async () => {
+    const { proxy, send } = await workplace()
+    const command = send([`http://127.0.0.1:${await freePort()}/`, '--retries', '0'], {
+      http_proxy: `http://127.0.0.1:${proxy.port}`,
+    })
+    expect(await command.exit).toBe(4)
+    expect(command.stderr).toContain(
+      ` It went through the proxy http://127.0.0.1:${proxy.port}, from http_proxy in the environment. Gave up.`,
+    )
+  })
+
+  test('one with an https: URL is trusted with --ca, and named when it is not', async () => {
+    const { folder, send } = await workplace()
+    const authority = await Authority.create(await directory())
+    const proxy = await ForwardProxy.start(await authority.issue('proxy'))
+    afterwards(() => proxy.stop())
+    const { origin } = await start({ directory: folder })
+    const env = { http_proxy: `https://127.0.0.1:${proxy.port}` }
+    const trusting = send([`${origin}/uploads/`, '--ca', authority.own.certFile], env)
+    const wary = send([`${origin}/uploads/b.bin`], env)
+    expect([await trusting.exit, await wary.exit]).toEqual([0, 3])
+    expect(await readFile(join(folder, 'a.bin'), 'utf8')).toBe('content')
+    expect(wary.stderr).toMatch(
+      /its authority with --ca\. It went through the proxy https:\/\/127\.0\.0\.1:\d+, from http_proxy in the environment\.\n$/,
+    )
   })
 })

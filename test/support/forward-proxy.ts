@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, request, type Server } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 
 /** An HTTP proxy as companies have them: CONNECT for https:, absolute URLs for http:. It records what it was asked. */
@@ -15,11 +16,12 @@ export class ForwardProxy {
     this.#server = server
   }
 
-  static async start(): Promise<ForwardProxy> {
+  /** @param tls when it has an https: URL itself. */
+  static async start(tls?: ServerOptions): Promise<ForwardProxy> {
     // Node's parser takes no BITS_POST; this verb of its own has the same length and stands for it.
-    const server = createServer()
+    const server = tls ? createTlsServer(tls) : createServer()
     const proxy = new ForwardProxy(server)
-    server.on('connection', (socket) => {
+    server.on(tls ? 'secureConnection' : 'connection', (socket) => {
       proxy.#sockets.add(socket)
       socket.prependListener('data', (data: Buffer) => {
         if (data.subarray(0, 10).equals(Buffer.from('BITS_POST '))) data.write('BIND      ', 'latin1')

@@ -2,6 +2,7 @@ import { BitsClientError, type UploadResult } from 'express-bits-upload/client'
 import { ADVICE } from '../../client/advice.js'
 import { CliError, EXIT } from '../output.js'
 import type { SendFlags } from './flags.js'
+import type { EnvironmentProxy } from './proxy.js'
 import { replyFile } from './reply-to.js'
 
 /** Prints the server application's reply, unless it was written to a file. @returns a line that says so. */
@@ -31,10 +32,20 @@ function nameFlagsIn(message: string): string {
   return Object.entries(FLAG_ADVICE).reduce(replace, message)
 }
 
+interface FailedUpload {
+  /** It continued an earlier attempt. */
+  readonly resumed: boolean
+  readonly proxy: EnvironmentProxy | undefined
+}
+
 /** Turns the failure of an upload into an error with an exit code and advice. */
-export function failureOf(error: unknown, resumed: boolean): unknown {
+export function failureOf(error: unknown, { resumed, proxy }: FailedUpload): unknown {
   if (!(error instanceof BitsClientError)) return error
-  const said = nameFlagsIn(error.message)
+  const isNamed = proxy === undefined || error.packet === undefined || error.message.includes(proxy.origin)
+  const way = isNamed
+    ? ''
+    : ` It went through the proxy ${proxy.origin}, from ${proxy.variable} in the environment.`
+  const said = nameFlagsIn(error.message) + way
   if (!error.fatal) {
     const message = `${said} Gave up. Run the same command again to continue.`
     return new CliError(EXIT.gaveUp, message, { cause: error })

@@ -1,44 +1,89 @@
 import type { Agent } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
+import { types } from 'node:util'
 import type { TlsOptions } from 'express-bits-upload/client'
+import { asError } from '../../util/errors.js'
 import { usageError } from '../output.js'
 
 /** A proxy from the environment, and an agent that connects through it. */
-export interface Proxy {
+export interface EnvironmentProxy {
   readonly agent: Agent
   /** Additional options for requests through it. */
   readonly tls: TlsOptions | undefined
   /** Without user name and password, for messages. */
   readonly origin: string
+  /** The environment variable that names it. */
+  readonly variable: string
 }
 
 /**
  * The proxy for a URL, found as curl does: in `https_proxy` or `http_proxy`, by the scheme of the URL, or `all_proxy`, in
  * lower or upper case, unless `no_proxy` names the host.
  *
+ * @param ca the authorities that a proxy at an `https:` URL may have its certificate from; default: Node's.
  * @returns `undefined` when there is none.
  * @throws CliError when the variable holds anything but the URL of an HTTP proxy.
  */
-export async function proxyFor(url: URL): Promise<Proxy | undefined> {
+export async function proxyFor(url: URL, ca?: string): Promise<EnvironmentProxy | undefined> {
   // Loaded on demand: most commands need no proxy.
   const { getProxyForUrl } = await import('proxy-from-env')
   const found = getProxyForUrl(url.href)
   if (found === '' || isExempt(url, getProxyForUrl)) return undefined
+  const variable = variableFor(url)
   // The library gives a value without a scheme that of the URL; curl assumes http.
   const text = Object.values(process.env).includes(found) ? found : found.replace(/^[^:]*/, 'http')
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-    const variable = `${url.protocol.slice(0, -1)}_proxy (or all_proxy)`
     throw usageError(
       `${variable} in the environment is not the URL of an HTTP proxy, such as http://proxy:3128.`,
     )
   }
-  const options = { keepAlive: true, maxSockets: 1 }
-  const agent =
-    url.protocol === 'https:'
-      ? new (await import('https-proxy-agent')).HttpsProxyAgent(text, options)
-      : new (await import('http-proxy-agent')).HttpProxyAgent(text, options)
-  return { agent, tls: tlsFor(url), origin: new URL(text).origin }
+  const proxy = { origin: new URL(text).origin, variable }
+  const explain = (error: unknown): Error => unreachable(proxy, url, error)
+  const options = { keepAlive: true, maxSockets: 1, ...(ca !== undefined && { ca }) }
+  if (url.protocol === 'https:') {
+    const agent = new (await import('https-proxy-agent')).HttpsProxyAgent(text, options)
+    agent.connect = explaining(agent.connect.bind(agent), explain)
+    return { ...proxy, agent, tls: tlsFor(url) }
+  }
+  const agent = new (await import('http-proxy-agent')).HttpProxyAgent(text, options)
+  agent.connect = explaining(agent.connect.bind(agent), explain)
+  return { ...proxy, agent, tls: undefined }
+}
+
+/** The variable that the library reads: the first that is set. */
+function variableFor({ protocol }: URL): string {
+  const names = [`${protocol.slice(0, -1)}_proxy`, 'all_proxy'].flatMap((name) => [name, name.toUpperCase()])
+  return names.find((name) => process.env[name]) ?? 'https_proxy'
+}
+
+/** A function that rejects with what `explain` makes of its errors. */
+const explaining =
+  <Args extends unknown[], Result>(
+    call: (...args: Args) => Promise<Result>,
+    explain: (error: unknown) => Error,
+  ): ((...args: Args) => Promise<Result>) =>
+  async (...args) => {
+    try {
+      return await call(...args)
+    } catch (error) {
+      throw explain(error)
+    }
+  }
+
+/** The error of a connection to the proxy, with its code: the client knows those that last. */
+function unreachable(
+  { origin, variable }: Pick<EnvironmentProxy, 'origin' | 'variable'>,
+  url: URL,
+  cause: unknown,
+): Error {
+  const code = types.isNativeError(cause) && 'code' in cause ? String(cause.code) : undefined
+  // An AggregateError, for several addresses tried, has no message of its own.
+  const why = asError(cause).message || code
+  const message =
+    `the proxy ${origin}, from ${variable} in the environment, does not answer (${why}): ` +
+    `start it, correct ${variable}, or add ${url.hostname} to no_proxy`
+  return Object.assign(new Error(message, { cause }), code !== undefined && { code })
 }
 
 /** The agent passes no address on to TLS, which would then look for `localhost` in the certificate. */

@@ -1,4 +1,4 @@
-import type { TlsOptions, UploadOptions } from 'express-bits-upload/client'
+import type { UploadOptions } from 'express-bits-upload/client'
 import { usageError } from '../output.js'
 import { checkCertificates, checkKey } from '../pem.js'
 import { readHeaders } from '../read-files.js'
@@ -6,7 +6,13 @@ import { readTextFile } from '../read-text-file.js'
 import type { SendFlags } from './flags.js'
 import { ticketsFor } from './negotiate.js'
 import { readPassword } from './password.js'
-import { proxyFor } from './proxy.js'
+import { type EnvironmentProxy, proxyFor } from './proxy.js'
+
+/** How the requests of a command reach the server. */
+export interface RequestSettings {
+  readonly request: UploadOptions
+  readonly proxy: EnvironmentProxy | undefined
+}
 
 /**
  * Collects headers, certificates and the proxy.
@@ -18,11 +24,11 @@ export async function requestOptions(
   flags: SendFlags,
   url: URL,
   note: (line: string) => void,
-): Promise<UploadOptions> {
+): Promise<RequestSettings> {
   const headers = Object.fromEntries(await readHeaders('--header', flags.header ?? []))
   const tls = await readClientTls(flags)
-  const proxy = await proxyFor(url)
-  if (proxy) note(`Using the proxy ${proxy.origin}.`)
+  const proxy = await proxyFor(url, tls?.ca)
+  if (proxy) note(`Using the proxy ${proxy.origin}, from ${proxy.variable} in the environment.`)
   if (flags.user !== undefined) {
     if (url.username !== '' || url.password !== '') {
       throw usageError('both the URL and --user name a user: give only one of them.')
@@ -36,11 +42,18 @@ export async function requestOptions(
     throw usageError('--password-file needs a user name: give --user, too.')
   }
   const authenticate = flags.negotiate ? await ticketsFor(flags, url, headers) : undefined
-  return { headers, tls: proxy?.tls ? { ...tls, ...proxy.tls } : tls, agent: proxy?.agent, authenticate }
+  const allTls = proxy?.tls ? { ...tls, ...proxy.tls } : tls
+  return { request: { headers, tls: allTls, agent: proxy?.agent, authenticate }, proxy }
 }
 
-async function readClientTls({ ca, cert, key }: SendFlags): Promise<TlsOptions | undefined> {
-  const tls: { ca?: string; cert?: string; key?: string } = {}
+interface ClientTls {
+  ca?: string
+  cert?: string
+  key?: string
+}
+
+async function readClientTls({ ca, cert, key }: SendFlags): Promise<ClientTls | undefined> {
+  const tls: ClientTls = {}
   if (ca !== undefined) {
     tls.ca = await readTextFile('--ca', ca)
     checkCertificates('--ca', ca, tls.ca)

@@ -3,6 +3,7 @@ import type { SendFlags } from './flags.js'
 import type { Item } from './items.js'
 import { failureOf, giveReply } from './outcome.js'
 import { averageRate, readable, startProgress } from './progress.js'
+import type { EnvironmentProxy } from './proxy.js'
 import { replyFile } from './reply-to.js'
 import { stateToResume } from './resume.js'
 import { SavedState } from './saved-state.js'
@@ -12,6 +13,7 @@ export interface SendContext {
   readonly flags: SendFlags
   /** Headers, certificates, the agent. */
   readonly request: UploadOptions
+  readonly proxy: EnvironmentProxy | undefined
   readonly signal: AbortSignal
   /** Several files are sent: those already sent are remembered until all are. */
   readonly several: boolean
@@ -61,7 +63,7 @@ export async function sendItem({ file, url, name }: Item, context: SendContext):
     if (job.state) saved.write(job.state)
     // Else, with a fault of this machine, an earlier state is as good as it was.
     else if (error instanceof BitsClientError && error.packet) saved.remove()
-    throw failureOf(error, resume !== undefined)
+    throw failureOf(error, { resumed: resume !== undefined, proxy: context.proxy })
   }
 }
 

@@ -32,12 +32,12 @@ export async function send(paths: readonly string[], destination: string, flags:
   if (several && replyFile(flags) !== undefined) {
     throw usageError('--reply-to names one file, but there are several to send: omit it, or give -.')
   }
-  const request = await requestOptions(flags, first.url, note)
+  const { request, proxy } = await requestOptions(flags, first.url, note)
   checkSendOptions(first, { ...request, ...clientUploadOptions(flags) })
   await checkReplyTo(first.file, flags)
   warnOfPassword(first.url, flags, note)
   const stop = listenForSignals()
-  const context: SendContext = { flags, request, signal: stop.signal, several }
+  const context: SendContext = { flags, request, proxy, signal: stop.signal, several }
   try {
     if (several) return await sendItems(items, context)
     await sendItem(first, context)
