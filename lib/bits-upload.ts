@@ -1,4 +1,3 @@
-import { IncomingMessage } from 'node:http'
 import type { Request, RequestHandler, Response } from 'express'
 import type { BitsUploadEvents, CancelResult, SessionInfo } from '../types/events.js'
 import type { BitsUploadOptions } from '../types/options.js'
@@ -22,6 +21,7 @@ import { AdapterHealth } from './sessions/adapter-health.js'
 import { listSessions } from './sessions/list-sessions.js'
 import { Tenants } from './tenants.js'
 import { asError } from './util/errors.js'
+import { isObject } from './util/is-object.js'
 import { allSettledOrThrow } from './util/promises.js'
 import { acceptBitsPostEverywhere } from './verb/accept-bits-post.js'
 
@@ -82,6 +82,10 @@ export interface BitsUpload extends RequestHandler {
   close(): Promise<void>
 }
 
+/** Also one of `node:http2` or of another framework. */
+const isRequest = (options: object): boolean =>
+  isObject(options) && 'method' in options && 'headers' in options && 'url' in options
+
 /**
  * Receives BITS uploads on the route where it is mounted, and passes all other requests on.
  *
@@ -92,7 +96,7 @@ export interface BitsUpload extends RequestHandler {
  */
 export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   // app.use('/uploads', bitsUpload) calls it with a request.
-  if (options instanceof IncomingMessage) throw new TypeError(NOT_CALLED)
+  if (isRequest(options)) throw new TypeError(NOT_CALLED)
   const settings = readOptions(options)
   if (settings.acceptBitsPost) acceptBitsPostEverywhere()
   const events = createEmitter(settings.logger)

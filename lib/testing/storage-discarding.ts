@@ -10,7 +10,7 @@ export const DISCARDING: ContractClauses<StorageBench> = {
       const { storage, subject } = bench
       const upload = await bench.filled('a.bin', Buffer.from('abc'))
       await storage.discard(upload)
-      assertAnswer('received()', await storage.received(upload), 0)
+      assertAnswer('received() after discard()', await storage.received(upload), 0)
       await storage.discard(upload)
       await storage.discard(bench.newUpload('never.bin'))
       assertAnswer('published()', await subject.published('a.bin'), undefined)
@@ -24,7 +24,7 @@ export const DISCARDING: ContractClauses<StorageBench> = {
       await storage.discard(upload)
       assertAnswer('published()', await bench.publishedText('a.bin'), 'abc')
       assertAnswer('has()', await storage.has('a.bin'), true)
-      assertAnswer('received()', await storage.received(upload), 0)
+      assertAnswer('received() after publish() and discard()', await storage.received(upload), 0)
     },
 
     'received may be called while an upload is discarded': async (bench) => {
@@ -32,8 +32,9 @@ export const DISCARDING: ContractClauses<StorageBench> = {
       const upload = await bench.filled('a.bin', Buffer.from('abc'))
       const asked = Array.from({ length: 20 }, () => storage.received(upload))
       const [, ...answers] = await Promise.all([storage.discard(upload), ...asked])
-      for (const held of answers) assert.ok(held === 0 || held === 3, `${held} bytes are received.`)
-      assertAnswer('received()', await storage.received(upload), 0)
+      for (const held of answers)
+        assert.ok(held === 0 || held === 3, `received() during discard() answered ${held}.`)
+      assertAnswer('received() after discard()', await storage.received(upload), 0)
     },
   },
 
@@ -44,8 +45,8 @@ export const DISCARDING: ContractClauses<StorageBench> = {
       await storage.publish(published, { overwrite: false })
       const staged = await bench.filled('b.bin', Buffer.from('abc'))
       for (const { uploadId } of [published, staged]) await storage.discard({ uploadId, destination: '' })
-      assertAnswer('received()', await storage.received(published), 0)
-      assertAnswer('received()', await storage.received(staged), 0)
+      assertAnswer('received() after publish() and discard()', await storage.received(published), 0)
+      assertAnswer('received() after discard()', await storage.received(staged), 0)
       assertAnswer('staged()', await bench.listed(), [])
       assertAnswer('published()', await bench.publishedText('a.bin'), 'abc')
     },

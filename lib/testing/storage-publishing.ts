@@ -159,7 +159,7 @@ export const PUBLISHING: ContractClauses<StorageBench> = {
           'publish() without overwriting resolved, although the destination is taken.',
         )
         assertAnswer('published()', await bench.publishedText('a.bin'), 'old')
-        assertAnswer('received()', await storage.received(upload), 3)
+        assertAnswer('received() after a publish() that was refused', await storage.received(upload), 3)
       }
     },
 

@@ -106,7 +106,7 @@ export const REPLIES: ContractClauses<StorageBench> = {
         await storage.publish(upload, { overwrite: false })
         await storage.discard(upload, { keepReply: true })
         await storage.discard(upload, { keepReply: true })
-        assertAnswer('received()', await storage.received(upload), 0)
+        assertAnswer('received() after publish() and discard()', await storage.received(upload), 0)
         assertBytes(await replyOf(storage, upload), reply)
         await storage.discard(upload)
         assertAnswer('statReply()', await storage.statReply(upload), undefined)

@@ -11,11 +11,15 @@ import type { StorageBench } from './storage-bench.js'
 export const STAGING: ContractClauses<StorageBench> = {
   'begin-empty': {
     'an upload that has begun holds nothing': async (bench) => {
-      assertAnswer('received()', await bench.storage.received(await bench.begun('a.bin', 10)), 0)
+      assertAnswer(
+        'received() after begin()',
+        await bench.storage.received(await bench.begun('a.bin', 10)),
+        0,
+      )
     },
 
     'an upload that was never begun is empty': async (bench) => {
-      assertAnswer('received()', await bench.storage.received(bench.newUpload('a.bin')), 0)
+      assertAnswer('received() without begin()', await bench.storage.received(bench.newUpload('a.bin')), 0)
     },
   },
 
@@ -108,7 +112,7 @@ export const STAGING: ContractClauses<StorageBench> = {
       }
       body.end()
       assertAnswer('append()', await appended, sent)
-      assertAnswer('received()', await storage.received(upload), sent)
+      assertAnswer('received() after append()', await storage.received(upload), sent)
     },
   },
 

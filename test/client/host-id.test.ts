@@ -1,7 +1,12 @@
+import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { UploadJob, type UploadState, uploadFile } from 'express-bits-upload/client'
 import { UploadHost, withHost } from '../../lib/uploader/target-host.js'
+import { Authority } from '../support/certificates.js'
+import { fixtures } from '../support/fixtures.js'
 import {
   ack,
   created,
@@ -13,6 +18,8 @@ import {
   wellBehaved,
 } from '../support/scripted-server.js'
 import { clientError, FAST, withFile, withServer } from '../support/upload-fixture.js'
+
+const { directory, afterwards } = fixtures()
 
 const running: ScriptedServer[] = []
 afterEach(async () => {
@@ -103,6 +110,61 @@ describe('BITS-Host-Id', () => {
         expect(error).toMatchObject({ fatal: true, message: 'BITS-Host-Id is not a host.' })
       }),
     )
+  })
+
+  describe('of an https server never gets credentials without encryption', () => {
+    /** A port that records what arrives, and hangs up. */
+    async function listen() {
+      const arrived: Buffer[] = []
+      const server = createServer((socket) => {
+        socket
+          .on('error', () => {})
+          .on('data', (bytes) => {
+            arrived.push(bytes)
+            socket.destroy()
+          })
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      afterwards(() => server.close())
+      return { port: (server.address() as AddressInfo).port, arrived }
+    }
+
+    /** An https server whose Acks send clients on to `hostId`. @returns an upload to it, with a password and a header. */
+    async function uploadVia(hostId: string) {
+      const authority = await Authority.create(await directory())
+      const { key, cert } = await authority.issue('server')
+      const server = createTlsServer({ key, cert })
+      // Node's parser refuses the verb: this one answers whatever comes.
+      server.removeAllListeners('secureConnection').on('secureConnection', (socket) => {
+        const head =
+          'HTTP/1.1 200 OK\r\nBITS-Packet-Type: Ack\r\nBITS-Session-Id: {A}\r\nContent-Length: 0\r\n'
+        socket.on('error', () => {}).on('data', () => socket.write(`${head}BITS-Host-Id: ${hostId}\r\n\r\n`))
+      })
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      afterwards(() => server.close())
+      const url = `https://u:secret@127.0.0.1:${(server.address() as AddressInfo).port}/file`
+      const options = { ...FAST, retries: 2, tls: { ca: authority.own.cert }, headers: { 'X-Key': 'secret' } }
+      return withFile(10, ({ path }) => clientError(uploadFile(path, url, options)))
+    }
+
+    test('a host id with http: is fatal', async () => {
+      const { port, arrived } = await listen()
+      const error = await uploadVia(`http://127.0.0.1:${port}`)
+      expect(error).toMatchObject({ fatal: true, message: 'BITS-Host-Id is not a host.' })
+      expect(arrived).toEqual([])
+    })
+
+    test('a host id without a scheme is asked by https', async () => {
+      const { port, arrived } = await listen()
+      await uploadVia(`127.0.0.1:${port}`)
+      expect(arrived.length).toBeGreaterThan(0)
+      // Each is the record of a TLS handshake (RFC 8446 5.1).
+      for (const bytes of arrived) {
+        expect(bytes[0]).toBe(22)
+        expect(bytes.toString('latin1')).not.toMatch(/secret|dTpzZWNyZXQ|BITS/)
+      }
+    })
   })
 
   test('does not change where the reply is fetched', async () => {

@@ -2,7 +2,7 @@ import { access, readFile, writeFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import type { Request } from 'express'
 import { FileStorage, MemoryStorage, type NotificationOptions } from 'express-bits-upload'
 
@@ -258,6 +258,18 @@ describe('the answer to a notification', () => {
       }
     },
   )
+
+  test('has to come within 240 s by default: the client waits 300 s for its Ack', async () => {
+    const limits = jest.spyOn(AbortSignal, 'timeout')
+    afterwards(() => limits.mockRestore())
+    const app = await application()
+    const running = await start({
+      directory: await directory(),
+      notification: { type: 'by-reference', url: app.url },
+    })
+    expect((await upload(await connect(running), PATH, FILE)).ack.status).toBe(200)
+    expect(limits.mock.calls).toEqual([[240_000]])
+  })
 
   test('may come within a time that is no whole number of milliseconds', async () => {
     const app = await application()

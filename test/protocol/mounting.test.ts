@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import express, { type Express, type RequestHandler } from 'express'
-import { MemoryStorage } from 'express-bits-upload'
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
+import { bitsUpload, MemoryStorage } from 'express-bits-upload'
 import multer from 'multer'
 import { expectAck, expectUsable } from '../support/expect-ack.js'
 import { fixtures } from '../support/fixtures.js'
@@ -114,5 +114,31 @@ describe('mounted below a middleware that leaves a Fragment alone', () => {
     expectAck(await connection.exchange(empty), { status: 200, session: id, offset: 0 })
     const close = packet('Close-Session', PATH, { 'BITS-Session-Id': id })
     expectAck(await connection.exchange(close), { status: 200, session: id })
+  })
+})
+
+describe('mounted without a call, as app.use(bitsUpload)', () => {
+  const SENTENCE =
+    "bitsUpload makes the middleware, it is not one: call it, as in app.use('/uploads', bitsUpload())."
+
+  test('each request fails with a sentence that says to call it', async () => {
+    const errors: unknown[] = []
+    const watch: ErrorRequestHandler = (error, _req, res, _next) => {
+      errors.push(error)
+      res.sendStatus(500)
+    }
+    // As JavaScript allows; the types do not.
+    const mistake = (app: Express) =>
+      Reflect.apply(app.use, app, ['/mistake', bitsUpload]).use('/mistake', watch)
+    const running = await start({ storage: new MemoryStorage() }, { before: mistake })
+    const connection = await connect(running)
+    expect((await connection.exchange(packet('Create-Session', '/mistake/file'))).status).toBe(500)
+    expect((await fetch(`${running.origin}/mistake/file`)).status).toBe(500)
+    expect(errors).toEqual([new TypeError(SENTENCE), new TypeError(SENTENCE)])
+  })
+
+  test('the requests of other frameworks are recognized too', () => {
+    const request = { method: 'GET', url: '/', headers: {}, _events: {} }
+    expect(() => Reflect.apply(bitsUpload, undefined, [request])).toThrow(SENTENCE)
   })
 })

@@ -1,9 +1,11 @@
+import { constants } from 'node:fs'
 import { link, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { FileSessionStore, FileStorage, type StagedUpload } from 'express-bits-upload'
+import { nodeFileSystem } from '../../lib/util/fs.js'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { temporaryDirectory } from '../support/serve.js'
 
@@ -140,6 +142,34 @@ describe('publication', () => {
     await storage.discard(upload)
     expect(await stagedFiles(directory)).toEqual([])
   })
+
+  test.each([false, true])(
+    'on Linux opens the file for writing and closes it, for programs that wait for that, with overwrite %s',
+    async (overwrite) => {
+      if (process.platform !== 'linux') return
+      const path = join(directory, 'a.bin')
+      if (overwrite) await writeFile(path, 'old')
+      const opened = new Set<number>()
+      const events: string[] = []
+      const open: typeof nodeFileSystem.open = async (name, flags, mode) => {
+        const file = await nodeFileSystem.open(name, flags, mode)
+        // By either of its paths: the directory may be an open one of `/proc/self/fd`.
+        const isPublished =
+          String(name).endsWith('/a.bin') && typeof flags === 'number' && flags & constants.O_WRONLY
+        if (isPublished) events.push(`opened with ${await readFile(path, 'utf8')}`)
+        if (isPublished) opened.add(file)
+        return file
+      }
+      const close = async (file: number) => {
+        await nodeFileSystem.close(file)
+        if (opened.delete(file)) events.push('closed')
+      }
+      storage = new FileStorage({ directory }, { open, close })
+      await storage.open()
+      await storage.publish(await filled('a.bin', 'new'), { overwrite })
+      expect(events).toEqual(['opened with new', 'closed'])
+    },
+  )
 
   test('never lets a reader see anything but the old or the new file', async () => {
     const path = join(directory, 'a.bin')

@@ -27,6 +27,17 @@ describe('a broken storage is caught', () => {
   })
 })
 
+test('a failure names the call, and what came before it', async () => {
+  const storage = new (class extends PlainStorage {
+    override async discard() {}
+  })()
+  const register = (runner: Runner) => storageContract(() => underTest(storage), { runner })
+  const failed = await failedTests(register, ['discard'])
+  expect(failed.map(({ message }) => message)).toContainEqual(
+    expect.stringContaining('received() after discard() answered 3 instead of 0.'),
+  )
+})
+
 test('each clause catches a storage', () => {
   expect([...caught].sort()).toEqual(Object.keys(STORAGE_CLAUSES).sort())
 })

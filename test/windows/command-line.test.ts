@@ -1,7 +1,11 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { uploadFile } from 'express-bits-upload/client'
 import { bytes } from '../support/bytes.js'
+import { Authority } from '../support/certificates.js'
 import { WindowsProgram } from './windows-program.js'
 import { SETUP_TIMEOUT, windowsDirectories } from './windows-server.js'
 import { describeWindows, windowsPath, wine } from './wine.js'
@@ -85,5 +89,78 @@ describeWindows(() => {
     expect(await wrong.exit).toBe(1)
     expect(wrong.stderr).toContain('C:\\work\\a file.bin is not a directory')
     await wrong.dispose()
+  })
+
+  describe('serve as a service runs it, with a certificate and users', () => {
+    let authority: Authority
+    let secure: WindowsProgram
+    let port: number
+
+    beforeAll(async () => {
+      authority = await Authority.create(work)
+      const { certFile, keyFile } = await authority.issue('server')
+      const pfx = join(work, 'server.pfx')
+      await promisify(execFile)('openssl', [
+        ...['pkcs12', '-export', '-in', certFile, '-inkey', keyFile, '-out', pfx],
+        ...['-passout', 'pass:p\u00e4ss phrase'],
+      ])
+      // As Notepad writes it.
+      await writeFile(join(work, 'passphrase.txt'), '\uFEFFp\u00e4ss phrase\r\n')
+      await writeFile(join(work, 'wrong.txt'), 'wrong\r\n')
+      const passwd = new WindowsProgram(CLI, ['passwd', 'C:\\work\\bob.htpasswd', 'bob'], {
+        stdin: 'b\u00f6b secret\r\n',
+      })
+      expect([await passwd.exit, passwd.stderr]).toEqual([0, 'Added bob.\n'])
+      await passwd.dispose()
+      secure = new WindowsProgram(CLI, [
+        ...['serve', 'C:\\uploads', '--port', '0', '--htpasswd', 'C:\\work\\bob.htpasswd'],
+        ...['--tls-pfx', 'C:\\work\\server.pfx', '--tls-passphrase-file', 'C:\\work\\passphrase.txt'],
+      ])
+      const [, found] = await secure.until('stderr', /^Uploads to https:\/\/\S+:(\d+)\/ go to /m)
+      port = Number(found)
+    }, SETUP_TIMEOUT)
+
+    afterAll(() => secure?.dispose())
+
+    const sendAs = (password: string, name: string) =>
+      uploadFile(join(work, 'a file.bin'), `https://127.0.0.1:${port}/${name}`, {
+        tls: { ca: authority.own.cert },
+        headers: { Authorization: `Basic ${Buffer.from(`bob:${password}`).toString('base64')}` },
+        retries: 2,
+      })
+
+    test('--tls-pfx opens a PKCS #12 file, and passwd has set the password of a user', async () => {
+      await sendAs('b\u00f6b secret', 'secure.bin')
+      expect((await readFile(join(uploads, 'secure.bin'))).equals(FILE)).toBe(true)
+      await expect(sendAs('wrong', 'refused.bin')).rejects.toMatchObject({ status: 401 })
+    })
+
+    test('a wrong passphrase ends serve with a sentence', async () => {
+      const wrong = new WindowsProgram(CLI, [
+        ...['serve', 'C:\\uploads', '--port', '0', '--tls-pfx', 'C:\\work\\server.pfx'],
+        ...['--tls-passphrase-file', 'C:\\work\\wrong.txt'],
+      ])
+      expect(await wrong.exit).toBe(2)
+      expect(wrong.stderr).toMatch(
+        /^error: --tls-pfx C:\\work\\server\.pfx does not open with the passphrase/,
+      )
+      await wrong.dispose()
+    })
+
+    test('passwd changes a password, and keeps the line ends of Windows and the other users', async () => {
+      const file = join(work, 'several.htpasswd')
+      await writeFile(file, `${USER}\r\nbob:x\r\n`)
+      const passwd = new WindowsProgram(CLI, ['passwd', 'C:\\work\\several.htpasswd', 'bob'], {
+        stdin: 'new\n',
+      })
+      expect([await passwd.exit, passwd.stderr]).toEqual([0, 'Changed the password of bob.\n'])
+      await passwd.dispose()
+      expect((await readFile(file, 'utf8')).split('\r\n')).toEqual([
+        USER,
+        expect.stringMatching(/^bob:\$2y\$10\$[./0-9A-Za-z]{53}$/),
+        '',
+      ])
+      expect((await readdir(work)).filter((name) => name.includes('several'))).toEqual(['several.htpasswd'])
+    })
   })
 })

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -19,13 +19,20 @@ export class WindowsProgram {
   readonly #exit: Promise<number>
   #hasEnded = false
 
-  constructor(script: string, args: readonly string[] = [], env: Record<string, string> = {}) {
+  /** @param options.stdin what the program reads there; default: nothing. */
+  constructor(
+    script: string,
+    args: readonly string[] = [],
+    { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {},
+  ) {
+    writeFileSync(this.#path('stdin'), stdin)
+    const input = openSync(this.#path('stdin'), 'r')
     const files = [this.#path('stdout'), this.#path('stderr')].map((path) => openSync(path, 'a'))
     this.#child = spawn('wine', [NODE_EXE, script, ...args], {
       env: { ...WINE_ENVIRONMENT, ...env },
-      stdio: ['ignore', ...files],
+      stdio: [input, ...files],
     })
-    for (const file of files) closeSync(file)
+    for (const file of [input, ...files]) closeSync(file)
     this.#exit = once(this.#child, 'exit').then(([code]) => {
       this.#hasEnded = true
       return Number(code ?? -1)
