@@ -1,9 +1,10 @@
-import { stat } from 'node:fs/promises'
+import { stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Durability, FileStorage } from 'express-bits-upload'
-import { fsync } from '../../lib/util/fs.js'
+import { StagedFiles } from '../../lib/storage/file/staged-data.js'
+import { type FileSystem, fsync, nodeFileSystem } from '../../lib/util/fs.js'
 import { fixtures } from '../support/fixtures.js'
 import { fragment, openSession, RawConnection } from '../support/raw.js'
 import { serve } from '../support/serve.js'
@@ -65,6 +66,37 @@ describe('a sync of a fragment that failed', () => {
     expect(await storage.received(UPLOAD)).toBe(5)
     await expect(append(storage, 5, 'secon')).rejects.toMatchObject({ code: 'EIO' })
     expect(await storage.received(UPLOAD)).toBe(5)
+  })
+})
+
+describe('failed syncs of uploads that end in another process', () => {
+  const COUNT = 700
+
+  async function failuresAfter(calls: Partial<FileSystem>): Promise<number> {
+    const files = new StagedFiles(
+      { ...nodeFileSystem, fsync: () => Promise.reject(failure()), ...calls },
+      true,
+    )
+    for (let n = 0; n < COUNT; n++) {
+      const path = join(directory, `${n}.part`)
+      const appending = files.append(
+        { uploadId: String(n), path },
+        0,
+        Readable.from([Buffer.from('x')]),
+        never(),
+      )
+      await expect(appending).rejects.toMatchObject({ code: 'EIO' })
+      await unlink(path)
+    }
+    return files.failures
+  }
+
+  test('are forgotten once the data is cut off', async () => {
+    expect(await failuresAfter({})).toBe(0)
+  })
+
+  test('do not accumulate where it cannot be cut off', async () => {
+    expect(await failuresAfter({ ftruncate: () => Promise.reject(failure()) })).toBeLessThanOrEqual(500)
   })
 })
 

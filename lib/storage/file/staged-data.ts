@@ -1,9 +1,13 @@
 import type { Readable } from 'node:stream'
+import { errorCode } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
 import { gatherWrite } from './gather-write.js'
 import { openStaged, writable } from './staged-file.js'
 import { SyncedLengths } from './synced-lengths.js'
 import { ignoreUnsupportedMode } from './upload-directory.js'
+
+/** Failures to remember before those of ended uploads are looked for. */
+const MANY_FAILURES = 500
 
 interface StagedFile {
   readonly uploadId: string
@@ -19,6 +23,7 @@ export class StagedFiles {
   readonly #syncsFragments: boolean
   readonly #lengths = new SyncedLengths()
   readonly #appending = new Set<string>()
+  #failuresUntilCheck = MANY_FAILURES
 
   constructor(fs: FileSystem, syncsFragments: boolean) {
     this.#fs = fs
@@ -37,7 +42,7 @@ export class StagedFiles {
     try {
       if (this.#lengths.failedAt(uploadId) !== undefined) this.#lengths.noteSynced(uploadId, offset)
       const length = await gatherWrite(writable(file, this.#fs), offset, body, signal)
-      if (this.#syncsFragments) await this.#sync(uploadId, file, length)
+      if (this.#syncsFragments) await this.#sync({ uploadId, path }, file, length)
       return length
     } finally {
       this.#appending.delete(uploadId)
@@ -63,7 +68,8 @@ export class StagedFiles {
       return size
     } catch (error) {
       // Another process may be appending: the next append cuts off what does not count.
-      this.#lengths.noteFailure(uploadId)
+      this.#lengths.noteFailure(uploadId, path)
+      await this.#forgetEnded()
       throw error
     } finally {
       await this.#fs.close(file)
@@ -86,7 +92,7 @@ export class StagedFiles {
       if (options.mode !== undefined) await this.#fs.fchmod(file, options.mode).catch(ignoreUnsupportedMode)
       if (!options.sync) return
       if (options.isPublished) await this.#fs.fsync(file)
-      else await this.#sync(uploadId, file, size)
+      else await this.#sync({ uploadId, path }, file, size)
     } finally {
       await this.#fs.close(file)
     }
@@ -97,8 +103,7 @@ export class StagedFiles {
     try {
       await this.#fs.close(file)
     } catch (error) {
-      const kept = this.#lengths.noteFailure(uploadId)
-      await this.#truncate(path, kept).catch(() => {})
+      await this.#goBack({ uploadId, path }, (kept) => this.#truncate(path, kept))
       throw error
     }
   }
@@ -112,20 +117,48 @@ export class StagedFiles {
     }
   }
 
+  /** Uploads whose data is longer than what counts. */
+  get failures(): number {
+    return this.#lengths.failures.size
+  }
+
   forget(uploadId: string): void {
     this.#lengths.forget(uploadId)
   }
 
   /** On failure the file ends where it is known to be on the disk. */
-  async #sync(uploadId: string, file: number, length: number): Promise<void> {
+  async #sync({ uploadId, path }: StagedFile, file: number, length: number): Promise<void> {
     try {
       await this.#fs.fsync(file)
       if (this.#syncsFragments) this.#lengths.noteSynced(uploadId, length)
     } catch (error) {
-      const kept = this.#lengths.noteFailure(uploadId)
-      // Where this fails, too, the length above does not count until the next append has cut it off.
-      await this.#fs.ftruncate(file, kept).catch(() => {})
+      await this.#goBack({ uploadId, path }, (kept) => this.#fs.ftruncate(file, kept))
       throw error
     }
+  }
+
+  /** Where `truncate` fails too, the length above does not count until the next append has cut it off. */
+  async #goBack({ uploadId, path }: StagedFile, truncate: (length: number) => Promise<void>): Promise<void> {
+    try {
+      await truncate(this.#lengths.noteFailure(uploadId, path))
+      this.#lengths.noteCut(uploadId)
+    } catch {
+      await this.#forgetEnded()
+    }
+  }
+
+  /** Uploads can end in another process: once there are many failures, those without data are forgotten. */
+  async #forgetEnded(): Promise<void> {
+    const { failures } = this.#lengths
+    if (failures.size < this.#failuresUntilCheck) return
+    this.#failuresUntilCheck = Infinity
+    for (const [uploadId, { path }] of [...failures]) {
+      const isGone = await this.#fs.stat(path).then(
+        () => false,
+        (error: unknown) => errorCode(error) === 'ENOENT',
+      )
+      if (isGone) this.#lengths.forget(uploadId)
+    }
+    this.#failuresUntilCheck = Math.max(MANY_FAILURES, 2 * failures.size)
   }
 }

@@ -1,6 +1,13 @@
 /** Maximum number of uploads to remember; forgotten ones are synced once more. */
 const MAX_SYNCED_UPLOADS = 10_000
 
+/** Data that ends after what is known to be on the disk. */
+interface SyncFailure {
+  readonly path: string
+  /** Bytes to go back to. */
+  readonly length: number
+}
+
 /**
  * How much of an upload's staged data is known to be on the disk.
  *
@@ -9,16 +16,16 @@ const MAX_SYNCED_UPLOADS = 10_000
  */
 export class SyncedLengths {
   readonly #synced = new Map<string, number>()
-  readonly #failed = new Map<string, number>()
+  readonly #failed = new Map<string, SyncFailure>()
 
   /** Bytes known to be on the disk; `undefined` when that is not known. */
   synced(uploadId: string): number | undefined {
-    return this.#failed.get(uploadId) ?? this.#synced.get(uploadId)
+    return this.failedAt(uploadId) ?? this.#synced.get(uploadId)
   }
 
   /** Bytes to go back to; `undefined` unless a sync failed since. */
   failedAt(uploadId: string): number | undefined {
-    return this.#failed.get(uploadId)
+    return this.#failed.get(uploadId)?.length
   }
 
   noteSynced(uploadId: string, length: number): void {
@@ -33,10 +40,20 @@ export class SyncedLengths {
     }
   }
 
-  noteFailure(uploadId: string): number {
+  /** @returns the bytes to go back to. */
+  noteFailure(uploadId: string, path: string): number {
     const length = this.synced(uploadId) ?? 0
-    this.#failed.set(uploadId, length)
+    this.#failed.set(uploadId, { path, length })
     return length
+  }
+
+  /** The file was cut off after the bytes to go back to: its size can be trusted again. */
+  noteCut(uploadId: string): void {
+    this.#failed.delete(uploadId)
+  }
+
+  get failures(): ReadonlyMap<string, SyncFailure> {
+    return this.#failed
   }
 
   forget(uploadId: string): void {
