@@ -129,6 +129,22 @@ describeWithEngine('serve with S3 and Redis', hasRedis, () => {
     for (const server of servers) expect(server.stderr).not.toContain('BITS_S3_UNCONDITIONAL')
   })
 
+  test.each(['copy', 'stream'])('--s3-assemble %s decides who puts a file together', async (how) => {
+    const s3 = await startS3()
+    const server = await FleetServer.start([...s3Flags(s3), '--s3-assemble', how], { env: CREDENTIALS })
+    // The first segment is large enough to be copied as a part.
+    const file = bytes(5 * 1024 * 1024 + 100_000)
+    const id = (await ask(server, createSession('/a'))).header('BITS-Session-Id') ?? ''
+    await ask(server, fragment('/a', id, file, 0, file.length - 100_001))
+    expect((await ask(server, fragment('/a', id, file, file.length - 100_000))).status).toBe(200)
+    expect((await ask(server, closeSession('/a', id))).status).toBe(200)
+    expect(s3.objects.find('inbox/a')?.bytes.equals(file)).toBe(true)
+    const isCopied = s3.received.some(({ operation }) => operation === 'UploadPartCopy')
+    expect(isCopied).toBe(how === 'copy')
+    server.kill('SIGTERM')
+    expect(await server.exit).toBe(0)
+  })
+
   test('a server without Redis says that it forgets, and what it cannot reach ends its start', async () => {
     const s3 = await startS3()
     const server = await FleetServer.start(s3Flags(s3), { env: CREDENTIALS })

@@ -34,6 +34,11 @@ describe('serve with S3 and Redis', () => {
     ['a --s3-bucket b', /^error: uploads go into a directory or into --s3-bucket: give one of them\.$/],
     ['a --s3-prefix p', /^error: --s3-prefix is for uploads in S3: give --s3-bucket, too\.$/],
     ['a --s3-path-style', /^error: --s3-path-style is for uploads in S3: give --s3-bucket, too\.$/],
+    ['a --s3-assemble copy', /^error: --s3-assemble is for uploads in S3: give --s3-bucket, too\.$/],
+    [
+      '--s3-bucket b --s3-assemble join',
+      /--s3-assemble <how>' argument 'join' is invalid\. .* copy, stream\.$/m,
+    ],
     [
       '--s3-bucket b --read',
       /^error: --read serves files of a directory: with --s3-bucket, have your users read/,
@@ -98,9 +103,10 @@ describe('serve with S3 and Redis', () => {
 
   test('--check prints the options in force, and masks the password', async () => {
     const words = ['--s3-bucket', 'b', '--s3-prefix', 'inbox', '--s3-region', 'us-east-1', '--s3-path-style']
+    words.push('--s3-assemble', 'stream')
     expect(await check(...words, '--redis', HAS_SECRET)).toBe(0)
-    const names = ['directory', '--s3-bucket', '--s3-prefix', '--s3-path-style', '--redis']
-    expect(names.map(shownFor)).toEqual(['-', 'b', 'inbox', 'yes', 'redis://…@127.0.0.1:6379/0'])
+    const names = ['directory', '--s3-bucket', '--s3-prefix', '--s3-path-style', '--s3-assemble', '--redis']
+    expect(names.map(shownFor)).toEqual(['-', 'b', 'inbox', 'yes', 'stream', 'redis://…@127.0.0.1:6379/0'])
     expect(out + err).not.toContain('s3cret')
   })
 

@@ -37,6 +37,7 @@ export interface ServeFlags {
   readonly s3Region?: string
   readonly s3Endpoint?: string
   readonly s3PathStyle?: true
+  readonly s3Assemble?: 'copy' | 'stream'
   /** May hold a password. */
   readonly redis?: string
   readonly redisPrefix?: string

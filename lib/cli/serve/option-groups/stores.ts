@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 
 /** Where uploads and sessions are kept, other than in the directory. */
 export function addStoreOptions(command: Command): void {
@@ -13,6 +13,13 @@ export function addStoreOptions(command: Command): void {
     .option('--s3-region <region>', 'region of the bucket (default: AWS_REGION)')
     .option('--s3-endpoint <url>', 'URL of a service other than AWS')
     .option('--s3-path-style', 'name the bucket in the path of URLs, not in the host')
+    .addOption(
+      new Option(
+        '--s3-assemble <how>',
+        'how files are put together: the service copies what it has received, or the bytes stream through this server, ' +
+          'for Cloudflare R2 and services without UploadPartCopy (default: "copy")',
+      ).choices(['copy', 'stream']),
+    )
     .option(
       '--redis <url>',
       'keep the sessions in Redis, so that several servers can share them: redis://host:6379 for example, with the ' +

@@ -7,7 +7,7 @@ import { CliError, EXIT, usageError } from '../../output.js'
 import type { ServeFlags } from '../flags.js'
 import { loadPeer } from './load-peer.js'
 
-export type S3Flags = Pick<ServeFlags, 's3Prefix' | 's3Region' | 's3Endpoint' | 's3PathStyle'>
+export type S3Flags = Pick<ServeFlags, 's3Prefix' | 's3Region' | 's3Endpoint' | 's3PathStyle' | 's3Assemble'>
 
 /** Uploads in a bucket. */
 export interface S3Objects {
@@ -51,6 +51,7 @@ export async function s3Objects(
       bucket,
       stagingPrefix: prefix + STAGING_PREFIX,
       key: (destination) => prefix + destination,
+      assemble: flags.s3Assemble,
       exclusive,
     })
     return {

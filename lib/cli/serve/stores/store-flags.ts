@@ -8,6 +8,7 @@ export type StoreFlags = Pick<
   | 's3Region'
   | 's3Endpoint'
   | 's3PathStyle'
+  | 's3Assemble'
   | 'redis'
   | 'redisPrefix'
   | 'read'
@@ -32,6 +33,7 @@ export function checkStoreFlags(directory: string | undefined, flags: StoreFlags
         '--s3-region': flags.s3Region,
         '--s3-endpoint': flags.s3Endpoint,
         '--s3-path-style': flags.s3PathStyle,
+        '--s3-assemble': flags.s3Assemble,
       },
       (flag) => `${flag} is for uploads in S3: give --s3-bucket, too.`,
     )
