@@ -12,6 +12,7 @@ import { processUploads } from './process-uploads.js'
 import { receiveFile } from './receive-file.js'
 import { RecentAnswers } from './recent-answers.js'
 import { serveFiles } from './serve-files.js'
+import { type StartableShow, showButton } from './show-button.js'
 import { authenticate } from './who.js'
 
 export interface DemoOptions {
@@ -19,6 +20,10 @@ export interface DemoOptions {
   users?: Readonly<Record<string, string>>
   /** Largest file of the HTML form, in bytes. Default: 104,857,600 (100 MiB). */
   maxFormSize?: number
+  /** What the page's button "Show an upload" starts. Default: the page has no such button. */
+  show?: StartableShow
+  /** Called when a page is opened. */
+  onPage?: () => void
   /** Default: warnings and errors to `console`. */
   logger?: Logger
 }
@@ -32,7 +37,7 @@ export interface DemoApp {
 
 /** An app that takes files from Windows (BITS) and from browsers (a page, or a form), shows them arrive, answers some, and hands them out. */
 export function createDemoApp(directory: string, options: DemoOptions = {}): DemoApp {
-  const { users = {}, maxFormSize = 100 * 1024 * 1024, logger } = options
+  const { users = {}, maxFormSize = 100 * 1024 * 1024, show, onPage, logger } = options
   const answers = new RecentAnswers()
   // On the same file system as the files, under a name that is neither listed nor served.
   const engine = multer.diskStorage({ destination: join(directory, '.form-uploads') })
@@ -56,7 +61,12 @@ export function createDemoApp(directory: string, options: DemoOptions = {}): Dem
   app.use('/uploads', serveFiles(directory))
 
   app.use('/form', formUpload({ engine, handler, maxSize: maxFormSize }))
+  app.get('/live/events', (_req, _res, next) => {
+    onPage?.()
+    next()
+  })
   app.use('/live', dashboard)
+  app.use('/show', showButton(show))
   app.get('/answers', answers.handler)
   app.get('/browser.js', serveBrowserModule())
   app.use(express.static(join(import.meta.dirname, 'public')))

@@ -2,6 +2,7 @@ import { type RequestHandler, Router } from 'express'
 import multer, { MulterError, type StorageEngine } from 'multer'
 import { systemErrorCode } from './error-code.js'
 import { sendErrorPage } from './error-page.js'
+import { refuseOtherSites } from './own-page.js'
 
 export interface FormUploadOptions {
   readonly engine: StorageEngine
@@ -28,12 +29,6 @@ export function formUpload({ engine, handler, maxSize }: FormUploadOptions): Rou
   })
   router.post('/', handler)
   return router
-}
-
-/** Another site's page could post a form here in the name of its visitor. */
-const refuseOtherSites: RequestHandler = (req, res, next) => {
-  if (req.get('sec-fetch-site') !== 'cross-site') return next()
-  sendErrorPage(res, 403, 'The form came from another site.')
 }
 
 function explainFormError(error: unknown): [status: number, message: string] {

@@ -1,16 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { readArguments } from './arguments.js'
-import { runScenario } from './run-scenario.js'
-import { makeSampleFile } from './sample-file.js'
+import { Demonstration } from './demonstration.js'
+import { DEMO_USER, narrate } from './narrate.js'
 import { type RunningServer, type ServerOptions, startServer, startServerSomewhere } from './server.js'
-import { showReply } from './show-reply.js'
 import { say } from './terminal.js'
 import { windowsCommands } from './windows-commands.js'
 
-/** Milliseconds within which the demonstration must finish. */
-const SCENARIO_TIMEOUT = 50_000
+/** Milliseconds after which the first upload starts although no page is open. */
+const WAIT_FOR_PAGE = 10_000
 
 const stopped = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -21,24 +20,33 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 async function main(): Promise<void> {
   const { once, host, port, directory } = readArguments(process.argv.slice(2))
   const password = randomBytes(16).toString('hex')
-  const options: ServerOptions = { directory: resolve(directory), host, port, users: { demo: password } }
-  const file = await makeSampleFile(64)
-  const stem = `demo-${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}-${process.pid}`
-  const [sample, inventory] = [`${stem}.bin`, `${stem}.csv`]
-  let server: RunningServer | undefined
-  try {
-    server = await startServerSomewhere(options)
-    introduce(server, options)
-    const restart = async () => {
-      await server?.stop()
-      server = await startServer({ ...options, port: server?.port ?? port })
+  const opened = new AbortController()
+  const demonstration = new Demonstration({
+    directory: resolve(directory),
+    credentials: `${DEMO_USER}:${password}`,
+    server: () => server,
+    async restart() {
+      await server.stop()
+      server = await startServer({ ...options, port: server.port })
+      narrate(server.bits)
       return server
-    }
-    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(SCENARIO_TIMEOUT)])
-    const credentials = `demo:${password}`
-    await runScenario({ server, restart, file, name: sample, credentials, signal })
-    say()
-    await showReply({ server, name: inventory, credentials, signal })
+    },
+    signal: stopped.signal,
+  })
+  const options: ServerOptions = {
+    directory: resolve(directory),
+    host,
+    port,
+    users: { [DEMO_USER]: password },
+    ...(!once && { show: demonstration }),
+    onPage: () => opened.abort(),
+  }
+  let server = await startServerSomewhere(options)
+  narrate(server.bits)
+  try {
+    introduce(server, options)
+    if (!once) await waitForPage(server, opened.signal)
+    await demonstration.run()
     say()
     for (const line of windowsCommands(server.origin)) say(line)
     if (host.startsWith('127.')) {
@@ -46,9 +54,8 @@ async function main(): Promise<void> {
     }
     if (!once) await stay(server)
   } finally {
-    await server?.stop()
-    await file.remove()
-    for (const name of [sample, inventory]) await rm(join(options.directory, name), { force: true })
+    await demonstration.stop()
+    await server.stop()
   }
 }
 
@@ -59,15 +66,21 @@ function introduce(server: RunningServer, { directory, port }: ServerOptions): v
   say()
 }
 
+/** Waits for a page to watch the upload. */
+async function waitForPage({ origin }: RunningServer, opened: AbortSignal): Promise<void> {
+  say(`Open ${origin}/ in a browser: an upload starts as soon as the page is open, or in 10 seconds.`)
+  const signal = AbortSignal.any([stopped.signal, opened])
+  await sleep(WAIT_FOR_PAGE, undefined, { signal }).catch(() => {})
+  stopped.signal.throwIfAborted()
+  say(opened.aborted ? 'The page is open.' : 'No page is open yet. The upload starts anyway.')
+  say()
+}
+
 /** Serves until Ctrl+C. */
-async function stay({ origin, bits }: RunningServer): Promise<void> {
-  bits.on('session', ({ destination, user }) => say(`${user ?? 'A guest'} uploads ${destination} ...`))
-  bits.on('uploaded', ({ destination, size }) =>
-    say(`${destination} has arrived: ${size.toLocaleString('en')} bytes.`),
-  )
-  bits.on('cancelled', ({ destination }) => say(`${destination} was cancelled.`))
+async function stay({ origin }: RunningServer): Promise<void> {
   say()
   say(`See it happen at ${origin}/ (Ctrl+C ends the demo and removes its own files).`)
+  say('"Show an upload" on that page starts another one.')
   // Keeps nothing else alive if the server fails.
   await new Promise<void>((resolve) => {
     if (stopped.signal.aborted) resolve()

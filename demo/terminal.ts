@@ -1,8 +1,13 @@
 import cliProgress from 'cli-progress'
 
+/** Prints above the bar that is on the screen; `undefined` when there is none. */
+let printAboveBar: ((text: string) => void) | undefined
+
 /** Prints a line. */
 export const say = (line = ''): void => {
-  process.stdout.write(`${line}\n`)
+  const text = `${line}\n`
+  if (printAboveBar) printAboveBar(text)
+  else process.stdout.write(text)
 }
 
 /** `67108864` becomes `64.0 MiB`. */
@@ -12,7 +17,6 @@ export const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1
 export interface Bar {
   /** @param bytes of the total. */
   update(bytes: number): void
-  say(line: string): void
   stop(): void
 }
 
@@ -31,6 +35,7 @@ function terminalBar(total: number): Bar {
     // The demo handles signals itself.
     gracefulExit: false,
   })
+  printAboveBar = (text) => bars.log(text)
   const started = Date.now()
   const bar = bars.create(total, 0, { amount: '', rate: '' })
   return {
@@ -40,8 +45,10 @@ function terminalBar(total: number): Bar {
       const rate = seconds < 1 ? '' : `${mib(bytes / seconds)}/s`
       bar.update(bytes, { amount: `${mib(bytes)} of ${mib(total)}`, rate })
     },
-    say: (line) => bars.log(`${line}\n`),
-    stop: () => bars.stop(),
+    stop() {
+      printAboveBar = undefined
+      bars.stop()
+    },
   }
 }
 
@@ -54,7 +61,6 @@ function quarters(total: number): Bar {
       told = quarter
       say(`  ${quarter * 25}%  ${mib(bytes)} of ${mib(total)}`)
     },
-    say,
     stop: () => {},
   }
 }

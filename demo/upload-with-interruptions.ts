@@ -3,7 +3,7 @@ import type { BitsUpload } from 'express-bits-upload'
 import { uploadFile } from 'express-bits-upload/client'
 import type { CuttableConnection } from './cut-connection.js'
 import type { Scenario } from './scenario.js'
-import { mib, startBar } from './terminal.js'
+import { mib, say, startBar } from './terminal.js'
 
 /** @returns how many sessions it took: one, when the upload always continued where it was. */
 export async function uploadWithInterruptions(scenario: Scenario, line: CuttableConnection): Promise<number> {
@@ -19,16 +19,16 @@ export async function uploadWithInterruptions(scenario: Scenario, line: Cuttable
 
   async function cutConnection(): Promise<void> {
     line.cut()
-    bar.say('  The connection is cut, in the middle of a fragment.')
+    say('  The connection is cut, in the middle of a fragment.')
     // Until the server has stored the last that came through.
     await sleep(100)
-    bar.say(`  The server keeps what has arrived: ${await held(scenario.server.bits, name)}.`)
+    say(`  The server keeps what has arrived: ${await held(scenario.server.bits, name)}.`)
   }
 
   async function restartServer(): Promise<void> {
-    bar.say('  The server stops, and starts again.')
+    say('  The server stops, and starts again.')
     const { bits } = await scenario.restart()
-    bar.say(`  It knows the session from before, and holds ${await held(bits, name)}.`)
+    say(`  It knows the session from before, and holds ${await held(bits, name)}.`)
   }
 
   try {
@@ -44,7 +44,7 @@ export async function uploadWithInterruptions(scenario: Scenario, line: Cuttable
       },
       onFailure({ delay }) {
         if (delay === undefined) return
-        bar.say(`  The client lost its connection, and tries again in ${(delay / 1000).toFixed(1)} s.`)
+        say(`  The client lost its connection, and tries again in ${(delay / 1000).toFixed(1)} s.`)
       },
     })
   } finally {

@@ -93,7 +93,7 @@ async function cancelUpload(file) {
   noteUnfinished(undefined)
   show(
     'Upload',
-    isCancelled ? 'Cancelled.' : 'Stopped. The server could not be told: it keeps what has arrived for now.',
+    isCancelled ? 'Cancelled.' : 'Stopped, but the server did not answer: it keeps what has arrived for now.',
   )
 }
 

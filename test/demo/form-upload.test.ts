@@ -84,12 +84,6 @@ test('a broken form is answered with a page', async () => {
   expect(response.status).toBe(400)
 })
 
-test('another site cannot post the form in the name of its visitor', async () => {
-  const response = await post('x', 'a.txt', { 'Sec-Fetch-Site': 'cross-site' })
-  expect(response.status).toBe(403)
-  await expect(stored('a.txt')).rejects.toThrow('ENOENT')
-})
-
 test('nothing is kept of a form that breaks off', async () => {
   const headers = { 'Content-Type': 'multipart/form-data; boundary=x', 'Content-Length': 90_000 }
   const form = request({ port: demo.port, host: '127.0.0.1', path: '/form', method: 'POST', headers })

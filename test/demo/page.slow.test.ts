@@ -176,6 +176,39 @@ function suite(): void {
     }
   })
 
+  test('the button has an upload shown, unless one is running', async () => {
+    const show = { isRunning: false, starts: 0 }
+    const shown = await startDemo({
+      show: {
+        get isRunning() {
+          return show.isRunning
+        },
+        start() {
+          show.starts += 1
+          show.isRunning = true
+          return true
+        },
+      },
+    })
+    try {
+      const page = await newPage()
+      await page.goto(shown.origin)
+      const button = page.getByRole('button', { name: 'Show an upload' })
+      await button.focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('status').getByText('It starts.').waitFor()
+      expect(show.starts).toBe(1)
+      await page.locator('#show-upload[aria-disabled=true]').waitFor()
+      show.isRunning = false
+      await page.locator('#show-upload[aria-disabled=false]').waitFor()
+      expect(complaints).toEqual([])
+    } finally {
+      await shown.stop()
+    }
+    // A server that cannot show one has no button.
+    expect(await (await openPage()).getByRole('button', { name: 'Show an upload' }).isVisible()).toBe(false)
+  })
+
   test('names are shown as they are, never as HTML', async () => {
     const page = await openPage()
     await uploadAtOnce("&lt;b&gt;&amp;'%23.csv", 'a,b', encodeURIComponent('<i>eve</i>'))

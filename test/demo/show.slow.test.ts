@@ -37,6 +37,13 @@ async function start(...words: string[]) {
         await sleep(50)
       }
     },
+    /** Opens the page, as far as the server can tell. */
+    async open(): Promise<string> {
+      const [, origin = ''] = await this.hears(/^Page +(http:\S+)\/$/m)
+      const stream = await fetch(`${origin}/live/events`)
+      await stream.body?.cancel()
+      return origin
+    },
     interrupt: () => child.kill('SIGINT'),
     async outcome() {
       await closed
@@ -66,25 +73,55 @@ test.concurrent('--once survives the cut and the restart, shows a reply, says so
     `Start-BitsTransfer -TransferType Upload -Source C:\\path\\report.zip -Destination ${origin}/uploads/`,
   )
   expect(out).toMatch(/bitsadmin \/transfer \S+ \/upload .*http:\/\/127/)
-}, 60_000)
+}, 120_000)
 
 test.concurrent('Ctrl+C in the middle stops it cleanly', async () => {
   const demo = await start()
+  await demo.open()
   await demo.hears(/25%/)
   demo.interrupt()
   const { code, out, errors, files } = await demo.outcome()
   expect({ code, errors, files }).toEqual({ code: 130, errors: '', files: [] })
   expect(out).toContain('Stopped before the end.')
-}, 60_000)
+}, 120_000)
 
 test.concurrent('without --once it stays up with the page, until Ctrl+C', async () => {
   const demo = await start()
   const [, page = ''] = await demo.hears(/See it happen at (\S+)/)
   expect(await (await fetch(page)).text()).toContain('<h1>BITS uploads</h1>')
   demo.interrupt()
+  const { code, out, errors, files } = await demo.outcome()
+  expect({ code, errors, files }).toEqual({ code: 0, errors: '', files: [] })
+  expect(out).toContain('No page is open yet. The upload starts anyway.')
+}, 120_000)
+
+test.concurrent('the upload starts when a page opens, and the page can have it shown again, one at a time', async () => {
+  const demo = await start()
+  const origin = await demo.open()
+  const press = async () => {
+    const headers = { 'X-BITS-Demo': '1', 'Sec-Fetch-Site': 'same-origin' }
+    const response = await fetch(`${origin}/show`, { method: 'POST', headers })
+    return response.json()
+  }
+  const listed = async () => {
+    const files: unknown = await (await fetch(`${origin}/uploads/`)).json()
+    return Array.isArray(files) ? files.map(({ name }) => name) : []
+  }
+  await demo.hears(/The page is open\..*25%/s)
+  expect(await press()).toEqual({ result: 'running' })
+  await demo.hears(/starts another one/)
+  const first = await listed()
+  expect(first).toHaveLength(2)
+  expect(await press()).toEqual({ result: 'started' })
+  await demo.hears(/The page asks for an upload\..*sessions used: 1.*Its reply/s)
+  // Those of the first are gone: however often the button is pressed, the disk does not fill.
+  const second = await listed()
+  expect(second).toHaveLength(2)
+  expect(second).not.toEqual(expect.arrayContaining(first))
+  demo.interrupt()
   const { code, errors, files } = await demo.outcome()
   expect({ code, errors, files }).toEqual({ code: 0, errors: '', files: [] })
-}, 60_000)
+}, 120_000)
 
 test.concurrent('an argument it does not know is refused in a sentence', async () => {
   const { code, errors } = await (await start('--ones')).outcome()
