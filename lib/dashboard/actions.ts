@@ -1,14 +1,15 @@
 import { type RequestHandler, Router } from 'express'
-import type { BitsUpload, CancelResult } from 'express-bits-upload'
+import type { CancelResult } from 'express-bits-upload'
 import { sameOriginOnly } from './same-origin.js'
+import { cancelIn, type DashboardSource, sweepSources } from './sources.js'
 
 const STATUS: Readonly<Record<CancelResult, number>> = { cancelled: 200, published: 409, 'not-found': 404 }
 
 /** What the buttons of the page do: `POST cancel/:uploadId` and `POST sweep`, for the page itself only. */
-export function dashboardActions(bits: BitsUpload): Router {
+export function dashboardActions(sources: readonly DashboardSource[]): Router {
   let sweeping: Promise<void> | undefined
   const sweep = (): Promise<void> => {
-    sweeping ??= bits.sweep().finally(() => {
+    sweeping ??= sweepSources(sources).finally(() => {
       sweeping = undefined
     })
     return sweeping
@@ -19,8 +20,7 @@ export function dashboardActions(bits: BitsUpload): Router {
   }
   const router = Router()
   router.post('/cancel/:uploadId', noStore, sameOriginOnly, (req, res, next) => {
-    bits
-      .cancel(String(req.params.uploadId))
+    cancelIn(sources, String(req.params.uploadId))
       .then((result) => res.status(STATUS[result]).json({ result }))
       .catch(next)
   })

@@ -6,9 +6,11 @@ import { dashboardActions } from './actions.js'
 import { type BitsDashboardOptions, checkDashboardOptions } from './options.js'
 import { SessionOverview } from './overview.js'
 import { listPage } from './session-list.js'
+import { type DashboardSource, sourcesOf } from './sources.js'
 import { ViewerStreams } from './viewer-streams.js'
 
 export type { BitsDashboardOptions } from './options.js'
+export type { DashboardSource } from './sources.js'
 
 /** The build puts `public` beside the bundle. */
 const PUBLIC = fileURLToPath(new URL('public', import.meta.url))
@@ -22,16 +24,19 @@ export interface BitsDashboard extends Router {
  * A router with a page that shows the uploads of `bits` while they happen. Anyone who can open it sees the names of
  * files and users: mount your authentication before it.
  *
+ * @param bits what `bitsUpload()` returned; a list of several shares one page.
  * @example app.use('/live', bitsDashboard(bits))
+ * @example app.use('/live', bitsDashboard([{ bits: evidence, prefix: 'evidence/' }, { bits: inventory }]))
  * @throws OptionError that names the option, its value and what to give instead.
  * @throws TypeError if `bits` is not what `bitsUpload()` returned.
  */
-export function bitsDashboard(bits: BitsUpload, options: BitsDashboardOptions = {}): BitsDashboard {
+export function bitsDashboard(
+  bits: BitsUpload | readonly DashboardSource[],
+  options: BitsDashboardOptions = {},
+): BitsDashboard {
   checkDashboardOptions(options)
-  if (typeof Reflect.get(Object(bits), 'sessions') !== 'function') {
-    throw new TypeError('bitsDashboard: the first argument must be what bitsUpload() returned.')
-  }
-  const overview = new SessionOverview(bits, options)
+  const sources = sourcesOf(bits, options.files)
+  const overview = new SessionOverview(sources, options)
   const streams = new ViewerStreams(overview)
   const router = Router()
   router.use(securityHeaders)
@@ -44,7 +49,7 @@ export function bitsDashboard(bits: BitsUpload, options: BitsDashboardOptions = 
       .then(() => res.set('Cache-Control', 'no-store').json(listPage(overview.views(), req.query)))
       .catch(next)
   })
-  if (options.actions) router.use(dashboardActions(bits))
+  if (options.actions) router.use(dashboardActions(sources))
   router.use(express.static(PUBLIC))
   return Object.assign(router, { close: () => streams.close() })
 }

@@ -5,7 +5,7 @@ import { isBoolean } from '../validation/value-checks.js'
 export interface BitsDashboardOptions {
   /**
    * The URL path below which your app serves the uploaded files, or an absolute URL: names of finished uploads become
-   * links to their files. Default: no links.
+   * links to their files. In a list of several `bitsUpload()`, each has its own. Default: no links.
    */
   files?: string | undefined
   /**
@@ -16,7 +16,7 @@ export interface BitsDashboardOptions {
 }
 
 /** No other scheme: links must not run scripts. */
-const isPathOrUrl: Check = (value) =>
+export const isPathOrUrl: Check = (value) =>
   typeof value === 'string' && /^(?:https?:\/\/|\/(?!\/))[^\s"<>]*$/i.test(value)
     ? undefined
     : "a path that begins with a slash, or a URL: '/uploads'"

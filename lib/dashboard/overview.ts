@@ -1,7 +1,8 @@
-import type { BitsUpload, FileDigest, SessionInfo } from 'express-bits-upload'
+import type { FileDigest, SessionInfo } from 'express-bits-upload'
 import { isFatal } from '../uploader/retry-policy.js'
 import type { BitsDashboardOptions } from './options.js'
 import { PollLoop } from './poll-loop.js'
+import { type DashboardSource, openSessions } from './sources.js'
 import { BUCKETS, Throughput, type ThroughputView } from './throughput.js'
 import { type EndedView, endedView, type Outcome, type SessionView, sessionView } from './views.js'
 
@@ -35,11 +36,12 @@ export interface Totals {
   readonly files: number
   /** Their bytes. */
   readonly bytes: number
-  /** The sessions cannot be listed at the moment. */
+  /** The sessions cannot be listed at the moment, or not all of them. */
   readonly unlisted: boolean
 }
 
 interface Entry {
+  readonly source: DashboardSource
   readonly info: SessionInfo
   /** Milliseconds since 1970. */
   readonly heard: number
@@ -47,12 +49,11 @@ interface Entry {
 }
 
 /**
- * The uploads of `bits`, as a dashboard shows them: from the events of this process, and from `bits.sessions()`, which
+ * The uploads of all sources, as a dashboard shows them: from the events of this process, and from `bits.sessions()`, which
  * also knows earlier runs and other machines. Sessions are kept in memory only while somebody looks.
  */
 export class SessionOverview {
-  readonly #bits: BitsUpload
-  readonly #files: string | undefined
+  readonly #sources: readonly DashboardSource[]
   readonly #actions: boolean
   readonly #throughput = new Throughput()
   readonly #sessions = new Map<string, Entry>()
@@ -65,28 +66,35 @@ export class SessionOverview {
   #today = { day: '', files: 0, bytes: 0 }
   #unlisted = false
 
-  constructor(bits: BitsUpload, { files, actions = false }: BitsDashboardOptions) {
-    this.#bits = bits
-    this.#files = files
+  constructor(
+    sources: readonly DashboardSource[],
+    { actions = false }: Pick<BitsDashboardOptions, 'actions'>,
+  ) {
+    this.#sources = sources
     this.#actions = actions
     this.#loop = new PollLoop(
       () => this.#poll(),
       () => this.#sessions.clear(),
     )
-    bits.on('session', (session) => this.#heard(session))
-    bits.on('progress', (session) => this.#heard(session))
-    bits.on('cancelled', (session) => this.#end(session, 'cancelled'))
-    bits.on('expired', (session) => this.#end(session, 'expired'))
+    for (const source of sources) this.#listen(source)
+  }
+
+  #listen(source: DashboardSource): void {
+    const { bits } = source
+    bits.on('session', (session) => this.#heard(session, source))
+    bits.on('progress', (session) => this.#heard(session, source))
+    bits.on('cancelled', (session) => this.#end(session, source, 'cancelled'))
+    bits.on('expired', (session) => this.#end(session, source, 'expired'))
     bits.on('refused', (session, { status }) => {
-      this.#remember(session, isFatal('Fragment', status, undefined) ? 'refused' : 'failed')
+      this.#remember(session, source, isFatal('Fragment', status, undefined) ? 'refused' : 'failed')
     })
     bits.on('uploaded', ({ session, size, digest }) => {
       this.#count(size)
-      this.#end({ ...session, received: size }, 'uploaded', digest)
+      this.#end({ ...session, received: size }, source, 'uploaded', digest)
     })
     bits.on('error', (_error, { uploadId }) => {
       const entry = uploadId === undefined ? undefined : this.#sessions.get(uploadId)
-      if (entry) this.#remember(entry.info, 'failed')
+      if (entry) this.#remember(entry.info, source, 'failed')
     })
   }
 
@@ -102,9 +110,12 @@ export class SessionOverview {
   /** All open sessions. */
   views(now = Date.now()): SessionView[] {
     const views: SessionView[] = []
-    for (const { info, heard, rate } of this.#sessions.values()) {
+    for (const { info, source, heard, rate } of this.#sessions.values()) {
+      const { prefix } = source
       const active = now - heard < ACTIVE_FOR
-      views.push(sessionView(info, { state: active ? 'active' : 'waiting', rate: active ? rate : 0, heard }))
+      views.push(
+        sessionView(info, { state: active ? 'active' : 'waiting', rate: active ? rate : 0, heard, prefix }),
+      )
     }
     return views
   }
@@ -131,8 +142,8 @@ export class SessionOverview {
         bytes,
         unlisted: this.#unlisted,
       },
-      sessions: this.#choose(active).map(({ info, heard, rate }) =>
-        sessionView(info, { state: 'active', rate, heard }),
+      sessions: this.#choose(active).map(({ info, source: { prefix }, heard, rate }) =>
+        sessionView(info, { state: 'active', rate, heard, prefix }),
       ),
       ended: this.#ended,
       throughput: this.#throughput.view(now, BUCKETS),
@@ -149,52 +160,61 @@ export class SessionOverview {
     return chosen.sort((one, other) => other.info.createdAt.getTime() - one.info.createdAt.getTime())
   }
 
-  #heard(info: SessionInfo): void {
+  #heard(info: SessionInfo, source: DashboardSource): void {
     const now = Date.now()
     this.#throughput.note(info.uploadId, info.received, now)
     // A repeated last fragment makes progress, too.
     if (this.#loop.running && info.state === 'receiving')
-      this.#sessions.set(info.uploadId, { info, heard: now, rate: info.rate })
+      this.#sessions.set(info.uploadId, { info, source, heard: now, rate: info.rate })
   }
 
-  #end(info: SessionInfo, outcome: Outcome, digest?: FileDigest): void {
+  #end(info: SessionInfo, source: DashboardSource, outcome: Outcome, digest?: FileDigest): void {
     this.#throughput.note(info.uploadId, info.received, Date.now())
     this.#throughput.forget(info.uploadId)
     this.#sessions.delete(info.uploadId)
     if (this.#loop.polling) this.#endedMeanwhile.add(info.uploadId)
-    this.#remember(info, outcome, digest)
+    this.#remember(info, source, outcome, digest)
   }
 
-  #remember(info: SessionInfo, outcome: Outcome, digest?: FileDigest): void {
+  #remember(
+    info: SessionInfo,
+    { prefix, files }: DashboardSource,
+    outcome: Outcome,
+    digest?: FileDigest,
+  ): void {
     const others = this.#ended.filter(({ uploadId }) => uploadId !== info.uploadId)
-    this.#ended = [endedView(info, outcome, Date.now(), this.#files, digest), ...others].slice(0, MAX_ENDED)
+    const view = endedView(info, { outcome, at: Date.now(), prefix, files, digest })
+    this.#ended = [view, ...others].slice(0, MAX_ENDED)
   }
 
   /** Reads all open sessions. What happened since the beginning of the reading is newer than what was read. */
   async #poll(): Promise<void> {
     const begin = Date.now()
     this.#endedMeanwhile.clear()
-    let infos: SessionInfo[]
-    try {
-      infos = await this.#bits.sessions()
-      this.#unlisted = false
-    } catch {
-      // The page says so; the log of the session store has the reason.
-      this.#unlisted = true
-      return
-    }
+    const listings = await Promise.all(
+      this.#sources.map(async (source) => ({ source, infos: await openSessions(source) })),
+    )
     const now = Date.now()
+    const listed = new Set<DashboardSource>()
     const present = new Set<string>()
-    for (const info of infos) {
-      if (info.state !== 'receiving' || this.#endedMeanwhile.has(info.uploadId)) continue
-      present.add(info.uploadId)
-      const before = this.#sessions.get(info.uploadId)
-      if (before && before.heard >= begin) continue
-      this.#sessions.set(info.uploadId, merge(before, info, now))
-      this.#throughput.note(info.uploadId, info.received, now)
+    this.#unlisted = false
+    for (const { source, infos } of listings) {
+      if (infos === undefined) {
+        this.#unlisted = true
+        continue
+      }
+      listed.add(source)
+      for (const info of infos) {
+        if (info.state !== 'receiving' || this.#endedMeanwhile.has(info.uploadId)) continue
+        present.add(info.uploadId)
+        const before = this.#sessions.get(info.uploadId)
+        if (before && before.heard >= begin) continue
+        this.#sessions.set(info.uploadId, { ...merge(before, info, now), source })
+        this.#throughput.note(info.uploadId, info.received, now)
+      }
     }
-    for (const [uploadId, { heard }] of this.#sessions) {
-      if (!present.has(uploadId) && heard < begin) this.#sessions.delete(uploadId)
+    for (const [uploadId, { source, heard }] of this.#sessions) {
+      if (listed.has(source) && !present.has(uploadId) && heard < begin) this.#sessions.delete(uploadId)
     }
   }
 
@@ -210,7 +230,7 @@ export class SessionOverview {
 }
 
 /** A session that another machine serves has no rate here: it follows from how far it has come since the last time. */
-function merge(before: Entry | undefined, info: SessionInfo, now: number): Entry {
+function merge(before: Entry | undefined, info: SessionInfo, now: number): Omit<Entry, 'source'> {
   const activity = info.lastActivity.getTime()
   if (!before) return { info, heard: Math.min(activity, now), rate: info.rate }
   const grown = info.received - before.info.received

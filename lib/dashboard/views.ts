@@ -46,13 +46,28 @@ export interface EndedView {
 /** `refused` is a decision of the application; after `failed` the client tries again. */
 export type Outcome = 'uploaded' | 'cancelled' | 'expired' | 'refused' | 'failed'
 
+/** What the overview knows of a session. */
+export interface SessionFacts extends Pick<SessionView, 'state' | 'rate' | 'heard'> {
+  /** Comes before its name. */
+  readonly prefix: string | undefined
+}
+
+/** How an upload ended. */
+export interface EndedFacts extends Pick<EndedView, 'outcome' | 'at'> {
+  /** Comes before its name. */
+  readonly prefix: string | undefined
+  /** URL path below which its file is served. */
+  readonly files: string | undefined
+  readonly digest: FileDigest | undefined
+}
+
 export function sessionView(
   { uploadId, destination, user, received, total, address, fragmentSize }: SessionInfo,
-  { state, rate, heard }: Pick<SessionView, 'state' | 'rate' | 'heard'>,
+  { state, rate, heard, prefix = '' }: SessionFacts,
 ): SessionView {
   return {
     uploadId,
-    name: shown(destination, MAX_SHOWN_NAME),
+    name: shown(prefix + destination, MAX_SHOWN_NAME),
     ...(user !== undefined && { user: shown(user, MAX_USER) }),
     state,
     received,
@@ -66,15 +81,12 @@ export function sessionView(
 
 export function endedView(
   { uploadId, destination, user, received }: SessionInfo,
-  outcome: Outcome,
-  at: number,
-  files: string | undefined,
-  digest?: FileDigest,
+  { outcome, at, prefix = '', files, digest }: EndedFacts,
 ): EndedView {
   const href = outcome === 'uploaded' ? linkTo(destination, files) : undefined
   return {
     uploadId,
-    name: shown(destination, MAX_SHOWN_NAME),
+    name: shown(prefix + destination, MAX_SHOWN_NAME),
     ...(user !== undefined && { user: shown(user, MAX_USER) }),
     outcome,
     received,

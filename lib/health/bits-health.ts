@@ -23,7 +23,10 @@ const HEALTH_OPTIONS: OptionChecks<BitsHealthOptions> = { details: isFlag }
  * @throws OptionError that names the option, its value and what is expected.
  * @throws TypeError if `bits` is not what `bitsUpload()` returned.
  */
-export function bitsHealth(bits: BitsUpload, options: BitsHealthOptions = {}): RequestHandler {
+export function bitsHealth(
+  bits: Pick<BitsUpload, 'health'>,
+  options: BitsHealthOptions = {},
+): RequestHandler {
   checkEach({ name: 'bitsHealth', checks: HEALTH_OPTIONS }, options)
   if (typeof Reflect.get(Object(bits), 'health') !== 'function') {
     throw new TypeError('bitsHealth: the first argument must be what bitsUpload() returned.')

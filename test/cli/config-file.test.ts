@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { Command } from 'commander'
@@ -31,6 +31,8 @@ describe('serve --config', () => {
     const folder = await directory()
     const file = join(folder, 'server.json')
     await writeFile(join(folder, 'users'), 'alice:{SHA}qvTGHdzF6KLavt4PO0gs2a6pQ00=\n')
+    await mkdir(join(folder, 'real'))
+    await symlink('real', join(folder, 'link'))
     await writeFile(file, typeof config === 'string' ? config : JSON.stringify(config))
     const exitCode = await runCli(['node', 'x', 'serve', ...words, '--config', file, '--check'])
     return { exitCode, folder }
@@ -75,7 +77,7 @@ describe('serve --config', () => {
 
   test.each([
     [{ maxUploadSize: 1 }, /there is no key "maxUploadSize": did you mean "max-upload-size"\?$/],
-    [{ nonsense: 1 }, /there is no key "nonsense": the keys are directory, host, port, /],
+    [{ nonsense: 1 }, /there is no key "nonsense": the keys are directory, directories, host, port, /],
     [{ check: true }, /there is no key "check": /],
     ['{"__proto__": 1}', /there is no key "__proto__": /],
     [{ 'max-upload-size': 'ten' }, /"max-upload-size" is "ten": Give bytes, or a number with KB/],
@@ -93,6 +95,134 @@ describe('serve --config', () => {
     expect((await check(config)).exitCode).toBe(2)
     expect(err.trimEnd()).toMatch(sentence)
     expect(out).toBe('')
+  })
+
+  test('lists several directories: each has its values, then those of the file, and the command line wins', async () => {
+    const config = {
+      overwrite: true,
+      realm: 'All',
+      'max-upload-size': 5,
+      metrics: true,
+      directories: [
+        { path: 'one/', directory: 'in', overwrite: false, iis: 'BITSNumberOfSessionsLimit=7' },
+        { path: '/two', directory: '/srv/two', 'max-upload-size': '6', realm: 'Two' },
+      ],
+    }
+    const { exitCode, folder } = await check(config, '--max-upload-size', '9')
+    expect([exitCode, err]).toEqual([0, ''])
+    const [server = '', one = '', two = '', another] = out.split('\n\n')
+    expect(another).toBeUndefined()
+    const values = (text: string, names: readonly string[]) =>
+      names.map((name) => new RegExp(`^${name} +(.*)$`, 'm').exec(text)?.[1])
+    const names = ['directory', '--path', '--overwrite', '--realm', '--max-upload-size', '--port']
+    expect(values(server, names)).toEqual([undefined, undefined, undefined, 'All', undefined, '8080'])
+    expect(values(one, names)).toEqual([join(folder, 'in'), '/one', 'no', 'All', '9 bytes', undefined])
+    expect(values(two, names)).toEqual(['/srv/two', '/two', 'yes', 'Two', '9 bytes', undefined])
+    expect(values(one, ['--max-sessions-per-user'])).toEqual(['7'])
+    expect(values(two, ['--max-sessions-per-user'])).toEqual(['unlimited'])
+  })
+
+  const two = (one: object, other: object, rest: object = {}) => ({
+    ...rest,
+    directories: [
+      { path: '/a', directory: 'a', ...one },
+      { path: '/b', directory: 'b', ...other },
+    ],
+  })
+  const S3 = { 's3-bucket': 'in', 's3-region': 'eu-central-1' }
+
+  test.each([
+    [{ directories: [] }, /json: "directories" is an empty list: give a list like \[/],
+    [{ directories: {} }, /json: "directories" is an object: give a list like \[/],
+    [{ directories: ['a'] }, /json: directories\[0\] is "a": give an object, as in \[/],
+    [{ directories: [{ directory: 'a' }, null] }, /json: directories\[1\] is null: give an object/],
+    [two({ port: 1 }, {}), /directories\[0\]: "port" is for the whole server: move it out of "directories"/],
+    [two({}, { 'tls-pfx': 'a' }), /directories\[1\]: "tls-pfx" is for the whole server/],
+    [two({ live: true }, {}), /directories\[0\]: "live" is for the whole server/],
+    [
+      two({ maxUploadSize: 1 }, {}),
+      /directories\[0\]: there is no key "maxUploadSize": did you mean "max-upl/,
+    ],
+    [
+      two({ nonsense: 1 }, {}),
+      /directories\[0\]: there is no key "nonsense": the keys are directory, htpasswd, /,
+    ],
+    [two({ check: true }, {}), /directories\[0\]: there is no key "check": /],
+    [two({}, { 'max-upload-size': 'ten' }), /directories\[1\]: "max-upload-size" is "ten": Give bytes/],
+    [two({ directory: 1 }, {}), /directories\[0\]: "directory" is 1: give a path\.$/],
+    [
+      { directories: [{ path: '/a' }] },
+      /directories\[0\] has no place for its files: give "directory", or "s3-b/,
+    ],
+    [
+      two({ 'session-timeout': 0 }, {}),
+      /json: directories\[0\] \(\/a\): --session-timeout is 0: give a number/,
+    ],
+    [two({}, { iis: 'Nonsense=1' }), /json: directories\[1\] \(\/b\): IIS properties.*Nonsense/],
+    [
+      two({ 'on-upload': './none' }, {}),
+      /directories\[0\] \(\/a\): --on-upload .*: there is no such file\.$/,
+    ],
+    [two({}, { 'trust-session-id': true }), /directories\[1\] \(\/b\): --trust-session-id is for clients/],
+    [two({ path: '/B' }, {}), /directories\[0\] \(\/B\) and directories\[1\] \(\/b\) have the same "path"/],
+    [
+      two({ path: '/b/c' }, {}),
+      /\(\/b\/c\) and directories\[1\] \(\/b\) are nested: neither "path" may be below/,
+    ],
+    [two({ path: '/' }, {}), /directories\[0\] \(\/\) and directories\[1\] \(\/b\) are nested/],
+    [
+      two({ directory: './b' }, {}),
+      /\(\/a\) and directories\[1\] \(\/b\) have the same directory, .*\/b: give each/,
+    ],
+    [
+      two({ directory: 'b/c' }, {}),
+      /have directories that are the same or inside one another, .*\/b\/c and .*\/b: /,
+    ],
+    [
+      two({ directory: 'link' }, { directory: 'real/sub' }),
+      /inside one another, .*\/link and .*\/real\/sub: /,
+    ],
+    [two({ directory: 'link/x' }, { directory: 'real' }), /inside one another, .*\/link\/x and .*\/real: /],
+    [two({}, {}, { path: '/a' }), /"path" is for one directory: give each entry of "directories" its own\.$/],
+    [two({}, {}, { directory: 'c' }), /"directories" lists the directories, and ".*\/c" is one more: add it/],
+    [
+      two({ path: '/live' }, {}, { live: true }),
+      /directories\[0\] \(\/live\): the page of --live is at \/live, and/,
+    ],
+    [
+      two({}, { path: '/m/x' }, { metrics: '/m' }),
+      /the page of --metrics is at \/m, and uploads are at \/m\/x: /,
+    ],
+    [
+      two({ htpasswd: 'users' }, {}, { live: true }),
+      /--live shows the uploads of all .*: give "htpasswd" at the top/,
+    ],
+    [two({ htpasswd: 'users' }, {}, { metrics: true }), /the page of --metrics shows the uploads of all/],
+    [two({ htpasswd: 'none' }, {}), /directories\[0\] \(\/a\): --htpasswd .*none: ENOENT/],
+    [
+      {
+        directories: [
+          { ...S3, path: '/a' },
+          { ...S3, path: '/b', 's3-prefix': 'b' },
+        ],
+      },
+      /share a folder of a bucket/,
+    ],
+    [
+      two({}, {}, { redis: 'redis://h' }),
+      /have the same prefix in Redis, bits: give each its own "redis-prefix"/,
+    ],
+  ])('refuses %j', async (config, sentence) => {
+    expect((await check(config)).exitCode).toBeGreaterThan(0)
+    expect(err.trimEnd()).toMatch(sentence)
+    expect(out).toBe('')
+  })
+
+  test('refuses one more directory, or one path for several, on the command line', async () => {
+    expect((await check(two({}, {}), 'c')).exitCode).toBe(2)
+    expect(err).toContain('"directories" lists the directories, and "c" is one more')
+    expect((await check(two({}, {}), '--path', '/c')).exitCode).toBe(2)
+    expect(err).toContain('--path is for one directory')
   })
 
   test('has a key for each option, and resolves each file', () => {

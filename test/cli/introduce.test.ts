@@ -17,7 +17,8 @@ function said(
     text += String(line)
     return true
   })
-  printGreeting(origin, { location: '/srv/in', forgetsSessions: false }, { path: '/', ...flags }, machine)
+  const stores = { location: '/srv/in', forgetsSessions: false }
+  printGreeting(origin, [{ flags: { path: '/', ...flags }, stores }], flags, machine)
   write.mockRestore()
   return text
 }

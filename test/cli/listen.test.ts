@@ -22,7 +22,7 @@ describe('the server of serve', () => {
   })
 
   test('does not end a connection while an application may still answer', () => {
-    const server = createServerFor(() => {}, { ...FLAGS, notifyTimeout: 3600 }, undefined)
+    const server = createServerFor(() => {}, FLAGS, undefined, [{}, { notifyTimeout: 3600 }])
     expect(server.timeout).toBeGreaterThan(3_600_000)
   })
 })

@@ -34,9 +34,15 @@ async function start(flags: Partial<ServeFlags> = {}, authenticate?: IdentifyUse
   const folder = await directory()
   const bits = bitsUpload({ directory: folder, logger: new RecordingLogger() })
   const log = { write: () => {} }
+  const allFlags = { ...FLAGS, ...flags }
   const { app, dashboard } = createApp(
-    { bits, directory: folder, authenticate, log, first: [helmet()] },
-    { ...FLAGS, ...flags },
+    {
+      directories: [{ bits, directory: folder, authenticate, flags: allFlags }],
+      authenticate,
+      log,
+      first: [helmet()],
+    },
+    allFlags,
   )
   const server = createServer(app).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.on('listening', resolve))

@@ -60,6 +60,17 @@ function outcomes() {
 }
 
 describe('the password gate', () => {
+  test('does not accept a name that is unknown in one file because another file has it with the same hash', async () => {
+    const matcher = new ManualMatcher()
+    const gate = new PasswordGate(matcher)
+    const known = gate.isRight(credentials({ user: 'bob' }))
+    await matcher.finish()
+    expect(await known).toBe(true)
+    const unknown = gate.isRight(credentials({ user: 'bob', isKnown: false }))
+    await matcher.finish()
+    expect(await unknown).toBe(false)
+  })
+
   test('checks a pair once a minute, and not again while it is in use', async () => {
     const matcher = new ManualMatcher()
     let now = 0

@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, jest, test } from '@jest/globals'
 import { FileStorage } from 'express-bits-upload'
-import { prepareDirectory } from '../../lib/cli/serve/prepare-directory.js'
+import { prepareDirectory } from '../../lib/cli/serve/directories/prepare-directory.js'
 import { fixtures } from '../support/fixtures.js'
 
 const { directory, afterwards } = fixtures()

@@ -294,6 +294,82 @@ test('10,000 sessions that all make progress cost a viewer less than 20 KB a sec
   await events.return(undefined)
 }, 60_000)
 
+describe('a list of several bitsUpload()', () => {
+  test('shares one page: names have a prefix, and links lead to the files of each', async () => {
+    const [one, two] = [simulateBits(), simulateBits()]
+    const dashboard = await startDashboard([
+      { bits: one.bits, prefix: 'evidence/', files: '/evidence' },
+      { bits: two.bits },
+    ])
+    afterwards(() => dashboard.stop())
+    const live = `${dashboard.origin}/live`
+    for (const { sessions } of [one, two]) {
+      const open = session('open.bin')
+      sessions.set(open.uploadId, open)
+    }
+    const events = listen(`${live}/events`)
+    expect((await until(events, () => true)).data.totals).toMatchObject({ active: 2, unlisted: false })
+    expect((await list(live)).sessions.map(({ name }) => name).sort()).toEqual([
+      'evidence/open.bin',
+      'open.bin',
+    ])
+    one.emit('uploaded', uploaded('a b', 5))
+    two.emit('uploaded', uploaded('c', 6))
+    const { data } = await until(events, (message) => message.data.ended.length > 0)
+    expect(data).toMatchObject({
+      totals: { files: 2, bytes: 11 },
+      ended: [{ name: 'c' }, { name: 'evidence/a b', href: '/evidence/a%20b' }],
+    })
+    expect(data.ended[0]).not.toHaveProperty('href')
+    await events.return(undefined)
+  })
+
+  test('shows the others when one cannot list its sessions', async () => {
+    const [one, two] = [simulateBits(), simulateBits()]
+    const open = session('open.bin')
+    two.sessions.set(open.uploadId, open)
+    one.bits.sessions = () => Promise.reject(new Error('no connection'))
+    const dashboard = await startDashboard([{ bits: one.bits }, { bits: two.bits }])
+    afterwards(() => dashboard.stop())
+    const events = listen(`${dashboard.origin}/live/events`)
+    const { data } = await until(events, () => true)
+    expect(data).toMatchObject({ totals: { active: 1, unlisted: true }, sessions: [{ name: 'open.bin' }] })
+    await events.return(undefined)
+  })
+
+  test('cancels an upload of any of them, and cleans up all', async () => {
+    const [one, two] = [simulateBits(), simulateBits()]
+    const open = session('open.bin')
+    two.sessions.set(open.uploadId, open)
+    one.bits.cancel = () => Promise.reject(new Error('no connection'))
+    const swept: number[] = []
+    for (const [index, { bits }] of [one, two].entries()) bits.sweep = async () => void swept.push(index)
+    const dashboard = await startDashboard([{ bits: one.bits }, { bits: two.bits }], { actions: true })
+    afterwards(() => dashboard.stop())
+    const headers = { 'x-bits-dashboard': '1', 'sec-fetch-site': 'same-origin' }
+    const post = async (path: string) =>
+      (await fetch(`${dashboard.origin}/live/${path}`, { method: 'POST', headers })).status
+    expect(await post(`cancel/${open.uploadId}`)).toBe(200)
+    // The first may have it: that is not the same as "not found".
+    expect(await post(`cancel/${open.uploadId}`)).toBe(500)
+    expect([await post('sweep'), swept]).toEqual([200, [0, 1]])
+  })
+
+  test('refuses lists that are wrong', () => {
+    const { bits } = simulateBits()
+    const wrong: [unknown, object, string][] = [
+      [[{ bits: {} }], {}, 'bits'],
+      [[{}], {}, 'bits'],
+      [[{ bits, prefix: 1 }], {}, 'prefix is 1'],
+      [[{ bits, files: 'x' }], {}, 'files'],
+      [[{ bits, name: 'x' }], {}, 'there is no option "name"'],
+      [[{ bits }], { files: '/uploads' }, 'give "files" for each'],
+    ]
+    for (const [sources, options, problem] of wrong)
+      expect(() => Reflect.apply(bitsDashboard, undefined, [sources, options])).toThrow(problem)
+  })
+})
+
 describe('bitsDashboard()', () => {
   test('shows names with control characters escaped, and long ones shortened', async () => {
     const { sessions, live } = await simulated()

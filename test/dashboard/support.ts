@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express, { type RequestHandler } from 'express'
 import type { BitsUpload, BitsUploadEvents, SessionInfo } from 'express-bits-upload'
-import { type BitsDashboardOptions, bitsDashboard } from 'express-bits-upload/dashboard'
+import { type BitsDashboardOptions, bitsDashboard, type DashboardSource } from 'express-bits-upload/dashboard'
 import type { Changes } from '../../lib/dashboard/changes.js'
 
 export interface Message {
@@ -51,7 +51,7 @@ export interface RunningDashboard {
 
 /** A server with nothing but a dashboard, at `/live`. */
 export async function startDashboard(
-  bits: BitsUpload,
+  bits: BitsUpload | readonly DashboardSource[],
   options: BitsDashboardOptions = {},
   before: RequestHandler[] = [],
 ): Promise<RunningDashboard> {

@@ -126,6 +126,42 @@ test('a file of options is accepted', async () => {
   expect(await missing.said).toContain(certificate)
 })
 
+test('several directories are served, each with its settings', async () => {
+  const section = `${PAGE}#Several directories`
+  const { port: documented, ...options } = JSON.parse(block('json', { in: section }).text)
+  await writeFile(temp.inside('several.json'), JSON.stringify({ ...options, port: documented }))
+  for (const users of ['operators', 'partners'])
+    await writeFile(temp.inside(`${users}.htpasswd`), `${USER}\n`)
+  const port = await freePort()
+  await served(`${block('sh', { in: section }).text.trim()} --port ${port}`, port)
+  for (const path of ['evidence', 'inventory']) {
+    const line = `npx express-bits-upload send today.zip http://127.0.0.1:${port}/${path}/ --user alice`
+    for (const again of [false, true]) {
+      const send = await shell(`${line}${again ? ' --restart' : ''}`, { BITS_PASSWORD: 'correct horse' })
+      const isRefused = again && path === 'evidence'
+      expect([path, again, await send.ended, await send.said]).toEqual([
+        path,
+        again,
+        isRefused ? 3 : 0,
+        expect.any(String),
+      ])
+    }
+    expect(await temp.read(`${path}/today.zip`)).toEqual(FILE)
+  }
+})
+
+test('the file for several virtual directories of IIS is accepted', async () => {
+  const page = 'docs/iis-migration.md'
+  const config = block('json', { in: page, containing: '"directories"' }).text
+  // Drives are folders here.
+  await writeFile(temp.inside('several.json'), config.replaceAll(/"[DE]:\//g, '"drive/'))
+  for (const { 'iis-file': file } of JSON.parse(config).directories)
+    await writeFile(temp.inside(file), block('json', { in: page, containing: '"BITSAllowOverwrites"' }).text)
+  const line = block('sh', { in: page, containing: '--config' }).text
+  const check = await shell(`${line.trim()} --check`)
+  expect([await check.ended, await check.said]).toEqual([0, expect.any(String)])
+})
+
 test('the servers with S3 and Redis are accepted, and their libraries are those that the package supports', async () => {
   const { text: lines } = block('sh', { in: 'docs/scaling.md#S3 and Redis', containing: '--s3-bucket' })
   const { peerDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))

@@ -47,6 +47,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/command-line.md#Receive files': 'sh sh',
   'docs/command-line.md#Send a file': 'sh sh sh',
   'docs/command-line.md#Options in a file': 'json sh',
+  'docs/command-line.md#Several directories': 'json sh',
   'docs/command-line.md#systemd service': 'sh ini ini',
   'docs/command-line.md#Container': 'sh',
   // test/proxies
@@ -58,14 +59,14 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/deployment.md#Timeouts': 'js',
   'docs/deployment.md#Serving the files': 'js',
   'docs/events.md#Events': 'js',
-  // iis-migration.test.ts, windows.test.ts
+  // iis-migration.test.ts, windows.test.ts, command-line.test.ts
   'docs/iis-migration.md#IIS migration': 'js',
-  'docs/iis-migration.md#Step by step': 'powershell bat json sh powershell',
+  'docs/iis-migration.md#Step by step': 'powershell bat json json sh sh powershell',
   // scaling.test.ts
   'docs/limits.md#Limits and clean-up': 'js',
   // limits.test.ts
   'docs/limits.md#Byte quotas': 'js',
-  'docs/observability.md#Dashboard': 'js',
+  'docs/observability.md#Dashboard': 'js js',
   'docs/observability.md#Buttons': 'js',
   'docs/observability.md#Metrics': 'js',
   'docs/observability.md#Health': 'js',
@@ -257,7 +258,9 @@ describe('examples that are servers', () => {
   })
 
   test('dashboard: shows an upload that has finished, and stops cleanly while a page is open', async () => {
-    const server = await temp.project.serve(js('docs/observability.md#Dashboard'))
+    const server = await temp.project.serve(
+      block('js', { in: 'docs/observability.md#Dashboard', containing: 'dashboard.close()' }),
+    )
     const page = await fetch(`${server.origin}/live/`)
     expect(await page.text()).toContain('<h2 id="ended-title">Finished and failed</h2>')
     await temp.upload(server, 'logs/today.zip')
@@ -267,6 +270,15 @@ describe('examples that are servers', () => {
     while (!text.includes('"outcome":"uploaded"')) text += (await chunks?.read())?.value ?? ''
     expect(text).toContain('"name":"logs/today.zip"')
     expect(await server.stop('SIGTERM')).toBe(0)
+  })
+
+  test('dashboard of several bitsUpload(): names tell them apart', async () => {
+    const several = block('js', { in: 'docs/observability.md#Dashboard', containing: "prefix: 'evidence/'" })
+    const { origin } = await temp.project.serve(several)
+    await uploadFile(temp.local, `${origin}/evidence/today.zip`, { retries: 0 })
+    const events = await fetch(`${origin}/live/events`)
+    const { value = '' } = (await events.body?.pipeThrough(new TextDecoderStream()).getReader().read()) ?? {}
+    expect(value).toContain('"name":"evidence/today.zip"')
   })
 
   test('dashboard with buttons: cancels an upload for operators', async () => {

@@ -9,7 +9,7 @@ import { FILE, useTempProject } from './use-temp-project.js'
 
 const temp = useTempProject()
 const PAGE = 'docs/iis-migration.md'
-const properties = block('json', { in: PAGE })
+const properties = block('json', { in: PAGE, containing: '"BITSAllowOverwrites"' })
 
 /** A value of each property that sets its option, with the properties it depends on. */
 const EXAMPLES: { readonly [Name in keyof Required<IisProperties>]: IisProperties } = {
@@ -78,7 +78,10 @@ test('the server follows the properties, and answers curl', async () => {
   await temp.upload(server, 'a.zip')
   await temp.upload(server, 'a.zip') // BITSAllowOverwrites
   expect(await temp.read('uploads/a.zip')).toEqual(FILE)
-  const curl = block('sh', { in: PAGE }).text.replaceAll('new.example.com:3000', `127.0.0.1:${server.port}`)
+  const curl = block('sh', { in: PAGE, containing: 'curl' }).text.replaceAll(
+    'new.example.com:3000',
+    `127.0.0.1:${server.port}`,
+  )
   const { stdout } = await promisify(execFile)('sh', ['-c', curl])
   expect(stdout).toMatch(/^HTTP\/1\.1 200 .*^BITS-Packet-Type: Ack\r$/ms)
 })

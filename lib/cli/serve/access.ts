@@ -2,21 +2,28 @@ import { usageError } from '../output.js'
 import { livePathOf } from './app-paths.js'
 import { authenticateBy, type IdentifyUser, isRight } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
+import { metricsPathOf } from './monitoring.js'
 import { authenticateByTicket, type CheckPassword } from './negotiate.js'
 import { HtpasswdFile } from './passwords/htpasswd-file.js'
 import { PasswordGate } from './passwords/password-gate.js'
 import { PasswordWorkers } from './passwords/password-workers.js'
 import { authenticateByCertificate } from './tls/client-certificate.js'
 
-export interface Access {
-  /** Absent when access is unrestricted. */
-  readonly authenticate?: IdentifyUser
-  /** Releases the delayed responses to wrong passwords. */
-  close(): void
-}
+type AccessFlags = Pick<
+  ServeFlags,
+  'htpasswd' | 'negotiate' | 'service' | 'keytab' | 'realm' | 'tlsClientCa' | 'verbose'
+>
 
-/** @throws CliError when flags contradict each other. */
-export function checkAccessFlags(flags: ServeFlags): void {
+/** Whether users are identified. Otherwise everybody has access. */
+export const hasUsers = ({
+  htpasswd,
+  negotiate,
+  tlsClientCa,
+}: Pick<AccessFlags, 'htpasswd' | 'negotiate' | 'tlsClientCa'>): boolean =>
+  htpasswd !== undefined || negotiate === true || tlsClientCa !== undefined
+
+/** @throws CliError when flags for a directory contradict each other. */
+export function checkDirectoryAccess(flags: ServeFlags): void {
   const { htpasswd, negotiate, trustSessionId, tlsClientCa } = flags
   if (negotiate && tlsClientCa !== undefined)
     throw usageError('--negotiate and --tls-client-ca both identify the user: give one of them.')
@@ -24,8 +31,6 @@ export function checkAccessFlags(flags: ServeFlags): void {
     throw usageError('--service and --keytab are for Kerberos tickets: give --negotiate, too.')
   if (htpasswd !== undefined && tlsClientCa !== undefined)
     throw usageError('--htpasswd and --tls-client-ca both identify the user: give one of them.')
-  if (flags.liveActions && livePathOf(flags) === undefined)
-    throw usageError('--live-actions adds buttons to the page of --live: give --live, too.')
   if (trustSessionId && htpasswd === undefined && !negotiate)
     throw usageError(
       '--trust-session-id is for clients that send the password only once: give --htpasswd, too.',
@@ -33,23 +38,59 @@ export function checkAccessFlags(flags: ServeFlags): void {
 }
 
 /**
- * How users are identified.
+ * Checks who may see the pages of the server as a whole, which show the uploads of all directories.
  *
- * @throws CliError when the htpasswd file or the keytab cannot be read.
+ * @param flags of the server as a whole.
+ * @param directories the flags of each directory.
+ * @throws CliError when they are less protected than a directory.
  */
-export async function accessOf(flags: ServeFlags): Promise<Access> {
-  const { htpasswd, realm, tlsClientCa } = flags
-  // Before workers are started: an unusable keytab is an error.
-  if (flags.negotiate && htpasswd === undefined)
-    return { authenticate: await authenticateByTicket(flags), close: () => {} }
-  if (htpasswd !== undefined) {
-    const users = await HtpasswdFile.open(htpasswd)
-    const gate = new PasswordGate(await PasswordWorkers.start())
-    const close = (): void => gate.close()
-    if (!flags.negotiate) return { authenticate: authenticateBy(users, gate, realm), close }
-    const checkPassword: CheckPassword = (name, pass, req) => isRight(users, gate, { name, pass }, req)
-    return { authenticate: await authenticateByTicket(flags, checkPassword), close }
+export function checkPageAccess(flags: ServeFlags, directories: readonly ServeFlags[]): void {
+  const livePath = livePathOf(flags)
+  if (flags.liveActions && livePath === undefined)
+    throw usageError('--live-actions adds buttons to the page of --live: give --live, too.')
+  if (hasUsers(flags) || !directories.some(hasUsers)) return
+  const page = livePath === undefined ? metricsPathOf(flags) && '--metrics' : '--live'
+  if (page !== undefined)
+    throw usageError(
+      `the page of ${page} shows the uploads of all directories, and everybody would see it: give "htpasswd" at the top level, too.`,
+    )
+}
+
+/** Identifies users. All directories share the threads that check passwords. */
+export class AccessControl {
+  readonly #identifiers = new Map<string, Promise<IdentifyUser | undefined>>()
+  #gate: Promise<PasswordGate> | undefined
+
+  /**
+   * How users are identified. Equal flags give the same function.
+   *
+   * @returns `undefined` when access is unrestricted.
+   * @throws CliError when the htpasswd file or the keytab cannot be read.
+   */
+  of(flags: AccessFlags): Promise<IdentifyUser | undefined> {
+    const { htpasswd, negotiate, service, keytab, realm, tlsClientCa } = flags
+    const key = JSON.stringify({ htpasswd, negotiate, service, keytab, realm, tlsClientCa })
+    const known = this.#identifiers.get(key) ?? this.#create(flags)
+    this.#identifiers.set(key, known)
+    return known
   }
-  if (tlsClientCa !== undefined) return { authenticate: authenticateByCertificate, close: () => {} }
-  return { close: () => {} }
+
+  /** Releases the delayed responses to wrong passwords. */
+  async close(): Promise<void> {
+    const gate = await this.#gate
+    gate?.close()
+  }
+
+  async #create(flags: AccessFlags): Promise<IdentifyUser | undefined> {
+    const { htpasswd, negotiate, realm, tlsClientCa } = flags
+    // Before workers are started: an unusable keytab is an error.
+    if (negotiate && htpasswd === undefined) return authenticateByTicket(flags)
+    if (htpasswd === undefined) return tlsClientCa === undefined ? undefined : authenticateByCertificate
+    const users = await HtpasswdFile.open(htpasswd)
+    this.#gate ??= PasswordWorkers.start().then((workers) => new PasswordGate(workers))
+    const gate = await this.#gate
+    if (!negotiate) return authenticateBy(users, gate, realm)
+    const checkPassword: CheckPassword = (name, pass, req) => isRight(users, gate, { name, pass }, req)
+    return authenticateByTicket(flags, checkPassword)
+  }
 }

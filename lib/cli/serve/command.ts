@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { asError } from '../../util/errors.js'
+import { defined } from '../../util/objects.js'
 import { CliError, EXIT } from '../output.js'
-import { readConfig } from './config-file.js'
+import { readConfig } from './config/read-config.js'
 import type { ServeFlags } from './flags.js'
 import { SERVE_EXAMPLES } from './help-examples.js'
 import { addAccessOptions } from './option-groups/access.js'
@@ -19,7 +20,7 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
     .description('receive BITS uploads into a directory, which is created if it does not exist, or into S3')
     .argument(
       '[directory]',
-      'directory for the files; required unless the --config file names it or there is --s3-bucket',
+      'directory for the files; required unless the --config file names it, or several, or there is --s3-bucket',
     )
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', SERVE_EXAMPLES)
@@ -31,10 +32,11 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
   addIisOptions(command)
   addLogOptions(command)
   command.action(async (given: string | undefined, { config }: { config?: string }) => {
-    const configured = config === undefined ? undefined : await readConfig(config, command)
+    const file = config === undefined ? {} : await readConfig(config, command, given)
     const flags = command.opts<ServeFlags>()
+    const directory = given ?? file.directory
     const { serve } = await loadServe()
-    done(await serve(given ?? configured, flags, command))
+    done(await serve(file.directories ?? [{ flags, ...defined({ directory }) }], flags, command))
   })
 }
 

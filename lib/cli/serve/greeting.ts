@@ -1,16 +1,20 @@
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { printError } from '../say.js'
+import { hasUsers } from './access.js'
 import { livePathOf } from './app-paths.js'
 import type { ServeFlags } from './flags.js'
 import type { ServeStores } from './stores/stores.js'
 import { usesTls } from './tls/tls-options.js'
 import { powerShellLine } from './windows-commands.js'
 
-type Facts = Pick<
-  ServeFlags,
-  'host' | 'path' | 'live' | 'livePath' | 'htpasswd' | 'negotiate' | 'tlsCert' | 'tlsPfx' | 'tlsClientCa'
->
+type Facts = Pick<ServeFlags, 'host' | 'live' | 'livePath' | 'tlsCert' | 'tlsPfx'>
+
+/** What the greeting says of a directory. */
+export interface GreetingDirectory {
+  readonly flags: Pick<ServeFlags, 'path' | 'htpasswd' | 'negotiate' | 'tlsClientCa'>
+  readonly stores: Pick<ServeStores, 'location' | 'forgetsSessions'>
+}
 
 /** Placeholder for a name that the reader must fill in. */
 const HOST_PLACEHOLDER = 'SERVER'
@@ -23,35 +27,44 @@ const HOST_PLACEHOLDER = 'SERVER'
  */
 export function printGreeting(
   origin: string,
-  { location, forgetsSessions }: Pick<ServeStores, 'location' | 'forgetsSessions'>,
+  directories: readonly GreetingDirectory[],
   flags: Facts,
   machine = hostname(),
 ): void {
-  const path = flags.path === '/' ? '' : flags.path
   const live = livePathOf(flags)
   const name = isKnownToOthers(machine) ? machine : HOST_PLACEHOLDER
   const reached = reachableOrigin(origin, flags.host, name)
-  const lines = [`Uploads to ${origin}${path}/ go to ${location}`]
-  if (live !== undefined) lines.push(`Watch them at ${reached}${live}/`)
-  lines.push(
-    `From Windows: ${powerShellLine(`${reached}${path}/a.zip`, flags.htpasswd !== undefined && !flags.negotiate)}`,
+  const lines = directories.map(
+    ({ flags: { path }, stores }) => `Uploads to ${origin}${prefixOf(path)}/ go to ${stores.location}`,
   )
+  if (live !== undefined) lines.push(`Watch them at ${reached}${live}/`)
+  for (const { flags: own } of directories.slice(0, 1)) {
+    const url = `${reached}${prefixOf(own.path)}/a.zip`
+    lines.push(`From Windows: ${powerShellLine(url, own.htpasswd !== undefined && !own.negotiate)}`)
+  }
   if (name === HOST_PLACEHOLDER && reached !== origin) {
     lines.push(`Replace ${HOST_PLACEHOLDER} with the name or address at which other machines reach this one.`)
   }
-  if (forgetsSessions)
+  if (directories.some(({ stores }) => stores.forgetsSessions))
     lines.push('warning: sessions end with this server, and unfinished uploads with them; see --redis.')
-  const warning = isLoopbackHost(flags.host) ? undefined : warningFor(flags)
-  if (warning !== undefined) lines.push(`warning: ${warning}`)
+  const warnings = isLoopbackHost(flags.host) ? [] : warningsFor(directories, flags)
+  lines.push(...warnings.map((warning) => `warning: ${warning}`))
   printError(lines.join('\n'))
 }
 
-function warningFor(flags: Facts): string | undefined {
-  if (flags.htpasswd === undefined && !flags.negotiate && flags.tlsClientCa === undefined)
-    return 'anyone who can reach this server may upload; see --htpasswd.'
-  if (flags.htpasswd !== undefined && !usesTls(flags))
-    return 'passwords are sent unencrypted; see --tls-cert, or put a proxy with TLS in front.'
-  return undefined
+const prefixOf = (path: string): string => (path === '/' ? '' : path)
+
+function warningsFor(directories: readonly GreetingDirectory[], flags: Facts): string[] {
+  const open = directories.filter((directory) => !hasUsers(directory.flags))
+  const where =
+    open.length === directories.length ? '' : ` to ${open.map((one) => one.flags.path).join(', ')}`
+  const hasPasswords = directories.some((directory) => directory.flags.htpasswd !== undefined)
+  return [
+    ...(open.length > 0 ? [`anyone who can reach this server may upload${where}; see --htpasswd.`] : []),
+    ...(hasPasswords && !usesTls(flags)
+      ? ['passwords are sent unencrypted; see --tls-cert, or put a proxy with TLS in front.']
+      : []),
+  ]
 }
 
 /** A server that listens on all addresses is reached by the machine's name: 0.0.0.0 means nothing to other machines. */

@@ -15,23 +15,28 @@ const IDLE = 15 * 60 * 1000
 const WARNING_INTERVAL = 60_000
 
 type PlaceFlags = Pick<ServeFlags, 'host' | 'port' | 'tlsCert' | 'tlsPfx'>
-type ServerFlags = Pick<ServeFlags, 'maxHeaderSize' | 'notifyTimeout' | 'onUploadTimeout' | 'tlsClientCa'>
+type ServerFlags = Pick<ServeFlags, 'maxHeaderSize' | 'tlsClientCa'>
+type ApplicationFlags = Pick<ServeFlags, 'notifyTimeout' | 'onUploadTimeout'>
 
-/** @param tls absent for a server that speaks http. */
+/**
+ * @param tls absent for a server that speaks http.
+ * @param applications the flags of each directory: requests may take as long as an application does.
+ */
 export function createServerFor(
   app: RequestListener,
   flags: ServerFlags,
   tls: TlsSettings | undefined,
+  applications: readonly ApplicationFlags[] = [],
 ): Server | TlsServer {
   const { maxHeaderSize, tlsClientCa } = flags
-  if (!tls) return withTimes(createServer({ maxHeaderSize }, app), flags)
+  if (!tls) return withTimes(createServer({ maxHeaderSize }, app), applications)
   const requestCert = tlsClientCa !== undefined
   const server = createTlsServer(
     { ...tls.options, maxHeaderSize, requestCert, rejectUnauthorized: true },
     app,
   )
   warnOfPlainHttp(server)
-  return withTimes(server, flags)
+  return withTimes(server, applications)
 }
 
 /** Such a client only sees its connection close. */
@@ -45,10 +50,14 @@ function warnOfPlainHttp(server: TlsServer): void {
   })
 }
 
-function withTimes<T extends Server>(server: T, { notifyTimeout = 0, onUploadTimeout = 0 }: ServerFlags): T {
+function withTimes<T extends Server>(server: T, applications: readonly ApplicationFlags[]): T {
+  const seconds = applications.flatMap(({ notifyTimeout = 0, onUploadTimeout = 0 }) => [
+    notifyTimeout,
+    onUploadTimeout,
+  ])
   // A fragment may be slow, because of the network or --max-bandwidth: any progress counts.
   server.requestTimeout = 0
-  server.timeout = Math.max(IDLE, Math.max(notifyTimeout, onUploadTimeout) * 1000 + 60_000)
+  server.timeout = Math.max(IDLE, ...seconds.map((one) => one * 1000 + 60_000))
   return server
 }
 

@@ -8,7 +8,8 @@ export function addServerOptions(command: Command): void {
     .optionsGroup('Server:')
     .option(
       '--config <file>',
-      'JSON file with options, by their names without dashes, and "directory"; the command line takes precedence',
+      'JSON file with options, by their names without dashes, and "directory", or a list of "directories"; the command ' +
+        'line takes precedence',
     )
     .option(
       '-H, --host <address>',

@@ -5,21 +5,24 @@ import type { ServeFlags } from '../flags.js'
 import { bitsadminLine, powerShellLine } from '../windows-commands.js'
 import { sendPage } from './layout.js'
 
-type WelcomeFlags = Pick<
-  ServeFlags,
-  'path' | 'read' | 'list' | 'live' | 'livePath' | 'htpasswd' | 'negotiate'
->
+type WelcomeFlags = Pick<ServeFlags, 'path' | 'read' | 'list' | 'htpasswd' | 'negotiate'>
+type PageFlags = Pick<ServeFlags, 'live' | 'livePath'>
 
 const TITLE = 'BITS upload server'
 
-/** The front page: what this server is, and how to upload. HTML for browsers, text for other clients. */
-export function welcome(flags: WelcomeFlags): RequestHandler {
+/**
+ * The front page: what this server is, and how to upload. HTML for browsers, text for other clients.
+ *
+ * @param directories the flags of those that the page is about.
+ * @param server flags of the server as a whole.
+ */
+export function welcome(directories: readonly WelcomeFlags[], server: PageFlags): RequestHandler {
   return (req, res, next) => {
     if (req.method !== 'GET' && req.method !== 'HEAD') return next()
-    const sections = sectionsFor(req, flags)
+    const sections = sectionsFor(req, directories)
     if (req.accepts(['text', 'html']) === 'text') {
       res.set({ 'Cache-Control': 'no-store', Vary: 'Accept' }).type('text').send(asText(sections))
-    } else sendPage(res, { title: TITLE, body: asHtml(sections, linksFor(flags)) })
+    } else sendPage(res, { title: TITLE, body: asHtml(sections, linksFor(directories, server)) })
   }
 }
 
@@ -28,23 +31,50 @@ interface WelcomeSection {
   readonly command?: string
 }
 
-function sectionsFor(req: Request, flags: WelcomeFlags): WelcomeSection[] {
-  const base = `${req.protocol}://${hostForReader(req)}${flags.path === '/' ? '' : flags.path}/`
-  const hasPassword = flags.htpasswd !== undefined && !flags.negotiate
-  const credentials = flags.negotiate ? ' --negotiate' : hasPassword ? ' --user NAME' : ''
+const WHAT = "This server receives files from Windows' Background Intelligent Transfer Service (BITS)."
+
+function sectionsFor(req: Request, directories: readonly WelcomeFlags[]): WelcomeSection[] {
+  const bases = directories.map((flags) => ({ ...flags, base: baseOf(req, flags) }))
+  const [only, another] = bases
+  if (only && !another)
+    return [
+      { text: `${WHAT} A file is stored under the path of its URL below ${only.base}.` },
+      ...howTo(only),
+    ]
+  const list = bases.map(({ base }) => base).join(', ')
   return [
-    {
-      text:
-        "This server receives files from Windows' Background Intelligent Transfer Service (BITS). " +
-        `A file is stored under the path of its URL below ${base}.`,
-    },
+    { text: `${WHAT} Files go to one of these directories: ${list}.` },
+    ...bases.flatMap((flags) => [
+      {
+        text: `To ${flags.base}, from PowerShell:`,
+        command: powerShellLine(`${flags.base}a.zip`, takesPassword(flags)),
+      },
+      { text: READING[reading(flags)] },
+    ]),
+  ]
+}
+
+/** With a slash at its end. */
+const baseOf = (req: Request, { path }: WelcomeFlags): string =>
+  `${req.protocol}://${hostForReader(req)}${path === '/' ? '' : path}/`
+
+const takesPassword = ({ htpasswd, negotiate }: WelcomeFlags): boolean => htpasswd !== undefined && !negotiate
+
+const reading = ({ list, read }: WelcomeFlags): keyof typeof READING =>
+  list ? 'list' : read ? 'read' : 'none'
+
+function howTo(flags: WelcomeFlags & { readonly base: string }): WelcomeSection[] {
+  const { base, negotiate } = flags
+  const hasPassword = takesPassword(flags)
+  const credentials = negotiate ? ' --negotiate' : hasPassword ? ' --user NAME' : ''
+  return [
     { text: 'From PowerShell:', command: powerShellLine(`${base}a.zip`, hasPassword) },
     ...(hasPassword ? [] : [{ text: 'From a command prompt:', command: bitsadminLine(`${base}a.zip`) }]),
     {
       text: 'From other systems, with Node.js:',
       command: `npx express-bits-upload send a.zip ${base}${credentials}`,
     },
-    { text: READING[flags.list ? 'list' : flags.read ? 'read' : 'none'] },
+    { text: READING[reading(flags)] },
   ]
 }
 
@@ -74,10 +104,12 @@ const asHtml = (sections: readonly WelcomeSection[], links: string): string =>
     )
     .join('\n') + links
 
-function linksFor(flags: WelcomeFlags): string {
-  const live = livePathOf(flags)
+function linksFor(directories: readonly WelcomeFlags[], server: PageFlags): string {
+  const live = livePathOf(server)
+  const listed = directories.filter(({ list }) => list)
+  const nameOf = (path: string) => (directories.length > 1 ? `Uploaded files in ${path}` : 'Uploaded files')
   const links = [
-    ...(flags.list ? [`<a href="${flags.path === '/' ? '' : flags.path}/">Uploaded files</a>`] : []),
+    ...listed.map(({ path }) => `<a href="${path === '/' ? '' : path}/">${nameOf(path)}</a>`),
     ...(live === undefined ? [] : [`<a href="${live}/">Uploads in progress</a>`]),
   ]
   return links.length === 0 ? '' : `\n<p>${links.join(' · ')}</p>`

@@ -84,7 +84,8 @@ export class PasswordGate {
   async isRight(credentials: PasswordClaim, gone?: () => AbortSignal): Promise<boolean> {
     const { user, password, hash, isKnown } = credentials
     const claimant = { address: addressKey(credentials.address), user: user.slice(0, MAX_COUNTED_NAME) }
-    const mark = this.#markOf(user, password, hash)
+    // A name that does not exist is checked against another user's hash, which may be its own hash in another file.
+    const mark = this.#markOf(user, password, hash, String(isKnown))
     const known = Buffer.byteLength(password) > MAX_CHECKED_PASSWORD ? false : this.#memory.recall(mark)
     if (known === true) return true
     const signal = gone?.()

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { FileSessionStore, FileStorage, type SessionStore, type StorageAdapter } from 'express-bits-upload'
+import { prepareDirectory } from '../directories/prepare-directory.js'
 import type { ServeFlags } from '../flags.js'
-import { prepareDirectory } from '../prepare-directory.js'
 import { type RedisSessions, redisSessions } from './redis-sessions.js'
 import { s3Objects } from './s3-objects.js'
 import { checkStoreFlags } from './store-flags.js'

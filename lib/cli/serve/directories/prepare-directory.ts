@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BitsUploadOptions } from 'express-bits-upload'
-import { asError, errorCode } from '../../util/errors.js'
-import { CliError, EXIT } from '../output.js'
+import { asError, errorCode } from '../../../util/errors.js'
+import { CliError, EXIT } from '../../output.js'
 
 /** Where `FileStorage` keeps unfinished uploads and session records. */
 const STAGING_FOLDER = 'BITS-Sessions'

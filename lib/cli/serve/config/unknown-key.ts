@@ -1,0 +1,10 @@
+import { closestName } from '../../../validation/closest-name.js'
+import { usageError } from '../../output.js'
+
+/** The error for a key that is not among those of a file, with the one that was probably meant. */
+export function unknownKey(where: string, key: string, known: readonly string[]): Error {
+  const kebab = key.replace(/^--/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  const meant = closestName(kebab, known)
+  const advice = meant === undefined ? `the keys are ${known.join(', ')}.` : `did you mean "${meant}"?`
+  return usageError(`${where}: there is no key ${JSON.stringify(key)}: ${advice}`)
+}
