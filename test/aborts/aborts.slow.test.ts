@@ -97,7 +97,7 @@ async function settled(): Promise<Figures> {
 
 describe.each(ENDS)('a connection that ends by $end', ({ by }) => {
   test.each(PLACES)(
-    '$place costs nothing but the time',
+    '$place costs only time',
     async ({ place, part }) => {
       await repeat({ part, by }, 12)
       const before = await settled()
@@ -111,7 +111,7 @@ describe.each(ENDS)('a connection that ends by $end', ({ by }) => {
   )
 })
 
-test('a client that vanishes without a word gives way to its next connection, and loses nothing', async () => {
+test('a client that vanishes silently is preempted by its next connection, and loses nothing', async () => {
   const path = '/uploads/vanished.bin'
   const client = new ResumingClient({ port: server.port, path, file: FILE, fragmentSize: 150_000 })
   const vanished = await RawConnection.open(server.port)

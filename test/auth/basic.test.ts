@@ -44,7 +44,7 @@ describe('Basic authentication before bitsUpload()', () => {
     return { folder, ...running }
   }
 
-  test('lets an upload in with the right password', async () => {
+  test('accepts an upload with the right password', async () => {
     const { folder, origin, bits } = await serve()
     const users: (string | undefined)[] = []
     bits.on('session', ({ user }) => users.push(user))
@@ -67,7 +67,7 @@ describe('Basic authentication before bitsUpload()', () => {
     },
   )
 
-  test('challenges as a Windows client needs it, and answers the next request on the same connection', async () => {
+  test('challenges the way Windows clients expect, and answers the next request on the same connection', async () => {
     const running = await serve()
     const connection = await connect(running)
     const refused = await connection.exchange(createSession('/uploads/a.bin'))

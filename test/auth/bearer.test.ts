@@ -68,7 +68,7 @@ const upload = (origin: string, bearer: string, path: string) =>
   uploadFile(path, `${origin}/uploads/a.bin`, { ...FAST, headers: { Authorization: `Bearer ${bearer}` } })
 
 describe('a bearer token before bitsUpload()', () => {
-  test('lets an upload in, and says whose it is', async () => {
+  test('accepts an upload, and identifies its user', async () => {
     const { folder, origin, bits } = await serve()
     const users: (string | undefined)[] = []
     bits.on('session', ({ user }) => users.push(user))
@@ -93,7 +93,7 @@ describe('a bearer token before bitsUpload()', () => {
     await expect(readFile(join(folder, 'a.bin'))).rejects.toThrow('ENOENT')
   })
 
-  test('challenges who has none', async () => {
+  test('challenges a client without a token', async () => {
     const connection = await connect(await serve())
     const refused = await connection.exchange(createSession('/uploads/a.bin'))
     expect([refused.status, refused.header('WWW-Authenticate')]).toEqual([401, 'Bearer realm="api"'])

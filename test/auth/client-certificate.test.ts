@@ -54,7 +54,7 @@ async function serve(authority: Authority, certificate: Certificate) {
 }
 
 describe('a client certificate before bitsUpload()', () => {
-  test('lets an upload in over TLS, and says whose it is', async () => {
+  test('accepts an upload over TLS, and identifies its user', async () => {
     const place = await directory()
     const authority = await Authority.create(place)
     const client = await authority.issue('machine-7')
@@ -75,7 +75,7 @@ describe('a client certificate before bitsUpload()', () => {
     expect(users).toEqual(['machine-7'])
   })
 
-  test('is asked for', async () => {
+  test('is requested', async () => {
     const place = await directory()
     const authority = await Authority.create(place)
     const stranger = await (await Authority.create(place, 'stranger')).issue('machine-8')

@@ -38,7 +38,7 @@ async function begin(trustSessionId: boolean) {
 }
 
 describe('a client that authenticates only at Create-Session', () => {
-  test('is let through by its session id with trustSessionId', async () => {
+  test('is accepted by its session id with trustSessionId', async () => {
     const { connection, id, folder, bits, origin } = await begin(true)
     const [session] = await bits.sessions()
     expect(session?.user).toBe('alice')
@@ -51,14 +51,14 @@ describe('a client that authenticates only at Create-Session', () => {
     expect((await connection.exchange(closeSession(PATH, id))).status).toBe(200)
   })
 
-  test('may cancel, as may anyone who has learnt the id: the documented risk', async () => {
+  test('may cancel, and so may anyone who knows the id: the documented risk', async () => {
     const { id, bits, port } = await begin(true)
     const somebodyElse = await connect({ port })
     expect((await somebodyElse.exchange(cancelSession(PATH, id))).status).toBe(200)
     expect(await bits.sessions()).toEqual([])
   })
 
-  test("gets no further with an id that is nobody's, or for another file", async () => {
+  test('is refused with an unknown id, or for another file', async () => {
     const { connection, id, folder } = await begin(true)
     const guess = '{11111111-2222-3333-4444-555555555555}'
     expect((await connection.exchange(fragment(PATH, guess, FILE))).status).toBe(401)
@@ -66,7 +66,7 @@ describe('a client that authenticates only at Create-Session', () => {
     await expect(readFile(join(folder, 'b.bin'))).rejects.toThrow('ENOENT')
   })
 
-  test('is asked each time without trustSessionId', async () => {
+  test('must authenticate each time without trustSessionId', async () => {
     const { connection, id, folder } = await begin(false)
     expect((await connection.exchange(fragment(PATH, id, FILE))).status).toBe(401)
     expect((await connection.exchange(closeSession(PATH, id))).status).toBe(401)

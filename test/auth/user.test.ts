@@ -12,12 +12,12 @@ const PATH = '/uploads/file.bin'
 const FILE = contentOf(1000)
 const FAILED = { status: 500, error: '0x80004005' }
 
-describe('the option user: null means anonymous, as undefined does,', () => {
+describe('the option user: null means anonymous, like undefined,', () => {
   test.each([
     ['at once', () => null],
     ['later', async () => null],
   ] satisfies [string, BitsUploadOptions['user']][])(
-    'answered %s: not a user with a limit',
+    'returned %s: does not count as a user with a limit',
     async (_, user) => {
       const connection = await connect(await start({ storage: new MemoryStorage(), user }))
       for (let n = 0; n < 60; n++) await openSession(connection, PATH)
@@ -42,14 +42,14 @@ describe('the option user: null means anonymous, as undefined does,', () => {
     expectAck(ack, { status: 200, session: id, offset: 1000 })
   })
 
-  test('and gets its reply', async () => {
+  test('and the client gets its reply', async () => {
     const running = await start({ storage: new MemoryStorage(), user: () => null, onUpload: () => 'thanks' })
     const { ack } = await upload(await connect(running), PATH, FILE)
     expect(String((await ask(running, replyPath(PATH, ack))).body)).toBe('thanks')
   })
 })
 
-describe('the option user: what is neither a string nor nobody is refused, and told by its type only:', () => {
+describe('the option user: anything other than a string, null or undefined is refused, and reported by its type only:', () => {
   const answers: [type: string, answer: unknown][] = [
     ['number', 8_675_309],
     ['bigint', 8_675_309n],
@@ -65,7 +65,7 @@ describe('the option user: what is neither a string nor nobody is refused, and t
     test.each([
       ['at once', () => answer],
       ['later', async () => answer],
-    ])('answered %s', async (_, user) => {
+    ])('returned %s', async (_, user) => {
       const running = await start(unchecked(user))
       const errors: Error[] = []
       running.bits.on('error', (error) => errors.push(error))

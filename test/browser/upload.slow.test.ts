@@ -130,7 +130,7 @@ describeWithEngine(
       expect(await page.evaluate('localStorage.length')).toBe(0)
     })
 
-    test('connections that break again and again cost no byte', async () => {
+    test('connections that break repeatedly lose no byte', async () => {
       const folder = await directory()
       const site = await start({ directory: folder })
       const proxy = await CuttingProxy.start(site.port, Array(4).fill(60 * KB))
@@ -144,7 +144,7 @@ describeWithEngine(
       expect((await readFile(join(folder, 'a.bin'))).equals(CONTENT)).toBe(true)
     })
 
-    test('a server that restarts is waited for, and the session continues', async () => {
+    test('the client waits for a server that restarts, and the session continues', async () => {
       const folder = await directory()
       const { see, authorize } = gate(300 * KB)
       const site = await start({ directory: folder, authorize })
@@ -229,7 +229,7 @@ describeWithEngine(
       expect(await page.evaluate('localStorage.length')).toBe(0)
     })
 
-    test('a refusal has the fields of the Node client, and wrong options are refused', async () => {
+    test('a refusal has the same fields as in the Node client, and invalid options are refused', async () => {
       const folder = await directory()
       await writeFile(join(folder, 'there'), 'older')
       const site = await start({ directory: folder })
@@ -310,7 +310,7 @@ describeWithEngine(
       expect((await readFile(join(folder, 'a.bin'))).equals(CONTENT)).toBe(true)
     })
 
-    test('a server on another origin that does not is named as the likely reason', async () => {
+    test('a server on another origin that does not allow it is named as the likely reason', async () => {
       const page = await openPage((await start()).origin, await fileWith(CONTENT))
       const closed = await start()
       const mute = await start({ before: cors('') })

@@ -19,7 +19,7 @@ async function start(flags: readonly string[]): Promise<Server> {
 }
 
 describe('the access log', () => {
-  test('has a line in the Common Log Format for each request, on the standard output', async () => {
+  test('has a line in the Common Log Format for each request, on standard output', async () => {
     const server = await start([])
     await fetch(`${server.origin}/a?token=secret`, { headers: { authorization: 'Basic YWxpY2U6c2VjcmV0' } })
     await server.until('stdout', /\n/)
@@ -28,7 +28,7 @@ describe('the access log', () => {
     )
   })
 
-  test('is combined with referrer and program, goes to a file, and cannot be forged', async () => {
+  test('has referrer and user agent in the combined format, goes to a file, and cannot be forged', async () => {
     const path = join(await directory(), 'access.log')
     const flags = ['--log-format', 'combined', '--access-log', path]
     const server = await start(flags)
@@ -50,7 +50,7 @@ describe('the access log', () => {
     expect((await readFile(path, 'utf8')).startsWith(line)).toBe(true)
   })
 
-  test('has a number for a request whose client went before its answer, as programs that read it expect', async () => {
+  test('has a numeric status for a request whose client disconnected before the response, as log readers expect', async () => {
     const server = await start([])
     const connection = await connect(server)
     const id = await openSession(connection, '/a.bin')
@@ -71,7 +71,7 @@ describe('the access log', () => {
     await server.until('stdout', /still-there/)
   })
 
-  test('has no control characters and no bidi marks of a client', async () => {
+  test('has no control characters or bidi marks from a client', async () => {
     const server = await start(['--log-format', 'combined'])
     const connection = await connect(server)
     const agent = Buffer.from('a\u009b2Jb\u0085c', 'latin1')
@@ -83,7 +83,7 @@ describe('the access log', () => {
     expect(server.stdout.trimEnd()).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
   })
 
-  test('is opened anew at SIGHUP, when somebody has moved it away', async () => {
+  test('is reopened at SIGHUP after it was moved away', async () => {
     const path = join(await directory(), 'access.log')
     const server = await start(['--access-log', path])
     await fetch(`${server.origin}/one`)
@@ -96,14 +96,14 @@ describe('the access log', () => {
     expect(await readFile(`${path}.1`, 'utf8')).toContain('/one')
   })
 
-  test('can be done without', async () => {
+  test('can be turned off', async () => {
     const server = await start(['--log-format', 'none'])
     await fetch(server.origin)
     expect(await server.stop()).toBe(0)
     expect(server.stdout).toBe('')
   })
 
-  test('is asked for in vain where it cannot be written', async () => {
+  test('stops the start if it cannot be written', async () => {
     const command = new Command(['serve', await directory(), '--port', '0', '--access-log', '/no/such/log'])
     expect(await command.exit).toBe(1)
     expect(command.stderr).toMatch(/^error: --access-log: ENOENT: .*\n$/)
@@ -127,7 +127,7 @@ describe('the access log', () => {
     expect(maskLoggedUrl(url)).toBe(shown)
   })
 
-  test('never has the session id of what the server takes for a reply, whichever characters are escaped', () => {
+  test('never has the session id of a request for a reply, whichever characters are escaped', () => {
     const form = fc.constantFrom('raw', 'lower', 'upper')
     const path = '/in/BITS-Sessions\\Replies/{6B1F1D32-9A0C-4B55-8E0B-0123456789AB}/responsefile.bin'
     const forms = fc.array(form, { minLength: path.length, maxLength: path.length })
@@ -142,7 +142,7 @@ describe('the access log', () => {
     )
   })
 
-  test('has no session id when a reply is fetched', async () => {
+  test('has no session id after a reply was fetched', async () => {
     const application = await Application.start(ok({}, 'a reply'))
     afterwards(() => application.stop())
     const server = await start(['--notify-url', application.url, '--notify-type', 'by-value'])

@@ -28,7 +28,7 @@ describe('serve --check', () => {
   /** The value of a line. */
   const shownFor = (name: string) => new RegExp(`^${name} +(.*)$`, 'm').exec(out)?.[1]
 
-  test('prints the options in force, defaults included, and changes nothing', async () => {
+  test('prints the effective options, including defaults, and changes nothing', async () => {
     const folder = join(await directory(), 'in')
     expect(await check(folder, '--max-upload-size', '1GB', '--shared')).toBe(0)
     expect(shownFor('directory')).toBe(folder)

@@ -40,7 +40,7 @@ describe('serve --config', () => {
   /** The value of a line. */
   const shownFor = (name: string) => new RegExp(`^${name} +(.*)$`, 'm').exec(out)?.[1]
 
-  test('sets options as the command line does, with paths relative to the file', async () => {
+  test('sets options like the command line does, with paths relative to the file', async () => {
     const { exitCode, folder } = await check({
       directory: 'in',
       'max-upload-size': '1GB',
@@ -66,7 +66,7 @@ describe('serve --config', () => {
     expect(shownFor('--log-format')).toBe('bits')
   })
 
-  test('yields to the command line', async () => {
+  test('is overridden by the command line', async () => {
     const words = ['elsewhere', '--port', '9001']
     const { exitCode } = await check({ directory: 'in', port: 9000, 'max-upload-size': 5 }, ...words)
     expect(exitCode).toBe(0)

@@ -23,7 +23,7 @@ async function serving(draining: Draining): Promise<{ server: Server; port: numb
   return { server, port: (server.address() as AddressInfo).port, answers }
 }
 
-test('a connection whose answer had begun already ends with that answer, and stopping with it', async () => {
+test('a connection whose response has already begun closes after it, and then the server stops', async () => {
   const draining = new Draining()
   const { server, port, answers } = await serving(draining)
   const connection = await connect({ port })
@@ -41,7 +41,7 @@ test('a connection whose answer had begun already ends with that answer, and sto
   expect(await stopped).toBe(0)
 })
 
-test('a connection to a TLS server that never says anything does not keep it from stopping', async () => {
+test('a silent connection to a TLS server does not keep it from stopping', async () => {
   const { cert, key } = await (await Authority.create(await directory())).issue('server')
   const server = createTlsServer({ cert, key })
   const draining = new Draining()

@@ -52,7 +52,7 @@ describe('an htpasswd file', () => {
     expect(await isRight(users, 'alice', `${PASSWORD} `)).toBe(false)
   })
 
-  test('is read again when it has changed', async () => {
+  test('is read again when it changes', async () => {
     const path = await fileWith(`alice:${LINES['SHA-1 (-s)']}\n`)
     const users = await HtpasswdFile.open(path)
     expect(await isRight(users, 'alice', PASSWORD)).toBe(true)
@@ -66,7 +66,7 @@ describe('an htpasswd file', () => {
     expect(await isRight(users, 'bob', PASSWORD)).toBe(true)
   })
 
-  test('checks an unknown name by the hash of a known one, so that both take equally long', async () => {
+  test('checks an unknown name against the hash of a known one, so that both take equally long', async () => {
     const users = await HtpasswdFile.open(await fileWith(`alice:${LINES['bcrypt (-B)']}\n`))
     expect(await users.hashOf('mallory')).toEqual({ hash: LINES['bcrypt (-B)'], isKnown: false })
   })
@@ -76,7 +76,7 @@ describe('an htpasswd file', () => {
     ['a hash of another kind', 'alice:$5$yfmFzV7KZYd.4OhM$RZAp9VM5de22B7Bo.H89bnjmxqdw1w9lw7EkOIOA/J7'],
     ['no name', `:${LINES['SHA-1 (-s)']}`],
     ['no hash', 'alice'],
-  ])('is refused with %s, without telling what it says', async (_, line) => {
+  ])('is refused with %s, without showing its content', async (_, line) => {
     const opening = HtpasswdFile.open(await fileWith(`bob:${LINES['SHA-1 (-s)']}\n${line}\n`))
     await expect(opening).rejects.toMatchObject({
       exitCode: 2,
@@ -101,7 +101,7 @@ describe('serve --htpasswd', () => {
   const urlFor = ({ origin }: Server, name: string) =>
     `${origin.replace('//', `//${name}:${encodeURIComponent(PASSWORD)}@`)}/a.bin`
 
-  test('lets in who knows a password, for everything, and shows it to nobody', async () => {
+  test('gives users with a password access to everything, and never shows the password', async () => {
     const { folder, users, server } = await start(['--realm', 'The "drop"'])
     const challenge = 'Basic realm="The \\"drop\\"", charset="UTF-8"'
     const connection = await connect(server)
@@ -156,7 +156,7 @@ describe('serve --htpasswd', () => {
     expect((await connection.exchange(packet('Close-Session', '/a.bin', session))).status).toBe(401)
   })
 
-  test('asks only at the beginning with --trust-session-id', async () => {
+  test('asks for the password only at Create-Session with --trust-session-id', async () => {
     const { folder, server } = await start(['--trust-session-id'])
     const file = Buffer.from('hello')
     const connection = await connect(server)

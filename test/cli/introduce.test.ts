@@ -30,7 +30,7 @@ describe('the line for Windows', () => {
     ['0:0:0:0:0:0:0:0', 'http://[0:0:0:0:0:0:0:0]:8080'],
     ['0', 'http://0:8080'],
     ['', 'http://:8080'],
-  ])('names this machine when serve listens at %p, which leads nowhere from Windows', (host, origin) => {
+  ])('names this machine when serve listens at %p, which Windows cannot reach', (host, origin) => {
     const text = said(origin, { host, path: '/in', live: true }, 'files-1.example.com')
     expect(text).toContain(`Uploads to ${origin}/in/ go to /srv/in\n`)
     expect(text).toContain('-Destination http://files-1.example.com:8080/in/a.zip\n')
@@ -39,7 +39,7 @@ describe('the line for Windows', () => {
   })
 
   test.each(['localhost', 'localhost.localdomain', '3f2a9c1b0d4e', '', 'a b'])(
-    'asks for a name where the machine calls itself %p, which nobody else knows',
+    'asks for a name if the machine calls itself %p, which no other machine can resolve',
     (machine) => {
       const text = said('https://0.0.0.0:443', { host: '0.0.0.0' }, machine)
       expect(text).toContain('-Destination https://SERVER:443/a.zip\n')
@@ -60,13 +60,13 @@ describe('the line for Windows', () => {
     expect(text).not.toContain('SERVER')
   })
 
-  test('asks for the password where the server does', () => {
+  test('asks for the password if the server does', () => {
     const text = said('http://127.0.0.1:8080', { host: '127.0.0.1', htpasswd: 'users' }, 'a')
     expect(text).toMatch(/-Destination http:\S+ -Authentication Basic -Credential \(Get-Credential\)\n/)
     expect(said('http://127.0.0.1:8080', { host: '127.0.0.1' }, 'a')).not.toContain('-Credential')
   })
 
-  test('is said by serve --host 0.0.0.0 as well', async () => {
+  test('is also printed by serve --host 0.0.0.0', async () => {
     const server = new Command(['serve', await directory(), '--port', '0', '--host', '0.0.0.0'])
     afterwards(() => server.kill('SIGKILL'))
     const [, port] = await server.until('stderr', /^Uploads to http:\/\/0\.0\.0\.0:(\d+)\/ go to /m)

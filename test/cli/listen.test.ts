@@ -10,7 +10,7 @@ const { directory } = fixtures()
 const FLAGS = { maxHeaderSize: 65_536 }
 
 describe('the server of serve', () => {
-  test('gives a fragment on a slow line more than the five minutes of Node, by http and https', async () => {
+  test("gives a fragment on a slow connection more than Node's five minutes, over http and https", async () => {
     const { certFile, keyFile } = await (await Authority.create(await directory())).issue('server')
     for (const tls of [undefined, await readTls({ tlsCert: certFile, tlsKey: keyFile })]) {
       const server = createServerFor(() => {}, FLAGS, tls)
@@ -21,13 +21,13 @@ describe('the server of serve', () => {
     }
   })
 
-  test('does not end a connection while an application may still answer', () => {
+  test('does not close a connection while an application may still respond', () => {
     const server = createServerFor(() => {}, FLAGS, undefined, [{}, { notifyTimeout: 3600 }])
     expect(server.timeout).toBeGreaterThan(3_600_000)
   })
 })
 
-describe('a port on which this user may not listen', () => {
+describe('a port on which this user is not allowed to listen', () => {
   class RefusedServer extends Server {
     override listen(): this {
       setImmediate(() => this.emit('error', Object.assign(new Error('listen EACCES'), { code: 'EACCES' })))

@@ -24,7 +24,7 @@ test('serve --metrics --health: metrics can be scraped, and the server says that
   expect((await fetch(`${server.origin}/health`)).status).toBe(404)
 })
 
-test('with passwords, health is for everybody and metrics are not', async () => {
+test('with passwords, health is public and metrics are not', async () => {
   const folder = await directory()
   const users = join(folder, 'users')
   await writeFile(users, 'alice:$2y$05$DNoAuSiaKq57p9e/AXsF9uLcjPZXSdYxRZT1bu/k2lWiSnWdxNM/K\n')
@@ -33,7 +33,7 @@ test('with passwords, health is for everybody and metrics are not', async () => 
   expect((await fetch(`${server.origin}/metrics`)).status).toBe(401)
 })
 
-test('serve --log-format json: one object per request, without what is secret', async () => {
+test('serve --log-format json: one object per request, without secrets', async () => {
   const server = await start(await directory(), ['--log-format', 'json'])
   await uploadFile(Buffer.from('hello'), `${server.origin}/a.txt?token=secret`)
   await server.stop()

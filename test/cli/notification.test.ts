@@ -39,7 +39,7 @@ const WAYS: [string, (url: string) => Promise<string[]>][] = [
 ]
 
 describe.each(WAYS)('an application that %s names', (_, flagsFor) => {
-  test('gets the headers of --notify-header, from the line and from a file', async () => {
+  test('gets the headers of --notify-header, from the command line and from a file', async () => {
     const told = await application()
     const secrets = join(await directory(), 'secret.txt')
     await writeFile(secrets, '\uFEFF# for the handler\r\nAuthorization: Bearer s3cret\r\n')
@@ -51,7 +51,7 @@ describe.each(WAYS)('an application that %s names', (_, flagsFor) => {
     ])
   })
 
-  test('is waited for as long as --notify-timeout says', async () => {
+  test('has as much time as --notify-timeout says', async () => {
     const told = await application()
     told.answer = () => undefined
     const server = await start([...(await flagsFor(told.url)), '--notify-timeout', '0.2'])

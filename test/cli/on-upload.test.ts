@@ -67,7 +67,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 }
 
 describe('--on-upload runs a program', () => {
-  test('with the path as its last argument, and the facts in its environment', async () => {
+  test('with the path as its last argument, and the upload described in its environment', async () => {
     const body =
       'printf "%s\\n" "$#" "$1" "$2" "$BITS_UPLOAD_ID" "$BITS_UPLOAD_DESTINATION" "$BITS_UPLOAD_SIZE" ' +
       '"$BITS_UPLOAD_USER" "$BITS_UPLOAD_URL_PATH" "$BITS_UPLOAD_FILE" "$BITS_UPLOAD_DIGEST"'
@@ -76,7 +76,7 @@ describe('--on-upload runs a program', () => {
     expect(reply?.toString()).toBe(`${['2', '--quiet', '/staged/file', ...facts].join('\n')}\n`)
   })
 
-  test('with the bytes as its standard input where the storage has no path', async () => {
+  test('with the bytes as its standard input if the storage has no path', async () => {
     const reply = await run('cat; echo " $#"', { read: () => Readable.from([Buffer.from('hello')]) })
     expect(reply?.toString()).toBe('hello 0\n')
   })
@@ -86,7 +86,7 @@ describe('--on-upload runs a program', () => {
     expect(await run('exit 0', { read })).toBeUndefined()
   })
 
-  test('and does not take a part of the bytes for the whole', async () => {
+  test('and does not accept a part of the bytes as the whole file', async () => {
     const read = () =>
       Readable.from(
         (async function* () {
@@ -110,21 +110,21 @@ describe('--on-upload runs a program', () => {
     })
   })
 
-  test('ends one that writes without end', async () => {
+  test('kills one that never stops writing', async () => {
     await expect(run('exec yes')).rejects.toMatchObject({
       status: 503,
       message: expect.stringContaining('1048576 bytes'),
     })
   })
 
-  test('ends one that takes too long', async () => {
+  test('kills one that takes too long', async () => {
     await expect(run('exec sleep 600', {}, { onUploadTimeout: 0.3 })).rejects.toMatchObject({
       status: 503,
       message: '--on-upload: The program took too long.',
     })
   })
 
-  test('ends the processes that it has started, too, even if they ignore SIGTERM', async () => {
+  test('also kills the processes that it started, even if they ignore SIGTERM', async () => {
     const pids = join(await directory(), 'pids')
     const hang = `trap '' TERM; echo $$ >>"${pids}"; sleep 600; sleep 600`
     const made = await onUploadProgram({
@@ -139,7 +139,7 @@ describe('--on-upload runs a program', () => {
     await until(async () => !(await started()).some(isAlive))
   })
 
-  test.each(['the server stops', 'the lock of the session is lost'])('ends it when %s', async (event) => {
+  test.each(['the server stops', 'the lock of the session is lost'])('kills it when %s', async (event) => {
     const started = join(await directory(), 'started')
     const made = await onUploadProgram({ onUpload: await script(`echo $$ >"${started}"; exec sleep 600`) })
     const lost = new AbortController()
@@ -152,7 +152,7 @@ describe('--on-upload runs a program', () => {
     expect(isAlive(Number(await readFile(started, 'utf8')))).toBe(false)
   })
 
-  test('never more at a time than allowed', async () => {
+  test('never more of them at a time than allowed', async () => {
     const folder = await directory()
     const body = `mkdir "${folder}/running" || exit 65; sleep 0.05; rmdir "${folder}/running"`
     const made = await onUploadProgram({ onUpload: await script(body), onUploadConcurrency: 1 })
@@ -183,7 +183,7 @@ describe('--on-upload refuses at the start', () => {
     await expect(findProgram(await program('echo hello\n'))).rejects.toThrow('must name its interpreter')
   })
 
-  test('on Windows whatever is not .exe or .com', async () => {
+  test('on Windows, anything that is not .exe or .com', async () => {
     await expect(findProgram(await program('MZ\0', 'a.txt'), 'win32')).rejects.toThrow('only .exe and .com')
     const path = await program('MZ\0', 'b.exe')
     expect(await findProgram(path, 'win32')).toBe(path)
@@ -196,7 +196,7 @@ describe('--on-upload refuses at the start', () => {
 })
 
 describe('serve --on-upload', () => {
-  test('gives the client a reply, publishes what is accepted, and nothing else', async () => {
+  test('gives the client a reply, and publishes only accepted files', async () => {
     const folder = await directory()
     const body = 'grep -q virus "$1" && exit 65; printf "checked %s" "$BITS_UPLOAD_DESTINATION"'
     const server = await Server.start(join(folder, 'in'), ['--on-upload', await script(body)])
@@ -209,7 +209,7 @@ describe('serve --on-upload', () => {
     expect(await server.stop()).toBe(0)
   })
 
-  test('passes the checksum of --hash, which send --digest has the server compare', async () => {
+  test('passes the checksum of --hash, which the server compares with that of send --digest', async () => {
     const folder = await directory()
     const program = await script('printf "%s" "$BITS_UPLOAD_DIGEST"')
     const server = await Server.start(join(folder, 'in'), ['--hash', 'sha256', '--on-upload', program])

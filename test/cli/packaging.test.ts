@@ -13,7 +13,7 @@ const run = promisify(execFile)
 describe('the systemd unit', () => {
   const UNIT = join(ROOT, 'lib/cli/express-bits-upload.service')
 
-  test('is understood by systemd, and runs without root', async () => {
+  test('is valid for systemd, and runs without root', async () => {
     const unit = await readFile(UNIT, 'utf8')
     const start = 'ExecStart=/usr/bin/env express-bits-upload serve %S/bits-uploads $SERVE_OPTIONS'
     expect(unit).toContain(`\n${start}\n`)
@@ -37,7 +37,7 @@ describe('the systemd unit', () => {
 })
 
 describe('the Dockerfile', () => {
-  test('runs serve without root, as the first process of its own', async () => {
+  test('runs serve without root, as process 1', async () => {
     const text = await readFile(join(ROOT, 'Dockerfile'), 'utf8')
     const lines = text.split('\n').filter((line) => /^[A-Z]+ /.test(line))
     const last = lines.slice(lines.findLastIndex((line) => line.startsWith('FROM')))
@@ -64,7 +64,7 @@ describe('the Dockerfile', () => {
     expect(JSON.parse(entry)).toEqual(['node', '/app/dist/cli.js', 'serve', '--host', '0.0.0.0', '--health'])
   })
 
-  test('is given what it copies', async () => {
+  test('copies only what the build context contains', async () => {
     const text = await readFile(join(ROOT, 'Dockerfile'), 'utf8')
     const ignored = await readFile(join(ROOT, '.dockerignore'), 'utf8')
     const copied = [...text.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, names = '']) =>
@@ -115,7 +115,7 @@ describe('compose.yaml', () => {
     for (const { source } of services.proxy.configs) expect(configs).toHaveProperty(source)
   })
 
-  test("nginx has the settings of the documents, and Compose leaves nginx' variables alone", async () => {
+  test('nginx has the documented settings, and Compose does not replace its variables', async () => {
     const { configs } = await read()
     const content: string = configs.nginx.content
     expect(content).not.toMatch(/(?<!\$)\$(?!\$)/)

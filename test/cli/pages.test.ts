@@ -59,7 +59,7 @@ async function start(flags: Partial<ServeFlags> = {}, authenticate?: IdentifyUse
 const html = { accept: 'text/html,*/*' }
 
 describe('the page at the root of serve', () => {
-  test('says what the server is and how to upload, as HTML to browsers and else as text', async () => {
+  test('says what the server is and how to upload, as HTML for browsers and otherwise as text', async () => {
     const { origin } = await start()
     const page = await fetch(origin, { headers: html })
     const text = await page.text()
@@ -95,7 +95,7 @@ describe('the page at the root of serve', () => {
     expect((await fetch(`${origin}/in/x`)).status).toBe(404)
   })
 
-  test('answers what is not there with a page of the same style to browsers, else with text', async () => {
+  test('answers unknown paths with a page in the same style for browsers, otherwise with text', async () => {
     const { origin } = await start()
     const page = await fetch(`${origin}/nothing`, { headers: html })
     const text = await page.text()
@@ -106,7 +106,7 @@ describe('the page at the root of serve', () => {
     expect([plain.status, await plain.text()]).toEqual([404, 'Not Found'])
   })
 
-  test('shows no host that could be anything else', async () => {
+  test('shows a host only if it cannot be anything else', async () => {
     const { port } = await start()
     for (const host of ['a"><script>', 'a b', '']) {
       const connection = await RawConnection.open(port)
@@ -137,7 +137,7 @@ describe('HEAD without --read', () => {
     return 'alice'
   }
 
-  test('tells users whether a file is there, as DFIR-ORC asks before it uploads', async () => {
+  test('tells users whether a file exists, as DFIR-ORC asks before it uploads', async () => {
     const { origin, folder } = await start({}, alice)
     await mkdir(join(folder, 'logs'))
     await writeFile(join(folder, 'logs', 'a.7z'), 'hello')
@@ -149,7 +149,7 @@ describe('HEAD without --read', () => {
     expect((await fetch(`${origin}/logs/a.7z`)).status).toBe(404)
   })
 
-  test('tells strangers nothing', async () => {
+  test('tells unauthenticated clients nothing', async () => {
     const { origin, folder } = await start()
     await writeFile(join(folder, 'a.7z'), 'hello')
     expect((await fetch(`${origin}/a.7z`, { method: 'HEAD' })).status).toBe(404)

@@ -6,7 +6,7 @@ import { fixtures } from '../support/fixtures.js'
 
 const { directory } = fixtures()
 
-test('passwd runs at the same time lose no user', async () => {
+test('simultaneous runs of passwd lose no user', async () => {
   const file = join(await directory(), 'users.htpasswd')
   const users = Array.from({ length: 12 }, (_, n) => `user${n}`)
   await Promise.all(users.map((user) => setHash(file, user, `${user}:hash`)))

@@ -74,7 +74,7 @@ test('passwd names a file that cannot be written', async () => {
   })
 })
 
-test('passwd asks twice at a terminal, and shows nothing of what is typed', async () => {
+test('passwd asks twice at a terminal, and does not show what is typed', async () => {
   const script = await promisify(execFile)('sh', ['-c', 'command -v script || true'])
   // bsdutils; where it is missing, send's own test of the prompt remains.
   if (script.stdout.trim() === '') return

@@ -71,7 +71,7 @@ describe('the password gate', () => {
     expect(await unknown).toBe(false)
   })
 
-  test('checks a pair once a minute, and not again while it is in use', async () => {
+  test('checks a name and password once a minute, and not again while they are in use', async () => {
     const matcher = new ManualMatcher()
     let now = 0
     const gate = new PasswordGate(matcher, () => now)
@@ -90,7 +90,7 @@ describe('the password gate', () => {
     expect(await later).toBe(true)
   })
 
-  test('takes another hash of the same user for another pair', async () => {
+  test('treats another hash of the same user as a different pair', async () => {
     const matcher = new ManualMatcher()
     const gate = new PasswordGate(matcher)
     const first = gate.isRight(credentials({}))
@@ -131,7 +131,7 @@ describe('the password gate', () => {
     }
   })
 
-  test('prefers an address without failures to a hundred with them', async () => {
+  test('prefers an address without failures to a hundred with failures', async () => {
     const matcher = new ManualMatcher()
     const gate = new PasswordGate(matcher, () => 0)
     const { note } = outcomes()
@@ -148,7 +148,7 @@ describe('the password gate', () => {
     expect(await check).toBe(true)
   })
 
-  test('prefers the latest where a crowd without failures came first', async () => {
+  test('prefers the latest request after a crowd without failures', async () => {
     const matcher = new ManualMatcher()
     const gate = new PasswordGate(matcher)
     const { note } = outcomes()
@@ -163,20 +163,23 @@ describe('the password gate', () => {
   test.each([
     ['another name', 'mallory'],
     ['the same name', 'alice'],
-  ])('lets a user in at once at an address from which fifty guess for %s', async (_, user) => {
-    const matcher = new ManualMatcher()
-    const gate = new PasswordGate(matcher, () => 0)
-    const { note } = outcomes()
-    for (let n = 0; n < 50; n++) note(gate.isRight(credentials({ user, password: `guess ${n}` })))
-    await matcher.finish()
-    await matcher.finish()
-    const check = gate.isRight(credentials({}))
-    await matcher.finish()
-    await matcher.finish()
-    expect(await check).toBe(true)
-  })
+  ])(
+    'accepts a user immediately from an address from which fifty clients guess passwords for %s',
+    async (_, user) => {
+      const matcher = new ManualMatcher()
+      const gate = new PasswordGate(matcher, () => 0)
+      const { note } = outcomes()
+      for (let n = 0; n < 50; n++) note(gate.isRight(credentials({ user, password: `guess ${n}` })))
+      await matcher.finish()
+      await matcher.finish()
+      const check = gate.isRight(credentials({}))
+      await matcher.finish()
+      await matcher.finish()
+      expect(await check).toBe(true)
+    },
+  )
 
-  test('answers the longer the more wrong passwords an address has sent, and its right one at once', async () => {
+  test('answers later the more wrong passwords an address has sent, but accepts the right one immediately', async () => {
     const matcher = new ManualMatcher()
     const gate = new PasswordGate(matcher, () => 0)
     const delays: number[] = []
@@ -219,7 +222,7 @@ describe('the password gate', () => {
     expect(others.list).toEqual(Array.from({ length: 20 }, () => true))
   })
 
-  test('forgets the check of a client that has gone', async () => {
+  test('drops the check of a client that has disconnected', async () => {
     const matcher = new ManualMatcher()
     const gate = new PasswordGate(matcher)
     const { note, list } = outcomes()
@@ -232,7 +235,7 @@ describe('the password gate', () => {
     expect(list).toEqual([expect.any(TooBusyError), true])
   })
 
-  test('answers everybody when it is closed', async () => {
+  test('answers all waiting clients when it is closed', async () => {
     const matcher = new ManualMatcher()
     const gate = new PasswordGate(matcher)
     for (let n = 0; n < 8; n++) {
@@ -257,7 +260,7 @@ describe('the password gate', () => {
     expect(matcher.started).toEqual([])
   })
 
-  test('hands on what a comparison failed with, and continues', async () => {
+  test('passes on the error of a failed comparison, and continues', async () => {
     let fails = true
     const matcher = {
       size: 1,
@@ -288,7 +291,7 @@ test.each([
 describe('the password workers', () => {
   const HASH = '$2y$05$DNoAuSiaKq57p9e/AXsF9uLcjPZXSdYxRZT1bu/k2lWiSnWdxNM/K'
 
-  test('compare off the main thread', async () => {
+  test('compare passwords off the main thread', async () => {
     const workers = await PasswordWorkers.start(2)
     afterwards(() => workers.close())
     expect(await Promise.all([workers.matches(HASH, 'pässwörd €'), workers.matches(HASH, 'x')])).toEqual([
@@ -297,13 +300,13 @@ describe('the password workers', () => {
     ])
   })
 
-  test('reject what they had not finished when they are closed', async () => {
+  test('reject unfinished comparisons when they are closed', async () => {
     const workers = await PasswordWorkers.start(1)
     const endless = workers.matches(HASH.replace('$05$', '$31$'), 'x')
     await Promise.all([workers.close(), expect(endless).rejects.toThrow('A password worker ended.')])
   })
 
-  test('go on after one has failed', async () => {
+  test('continue after one has failed', async () => {
     const workers = await PasswordWorkers.start(1)
     afterwards(() => workers.close())
     // Not what the thread expects: it ends with an error.

@@ -8,7 +8,7 @@ import { fixtures } from '../support/fixtures.js'
 
 const { directory } = fixtures()
 
-test('send refuses certificates and keys that it could not use', async () => {
+test('send refuses unusable certificates and keys', async () => {
   const folder = await directory()
   const authority = await Authority.create(folder)
   const one = await authority.issue('one')

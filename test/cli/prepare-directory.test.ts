@@ -16,7 +16,7 @@ function loseRoot(): void {
   afterwards(() => process.seteuid?.(0))
 }
 
-test('the directory is made, and nothing is left in it but the staging folder', async () => {
+test('the directory is created, and contains only the staging folder', async () => {
   const path = join(await directory(), 'a', 'b')
   await prepare(path)
   expect(await readdir(path)).toEqual(['BITS-Sessions'])
@@ -44,7 +44,7 @@ test('a file in place of the staging folder is named', async () => {
   await expect(prepare(path)).rejects.toThrow(/BITS-Sessions is not a directory: move it away/)
 })
 
-test('a staging folder of somebody else is found at the start, not at the first upload', async () => {
+test('a staging folder owned by another user is found at startup, not at the first upload', async () => {
   const path = await directory()
   const staging = join(path, 'BITS-Sessions')
   await mkdir(staging)
@@ -63,7 +63,7 @@ test('a staging folder of somebody else is found at the start, not at the first 
 test.each([
   ['win32', 'Grant it write access (icacls)'],
   ['linux', 'Make it the owner (chown)'],
-] as const)('on %s, the advice is that of the system', async (platform, advice) => {
+] as const)('on %s, the advice fits the system', async (platform, advice) => {
   const path = await directory()
   const storage = new FileStorage({ directory: path })
   jest.spyOn(storage, 'open').mockRejectedValue(Object.assign(new Error('EPERM'), { code: 'EPERM' }))

@@ -74,7 +74,7 @@ describe('send through a proxy', () => {
     return { folder, proxy, send }
   }
 
-  test('http: by absolute URLs, with the credentials of the proxy', async () => {
+  test('http: with absolute URLs and the credentials for the proxy', async () => {
     const { folder, proxy, send } = await workplace()
     proxy.authorization = `Basic ${btoa('p:secret')}`
     const { origin } = await start({ directory: folder })
@@ -92,7 +92,7 @@ describe('send through a proxy', () => {
     )
   })
 
-  test('https: by CONNECT, and the certificate is that of the server', async () => {
+  test("https: with CONNECT, and the server's certificate", async () => {
     const { folder, proxy, send } = await workplace()
     const authority = await Authority.create(await directory())
     const { key, cert } = await authority.issue('server')

@@ -56,7 +56,7 @@ describe('send with several files', () => {
     expect(await states()).toEqual([])
   })
 
-  test('sends the others when one fails, ends with the worst exit code, and sends the rest the next time', async () => {
+  test('sends the others if one fails, exits with the highest code, and sends the rest the next time', async () => {
     const { at, send, states } = await workplace()
     const folder = await directory()
     let refuse = true
@@ -87,7 +87,7 @@ describe('send with several files', () => {
     expect(await states()).toEqual([])
   })
 
-  test('does not try the others where the server cannot be reached, or refuses the credentials', async () => {
+  test('does not try the others if the server cannot be reached, or refuses the credentials', async () => {
     const { at, send } = await workplace()
     let packets = 0
     const { origin } = await start({

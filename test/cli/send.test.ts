@@ -57,7 +57,7 @@ async function startSlow() {
 }
 
 describe('send', () => {
-  test('sends a file to a URL that ends with a slash, and tells how far it is', async () => {
+  test('sends a file to a URL that ends with a slash, and shows progress', async () => {
     const { file, send, states } = await workplace()
     const folder = await directory()
     const { origin } = await start({ directory: folder })
@@ -126,7 +126,7 @@ describe('send', () => {
       [],
       /^The file has changed since the last attempt/m,
     ],
-  ])('begins anew %s, and ends the session of before', async (_, change, flags, says) => {
+  ])('starts over %s, and cancels the earlier session', async (_, change, flags, says) => {
     const { file, send } = await workplace()
     const { origin, folder, cancelled, sessions, open } = await startSlow()
     const words = [file, `${origin}/uploads/a.bin`, '--fragment-size', '10KB', '--retries', '0']
@@ -143,7 +143,7 @@ describe('send', () => {
     expect((await readFile(join(folder, 'a.bin'))).equals(await readFile(file))).toBe(true)
   })
 
-  test('gives a reply to the standard output or to a file', async () => {
+  test('writes a reply to standard output or to a file', async () => {
     const { folder, file, send } = await workplace()
     const { origin } = await start({ directory: await directory(), onUpload: () => 'Thank you\n' })
     const printed = send([file, `${origin}/uploads/a.bin`, '--quiet'])
@@ -157,7 +157,7 @@ describe('send', () => {
     expect(kept.stderr).toContain(`The reply is in ${replyTo}.`)
   })
 
-  test('takes - for the standard output, as without --reply-to', async () => {
+  test('treats - as standard output, the default of --reply-to', async () => {
     const { folder, file, send } = await workplace()
     const { origin } = await start({ directory: await directory(), onUpload: () => 'Thank you\n' })
     const printed = send([file, `${origin}/uploads/a.bin`, '--reply-to', '-'])
@@ -192,7 +192,7 @@ describe('send', () => {
     expect(unknown.stderr).toMatch(/certificate that it trusts: give --cert and --key\.\n$/)
   })
 
-  test('refuses before it sends anything where a reply cannot be written', async () => {
+  test('exits before it sends anything if a reply cannot be written', async () => {
     const { folder, file, send, states } = await workplace()
     let packets = 0
     const { origin } = await start({ directory: await directory(), authorize: () => ++packets > 0 })
@@ -210,7 +210,7 @@ describe('send', () => {
     expect([await readdir(folder), await states(), packets]).toEqual([['a file.bin'], [], 0])
   })
 
-  test('shows who sends it, without a secret on its command line', async () => {
+  test('authenticates without a secret on its command line', async () => {
     const { folder, file, send } = await workplace()
     const seen: string[] = []
     const { origin } = await start({
@@ -246,7 +246,7 @@ describe('send', () => {
     expect(nobody?.stderr).toMatch(/^error: --user: there is no terminal to prompt for the password:.*\n$/)
   })
 
-  test('tells by its exit code what went wrong', async () => {
+  test('has an exit code for each kind of failure', async () => {
     const { folder, file, send } = await workplace()
     const into = await directory()
     await writeFile(join(into, 'there.bin'), 'older')
@@ -324,7 +324,7 @@ describe('send in a terminal', () => {
     expect(rate).toBeDefined()
   })
 
-  test('shows its last words below the bar', async () => {
+  test('shows its last message below the bar', async () => {
     const { folder, file, cache } = await workplace()
     const { origin } = await start({ directory: await directory(), onUpload: () => 'A reply' })
     const replyTo = join(folder, 'reply.txt')
@@ -335,7 +335,7 @@ describe('send in a terminal', () => {
     expect(sent.stdout).toMatch(/100%.*\nSent a file\.bin: .*\r\nThe reply is in .*reply\.txt\.\r\n/s)
   })
 
-  test('shows that it was stopped, and what kept it from sending', async () => {
+  test('shows that it was stopped, and what prevented it from sending', async () => {
     const { file, cache } = await workplace()
     const { origin } = await startSlow()
     const words = [file, `${origin}/uploads/a.bin`, '--fragment-size', '10KB', '--retries', 'unlimited']

@@ -25,7 +25,7 @@ const upload = (server: Server, path: string, content = 'hello') =>
   })
 
 describe('serve', () => {
-  test('takes uploads, shows nothing unless told to, and stops cleanly', async () => {
+  test('receives uploads, shows nothing by default, and stops cleanly', async () => {
     const folder = join(await directory(), 'made', 'by', 'serve')
     const server = await start(folder)
     await upload(server, '/a%20b/c.txt')
@@ -41,7 +41,7 @@ describe('serve', () => {
     expect(server.stderr).not.toMatch(/^\s+at /m)
   })
 
-  test('lists directories and gives files to read with --list', async () => {
+  test('lists directories and serves files with --list', async () => {
     const folder = await directory()
     const outside = await directory()
     await writeFile(join(outside, 'secret.txt'), 'secret')
@@ -94,7 +94,7 @@ describe('serve', () => {
     }
   })
 
-  test('gives files to read, and no listing, with --read', async () => {
+  test('serves files, but no listing, with --read', async () => {
     const folder = await directory()
     await writeFile(join(folder, 'a.txt'), 'hello')
     const server = await start(folder, ['--read'])
@@ -135,7 +135,7 @@ describe('serve', () => {
     })
   })
 
-  test('keeps to the limits it is given', async () => {
+  test('enforces its limits', async () => {
     const folder = await directory()
     await writeFile(join(folder, 'old.txt'), 'old')
     const flags = [
@@ -154,7 +154,7 @@ describe('serve', () => {
     expect((await clientError(upload(server, '/no/such/directory.txt'))).status).toBe(404)
   })
 
-  test('is set up as an IIS virtual directory by --iis and --iis-file', async () => {
+  test('is configured like an IIS virtual directory by --iis and --iis-file', async () => {
     const folder = await directory()
     await writeFile(join(folder, 'old.txt'), 'old')
     const file = join(folder, 'iis.json')
@@ -193,7 +193,7 @@ describe('serve', () => {
     expect(await server.stop()).toBe(0)
   })
 
-  test('listens on an address of IPv6 with or without its brackets', async () => {
+  test('listens on an IPv6 address with or without brackets', async () => {
     for (const host of ['::1', '[::1]']) {
       const server = await start(await directory(), ['--host', host])
       expect(new URL(server.origin).hostname).toBe('[::1]')
@@ -201,7 +201,7 @@ describe('serve', () => {
     }
   })
 
-  test('takes a head of 60 KB, and refuses one of 70 KB', async () => {
+  test('accepts 60 KB of headers, and refuses 70 KB', async () => {
     const { origin } = await start(await directory(), ['--list'])
     const statusFor = async (size: number) =>
       (await fetch(origin, { headers: { cookie: 'x'.repeat(size) } })).status
@@ -232,7 +232,7 @@ describe('serve', () => {
     expect(command.stderr).toContain('error: the directory has no name')
   })
 
-  test('refuses a certificate that is none, and warns of one that is over', async () => {
+  test('refuses an invalid certificate, and warns about an expired one', async () => {
     const folder = await directory()
     const authority = await Authority.create(folder)
     const { keyFile } = await authority.issue('server')
@@ -250,7 +250,7 @@ describe('serve', () => {
     expect(server.stderr).toMatch(/^warning: the certificate of --tls-cert expired at .+ GMT\.$/m)
   })
 
-  test('says in a sentence why it cannot start, and ends with 1', async () => {
+  test('says in one sentence why it cannot start, and exits with 1', async () => {
     const folder = await directory()
     const { port } = await start(folder)
     const taken = new Command(['serve', await directory(), '--port', String(port)])

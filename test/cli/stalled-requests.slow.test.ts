@@ -30,7 +30,7 @@ async function until(condition: () => Promise<boolean> | boolean): Promise<void>
 }
 
 describe('serve --idle-timeout', () => {
-  test('ends requests whose bytes do not come, and keeps those that came', async () => {
+  test('ends requests whose bytes stop arriving, and keeps those that arrived', async () => {
     const folder = await directory()
     const server = await Server.start(folder, [
       '--idle-timeout',
@@ -76,7 +76,7 @@ describe('serve --idle-timeout', () => {
     expect(await server.stop()).toBe(0)
   })
 
-  test('gives a sender that is slow and steady its time, also one that the server itself slows down', async () => {
+  test('does not end a slow but steady upload, even if the server itself throttles it', async () => {
     const folder = await directory()
     const server = await Server.start(folder, ['--idle-timeout', '1s', '--max-session-bandwidth', '20KB'])
     afterwards(() => server.kill('SIGKILL'))
@@ -117,7 +117,7 @@ describe('stalled requests', () => {
   }
   type Create = (app: Express) => HttpServer
 
-  test('end where nobody reads the response', async () => {
+  test('end if the client does not read the response', async () => {
     const folder = await directory()
     await writeFile(join(folder, 'large'), Buffer.alloc(20_000_000))
     const { ended, port } = await start(0.5, (app) => app.use(express.static(folder)))
@@ -133,7 +133,7 @@ describe('stalled requests', () => {
     await closed
   })
 
-  test('do not end while the server takes its time to answer or to read', async () => {
+  test('do not end while the server is slow to answer or to read', async () => {
     const { ended, port } = await start(0.2, (app) => {
       app.post('/slow', (req, res) => void setTimeout(() => req.resume().on('end', () => res.end()), 1000))
       app.get('/slow', (_req, res) => void setTimeout(() => res.send('done'), 1000))
@@ -147,7 +147,7 @@ describe('stalled requests', () => {
     expect(ended).toEqual([])
   })
 
-  test('end where the body of an answered request does not come', async () => {
+  test('end if the body of an answered request does not arrive', async () => {
     const { ended, port } = await start(0.5, (app) => app.use((_req, res) => void res.sendStatus(401)))
     const socket = connectTcp(port, '127.0.0.1')
     afterwards(() => socket.destroy())
@@ -158,7 +158,7 @@ describe('stalled requests', () => {
     expect(ended).toEqual(['/refused'])
   })
 
-  test('are counted over TLS as well', async () => {
+  test('also end over TLS', async () => {
     const authority = await Authority.create(await directory())
     const { cert, key } = await authority.issue('server')
     const { ended, port } = await start(

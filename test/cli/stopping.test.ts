@@ -61,7 +61,7 @@ describe('serve at SIGTERM', () => {
     expect(await next.stop()).toBe(0)
   })
 
-  test('cuts what takes longer than --grace, and keeps what has arrived', async () => {
+  test('aborts requests that take longer than --grace, and keeps what has arrived', async () => {
     const folder = await directory()
     const server = await start(folder, ['--grace', '0.3'])
     const { connection, staged } = await halfway(server, folder)
@@ -74,7 +74,7 @@ describe('serve at SIGTERM', () => {
     expect(FILE.subarray(0, kept.length).equals(kept)).toBe(true)
   })
 
-  test('ends at once at a second signal, but not at the echo of the first', async () => {
+  test('stops immediately at a second signal, but not at an echo of the first', async () => {
     const folder = await directory()
     const server = await start(folder)
     const { connection } = await halfway(server, folder)

@@ -61,7 +61,7 @@ async function ask(server: FleetServer | undefined, request: Buffer) {
 }
 
 describeWithEngine('serve with S3 and Redis', hasRedis, () => {
-  test('two servers share uploads, passwords stay secret, and an outage of Redis passes', async () => {
+  test('two servers share uploads, keep passwords secret, and recover from an outage of Redis', async () => {
     const s3 = await startS3()
     const engine = await startRedisWithPassword()
     const host = `127.0.0.1:${engine.port}`
@@ -108,7 +108,7 @@ describeWithEngine('serve with S3 and Redis', hasRedis, () => {
     }
   })
 
-  test('of two uploads to one name that end at the same time one wins, where the service ignores conditions', async () => {
+  test('one of two uploads to the same name wins, even if the service ignores conditions', async () => {
     const s3 = await startS3({ put: 'ignored', copy: 'ignored', complete: 'ignored' })
     // Long enough for the other server to look at the destination, if it does not wait.
     s3.trouble = async ({ operation }) => {
@@ -129,7 +129,7 @@ describeWithEngine('serve with S3 and Redis', hasRedis, () => {
     for (const server of servers) expect(server.stderr).not.toContain('BITS_S3_UNCONDITIONAL')
   })
 
-  test.each(['copy', 'stream'])('--s3-assemble %s decides who puts a file together', async (how) => {
+  test.each(['copy', 'stream'])('--s3-assemble %s decides who assembles a file', async (how) => {
     const s3 = await startS3()
     const server = await FleetServer.start([...s3Flags(s3), '--s3-assemble', how], { env: CREDENTIALS })
     // The first segment is large enough to be copied as a part.
@@ -145,7 +145,7 @@ describeWithEngine('serve with S3 and Redis', hasRedis, () => {
     expect(await server.exit).toBe(0)
   })
 
-  test('a server without Redis says that it forgets, and what it cannot reach ends its start', async () => {
+  test('a server without Redis warns that sessions are lost at a restart, and does not start without its services', async () => {
     const s3 = await startS3()
     const server = await FleetServer.start(s3Flags(s3), { env: CREDENTIALS })
     expect(server.stderr).toContain(`go to s3://${BUCKET}/inbox/`)
@@ -188,7 +188,7 @@ describeWithEngine('serve with S3 and Redis', hasRedis, () => {
   })
 })
 
-test('a package that is missing is named, with the command that installs it', async () => {
+test('a missing package is named, with the command that installs it', async () => {
   const folder = await directory()
   // The command line is installed here, with all packages but two.
   for (const name of ['lib', 'types', 'package.json', 'tsconfig.json']) {

@@ -82,7 +82,7 @@ describe('serve with S3 and Redis', () => {
       /^error: --redis-prefix is "\{a\}": give a string of letters, digits/,
     ],
     ['a --redis http://h', /^error: --redis is "http:\/\/h": give a URL like redis:\/\/host:6379 or/],
-  ])('serve %s ends with 2 and a sentence', async (words, expected) => {
+  ])('serve %s exits with 2 and one sentence', async (words, expected) => {
     expect(await check(...words.split(' ').filter((word) => word !== ''))).toBe(2)
     expect(err.trim()).toMatch(expected)
   })
@@ -101,7 +101,7 @@ describe('serve with S3 and Redis', () => {
     expect(out + err).not.toContain('s3cret')
   })
 
-  test('--check prints the options in force, and masks the password', async () => {
+  test('--check prints the effective options, and masks the password', async () => {
     const words = ['--s3-bucket', 'b', '--s3-prefix', 'inbox', '--s3-region', 'us-east-1', '--s3-path-style']
     words.push('--s3-assemble', 'stream')
     expect(await check(...words, '--redis', HAS_SECRET)).toBe(0)
@@ -110,7 +110,7 @@ describe('serve with S3 and Redis', () => {
     expect(out + err).not.toContain('s3cret')
   })
 
-  test('--config sets them too', async () => {
+  test('--config also sets them', async () => {
     const file = join(await directory(), 'server.json')
     const config = { 's3-bucket': 'b', 's3-path-style': true, redis: HAS_SECRET, 'redis-prefix': 'fleet' }
     await writeFile(file, JSON.stringify(config))

@@ -46,7 +46,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   while (!(await condition())) await sleep(20)
 }
 
-describe('wrong TLS files are named, with what to do', () => {
+describe('invalid TLS files are named, with the remedy', () => {
   test('in PEM', async () => {
     const { authority, server, path, write } = await files()
     const { certFile: tlsCert, keyFile: tlsKey } = server
@@ -145,7 +145,7 @@ describe('wrong TLS files are named, with what to do', () => {
   })
 })
 
-test('--tls-min-version 1.0 lets in clients as old as Windows 7', async () => {
+test('--tls-min-version 1.0 accepts clients as old as Windows 7', async () => {
   const { server } = await files()
   const tls = await readTls({ tlsCert: server.certFile, tlsKey: server.keyFile, tlsMinVersion: '1.0' })
   const listening = createServerFor(() => {}, { maxHeaderSize: 65_536 }, tls).listen(0, '127.0.0.1')
@@ -157,7 +157,7 @@ test('--tls-min-version 1.0 lets in clients as old as Windows 7', async () => {
 })
 
 describe('changed certificates', () => {
-  test('are taken when the files change; wrong ones leave the old one in force', async () => {
+  test('are loaded when the files change; after invalid ones, the old one stays in use', async () => {
     const { authority, server, path } = await files()
     const flags = { tlsCert: path('live.pem'), tlsKey: path('live.key') }
     await copyFile(server.certFile, flags.tlsCert)
@@ -205,7 +205,7 @@ describe('changed certificates', () => {
     expect(await shownBy(port)).toBe('renewed')
   })
 
-  test('are taken at SIGHUP', async () => {
+  test('are loaded at SIGHUP', async () => {
     const { authority, server, path } = await files()
     const [cert, key] = [path('live.pem'), path('live.key')]
     await copyFile(server.certFile, cert)
@@ -225,7 +225,7 @@ describe('changed certificates', () => {
 })
 
 describe('--tls-client-ca', () => {
-  test('lets in who has a certificate, by its common name', async () => {
+  test('accepts clients with a certificate, identified by its common name', async () => {
     const { authority, server, folder } = await files()
     const stranger = await (await Authority.create(await directory(), 'stranger')).issue('alice')
     const alice = await authority.issue('alice')

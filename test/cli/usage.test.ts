@@ -10,7 +10,7 @@ import { Command } from './command.js'
 const { directory } = fixtures()
 
 describe('the command line', () => {
-  test('teaches by example, and tells its version', async () => {
+  test('shows examples, and prints its version', async () => {
     const commands = [['--help'], ['serve', '--help'], ['send', '--help'], ['--version'], []].map(
       (words) => new Command(words),
     )
@@ -28,7 +28,7 @@ describe('the command line', () => {
 })
 
 /** In this process: what is wrong is found before anything starts. */
-describe('wrong usage ends with 2 and a sentence', () => {
+describe('a usage error exits with 2 and one sentence', () => {
   let said = ''
   beforeEach(() => {
     said = ''
@@ -207,7 +207,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
     expect(said).not.toContain('s3cret')
   })
 
-  test('what another realm threw is said as what this one throws', () => {
+  test('an error thrown in another realm is reported like one of this realm', () => {
     expect(report(runInNewContext('new RangeError("Out of order.")'))).toBe(1)
     expect(said).toBe('error: Out of order.\n')
   })
@@ -226,7 +226,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
       'notify-type by-value --notify-url http://h/',
       'BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://h/',
     ],
-  ])('--%s where IIS properties say %s', async (flag, properties) => {
+  ])('--%s with the IIS properties %s', async (flag, properties) => {
     // Were it not refused, the next mistake would keep it from serving.
     const words = `--${flag} --iis ${properties} --tls-cert cert.pem`.split(' ')
     expect(await run('serve', 'a', ...words)).toBe(2)
@@ -250,7 +250,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
     expect(said.trimEnd()).toMatch(sentence)
   })
 
-  test('a file of headers that has none', async () => {
+  test('a file of headers without any', async () => {
     const file = join(await directory(), 'headers.txt')
     await writeFile(file, '# Authorization: Bearer ...\n\n')
     expect(await run('serve', 'a', '--notify-url', 'http://h/', '--notify-header', `@${file}`)).toBe(2)
@@ -266,7 +266,7 @@ describe('wrong usage ends with 2 and a sentence', () => {
     expect(said).toMatch(/^error: --tls-key .* is not the key of the certificate in .*\n$/)
   })
 
-  test('but a file that is not there with 1', async () => {
+  test('but a missing file exits with 1', async () => {
     for (const flag of ['--iis-file', '--htpasswd', '--notify-header']) {
       said = ''
       const path = flag === '--notify-header' ? '@/no/such/file' : '/no/such/file'

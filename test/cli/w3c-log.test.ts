@@ -29,7 +29,7 @@ function read(text: string): Record<string, string>[] {
   return rows
 }
 
-test('serve --log-format w3c: the log has the header and the fields of IIS, also after it was rotated', async () => {
+test('serve --log-format w3c: the log has the header and fields of IIS, even after rotation', async () => {
   const path = join(await directory(), 'access.log')
   const server = await Server.start(await directory(), ['--log-format', 'w3c', '--access-log', path])
   afterwards(() => server.kill('SIGKILL'))
@@ -74,7 +74,7 @@ test('serve --log-format w3c: the log has the header and the fields of IIS, also
   expect(await readFile(path, 'utf8')).toMatch(/^#Software: .*\n#Version: 1\.0\n#Date: .*\n#Fields: .*\n\d/)
 })
 
-test('nothing that a client sends makes a line, a field or a directive', async () => {
+test('nothing that a client sends creates a line, a field or a directive', async () => {
   const lines: string[] = []
   const app = express().use(
     (req, _res, next) => {

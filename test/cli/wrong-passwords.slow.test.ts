@@ -58,7 +58,7 @@ const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 
 describe('while 50 connections send wrong passwords', () => {
-  test('from other addresses, users wait for one more check at most', async () => {
+  test('from other addresses, users wait for at most one more check', async () => {
     const { server, create, checkTime } = await startServer()
     const normal = median([await create(), await create(), await create()])
     const attack = sendWrongPasswords({
@@ -83,7 +83,7 @@ describe('while 50 connections send wrong passwords', () => {
   test.each([
     ['other names', (n: number) => `nobody-${n}`],
     ['the name of a user', () => 'user-0'],
-  ])('from the address of a user, with %s, the user is let in within two seconds', async (_, userOf) => {
+  ])('from the address of a user, with %s, the user is accepted within two seconds', async (_, userOf) => {
     const { server, create } = await startServer()
     const attack = sendWrongPasswords({
       port: server.port,

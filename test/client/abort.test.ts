@@ -44,7 +44,7 @@ describe('an aborted signal', () => {
     )
   })
 
-  test('interrupts a request that gets no answer', async () => {
+  test('interrupts a request without a response', async () => {
     await withFile(10, ({ path }) =>
       withServer(faulty('Fragment', 'silence'), async (server) => {
         const signal = AbortSignal.timeout(200)
@@ -122,7 +122,7 @@ describe('Cancel-Session', () => {
       }),
     )
 
-  test('is sent again after 5xx and after a dropped connection, a little', async () => {
+  test('is sent again a few times after 5xx and after a dropped connection', async () => {
     expect(await cancelled(refuse(500), 'drop')).toEqual({ count: 3, errors: [] })
     const { count, errors } = await cancelled('drop', 'drop', 'drop', 'drop')
     expect(count).toBe(3)
@@ -133,13 +133,13 @@ describe('Cancel-Session', () => {
     expect(await cancelled(refuse(400))).toMatchObject({ count: 1, errors: [{ status: 400 }] })
   })
 
-  test('is content with a session that is gone, and does not start anew', async () => {
+  test('accepts that the session no longer exists, and does not start over', async () => {
     expect(await cancelled(refuse(500, '0x8020001F'))).toEqual({ count: 1, errors: [] })
   })
 })
 
 describe('an UploadJob', () => {
-  test('may run again after a failure, and resumes where it was', async () => {
+  test('may run again after a failure, and resumes where it stopped', async () => {
     await withFile(SIZE, ({ path }) =>
       withServer(faulty('Fragment', received(5120), 'drop'), async (server) => {
         const job = new UploadJob(path, server.url(), { ...OPTIONS, retries: 0 })
@@ -154,7 +154,7 @@ describe('an UploadJob', () => {
     )
   })
 
-  test('can be cancelled after a failure; then there is nothing to resume', async () => {
+  test('can be cancelled after a failure, and then has nothing to resume', async () => {
     await withFile(SIZE, ({ path }) =>
       withServer(faulty('Fragment', refuse(403)), async (server) => {
         const job = new UploadJob(path, server.url(), OPTIONS)
@@ -168,7 +168,7 @@ describe('an UploadJob', () => {
     )
   })
 
-  test('that was cancelled starts anew, also when it was resumed', async () => {
+  test('that was cancelled starts over, even if it was resumed', async () => {
     await withFile(10, ({ path }) =>
       withServer(wellBehaved, async (server) => {
         const { mtimeMs } = await stat(path)
@@ -197,7 +197,7 @@ describe('an UploadJob', () => {
     )
   })
 
-  test('that was resumed before its first fragment asks the server, which knows better', async () => {
+  test('that was resumed before its first fragment asks the server for the offset', async () => {
     await withFile(SIZE, ({ path }) =>
       withServer(faulty('Fragment', received(15_360, {}, 416)), async (server) => {
         const { mtimeMs } = await stat(path)

@@ -18,12 +18,12 @@ describe('an Ack', () => {
     expect(outcome).toEqual({ sessionId: SESSION_ID, bytes: 10 })
   })
 
-  test('may spell its type in any case', async () => {
+  test('may have its type in any case', async () => {
     const { asked } = await upload(faulty('Create-Session', created({ 'BITS-Packet-Type': 'ACK' })))
     expect(asked).toHaveLength(3)
   })
 
-  test('may name a session of any form, up to 100 characters', async () => {
+  test('may have a session id of any form, up to 100 characters', async () => {
     const id = `-1234567890 ${'x'.repeat(88)}`
     const { outcome } = await upload(faulty('Create-Session', created({ 'BITS-Session-Id': id })))
     expect(outcome).toMatchObject({ sessionId: id })
@@ -34,7 +34,7 @@ describe('an Ack', () => {
     expect(outcome).toMatchObject({ sessionId: 'a' })
   })
 
-  test('of Ping may carry an error code beside its 200', async () => {
+  test('of Ping may have an error code with its 200', async () => {
     let dropped = false
     const { asked } = await upload((request) => {
       const type = request.headers['bits-packet-type']
@@ -59,13 +59,13 @@ describe('an Ack', () => {
     ['names no offset with 416', 'Fragment', ack({}, 416)],
     ['names a range for an offset', 'Fragment', ack({ 'BITS-Received-Content-Range': '0-9' })],
     ['of Close-Session is none', 'Close-Session', { status: 200 }],
-  ])('that %s is discarded, and the packet sent again', async (_, type, reply) => {
+  ])('that %s is ignored, and the packet sent again', async (_, type, reply) => {
     const { outcome, asked } = await upload(faulty(type, reply))
     expect(outcome).toEqual({ sessionId: SESSION_ID, bytes: 10 })
     expect(asked.filter((packet) => packet.startsWith(type))).toHaveLength(2)
   })
 
-  test('that chooses a protocol nobody offered is fatal', async () => {
+  test('that chooses a protocol the client did not offer is fatal', async () => {
     const other = created({ 'BITS-Protocol': '{00000000-249b-430f-820d-3d2a9bef4931}' })
     const { outcome, asked } = await upload(faulty('Create-Session', other))
     expect(outcome).toMatchObject({ fatal: true, hresultName: 'BG_E_CLIENT_SERVER_PROTOCOL_MISMATCH' })
@@ -103,12 +103,12 @@ describe('an error', () => {
     )
   })
 
-  test('tells when the server application failed', async () => {
+  test('shows that the server application failed', async () => {
     const error = await failWith(refuse(500, '0x80004005', '0x7'))
     expect(error).toMatchObject({ context: 'server application', hresultName: 'E_FAIL', fatal: false })
   })
 
-  test('with a bare status has the HRESULT that Windows gives it', async () => {
+  test('with a bare status has the HRESULT that Windows derives', async () => {
     const error = await failWith({ status: 404, body: 'Not Found' })
     expect(error).toMatchObject({
       hresult: 0x80190194,

@@ -41,7 +41,7 @@ function tokens(verify?: (challenge: string | undefined) => void) {
   return { authenticate, hosts }
 }
 
-test('each request has credentials of its own, that of the reply too', async () => {
+test('each request has its own credentials, including the one for the reply', async () => {
   const { url, seen } = await served({ reply: 'thanks' })
   const { authenticate } = tokens()
   const { reply } = await uploadFile(CONTENT, url, { authenticate, fragmentSize: 50_000 })
@@ -50,7 +50,7 @@ test('each request has credentials of its own, that of the reply too', async () 
   expect(seen).toEqual([1, 2, 3, 4, 5].map((serial) => `Token ${serial}`))
 })
 
-test('credentials that cannot be had are waited for', async () => {
+test('the client waits for credentials that are not available', async () => {
   const { url } = await served()
   const { authenticate } = tokens()
   let calls = 0
@@ -69,7 +69,7 @@ test('credentials that cannot be had are waited for', async () => {
   expect(failures[0]).toMatch(/^There are no credentials for Fragment to 127\.0\.0\.1:\d+: Ticket expired\.$/)
 })
 
-test('a server that refuses the credentials ends the upload', async () => {
+test('the upload fails if the server refuses the credentials', async () => {
   const { url } = await served()
   const authenticate: Authenticate = async () => ({ authorization: 'Token 1' })
   const error = await clientError(uploadFile(CONTENT, url, { ...FAST, authenticate }))
@@ -77,7 +77,7 @@ test('a server that refuses the credentials ends the upload', async () => {
   expect(error.message).toMatch(/does not accept these credentials/)
 })
 
-test('a server that cannot prove its identity ends the upload', async () => {
+test('the upload fails if the server cannot prove its identity', async () => {
   const { url } = await served({ proof: 'bad' })
   const { authenticate } = tokens((challenge) => {
     if (challenge === 'Negotiate bad') throw new Error('Integrity check failed.')
@@ -98,14 +98,14 @@ test('an abort ends the wait for credentials that never come', async () => {
   await expect(upload).rejects.toThrow('stopped')
 })
 
-test('the wait for credentials has the time of sending', async () => {
+test('the wait for credentials is limited by sendTimeout', async () => {
   const { url } = await served()
   const authenticate: Authenticate = () => new Promise(() => {})
   const error = await clientError(uploadFile(CONTENT, url, { authenticate, sendTimeout: 20, retries: 0 }))
   expect(error.message).toMatch(/within 20 ms/)
 })
 
-test('without it, a 401 names what could be given', async () => {
+test('without the option authenticate, a 401 names the possible credentials', async () => {
   const { url } = await served()
   const error = await clientError(uploadFile(CONTENT, url))
   expect(error.message).toMatch(/credentials \(Negotiate\): .* or set `authenticate` to negotiateClient\(\)/)
@@ -158,7 +158,7 @@ describe('negotiateClient', () => {
     expect([authorization, services]).toEqual(['Negotiate dG9rZW4=', [service]])
   })
 
-  test('checks the proof of the server, where there is one', async () => {
+  test('verifies the identity of the server if it sends a token', async () => {
     const authenticate = negotiateClientWith(() => fake().kerberos, {})
     const verify = async (challenge: string | undefined) => (await authenticate({ url })).verify?.(challenge)
     await verify('Negotiate right')
@@ -168,7 +168,7 @@ describe('negotiateClient', () => {
     await expect(verify('Negotiate wrong')).rejects.toThrow(/integrity/)
   })
 
-  test('takes one ticket at a time, so that a silent domain controller occupies one thread', async () => {
+  test('requests one ticket at a time, so that a silent domain controller occupies only one thread', async () => {
     let running = 0
     let most = 0
     const kerberos: Kerberos = {
@@ -184,12 +184,12 @@ describe('negotiateClient', () => {
     expect(most).toBe(1)
   })
 
-  test('says what to do without a ticket', async () => {
+  test('says what to do if there is no ticket', async () => {
     const { kerberos } = fake('SPNEGO cannot find mechanisms to negotiate')
     await expect(negotiateClientWith(() => kerberos, {})({ url })).rejects.toThrow(/kinit/)
   })
 
-  test('refuses wrong options', () => {
+  test('refuses invalid options', () => {
     expect(() => negotiateClientWith(() => fake().kerberos, { service: 'HTTP' })).toThrow(/'HTTP@host'/)
   })
 })

@@ -8,11 +8,11 @@ import { clientError, withFile } from '../support/upload-fixture.js'
 
 const { startTls, directory } = fixtures()
 
-describe('a server that wants a certificate', () => {
+describe('a server that requires a certificate', () => {
   test.each<[SecureVersion, RegExp]>([
     ['TLSv1.3', /: tlsv13 alert certificate required\./],
     ['TLSv1.2', /: (?:sslv3|ssl\/tls) alert handshake failure\./],
-  ])('of %s refuses who has none, at once', async (maxVersion, message) => {
+  ])('of %s refuses a client without one immediately', async (maxVersion, message) => {
     const authority = await Authority.create(await directory())
     const own = await authority.issue('server')
     const mine = await authority.issue('alice')
@@ -38,7 +38,7 @@ test.each([
   ['tlsv1 alert protocol version', 70, true],
   ['tlsv1 alert internal error', 80, false],
   ['sslv3 alert bad record mac', 20, false],
-])('is "%s" (%d) there to stay? %s', (why, number, stays) => {
+])('is "%s" (%d) permanent? %s', (why, number, stays) => {
   const message = `80:error:0A:SSL routines:ssl3_read_bytes:${why}:../deps/rec.c:1601:SSL alert number ${number}\n`
   expect(tlsFault('EPROTO', message)?.why).toBe(stays ? why : undefined)
 })

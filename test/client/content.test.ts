@@ -15,7 +15,7 @@ describe('bytes in memory', () => {
     ['a Buffer', () => CONTENT],
     ['a Blob', () => new Blob([CONTENT])],
     ['an empty Buffer', () => Buffer.alloc(0)],
-  ])('arrive as they are: %s', async (_, make) => {
+  ])('arrive unchanged: %s', async (_, make) => {
     const folder = await directory()
     const { origin } = await start({ directory: folder })
     const content = make()
@@ -25,7 +25,7 @@ describe('bytes in memory', () => {
     expect((await readFile(join(folder, 'a.bin'))).equals(expected)).toBe(true)
   })
 
-  test('arrive as they are: a view that starts and ends within its memory', async () => {
+  test('arrive unchanged: a view that starts and ends within its buffer', async () => {
     await withServer(wellBehaved, async (server) => {
       await uploadFile(new Uint8Array(CONTENT).subarray(7, 200 * KB), server.url(), {
         fragmentSize: 100 * KB,
@@ -35,7 +35,7 @@ describe('bytes in memory', () => {
     })
   })
 
-  test('have a Content-Name only where they have a name', async () => {
+  test('have a Content-Name only if they have a name', async () => {
     await withServer(wellBehaved, async (server) => {
       await uploadFile(Buffer.from('x'), server.url())
       expect(server.requests.every(({ headers }) => headers['content-name'] === undefined)).toBe(true)
@@ -44,7 +44,7 @@ describe('bytes in memory', () => {
     })
   })
 
-  test('are resumed by their size and the time of a File', async () => {
+  test('are resumed by their size and the date of a File', async () => {
     const file = (lastModified: number) => new File([CONTENT], 'a', { lastModified })
     await withServer(faulty('Fragment', 'drop'), async (server) => {
       const states: UploadState[] = []
@@ -74,7 +74,7 @@ describe('bytes in memory', () => {
     })
   })
 
-  test('may have a reply that goes to a file', async () => {
+  test('may have a reply that is written to a file', async () => {
     const replyTo = join(await directory(), 'reply')
     const { origin } = await start({ directory: await directory(), onUpload: () => 'Thanks' })
     await uploadFile(Buffer.from('x'), `${origin}/uploads/a`, { replyTo })
@@ -82,7 +82,7 @@ describe('bytes in memory', () => {
   })
 })
 
-test.each([undefined, null, 7, ['a'], new ArrayBuffer(3), {}])('%p is refused with a sentence', (content) => {
+test.each([undefined, null, 7, ['a'], new ArrayBuffer(3), {}])('%p is refused with a message', (content) => {
   expect(() => Reflect.construct(UploadJob, [content, 'http://127.0.0.1/'])).toThrow(
     /^express-bits-upload\/client: the file is .*: give a path, a Buffer or a Blob\.$/,
   )

@@ -37,7 +37,7 @@ describe('the option digest of the client', () => {
     }),
   )
 
-  test('makes a server refuse a file that has other bytes', async () => {
+  test('makes the server refuse a file with different bytes', async () => {
     const storage = new MemoryStorage()
     const { origin } = await start({ storage })
     const other = createHash('sha256').update('other').digest('base64')
@@ -47,7 +47,7 @@ describe('the option digest of the client', () => {
     expect(storage.bytes).toBe(0)
   })
 
-  test('contradicts a Repr-Digest of your own', async () => {
+  test('cannot be combined with your own Repr-Digest', async () => {
     const options = { digest: 'sha256', headers: { 'repr-digest': '' } } as const
     await expect(uploadFile(FILE, 'http://127.0.0.1:9/file.bin', options)).rejects.toThrow(
       'digest is set, and so is "Repr-Digest" in `headers`: give one of them',

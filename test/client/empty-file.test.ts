@@ -12,7 +12,7 @@ const { start, directory } = fixtures()
 const EMPTY = 'Fragment bytes */0'
 
 describe('an empty file and the middleware', () => {
-  test('the reply arrives; the application is told once, and the file is published', async () => {
+  test('the reply arrives, the application is called once, and the file is published', async () => {
     const folder = await directory()
     const told: number[] = []
     const onUpload = ({ size }: { size: number }): string => {
@@ -29,7 +29,7 @@ describe('an empty file and the middleware', () => {
     })
   })
 
-  test('a refusal by the application is told, and not mistaken for one of the range', async () => {
+  test('a refusal by the application is reported, and not mistaken for one of the range', async () => {
     const folder = await directory()
     let calls = 0
     const onUpload = (): never => {
@@ -65,7 +65,7 @@ describe('the empty fragment', () => {
     expect(asked).toEqual(['Create-Session', EMPTY, 'Close-Session'])
   })
 
-  test('is not sent again when its refusal ended the session', async () => {
+  test('is not sent again if its refusal ended the session', async () => {
     const lost = faulty('Close-Session', refuse(500, '0x8020001F'))
     const { asked } = await upload((request) =>
       request.headers['content-range'] ? refuse(400, '0x80070057') : lost(request),
@@ -73,18 +73,18 @@ describe('the empty fragment', () => {
     expect(asked).toEqual(['Create-Session', EMPTY, 'Close-Session', 'Create-Session', 'Close-Session'])
   })
 
-  test('is sent again when its answer was lost', async () => {
+  test('is sent again if its response was lost', async () => {
     const { asked } = await upload(faulty('Fragment', 'drop'))
     expect(asked).toEqual(['Create-Session', EMPTY, 'Ping', EMPTY, 'Close-Session'])
   })
 
-  test('is given up, and the session closed, by servers that hang up on it', async () => {
+  test('is abandoned, and the session closed, if the server hangs up on it', async () => {
     const { result, asked } = await upload(faulty('Fragment', ...Array(20).fill('drop')))
     expect(result.bytes).toBe(0)
     expect(asked).toEqual(['Create-Session', EMPTY, 'Ping', EMPTY, 'Close-Session'])
   })
 
-  test('is given up at once where nothing may be tried again', async () => {
+  test('is abandoned immediately with retries: 0', async () => {
     await withFile(0, ({ path }) =>
       withServer(faulty('Fragment', 'drop'), async (server) => {
         await uploadFile(path, server.url(), { ...FAST, retries: 0 })
@@ -93,7 +93,7 @@ describe('the empty fragment', () => {
     )
   })
 
-  test('is sent again while its answer fails to come in time', async () => {
+  test('is sent again while responses time out', async () => {
     await withFile(0, ({ path }) =>
       withServer(faulty('Fragment', 'silence', 'silence'), async (server) => {
         await uploadFile(path, server.url(), { ...FAST, responseTimeout: 50 })
@@ -102,17 +102,17 @@ describe('the empty fragment', () => {
     )
   })
 
-  test('is not sent again for the sake of Close-Session', async () => {
+  test('is not sent again because of Close-Session', async () => {
     const { asked } = await upload(faulty('Close-Session', 'drop'))
     expect(asked).toEqual(['Create-Session', EMPTY, 'Close-Session', 'Ping', 'Close-Session'])
   })
 
-  test('is sent anew in a new session', async () => {
+  test('is sent again in a new session', async () => {
     const { asked } = await upload(faulty('Close-Session', refuse(500, '0x8020001F')))
     expect(asked.slice(3)).toEqual(['Create-Session', EMPTY, 'Close-Session'])
   })
 
-  test('is not sent for a file that has grown meanwhile', async () => {
+  test('is not sent for a file that has grown in the meantime', async () => {
     await withFile(0, ({ path }) =>
       withServer(wellBehaved, async (server) => {
         const onState = () => writeFileSync(path, 'grown')
@@ -140,13 +140,13 @@ describe('a resumed upload of an empty file', () => {
       )
     })
 
-  test('sends the fragment again, for nobody knows whether it arrived', async () => {
+  test('sends the fragment again, because it may not have arrived', async () => {
     const { reply, asked } = await resumed()
     expect(reply).toBe('late')
     expect(asked).toEqual(['Ping', EMPTY, 'GET /uploads/r', 'Close-Session'])
   })
 
-  test('fetches the reply at once when it knows where', async () => {
+  test('fetches the reply immediately if it knows the URL', async () => {
     const { reply, asked } = await resumed('r')
     expect(reply).toBe('late')
     expect(asked).toEqual(['Ping', 'GET /uploads/r', 'Close-Session'])

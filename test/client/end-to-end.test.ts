@@ -13,7 +13,7 @@ import { clientError, contentOf, FAST, KB, withFile } from '../support/upload-fi
 const { start, startTls, directory, afterwards } = fixtures()
 
 describe('the client and the middleware', () => {
-  test.each([0, 1, 5120, 5121, 300 * KB])('carry a file of %d bytes', async (size) => {
+  test.each([0, 1, 5120, 5121, 300 * KB])('transfer a file of %d bytes', async (size) => {
     const folder = await directory()
     const { origin } = await start({ directory: folder })
     await withFile(size, async ({ path, content }) => {
@@ -24,7 +24,7 @@ describe('the client and the middleware', () => {
     })
   })
 
-  test('carry the largest fragment that Windows sends', async () => {
+  test('transfer the largest fragment that Windows sends', async () => {
     const folder = await directory()
     const { origin } = await start({ directory: folder })
     const fragmentSize = 13 * 1024 * KB
@@ -34,7 +34,7 @@ describe('the client and the middleware', () => {
     })
   })
 
-  test('bear with connections that break anywhere', async () => {
+  test('tolerate connections that break anywhere', async () => {
     const folder = await directory()
     const { port } = await start({ directory: folder })
     // In heads, in bodies, right at their ends.
@@ -51,7 +51,7 @@ describe('the client and the middleware', () => {
     })
   })
 
-  test('bear with a server that is started anew', async () => {
+  test('tolerate a restart of the server', async () => {
     const folder = await directory()
     const first = await start({ directory: folder })
     await withFile(100 * KB, async ({ path, content }) => {
@@ -74,7 +74,7 @@ describe('the client and the middleware', () => {
     })
   })
 
-  test('start over when the server has forgotten the session', async () => {
+  test('start over if the server has lost the session', async () => {
     const folder = await directory()
     const first = await start({ directory: folder })
     const another = await directory()
@@ -126,7 +126,7 @@ describe('the client and the middleware', () => {
     })
   })
 
-  test('bring a reply back, from memory or to a file', async () => {
+  test('return a reply, in memory or in a file', async () => {
     const reply = contentOf(1500 * KB)
     const { origin } = await start({ directory: await directory(), onUpload: () => reply })
     await withFile(10, async ({ path, directory: own }) => {
@@ -175,7 +175,7 @@ describe('the client and the middleware', () => {
     })
   })
 
-  test('speak TLS; a certificate that nobody knows is fatal', async () => {
+  test('use TLS; a certificate from an unknown authority is fatal', async () => {
     const folder = await directory()
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
     const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']

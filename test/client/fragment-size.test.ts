@@ -14,7 +14,7 @@ const lengths = (asked: { headers: Readonly<Record<string, string>> }[]) =>
     .map(({ headers }) => Number(headers['content-length']))
 
 describe('413', () => {
-  test('halves the fragments, for good', async () => {
+  test('halves the fragments permanently', async () => {
     await withFile(50 * KB, ({ path }) =>
       withServer(tooLarge(10 * KB), async (server) => {
         await uploadFile(path, server.url(), { ...FAST, fragmentSize: 40 * KB })
@@ -24,7 +24,7 @@ describe('413', () => {
     )
   })
 
-  test('halves what was sent, when that was less than the most', async () => {
+  test('halves the size that was sent if that was below the maximum', async () => {
     await withFile(16 * KB, ({ path }) =>
       withServer(tooLarge(8 * KB), async (server) => {
         await uploadFile(path, server.url(), FAST)
@@ -44,7 +44,7 @@ describe('413', () => {
     )
   })
 
-  test('is heard while the fragment is still being sent', async () => {
+  test('is noticed while the fragment is still being sent', async () => {
     const script: Script = {
       head: (request) =>
         Number(request.headers['content-length']) > 64 * KB
@@ -67,7 +67,7 @@ describe('413', () => {
   })
 })
 
-test('4 MiB is the default, the rest follows', async () => {
+test('4 MiB is the default, and the last fragment is smaller', async () => {
   const size = 4 * 1024 * KB + 1
   await withFile(size, ({ path }) =>
     withServer(wellBehaved, async (server) => {

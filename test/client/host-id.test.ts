@@ -45,7 +45,7 @@ const sendingTo = (hostId: string, timeout?: number, fragment: Reply = received(
 }
 
 describe('BITS-Host-Id', () => {
-  test('gets a Ping first, then the fragments and the Close; the path stays', async () => {
+  test('gets a Ping first, then the fragments and Close-Session, with the same path', async () => {
     const other = await start(wellBehaved)
     const origin = await start(sendingTo(`127.0.0.1:${other.port}`, 110))
     await withFile(10, ({ path }) => uploadFile(path, origin.url('/a/b.bin?c=d'), FAST))
@@ -57,7 +57,7 @@ describe('BITS-Host-Id', () => {
     })
   })
 
-  test('that fails is left for the origin when the fall-back time has run out', async () => {
+  test('that fails is replaced by the original host when the fallback time has passed', async () => {
     const other = await start(() => 'drop')
     const origin = await start(sendingTo(`127.0.0.1:${other.port}`, 1))
     const began = Date.now()
@@ -70,7 +70,7 @@ describe('BITS-Host-Id', () => {
     expect(origin.asked).toEqual(['Create-Session', 'Ping', 'Fragment bytes 0-9/10', 'Close-Session'])
   })
 
-  test('is kept for ever when no fall-back time is given', async () => {
+  test('is kept forever without a fallback time', async () => {
     const other = await start(() => 'drop')
     const origin = await start(sendingTo(`127.0.0.1:${other.port}`))
     await withFile(10, async ({ path }) => {
@@ -81,7 +81,7 @@ describe('BITS-Host-Id', () => {
     expect(other.asked).toHaveLength(4)
   })
 
-  test('gives a fresh set of retries to the origin', async () => {
+  test('resets the number of retries for the original host', async () => {
     const other = await start(() => 'drop')
     const origin = await start(faulty('Ping', 'drop', 'drop'))
     const state = {
@@ -167,7 +167,7 @@ describe('BITS-Host-Id', () => {
     })
   })
 
-  test('does not change where the reply is fetched', async () => {
+  test('does not change where the reply is fetched from', async () => {
     const other = await start(faulty('Fragment', received(10, { 'BITS-Reply-URL': 'reply.bin' })))
     const script = sendingTo(`127.0.0.1:${other.port}`, 110)
     const origin = await start((request) => (request.method === 'GET' ? { body: 'reply' } : script(request)))
@@ -179,14 +179,14 @@ describe('BITS-Host-Id', () => {
     expect(other.asked.at(-1)).toBe('Close-Session')
   })
 
-  test("receives what the URL's own host would, credentials included", async () => {
+  test('receives the same headers as the original host, including credentials', async () => {
     const other = await start(wellBehaved)
     const origin = await start(sendingTo(`127.0.0.1:${other.port}`))
     await withFile(10, ({ path }) => uploadFile(path, origin.url().replace('//', '//u:p@'), FAST))
     expect(other.requests.map(({ headers }) => headers.authorization)).toEqual(Array(3).fill('Basic dTpw'))
   })
 
-  test('is ignored with followHostId: false, also in a state to resume', async () => {
+  test('is ignored with followHostId: false, even in a saved state', async () => {
     const other = await start(wellBehaved)
     const hostId = `127.0.0.1:${other.port}`
     const origin = await start(sendingTo(hostId))
@@ -251,7 +251,7 @@ describe('the host of a URL is replaced', () => {
   })
 })
 
-describe('the fall-back timer', () => {
+describe('the fallback timer', () => {
   const make = (timeout?: number) => {
     const clock = { now: 0 }
     const host = new UploadHost(new URL('http://origin/'), undefined, () => clock.now)
@@ -272,7 +272,7 @@ describe('the fall-back timer', () => {
     expect(host.url.hostname).toBe('origin')
   })
 
-  test('is reset when a fragment got through', () => {
+  test('is reset after a successful fragment', () => {
     const { clock, host } = make(110)
     host.failed()
     host.reached()
@@ -282,7 +282,7 @@ describe('the fall-back timer', () => {
     expect(host.untilFallback()).toBe(110_000)
   })
 
-  test('never ends without a time', () => {
+  test('never ends without a fallback time', () => {
     const { clock, host } = make()
     host.failed()
     clock.now = 1e12

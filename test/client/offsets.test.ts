@@ -8,7 +8,7 @@ const SIZE = 20_480
 const OPTIONS = { ...FAST, fragmentSize: 5120 }
 
 describe('the offset that an Ack names', () => {
-  test.each([200, 416])('is followed when it is lower (status %d)', async (status) => {
+  test.each([200, 416])('is followed if it is lower (status %d)', async (status) => {
     await withFile(SIZE, ({ path }) =>
       withServer(faulty('Fragment', received(5120), received(100, {}, status)), async (server) => {
         await uploadFile(path, server.url(), OPTIONS)
@@ -21,7 +21,7 @@ describe('the offset that an Ack names', () => {
     )
   })
 
-  test.each([200, 416])('is followed when it is higher (status %d)', async (status) => {
+  test.each([200, 416])('is followed if it is higher (status %d)', async (status) => {
     await withFile(SIZE, ({ path }) =>
       withServer(faulty('Fragment', received(9000, {}, status)), async (server) => {
         await uploadFile(path, server.url(), OPTIONS)
@@ -33,7 +33,7 @@ describe('the offset that an Ack names', () => {
     )
   })
 
-  test('ends the upload when it is the size of the file, with 416 as well', async () => {
+  test('ends the upload if it is the size of the file, even with 416', async () => {
     await withFile(SIZE, ({ path }) =>
       withServer(faulty('Fragment', received(SIZE, {}, 416)), async (server) => {
         await uploadFile(path, server.url(), OPTIONS)
@@ -42,7 +42,7 @@ describe('the offset that an Ack names', () => {
     )
   })
 
-  test('is an error when it lies beyond the file', async () => {
+  test('is an error beyond the end of the file', async () => {
     await withFile(SIZE, ({ path }) =>
       withServer(faulty('Fragment', received(SIZE + 1)), async (server) => {
         const error = await clientError(uploadFile(path, server.url(), OPTIONS))
@@ -53,7 +53,7 @@ describe('the offset that an Ack names', () => {
     )
   })
 
-  test('that never moves makes the client give up after as many tries as it has retries', async () => {
+  test('that never advances makes the client give up after its retries', async () => {
     const stuck = (status: number) => (request: Parameters<typeof wellBehaved>[0]) =>
       request.headers['content-range'] ? received(0, {}, status) : wellBehaved(request)
     for (const status of [200, 416]) {
@@ -67,7 +67,7 @@ describe('the offset that an Ack names', () => {
     }
   })
 
-  test('that goes to and fro makes the client give up too', async () => {
+  test('that goes back and forth makes the client give up, too', async () => {
     let far = false
     await withFile(SIZE, ({ path }) =>
       withServer(
@@ -84,7 +84,7 @@ describe('the offset that an Ack names', () => {
     )
   })
 
-  test('far back is no trouble: what is sent again counts as no failure', async () => {
+  test('may be far back: sending bytes again does not count as a failure', async () => {
     await withFile(50 * 5120, ({ path, content }) =>
       withServer(
         (() => {
@@ -101,7 +101,7 @@ describe('the offset that an Ack names', () => {
     )
   })
 
-  test('may be any sequence: each fragment starts there with the right bytes, and all are offered', async () => {
+  test('may change in any way: each fragment starts there with the right bytes, and every byte is sent', async () => {
     const offsets = fc.array(fc.record({ offset: fc.nat(SIZE), gap: fc.boolean() }), { maxLength: 8 })
     const content = contentOf(SIZE)
     await withFile(SIZE, async ({ path }) => {
@@ -128,7 +128,7 @@ describe('the offset that an Ack names', () => {
   })
 })
 
-test('a fragment of many kilobytes arrives whole', async () => {
+test('a fragment of many kilobytes arrives complete', async () => {
   await withFile(700 * KB + 1, ({ path, content }) =>
     withServer(wellBehaved, async (server) => {
       await uploadFile(path, server.url())

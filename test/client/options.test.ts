@@ -7,7 +7,7 @@ const state = { sessionId: 'a', offset: 0, size: 10, modified: 1 }
 /** Hands options on as JavaScript would, where no compiler looks. */
 const unchecked = (options: unknown) => Reflect.construct(UploadJob, ['x', 'http://127.0.0.1/x', options])
 
-describe('options that make no sense are refused at once, by name', () => {
+describe('invalid options are refused immediately, by name', () => {
   const bytesWanted = 'give a whole number of bytes, from 5120 to 13631488.'
   const timeWanted = (min: number) => `give a whole number of milliseconds, from ${min} to 2147483647.`
   const stateWanted = 'the option resume is an object: give a state that onState received'
@@ -96,7 +96,7 @@ describe('options that make no sense are refused at once, by name', () => {
   })
 })
 
-describe('destinations that are none are refused without being shown', () => {
+describe('invalid destinations are refused without being shown', () => {
   test.each([
     ['http//user:secret@host/', 'The destination is not a URL.'],
     [

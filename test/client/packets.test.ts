@@ -6,7 +6,7 @@ import { ScriptedServer, SESSION_ID, wellBehaved } from '../support/scripted-ser
 import { KB, withFile, withServer } from '../support/upload-fixture.js'
 
 describe('packets on the wire', () => {
-  test('have the lines of the Windows captures, in their order', async () => {
+  test('have the same lines in the same order as the Windows captures', async () => {
     await withFile(
       4892,
       ({ path, content }) =>
@@ -54,7 +54,7 @@ describe('packets on the wire', () => {
     )
   })
 
-  test('go over one connection, which is closed at the end', async () => {
+  test('use one connection, which is closed at the end', async () => {
     await withFile(20 * KB, ({ path }) =>
       withServer(wellBehaved, async (server) => {
         await uploadFile(path, server.url(), { fragmentSize: 5 * KB })

@@ -19,8 +19,8 @@ const errorAfter = (answer: Answer, type = 'Create-Session', headers: Record<str
     ),
   )
 
-describe('an answer from something that does not speak BITS', () => {
-  test.each([400, 404, 405, 501])('says so (%d)', async (status) => {
+describe('a response from a server that does not speak BITS', () => {
+  test.each([400, 404, 405, 501])('is reported as such (%d)', async (status) => {
     const error = await errorAfter({ status, body: '<html>' })
     expect(error).toMatchObject({ status, fatal: true })
     expect(error.message).toMatch(
@@ -32,7 +32,7 @@ describe('an answer from something that does not speak BITS', () => {
     )
   })
 
-  test('is not suspected where the status has another meaning, nor where it is an Ack', async () => {
+  test('is not suspected if the status has another meaning or the response is an Ack', async () => {
     const unavailable = await errorAfter({ status: 503, body: 'later' })
     expect(unavailable).toMatchObject({ status: 503, fatal: false })
     for (const error of [unavailable, await errorAfter(refuse(404, '0x80070003'))]) {
@@ -41,7 +41,7 @@ describe('an answer from something that does not speak BITS', () => {
   })
 })
 
-describe('a redirect is fatal and names the place, without what may be secret', () => {
+describe('a redirect is fatal and names the location without secrets', () => {
   test.each([
     [301, 'https://files.example.com/a/b.bin?token=secret', 'https://files.example.com/a/b.bin'],
     [302, '/other/', /http:\/\/127\.0\.0\.1:\d+\/other\//],
@@ -56,7 +56,7 @@ describe('a redirect is fatal and names the place, without what may be secret', 
   })
 
   test.each([undefined, 'javascript:alert(1)', 'http://[/'])(
-    'with a Location of %s it is just refused',
+    'with a Location of %s it is refused without a hint',
     async (location) => {
       const error = await errorAfter({ status: 302, headers: location ? { Location: location } : {} })
       expect(error.message).toMatch(/with 302, 0x8019012E \(BG_E_HTTP_ERROR_302\)\.$/)
@@ -72,7 +72,7 @@ describe('a 401', () => {
     expect(error.message).toMatch(/ It asks for credentials: give them in `headers` or in the URL\.$/)
   })
 
-  test('names the schemes when the client has none of them by itself', async () => {
+  test('names the schemes if the client supports none of them', async () => {
     const error = await errorAfter(challenge('Negotiate, NTLM, Digest realm="a", nonce="b"'))
     expect(error.message).toMatch(/ It asks for credentials \(Negotiate, NTLM, Digest\): /)
   })
@@ -132,7 +132,7 @@ describe('the wrong scheme', () => {
     )
   })
 
-  test('a certificate of an unknown authority comes with advice, one that has run out too', async () => {
+  test('an error for a certificate of an unknown authority, or an expired one, includes advice', async () => {
     const authority = await Authority.create(await directory())
     const { key, cert } = await authority.issue('server')
     const unknown = await upload(`https://127.0.0.1:${await listen({ key, cert })}/a`)

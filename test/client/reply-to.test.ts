@@ -66,7 +66,7 @@ async function openedForWriting(pipe: string): Promise<FileHandle> {
 
 const thanks = (): Reply => ({ body: 'Thanks.' })
 
-describe('replyTo is refused before anything is sent', () => {
+describe('an unusable replyTo is refused before anything is sent', () => {
   test.each([
     ['the source', 'file.bin', 'give another file; it is the one to upload.'],
     ['the source by another way', 'sub/../file.bin', 'give another file; it is the one to upload.'],
@@ -95,7 +95,7 @@ describe('replyTo is refused before anything is sent', () => {
     ['in a directory that is not there', 'missing/reply', /^The reply cannot be written: ENOENT.*missing/],
     ['in a file', 'file.bin/reply', /^The reply cannot be written: ENOTDIR/],
     ['a pipe that nobody reads', 'pipe', /^The reply cannot be written: no process reads ".*pipe"\.$/],
-  ])('%s, as a fault of this machine', async (_, name, message) => {
+  ])('%s, as a local error', async (_, name, message) => {
     await withReply(thanks, async ({ inside, upload, server }) => {
       await run('mkfifo', [inside('pipe')])
       const error = await clientError(upload(inside(name)))
@@ -106,8 +106,8 @@ describe('replyTo is refused before anything is sent', () => {
   })
 })
 
-describe('a reply goes', () => {
-  test('to a new file, and leaves what has a name like it alone', async () => {
+describe('a reply is written', () => {
+  test('to a new file, without touching files with similar names', async () => {
     await withReply(thanks, async ({ directory, inside, upload }) => {
       await writeFile(inside('reply.part'), 'mine')
       await upload(inside('reply'))
@@ -117,7 +117,7 @@ describe('a reply goes', () => {
     })
   })
 
-  test('in place of a file, with the permissions of that', async () => {
+  test('over an existing file, with its permissions', async () => {
     await withReply(thanks, async ({ directory, inside, upload }) => {
       await writeFile(inside('reply'), 'an older and longer one', { mode: 0o600 })
       await upload(inside('reply'))
@@ -127,7 +127,7 @@ describe('a reply goes', () => {
     })
   })
 
-  test.each([true, false])('where a symbolic link leads; is a file there? %s', async (there) => {
+  test.each([true, false])('to the target of a symbolic link; does the target exist? %s', async (there) => {
     await withReply(thanks, async ({ inside, upload }) => {
       await mkdir(inside('a/b'), { recursive: true })
       await symlink('a/b', inside('deep'))
@@ -139,7 +139,7 @@ describe('a reply goes', () => {
     })
   })
 
-  test('into a pipe, however slowly that is read', async () => {
+  test('to a pipe, however slowly it is read', async () => {
     const large = contentOf(300 * KB)
     await withReply(
       () => ({ body: large }),
@@ -158,8 +158,8 @@ describe('a reply goes', () => {
   })
 })
 
-describe('a reply that cannot be written in the end', () => {
-  test('is a fault of this machine and not of the server, and is not tried again', async () => {
+describe('a reply that turns out not to be writable', () => {
+  test('is a local error, and is not tried again', async () => {
     await withReply(thanks, async ({ inside, upload, server }) => {
       await mkdir(inside('sub'))
       const onState = () => rmSync(inside('sub'), { recursive: true, force: true })
@@ -170,7 +170,7 @@ describe('a reply that cannot be written in the end', () => {
     })
   })
 
-  test('leaves no draft', async () => {
+  test('leaves no temporary file', async () => {
     await withReply(thanks, async ({ directory, inside, upload }) => {
       // Nothing can be renamed to a directory, which nobody could foresee.
       const onState = () => void mkdirSync(inside('reply'), { recursive: true })

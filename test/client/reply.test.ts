@@ -42,7 +42,7 @@ const upload = (
   )
 
 describe('BITS-Reply-URL', () => {
-  test('of IIS is resolved at the directory of the destination, and fetched before Close-Session', async () => {
+  test('of IIS is resolved against the directory of the destination, and fetched before Close-Session', async () => {
     const url = 'BITS-Sessions\\Replies\\{C85B4E0A-9EB9-4114-BFA4-8A43B4710091}\\responsefile.bin'
     const { result, server } = await upload(
       replying(url, (request) => piece(Buffer.from('Thanks.'), request)),
@@ -58,20 +58,20 @@ describe('BITS-Reply-URL', () => {
     expect(result.replyUrl).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:\\d+${target}$`))
   })
 
-  test('comes with the Ack that ends the upload, be it a 416', async () => {
+  test('is taken from the Ack that ends the upload, even a 416', async () => {
     const ends = faulty('Fragment', received(10, { 'BITS-Reply-URL': 'r' }, 416))
     const { result } = await upload((request) => (request.method === 'GET' ? { body: 'R' } : ends(request)))
     expect(String(result.reply)).toBe('R')
   })
 
-  test('of an earlier Ack is none', async () => {
+  test('of an earlier Ack is ignored', async () => {
     const script = faulty('Fragment', received(5, { 'BITS-Reply-URL': 'r' }))
     const { result, server } = await upload(script)
     expect(result.replyUrl).toBeUndefined()
     expect(server.asked.at(-1)).toBe('Close-Session')
   })
 
-  test('may be absolute; the headers of the user go to the same origin only', async () => {
+  test("may be absolute; the user's headers are sent to the same origin only", async () => {
     const other = await ScriptedServer.start(() => ({ body: 'static' }))
     try {
       const headers = { Authorization: 'Basic c2VjcmV0', 'X-Ticket': 'secret' }
@@ -93,7 +93,7 @@ describe('BITS-Reply-URL', () => {
     }
   })
 
-  test('that is no URL is fatal', async () => {
+  test('that is not a URL is fatal', async () => {
     const error = await clientError(upload(replying('ftp://host/reply', () => 'drop')))
     expect(error).toMatchObject({ fatal: true, message: 'BITS-Reply-URL is not an http: or https: URL.' })
   })
@@ -102,7 +102,7 @@ describe('BITS-Reply-URL', () => {
 describe('a reply', () => {
   const large = contentOf(2500 * KB)
 
-  test('in pieces goes to a file with replyTo, whole or not at all', async () => {
+  test('in several chunks is written to replyTo, completely or not at all', async () => {
     await withFile(1, async ({ directory }) => {
       const replyTo = join(directory, 'reply.bin')
       const { result, server } = await upload(
@@ -144,7 +144,7 @@ describe('a reply', () => {
     ])
   })
 
-  test('from a server without ranges is taken whole', async () => {
+  test('from a server without ranges is fetched from the beginning', async () => {
     const { result } = await upload(
       replying('r', () => ({ body: large })),
       { maxReplySize: large.length },
@@ -152,7 +152,7 @@ describe('a reply', () => {
     expect(result.reply?.equals(large)).toBe(true)
   })
 
-  test('that changes meanwhile is fetched anew', async () => {
+  test('that changes in the meantime is fetched again', async () => {
     const newer = contentOf(1100 * KB).reverse()
     let count = 0
     const { result } = await upload(
@@ -203,7 +203,7 @@ describe('a reply', () => {
     expect(asked).toEqual(['Create-Session', 'Fragment', 'GET'])
   })
 
-  test('is fetched by a resumed upload that had everything acknowledged', async () => {
+  test('is fetched by a resumed upload whose bytes were all acknowledged', async () => {
     await withFile(10, ({ path }) =>
       withServer(
         replying('r', () => ({ body: 'late' })),
@@ -218,7 +218,7 @@ describe('a reply', () => {
     )
   })
 
-  test('does not wait for ever', async () => {
+  test('is not waited for forever', async () => {
     const stuck = createServer((request, response) => {
       if (request.method !== 'GET') return
       response.writeHead(200, { 'Content-Length': 100 }).write('half')

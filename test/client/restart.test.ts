@@ -16,13 +16,13 @@ const OPTIONS = { ...FAST, fragmentSize: 5120 }
 const [FIRST, SECOND] = [`Fragment bytes 0-5119/${SIZE}`, `Fragment bytes 5120-10239/${SIZE}`]
 const LOST = refuse(500, '0x8020001F')
 
-describe('an unknown session (0x8020001F) makes the client start anew', () => {
+describe('an unknown session (0x8020001F) makes the client start over', () => {
   test.each([
     ['BITS-Error-Code', '0x8020001F', 500],
     ['BITS-Error', '0x8020001f', 500],
     ['BITS-Error-Code', '8020001f', 500],
     ['BITS-Error-Code', '0x8020001F', 404],
-  ])('when %s is %s, with %d', async (name, value, status) => {
+  ])('if %s is %s, with %d', async (name, value, status) => {
     await withFile(SIZE, ({ path }) =>
       withServer(faulty('Fragment', received(5120), ack({ [name]: value }, status)), async (server) => {
         await uploadFile(path, server.url(), OPTIONS)
@@ -39,7 +39,7 @@ describe('an unknown session (0x8020001F) makes the client start anew', () => {
     )
   })
 
-  test('at Close-Session as well', async () => {
+  test('also at Close-Session', async () => {
     await withFile(10, ({ path }) =>
       withServer(faulty('Close-Session', LOST), async (server) => {
         await uploadFile(path, server.url(), OPTIONS)
@@ -53,7 +53,7 @@ describe('an unknown session (0x8020001F) makes the client start anew', () => {
     )
   })
 
-  test('but not at a Close-Session sent again because no answer came: the first one did its work', async () => {
+  test('but not at a repeated Close-Session, because the first one succeeded', async () => {
     await withFile(10, ({ path }) =>
       withServer(faulty('Close-Session', 'drop', LOST), async (server) => {
         await uploadFile(path, server.url(), OPTIONS)
@@ -85,7 +85,7 @@ describe('an unknown session (0x8020001F) makes the client start anew', () => {
     )
   })
 
-  test('but only a few times without getting further', async () => {
+  test('but only a few times without progress', async () => {
     await withFile(SIZE, ({ path }) =>
       withServer(
         (request) => (request.headers['content-range'] ? LOST : wellBehaved(request)),
@@ -98,7 +98,7 @@ describe('an unknown session (0x8020001F) makes the client start anew', () => {
     )
   })
 
-  test('as often as it takes while each session gets further than the one before', async () => {
+  test('as often as necessary while each session gets further than the one before', async () => {
     // Session n acknowledges n fragments, then it is lost.
     let session = 0
     let fragments = 0

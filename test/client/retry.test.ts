@@ -39,18 +39,18 @@ describe('after a transient failure', () => {
     expect(asked).toEqual(['Create-Session', FRAGMENT, 'Ping', FRAGMENT, 'Close-Session'])
   })
 
-  test('of Create-Session that is sent again', async () => {
+  test('of Create-Session the packet is sent again', async () => {
     const { asked } = await upload('Create-Session', ['drop', refuse(500)])
     expect(asked).toEqual(['Create-Session', 'Create-Session', 'Create-Session', FRAGMENT, 'Close-Session'])
   })
 
-  test('of Create-Session that is sent again, be it a 409 for another reason than a file that exists', async () => {
+  test('of Create-Session the packet is sent again, even after a 409 for a reason other than an existing file', async () => {
     for (const reply of [refuse(409), refuse(409, '0x80070020')]) {
       expect((await upload('Create-Session', [reply])).error).toBeUndefined()
     }
   })
 
-  test('of Close-Session that is sent again, with any 5xx', async () => {
+  test('of Close-Session the packet is sent again, after any 5xx', async () => {
     for (const status of [500, 501, 505]) {
       const { asked, error } = await upload('Close-Session', [refuse(status, '0x80070057')])
       expect(error).toBeUndefined()
@@ -83,7 +83,7 @@ describe('after a transient failure', () => {
     )
   })
 
-  test('nobody listening is a transient failure, and said so', async () => {
+  test('a port where no server listens is a transient failure, and reported as such', async () => {
     const closed = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => closed.on('listening', resolve))
     const { port } = closed.address() as AddressInfo
@@ -101,7 +101,7 @@ describe('after a transient failure', () => {
 })
 
 describe('the client gives up', () => {
-  test('after as many failures in a row as it has retries', async () => {
+  test('after as many consecutive failures as it has retries', async () => {
     const { asked, error, failures } = await upload('Create-Session', Array(9).fill('drop'), {
       ...FAST,
       retries: 3,
@@ -139,7 +139,7 @@ describe('the client gives up', () => {
     ['409 + ERROR_FILE_EXISTS', 'Create-Session', refuse(409, '0x80070050')],
     ['404 to Close-Session', 'Close-Session', refuse(404)],
     ['408 to Close-Session', 'Close-Session', refuse(408)],
-  ])('at once after %s', async (_, type, reply) => {
+  ])('immediately after %s', async (_, type, reply) => {
     const { asked, error, failures } = await upload(type, [reply])
     expect(error).toMatchObject({ fatal: true, packet: type })
     expect(asked.at(-1)).toBe(type === 'Fragment' ? FRAGMENT : type)
@@ -147,14 +147,14 @@ describe('the client gives up', () => {
   })
 })
 
-describe('time runs out', () => {
-  test('for an Ack', async () => {
+describe('a request times out', () => {
+  test('while waiting for an Ack', async () => {
     const { asked, failures } = await upload('Fragment', ['silence'], { ...FAST, responseTimeout: 50 })
     expect(asked).toEqual(['Create-Session', FRAGMENT, 'Ping', FRAGMENT, 'Close-Session'])
     expect(failures[0]?.error.message).toBe('The server did not answer (Fragment) within 50 ms.')
   })
 
-  test('for the sending, when the server takes no bytes', async () => {
+  test('while sending, if the server reads no bytes', async () => {
     const deaf = createServer((socket) => void socket.pause().on('error', () => {}))
     deaf.listen(0, '127.0.0.1')
     await new Promise((resolve) => deaf.on('listening', resolve))
@@ -181,7 +181,7 @@ describe('time runs out', () => {
     }
   })
 
-  test('not while the answer is slow, but in time', async () => {
+  test('but not while the response is slow, but in time', async () => {
     const { error } = await upload('Fragment', [received(10, {}), { delay: 0 }], FAST)
     expect(error).toBeUndefined()
     const slow = { ...received(10), delay: 150 }
@@ -197,7 +197,7 @@ describe('back-off', () => {
     expect(whole).toEqual([1000, 2000, 4000, 60_000, 60_000, 60_000])
   })
 
-  test('is shortened by chance, by half at most', () => {
+  test('is shortened at random, by half at most', () => {
     expect(backOff(3, delays, () => 0)).toBe(2000)
     expect(backOff(3, delays, () => 0.5)).toBe(3000)
   })

@@ -12,7 +12,7 @@ function replying(...answers: Answer[]) {
     incoming.method === 'GET' ? (answers.shift() ?? { body: 'reply' }) : packets(incoming)
 }
 
-describe('the socket of a response that is not wanted is free for the next request', () => {
+describe('the socket of an unwanted response is free for the next request', () => {
   const html = { 'Content-Type': 'text/html' }
   test.each<[string, Answer]>([
     ['a 503 with a body', { status: 503, headers: html, body: 'later' }],
@@ -34,7 +34,7 @@ describe('the socket of a response that is not wanted is free for the next reque
     )
   })
 
-  test('on an agent of the caller as well, also after a failure that ends the upload', async () => {
+  test("also on the caller's agent, and after a failure that ends the upload", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     await withFile(10, ({ path }) =>
       withServer(replying({ status: 404, body: 'gone' }), async (server) => {
@@ -52,7 +52,7 @@ describe('the socket of a response that is not wanted is free for the next reque
   })
 })
 
-describe('a request that waits for a socket of its agent', () => {
+describe('a request that waits for a socket from its agent', () => {
   /** Uploads over an agent whose only socket serves a request that is never answered. */
   async function uploadQueued(bytes: number, options: UploadOptions, queueAt: 'start' | 'fragment') {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -85,13 +85,13 @@ describe('a request that waits for a socket of its agent', () => {
     )
   }
 
-  test('ends when its time is up', async () => {
+  test('times out', async () => {
     const error = await uploadQueued(10, { sendTimeout: 100 }, 'start')
     expect(error).toMatchObject({ packet: 'Create-Session', fatal: false })
     expect(String(error)).toContain('did not take the request (Create-Session) within 100 ms')
   })
 
-  test('ends when its time is up in the middle of a body', async () => {
+  test('times out in the middle of a body', async () => {
     const error = await uploadQueued(500 * KB, { sendTimeout: 100 }, 'fragment')
     expect(error).toMatchObject({ packet: 'Fragment', fatal: false })
   })
@@ -101,7 +101,7 @@ describe('a request that waits for a socket of its agent', () => {
     expect(await uploadQueued(500 * KB, { signal }, queueAt)).toMatchObject({ name: 'TimeoutError' })
   })
 
-  test('leaves nothing behind that takes the socket when it is free again', async () => {
+  test('leaves nothing behind that would take the socket when it becomes free', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const slow = (incoming: Parameters<typeof wellBehaved>[0]): Answer =>
       incoming.method === 'GET' ? { ...ack(), delay: 500 } : wellBehaved(incoming)

@@ -95,7 +95,7 @@ describe('the event stream', () => {
     for (const each of [events, later]) await each.return(undefined)
   })
 
-  test('shows what was cancelled, what expired, what was refused, and what failed', async () => {
+  test('shows cancelled, expired, refused and failed uploads', async () => {
     const { sessions, emit, live } = await simulated()
     const [one, two, three] = [session('one'), session('two'), session('three')]
     for (const each of [one, two, three]) sessions.set(each.uploadId, each)
@@ -120,7 +120,7 @@ describe('the event stream', () => {
     await events.return(undefined)
   })
 
-  test('sends of a known session only what changed, and says which are no longer active', async () => {
+  test('sends only the changes of a known session, and says which are no longer active', async () => {
     const { sessions, emit, live } = await simulated()
     const one = session('one', { total: 1000, received: 100, user: 'ada' })
     sessions.set(one.uploadId, one)
@@ -135,7 +135,7 @@ describe('the event stream', () => {
     await events.return(undefined)
   })
 
-  test('ends when the dashboard is closed, and new pages are sent away', async () => {
+  test('ends when the dashboard is closed, and new pages are refused', async () => {
     const { bits } = simulateBits()
     const dashboard = await startDashboard(bits)
     const events = listen(`${dashboard.origin}/live/events`)
@@ -144,7 +144,7 @@ describe('the event stream', () => {
     expect((await events.next().catch(() => ({ done: true }))).done).toBe(true)
   })
 
-  test('says so when the sessions cannot be listed, and still shows what arrives', async () => {
+  test('reports that the sessions cannot be listed, and still shows what arrives', async () => {
     const simulation = simulateBits()
     const failing = Object.assign(simulation.bits, { sessions: () => Promise.reject(new Error('down')) })
     const dashboard = await startDashboard(failing)
@@ -175,7 +175,7 @@ describe('the event stream', () => {
   })
 })
 
-test('what another machine receives is shown, with a rate, where machines share a store', async () => {
+test('uploads to another machine are shown, with a rate, if the machines share a store', async () => {
   const sessionStore = new MemorySessionStore()
   const storage = new MemoryStorage()
   const other = await start({ sessionStore, storage })
@@ -206,7 +206,7 @@ test('what another machine receives is shown, with a rate, where machines share 
 describe('the list of open sessions', () => {
   const waiting = (name: string, user?: string) => session(name, { age: 60_000, user })
 
-  test('has pages, those heard of last first', async () => {
+  test('has pages, latest activity first', async () => {
     const { live } = await simulated(({ sessions }) => {
       for (let n = 0; n < 60; n += 1) {
         const each = session(`${n}.bin`, { age: 60_000 + n * 1000 })
@@ -383,7 +383,7 @@ describe('bitsDashboard()', () => {
     expect(shown?.user).toBe('<b>\\x1b[2J')
   })
 
-  test('allows its own scripts and styles, and nothing else', async () => {
+  test('allows only its own scripts and styles', async () => {
     const { live } = await running()
     const page = await fetch(`${live}/`)
     expect(page.headers.get('content-security-policy')).toBe(
@@ -392,7 +392,7 @@ describe('bitsDashboard()', () => {
     expect(page.headers.get('x-content-type-options')).toBe('nosniff')
   })
 
-  test('refuses options that it does not know, links that could run a script, and what is no bitsUpload()', () => {
+  test('refuses unknown options, links that could run a script, and anything that is not a bitsUpload()', () => {
     const { bits } = simulateBits()
     const wrong: [object, string][] = [
       [{ file: '/uploads' }, 'bitsDashboard: there is no option "file"'],

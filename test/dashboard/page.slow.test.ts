@@ -187,7 +187,7 @@ function suite(): void {
     await page.getByRole('status').getByText('a.bin: uploaded').waitFor({ state: 'attached' })
   })
 
-  test('the list of open sessions is filtered and turned with the keyboard', async () => {
+  test('the list of open sessions is filtered and paged with the keyboard', async () => {
     addFleet()
     const page = await openPage()
     const rows = page.getByRole('region', { name: 'Open sessions' }).locator('tbody tr')
@@ -212,7 +212,7 @@ function suite(): void {
     expect(complaints).toEqual([])
   })
 
-  test('names and users are text, whatever they look like', async () => {
+  test('names and users are shown as text, whatever they contain', async () => {
     add(session('<img src=x onerror=alert(1)>', { user: '<b>eve</b>' }))
     add(session('<i>waiting</i>', { user: '&amp;', age: 60_000 }))
     simulation.emit('cancelled', session('<u>gone</u>', { user: '"\'>' }))
@@ -229,7 +229,7 @@ function suite(): void {
     expect(await page.locator('main :is(img, b, i, u)').count()).toBe(0)
   })
 
-  test('10,000 sessions leave the page small and quick', async () => {
+  test('with 10,000 sessions, the page stays small and fast', async () => {
     for (let n = 0; n < 10_000; n += 1) add(session(`${n}.bin`, { age: (n % 2) * 60_000, total: MIB * 1000 }))
     const page = await openPage()
     await page.getByText('Page 1 of 200').waitFor()

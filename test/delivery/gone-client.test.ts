@@ -37,7 +37,7 @@ const forwarded = (request: Buffer): Buffer =>
     'latin1',
   )
 
-test('an application is told of a file whose client went after its last byte, where and how it came in', async () => {
+test('an application receives a file whose client disconnected after the last byte, with its URL and host', async () => {
   const posts: unknown[] = []
   let client: { reset(): void } | undefined
   const sockets: Socket[] = []

@@ -53,7 +53,7 @@ describe('the option hash', () => {
 
   testHashes('a MemoryStorage', async () => new MemoryStorage())
 
-  test('survives any fragments, overlaps and broken connections without reading anything again', async () => {
+  test('needs no second read after any fragments, overlaps and broken connections', async () => {
     const storage = countReads(new MemoryStorage())
     const { uploaded, listen } = record()
     const running = await start({ storage, hash: 'sha256' })
@@ -119,7 +119,7 @@ describe('the option hash', () => {
     while ((await openFiles(root)).length > 0) await pause(10)
   })
 
-  test('reads the staged bytes once when the storage failed in the middle', async () => {
+  test('reads the staged bytes once if the storage failed in the middle', async () => {
     const storage = countReads(new FailingStorage())
     const { uploaded, listen } = record()
     const running = await start({ storage, hash: 'sha256' })
@@ -184,7 +184,7 @@ describe('the option hash', () => {
     expect(storage.reads).toBe(0)
   })
 
-  test('costs nothing when it is off: the storage reads the request itself', async () => {
+  test('costs nothing if it is off: the storage reads the request itself', async () => {
     const bodies: Readable[] = []
     class Witness extends MemoryStorage {
       override async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal) {
@@ -224,7 +224,7 @@ describe('a checksum that the client sends', () => {
     [`${RIGHT}, sha-512=:${base64('sha512')}:`, undefined, SHA512],
     [`${RIGHT}, sha-512=:${base64('sha512')}:`, 'sha256' as const, SHA256],
     [`sha-512=:${base64('sha512')}:`, 'sha256' as const, SHA256],
-  ])('lets a file pass that has it: %s with the option %s', async (reprDigest, hash, digest) => {
+  ])('lets a matching file pass: %s with the option %s', async (reprDigest, hash, digest) => {
     const storage = countReads(new MemoryStorage())
     const { onUpload, applied } = record()
     const connection = await connect(await start({ storage, onUpload, hash }))
@@ -240,7 +240,7 @@ describe('a checksum that the client sends', () => {
   })
 
   test.each([WRONG, `${RIGHT}, sha-512=:${base64('sha512', Buffer.from('other'))}:`])(
-    'refuses a file that has another, and leaves nothing behind: %s',
+    'refuses a file that does not match, and leaves nothing behind: %s',
     async (reprDigest) => {
       const root = await directory()
       const { onUpload, applied, cancelled, listen } = record()
@@ -265,7 +265,7 @@ describe('a checksum that the client sends', () => {
     },
   )
 
-  test('refuses a file that arrives in one fragment, and an empty one that is closed', async () => {
+  test('refuses a file that arrives in one fragment, and an empty file at Close-Session', async () => {
     const storage = new MemoryStorage()
     const connection = await connect(await start({ storage }))
     const id = await openExpecting(connection, WRONG)
@@ -306,7 +306,7 @@ describe('a checksum that the client sends', () => {
     `${RIGHT} ${RIGHT}`,
     'sha-256=:*:',
     `${RIGHT}, x="${'y'.repeat(4096)}"`,
-  ])('is refused at Create-Session when it is malformed: %s', async (reprDigest) => {
+  ])('is refused at Create-Session if it is malformed: %s', async (reprDigest) => {
     const running = await start({ storage: new MemoryStorage() })
     const ack = await (await connect(running)).exchange(createWith(reprDigest))
     expectAck(ack, { status: 400, error: INVALID })
@@ -324,7 +324,7 @@ describe('a checksum that the client sends', () => {
     },
   )
 
-  test('counts at Create-Session only', async () => {
+  test('is read at Create-Session only', async () => {
     const storage = new MemoryStorage()
     const connection = await connect(await start({ storage }))
     const id = await openExpecting(connection, RIGHT)
@@ -332,7 +332,7 @@ describe('a checksum that the client sends', () => {
     expect((await connection.exchange(packet('Fragment', PATH, headers, FILE))).status).toBe(200)
   })
 
-  test('is not computed for a file that breaks off', async () => {
+  test('is not computed for an incomplete file', async () => {
     const running = await start({ storage: new MemoryStorage() })
     const connection = await connect(running)
     const id = await openExpecting(connection, WRONG)

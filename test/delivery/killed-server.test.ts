@@ -66,7 +66,7 @@ afterAll(async () => {
 const count = (line: string) => journal.filter((other) => other === line).length
 
 describe('a server that is killed', () => {
-  test.each(STEPS)('with a delivery at "%s" leaves file and reply whole in the end', async (step) => {
+  test.each(STEPS)('with a delivery at "%s" ends with a complete file and reply', async (step) => {
     expect(await readFile(join(root.path, 'uploads', `${step}.bin`))).toEqual(FILE)
     expect(results.get(step)?.reply?.toString()).toMatch(new RegExp(`^${step}.bin (first|second) \\d$`))
   })
@@ -77,7 +77,7 @@ describe('a server that is killed', () => {
     ['answer-noted', 1],
     ['published', 1],
     ['publication-noted', 1],
-  ])('with a delivery at "%s" has the application told %d times: at least once', (step, calls) => {
+  ])('with a delivery at "%s" calls the application %d times: at least once', (step, calls) => {
     expect(count(`onUpload ${step}.bin`)).toBe(calls)
   })
 
@@ -91,7 +91,7 @@ describe('a server that is killed', () => {
     expect(results.get(step)?.reply?.toString()).toContain(` ${which} `)
   })
 
-  test('announces no file twice', () => {
+  test('emits "uploaded" for no file twice', () => {
     for (const step of STEPS) expect(count(`uploaded ${step}.bin`)).toBeLessThanOrEqual(1)
     for (const step of STEPS.slice(0, -1)) expect(count(`uploaded ${step}.bin`)).toBe(1)
   })

@@ -68,18 +68,21 @@ describe.each(TYPES)('a notification %s that fails', (type) => {
   }
 
   test.each([301, 400, 404, 409, 418, 429, 500, 501, 503, 599])(
-    'with %d: the client is handed that status',
+    'with %d: the client gets that status',
     async (status) => {
       const error = `0x${(0x80190000 + status).toString(16).toUpperCase()}`
       await refused(response(status, {}, 'a page for people'), { status, error })
     },
   )
 
-  test.each([407, 413, 416, 401])('with %d, which would mislead the client: it gets 400', async (status) => {
-    await refused(response(status), { status: 400, error: '0x80190190' })
-  })
+  test.each([407, 413, 416, 401])(
+    'with %d, which would mislead the client: the client gets 400',
+    async (status) => {
+      await refused(response(status), { status: 400, error: '0x80190190' })
+    },
+  )
 
-  test('with a 403 of HTTP/1.0, after which it is not asked again', async () => {
+  test('with a 403 of HTTP/1.0, after which it is not notified again', async () => {
     const app = await application('HTTP/1.0 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
     const running = await start({ directory: await directory(), notification: { type, url: app.url } })
     const connection = await connect(running)
@@ -90,11 +93,11 @@ describe.each(TYPES)('a notification %s that fails', (type) => {
     expect(app.notifications).toHaveLength(1)
   })
 
-  test('with an answer of HTTP/1.0', async () => {
+  test('with an HTTP/1.0 response', async () => {
     await refused('HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nno', INVALID)
   })
 
-  test('with something that is no HTTP', async () => {
+  test('with something other than HTTP', async () => {
     await refused('SSH-2.0-OpenSSH_9.2\r\n', BROKEN)
   })
 
@@ -122,19 +125,19 @@ describe.each(TYPES)('a notification %s that fails', (type) => {
     await refused(ok({ 'BITS-Static-Response-URL': url }), { status: 400, error: '0x80070057' })
   })
 
-  test('with a connection that is closed without an answer', async () => {
+  test('with a connection that is closed without a response', async () => {
     await refused((_notification, socket) => void socket.end(), BROKEN)
   })
 
-  test('with a connection that is reset without an answer', async () => {
+  test('with a connection that is reset without a response', async () => {
     await refused((_notification, socket) => void socket.resetAndDestroy(), BROKEN)
   })
 
-  test('with a head that breaks off', async () => {
+  test('with an incomplete response head', async () => {
     await refused((_notification, socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-'), BROKEN)
   })
 
-  test('with a body that breaks off', async () => {
+  test('with an incomplete response body', async () => {
     await refused((_notification, socket) => {
       socket.write(ok({ 'Content-Length': '1000' }, 'half'))
       setTimeout(() => socket.resetAndDestroy(), 20)
@@ -158,7 +161,7 @@ describe.each(TYPES)('a notification %s that fails', (type) => {
     while (app.connections > 0) await pause(5)
   })
 
-  test('with an answer that trickles on and on', async () => {
+  test('with a response that trickles in forever', async () => {
     await refused(
       (_notification, socket) => {
         socket.write(ok({ 'Content-Length': '100000' }))
@@ -171,14 +174,14 @@ describe.each(TYPES)('a notification %s that fails', (type) => {
     )
   })
 
-  test('with nobody at its address', async () => {
+  test('with no server at its address', async () => {
     const url = `http://127.0.0.1:${await closedPort()}/`
     const running = await start({ directory: await directory(), notification: { type, url } })
     const { id, ack } = await upload(await connect(running), PATH, FILE)
     expectAck(ack, { ...UNREACHABLE, context: '0x7', session: id, offset: FILE.length })
   })
 
-  test('with no address for its name', async () => {
+  test('with a host name that does not resolve', async () => {
     const notification = { type, url: 'http://nobody.invalid/' } as const
     const running = await start({ directory: await directory(), notification })
     const { id, ack } = await upload(await connect(running), PATH, FILE)
@@ -187,7 +190,7 @@ describe.each(TYPES)('a notification %s that fails', (type) => {
 })
 
 describe('a notification', () => {
-  test('of 2,200 characters of static URL is fine', async () => {
+  test('with a static URL of 2,200 characters is accepted', async () => {
     const url = `http://h/${'a'.repeat(2200 - 9)}`
     const app = await application(ok({ 'BITS-Static-Response-URL': url }))
     const running = await start({
@@ -198,7 +201,7 @@ describe('a notification', () => {
     expect(ack.header('BITS-Reply-URL')).toBe(url)
   })
 
-  test('by value whose receiver stops to read is not waited for longer than its timeout', async () => {
+  test('by value times out if the application stops reading', async () => {
     const server = createServer((socket) => socket.pause().on('error', () => {}))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -215,7 +218,7 @@ describe('a notification', () => {
     expect(await openFiles(root)).toEqual([])
   })
 
-  test('refused with 403 is never posted again (Win32 Handling Server Application Errors)', async () => {
+  test('refused with 403 is never sent again (Win32 Handling Server Application Errors)', async () => {
     const app = await application(response(403))
     const running = await start({
       directory: await directory(),

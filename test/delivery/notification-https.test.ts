@@ -41,15 +41,15 @@ const SEEN = { status: 200, posts: ['POST /app/handler.asp 5'], published: true,
 test.each([
   ['a name', 'DNS:localhost'],
   ['an address', 'IP:127.0.0.1'],
-])('an application behind HTTPS is told, at %s of its certificate', async (_name, subject) => {
+])('an application behind HTTPS is notified, at %s of its certificate', async (_name, subject) => {
   expect(await inChild(subject, await certificate(subject))).toEqual(SEEN)
 })
 
-test('a relative URL is asked of this server by HTTPS, when the upload came by HTTPS', async () => {
+test('a relative URL is requested from this server over HTTPS if the upload came over HTTPS', async () => {
   expect(await inChild('relative', await certificate('DNS:localhost'))).toEqual(SEEN)
 })
 
-test('a certificate that nobody trusts is a failure, and the application is told nothing', async () => {
+test('an untrusted certificate is a failure, and the application receives nothing', async () => {
   const paths = await certificate('IP:127.0.0.1')
   const posts: string[] = []
   const application = createServer(

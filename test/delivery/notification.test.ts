@@ -26,7 +26,7 @@ async function application(answer?: Answer | string): Promise<Application> {
 }
 
 describe('a notification by reference', () => {
-  test('is a POST with the headers of the capture, in their order, and no body', async () => {
+  test('is a POST with the headers of the capture, in the same order, and no body', async () => {
     const root = await directory()
     const app = await application()
     const running = await start({ directory: root, notification: { type: 'by-reference', url: app.url } })
@@ -47,7 +47,7 @@ describe('a notification by reference', () => {
     expect(app.notifications).toHaveLength(1)
   })
 
-  test('has the time and the headers of one that does not say', async () => {
+  test('has the default timeout and headers if the options are left out', async () => {
     const app = await application()
     const notification = {
       type: 'by-reference',
@@ -74,7 +74,7 @@ describe('a notification by reference', () => {
     expect(content?.equals(FILE)).toBe(true)
   })
 
-  test('of a directory whose name is not ASCII carries UTF-8', async () => {
+  test('for a directory with a non-ASCII name has a path in UTF-8', async () => {
     const root = join(await directory(), 'Ünïcode')
     const app = await application()
     const running = await start({ directory: root, notification: { type: 'by-reference', url: app.url } })
@@ -83,7 +83,7 @@ describe('a notification by reference', () => {
     expect(name.toString('utf8')).toContain(root)
   })
 
-  test('is answered with a file: that is the reply, whatever the body says', async () => {
+  test('is answered with a file: the file is the reply, whatever the body says', async () => {
     const reply = contentOf(200_000)
     const app = await application(async ({ headers }) => {
       await writeFile(headers['bits-response-datafile-name'] ?? '', reply)
@@ -118,7 +118,7 @@ describe('a notification by reference', () => {
     expect(ack.header('BITS-Reply-URL')).toBeUndefined()
   })
 
-  test('whose application fails after it wrote a reply: that is not the reply to the repetition', async () => {
+  test('whose application fails after it wrote a reply: the repeated delivery does not use that reply', async () => {
     const app = await application(async ({ headers }) => {
       await writeFile(headers['bits-response-datafile-name'] ?? '', 'from the failure')
       return response(500)
@@ -136,7 +136,7 @@ describe('a notification by reference', () => {
     expect(again.header('BITS-Reply-URL')).toBeUndefined()
   })
 
-  test('cannot be sent with a storage that has no files', async () => {
+  test('needs a storage with paths', async () => {
     const notification = { type: 'by-reference', url: 'http://127.0.0.1/' } as const
     await expect(start({ storage: new MemoryStorage(), notification })).rejects.toThrow(
       "give a FileStorage, or type: 'by-value'",
@@ -189,7 +189,7 @@ describe('a notification by value', () => {
         `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nBITS-Copy-File-To-Destination: 1\r\n\r\n` +
         `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
     ],
-  ])('is answered with a body %s: that is the reply', async (name, answer) => {
+  ])('is answered with a body %s: the body is the reply', async (name, answer) => {
     const root = await directory()
     const app = await application((_notification, socket) => {
       socket.write(answer('the reply'), 'latin1')
@@ -203,7 +203,7 @@ describe('a notification by value', () => {
   })
 })
 
-describe('the answer to a notification', () => {
+describe('the response to a notification', () => {
   test.each([
     ['without BITS-Copy-File-To-Destination: the file is the application’s alone', {}, false],
     ['with BITS-Copy-File-To-Destination, empty', { 'BITS-Copy-File-To-Destination': '' }, true],
@@ -222,7 +222,7 @@ describe('the answer to a notification', () => {
     expect((await stagedFiles(root)).filter((name) => name.endsWith('.part'))).toEqual([])
   })
 
-  test('with BITS-Static-Response-URL: the client is told that one', async () => {
+  test('with BITS-Static-Response-URL: the client gets that URL', async () => {
     const url = 'https://replies.example.com/static.xml'
     const app = await application(ok({ 'BITS-Static-Response-URL': url }, 'not me'))
     const running = await start({
@@ -233,7 +233,7 @@ describe('the answer to a notification', () => {
     expect(ack.header('BITS-Reply-URL')).toBe(url)
   })
 
-  test('with BITS-Static-Response-URL, and a reply written to the file: the client gets that one alone', async () => {
+  test('with BITS-Static-Response-URL and a reply file: the client gets only the URL', async () => {
     const app = await application(async ({ headers }) => {
       await writeFile(headers['bits-response-datafile-name'] ?? '', 'not me')
       return ok({ 'BITS-Static-Response-URL': 'https://replies.example.com/static.xml' })
@@ -247,7 +247,7 @@ describe('the answer to a notification', () => {
   })
 
   test.each(['by-reference', 'by-value'] as const)(
-    'of %s with bytes behind its end, which break the connection: what it said is kept',
+    'of %s with extra bytes after its end, which break the connection, still counts',
     async (type) => {
       const app = await application('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabcdef')
       const running = await start({ directory: await directory(), notification: { type, url: app.url } })
@@ -271,7 +271,7 @@ describe('the answer to a notification', () => {
     expect(limits.mock.calls).toEqual([[240_000]])
   })
 
-  test('may come within a time that is no whole number of milliseconds', async () => {
+  test('may have a timeout with fractions of milliseconds', async () => {
     const app = await application()
     const notification = { type: 'by-value', url: app.url, timeout: 2.0100004 } as const
     const running = await start({ storage: new MemoryStorage(), notification })
@@ -348,7 +348,7 @@ describe('the URL of a notification', () => {
     ['/app/handler.asp', '/uploads/dir/file.bin?ACCOUNT=873112', '/app/handler.asp?ACCOUNT=873112'],
     ['/app/handler.asp?x=1', '/uploads/dir/file.bin?y=2&z=3', '/app/handler.asp?x=1&y=2&z=3'],
     ['handler.asp', '/uploads/a%20dir/file.bin', '/uploads/a%20dir/handler.asp'],
-  ])('%s, with an upload to %s, goes to %s of this very server', async (url, path, wanted) => {
+  ])('%s, with an upload to %s, goes to %s on this server', async (url, path, wanted) => {
     const { posts, ack } = await own(url, path)
     expect(ack.status).toBe(200)
     expect(posts).toEqual([
@@ -364,7 +364,7 @@ describe('the URL of a notification', () => {
     expect(app.notifications[0]?.requestLine).toBe('POST /myvdir2/bag.asp?ACCOUNT=86433 HTTP/1.1')
   })
 
-  test('that is relative goes to this server, whatever Host the client forges', async () => {
+  test('that is relative goes to this server, even with a forged Host', async () => {
     const elsewhere = await application()
     const { posts, ack } = await own('handler.asp', PATH, `127.0.0.1:${elsewhere.port}`)
     expect(ack.status).toBe(200)
@@ -373,7 +373,7 @@ describe('the URL of a notification', () => {
     expect(elsewhere.notifications).toEqual([])
   })
 
-  test('that is relative goes to this server, whatever host a client hides in the path', async () => {
+  test('that is relative goes to this server, even with a host in the path', async () => {
     const elsewhere = await application()
     const path = `//127.0.0.1:${elsewhere.port}/file.bin`
     const { posts } = await own('handler.asp', path.replace(':', '%3A'), '127.0.0.1', '/')
@@ -402,7 +402,7 @@ describe('the URL of a notification', () => {
     ])
   })
 
-  test('takes no credentials from a request target in absolute form, and tells none', async () => {
+  test('does not take or pass on credentials in a request target in absolute form', async () => {
     const { posts } = await own('handler.asp', `http://eve:guess@front.example.com${PATH}`)
     expect(posts).toEqual([
       {
@@ -415,7 +415,7 @@ describe('the URL of a notification', () => {
     ])
   })
 
-  test('with a Host that is none is the client’s mistake', async () => {
+  test('with an invalid Host is the client’s error', async () => {
     const { ack, id } = await own('handler.asp', PATH, '[::1')
     expectAck(ack, { status: 400, error: '0x80070057', session: id, offset: 5 })
   })
@@ -485,7 +485,7 @@ describe('credentials in the URL of a notification', () => {
     })
   })
 
-  test.each(['Authorization', 'authorization'])('give way to the header %s', async (name) => {
+  test.each(['Authorization', 'authorization'])('are overridden by the header %s', async (name) => {
     const { app } = await withCredentials('bob:s3cret', ok(), { headers: { [name]: 'Bearer token' } })
     const lines = app.notifications[0]?.lines.filter((line) => /^authorization:/i.test(line))
     expect(lines).toEqual([`${name}: Bearer token`])
@@ -498,13 +498,13 @@ describe('credentials in the URL of a notification', () => {
     ['answers a wrong URL', ok({ 'BITS-Static-Response-URL': 'reply.xml' }), 411],
     ['breaks off', (_notification, socket) => void socket.resetAndDestroy(), 500],
     ['does not answer', () => undefined, 408],
-  ])('are sent to no other host, when the application %s', async (_name, answer, status) => {
+  ])('are sent to no other host if the application %s', async (_name, answer, status) => {
     const { ack, said } = await withCredentials('bob:s3cret', answer, { timeout: 0.5 })
     expect(ack.status).toBe(status)
     for (const secret of SECRETS) expect(said).not.toContain(secret)
   })
 
-  test('are sent to no one, when the application cannot be reached', async () => {
+  test('are not sent if the application cannot be reached', async () => {
     const running = await start({
       storage: new MemoryStorage(),
       notification: { type: 'by-value', url: 'http://bob:s3cret@nobody.invalid/' },
@@ -517,8 +517,8 @@ describe('credentials in the URL of a notification', () => {
   })
 })
 
-describe('further headers of a notification', () => {
-  test('are sent beside those of the protocol', async () => {
+describe('additional headers of a notification', () => {
+  test('are sent along with those of the protocol', async () => {
     const app = await application()
     const running = await start({
       storage: new FileStorage({ directory: await directory() }),

@@ -48,7 +48,7 @@ describe('onUpload', () => {
     expect(await readFile(join(root, 'dir/file.bin'))).toEqual(FILE)
   })
 
-  test('whose refusals are events, with the status that the client receives', async () => {
+  test('emits an event for each refusal, with the status that the client receives', async () => {
     const refusals: unknown[] = []
     const errors: string[] = []
     const answers = [
@@ -81,7 +81,7 @@ describe('onUpload', () => {
     expect(errors).toEqual(['A bug.'])
   })
 
-  test('is not called before the last byte is in', async () => {
+  test('is not called before the last byte has arrived', async () => {
     const calls: string[] = []
     const running = await start({
       storage: new MemoryStorage(),
@@ -199,7 +199,7 @@ describe('onUpload', () => {
     expect(storage.files.get('dir/file.bin')).toHaveLength(0)
   })
 
-  test('that cannot be is a wrong option', async () => {
+  test('must be a function', async () => {
     const storage = new MemoryStorage()
     const notification = { type: 'by-value', url: 'x' } as const
     await expect(start({ storage, onUpload: () => {}, notification })).rejects.toThrow(
@@ -274,7 +274,7 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     expect(storage.files.size).toBe(0)
   })
 
-  test('a status that is told as another one is in the log', async () => {
+  test('a status that is replaced for the client is in the log', async () => {
     const running = await start({
       storage: new MemoryStorage(),
       onUpload: () => {
@@ -287,7 +287,7 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     )
   })
 
-  test('the refusal of an empty file, when its session is closed, does not steer the client', async () => {
+  test('the refusal of an empty file at Close-Session has no offset', async () => {
     const running = await start({
       storage: new MemoryStorage(),
       onUpload: () => {
@@ -316,7 +316,7 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     expectAck(ack, { status: 416, session: id })
   })
 
-  test('the headers of a BitsError go with it', async () => {
+  test('the headers of a BitsError are sent', async () => {
     const running = await start({
       storage: new MemoryStorage(),
       onUpload: () => {
@@ -369,7 +369,7 @@ describe('onUpload replies', () => {
       },
     ],
   ]
-  test.each(replies)('with %s, kept by either storage, in an answer or without', async (_name, reply) => {
+  test.each(replies)('with %s, in both storages, in an object or directly', async (_name, reply) => {
     for (const place of [{ storage: new MemoryStorage() }, { directory: await directory() }]) {
       let calls = 0
       const onUpload = () => (calls++ === 0 ? reply() : { reply: reply() })
@@ -384,7 +384,7 @@ describe('onUpload replies', () => {
     }
   })
 
-  test('with what it fetches elsewhere', async () => {
+  test('with the body of a fetch()', async () => {
     const elsewhere = await start(
       { storage: new MemoryStorage() },
       { after: (app) => app.use((_req, res) => void res.send(REPLY)) },
@@ -395,7 +395,7 @@ describe('onUpload replies', () => {
     expect((await ask(running, replyPath(PATH, ack))).body.toString()).toBe(REPLY)
   })
 
-  test('with the URL of something static, which goes to the client as it is', async () => {
+  test('with a static URL, which the client gets unchanged', async () => {
     const url = 'https://replies.example.com/static/reply.xml?a=1'
     const running = await start({ storage: new MemoryStorage(), onUpload: () => new URL(url) })
     const { ack } = await upload(await connect(running), PATH, FILE)
@@ -416,7 +416,7 @@ describe('onUpload replies', () => {
     expect(ack.header('BITS-Reply-URL')).toBeUndefined()
   })
 
-  test('with a stream that fails: the upload fails, and the next delivery makes up for it', async () => {
+  test('with a stream that fails: the upload fails, and the next delivery succeeds', async () => {
     const root = await directory()
     const replies = [
       Readable.from(
@@ -448,7 +448,7 @@ describe('onUpload replies', () => {
     expectAck(ack, { ...expected, context: '0x7', session: id, offset: FILE.length })
   })
 
-  test('to a storage that keeps none: the upload fails', async () => {
+  test('with a storage that cannot keep replies: the upload fails', async () => {
     const storage = Object.assign(new MemoryStorage(), { writeReply: undefined })
     const running = await start({ storage, onUpload: () => 'reply' })
     const { id, ack } = await upload(await connect(running), PATH, FILE)
@@ -456,7 +456,7 @@ describe('onUpload replies', () => {
     expect(running.logger.lines.join()).toContain('has no writeReply()')
   })
 
-  test('that is empty, to a storage that keeps none: there is no reply', async () => {
+  test('with an empty reply and a storage that cannot keep replies: there is no reply', async () => {
     const storage = Object.assign(new MemoryStorage(), { writeReply: undefined })
     const running = await start({ storage, onUpload: () => Readable.from([Buffer.alloc(0)]) })
     const { id, ack } = await upload(await connect(running), PATH, FILE)
@@ -465,8 +465,8 @@ describe('onUpload replies', () => {
   })
 })
 
-describe('onUpload says that nothing is to be published', () => {
-  test('and the bytes are gone once it has answered, while its reply is kept', async () => {
+describe('onUpload returns publish: false', () => {
+  test('and the bytes are removed once it has returned, while its reply is kept', async () => {
     const root = await directory()
     const running = await start({ directory: root, onUpload: () => ({ publish: false, reply: 'taken' }) })
     const uploaded: unknown[] = []
@@ -485,7 +485,7 @@ describe('onUpload says that nothing is to be published', () => {
   })
 })
 
-describe('onUpload returns what nobody understands: the file is not published', () => {
+describe('onUpload returns an invalid result: the file is not published', () => {
   class Verdict {
     readonly #publish = false
     get isPublished() {
@@ -586,7 +586,7 @@ describe('onUpload returns what nobody understands: the file is not published', 
     }
   })
 
-  test('and understands an answer of whatever class and realm', async () => {
+  test('and accepts a result of any class and realm', async () => {
     class Answer {
       readonly publish = false
       readonly reply = 'of a class'

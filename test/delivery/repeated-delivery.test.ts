@@ -17,7 +17,7 @@ const FILE = contentOf(20_000)
 const REFUSED = { error: '0x80004005', context: '0x7', offset: FILE.length }
 
 describe('a delivery', () => {
-  test('happens once, however often the last fragment is sent again after its success', async () => {
+  test('happens once, however often the last fragment is repeated after its success', async () => {
     const storage = new MemoryStorage()
     let calls = 0
     const running = await start({ storage, onUpload: () => `reply ${++calls}` })
@@ -36,7 +36,7 @@ describe('a delivery', () => {
     expect(uploaded).toHaveLength(1)
   })
 
-  test('is shared by the last fragments that are sent again while it runs (D31)', async () => {
+  test('is shared by repeated last fragments while it is in progress (D31)', async () => {
     const { opened, open } = gate()
     const called = gate()
     let calls = 0
@@ -94,7 +94,7 @@ describe('a delivery', () => {
     expect(calls).toBe(2)
   })
 
-  test('that failed is made up for when the session is closed', async () => {
+  test('that failed is repeated at Close-Session', async () => {
     const storage = new MemoryStorage()
     let calls = 0
     const running = await start({
@@ -110,7 +110,7 @@ describe('a delivery', () => {
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('that failed is not made up for when the session is cancelled', async () => {
+  test('that failed is not repeated at Cancel-Session', async () => {
     const storage = new MemoryStorage()
     let calls = 0
     const running = await start({
@@ -127,7 +127,7 @@ describe('a delivery', () => {
     expect(storage.bytes).toBe(0)
   })
 
-  test('is done again from the staged bytes after a restart of the server', async () => {
+  test('is repeated from the staged bytes after a restart of the server', async () => {
     const root = await directory()
     const first = await start({
       directory: root,
@@ -145,7 +145,7 @@ describe('a delivery', () => {
     expect(await readFile(join(root, 'file.bin'))).toEqual(FILE)
   })
 
-  test('whose publication fails is published later, and its application is not told again', async () => {
+  test('whose publication fails is published later, without calling the application again', async () => {
     class Unwilling extends MemoryStorage {
       willing = false
       override async publish(upload: StagedUpload, options: { overwrite: boolean }) {
@@ -166,7 +166,7 @@ describe('a delivery', () => {
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('refused with 403 is never done again, not even after a restart', async () => {
+  test('refused with 403 is never repeated, not even after a restart', async () => {
     const root = await directory()
     let calls = 0
     const onUpload = () => {
@@ -189,7 +189,7 @@ describe('a delivery', () => {
     await expect(readFile(join(root, 'file.bin'))).rejects.toThrow('ENOENT')
   })
 
-  test('whose staged data somebody removed is answered 404, and publishes nothing', async () => {
+  test('whose staged data was removed gets 404, and publishes nothing', async () => {
     const root = await directory()
     const running = await start({ directory: root, onUpload: ({ path = '' }) => rm(path) })
     const { ack } = await upload(await connect(running), PATH, FILE)
@@ -224,7 +224,7 @@ describe('the client of an application', () => {
     expect(storage.files.size).toBe(0)
   })
 
-  test.each([413, 416])('gives up at %d, which would have had it go on', async (status) => {
+  test.each([413, 416])('gets 400 for %d, and gives up', async (status) => {
     const { application, storage, outcome } = await withAnswers(status, status, status)
     const error = await clientError(outcome)
     expect(error).toMatchObject({ status: 400, context: 'server application', fatal: true })

@@ -29,7 +29,7 @@ describe.each(storages)('a reply kept by %s', (_name, place) => {
   })
 
   test.each(['file.bin', 'sub/file.bin', 'a%20b/%C3%A4/file.bin'])(
-    'of an upload to %s is where its URL says',
+    'of an upload to %s is served at its URL',
     async (name) => {
       const running = await start({ ...(await place()), onUpload: () => REPLY })
       const path = `/uploads/${name}`
@@ -40,7 +40,7 @@ describe.each(storages)('a reply kept by %s', (_name, place) => {
     },
   )
 
-  test('is announced by each Ack that says the file is complete, and by no other', async () => {
+  test('is announced by every Ack for a complete file, and by no other', async () => {
     const running = await start({ ...(await place()), onUpload: () => REPLY })
     const connection = await connect(running)
     const { id } = await upload(connection, PATH, FILE)
@@ -85,7 +85,7 @@ describe.each(storages)('a reply kept by %s', (_name, place) => {
     expect(await running.bits.sessions()).toEqual([])
   })
 
-  test('is what the client resolves with, fetched before it closes the session', async () => {
+  test('is what the client resolves with, and is fetched before Close-Session', async () => {
     const running = await start({ ...(await place()), onUpload: () => REPLY })
     await withFile(FILE.length, async ({ path }) => {
       const { reply } = await uploadFile(path, `${running.origin}/uploads/sub/file.bin`, FAST)
@@ -118,7 +118,7 @@ test('a reply and its session leave nothing behind on the disk', async () => {
 })
 
 describe('of a reply', () => {
-  test('only the session’s user learns anything', async () => {
+  test('only the session’s user learns that it exists', async () => {
     let user: string | undefined = 'ann'
     const running = await start({ storage: new MemoryStorage(), user: () => user, onUpload: () => REPLY })
     const { ack } = await upload(await connect(running), PATH, FILE)
@@ -146,7 +146,7 @@ describe('of a reply', () => {
     })
   })
 
-  test('authorize is asked, with the destination of the upload', async () => {
+  test('authorize is called with the destination of the upload', async () => {
     const asked: string[] = []
     const running = await start({
       storage: new MemoryStorage(),

@@ -38,7 +38,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
   const range = (value: string, headers: Record<string, string> = {}) =>
     ask(running, path, { Range: value, ...headers })
 
-  test('is sent whole, with all that BITS wants to know of it (MC-BUP 3.5.5)', async () => {
+  test('is sent in full, with the headers that BITS needs (MC-BUP 3.5.5)', async () => {
     const { status, headers, body } = await ask(running, path)
     expect(status).toBe(200)
     expect(body.equals(REPLY)).toBe(true)
@@ -56,12 +56,12 @@ describe.each(storages)('a reply of %s', (_name, place) => {
     expect(Math.abs(Date.parse(headers['last-modified'] ?? '') - Date.now())).toBeLessThan(60_000)
   })
 
-  test('is told where it is also to who asked for it in absolute form', async () => {
+  test('has a Content-Location for a request in absolute form, too', async () => {
     const url = `http://127.0.0.1:${running.port}${path}`
     expect((await ask(running, url)).headers['content-location']).toBe(url)
   })
 
-  test('is described to HEAD', async () => {
+  test('is described for HEAD', async () => {
     const got = await ask(running, path)
     const { status, headers, body } = await ask(running, path, {}, 'HEAD')
     expect([status, body.length]).toEqual([200, 0])
@@ -70,7 +70,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
     }
   })
 
-  test('is described whole to HEAD with a Range, which is for GET', async () => {
+  test('is described in full for HEAD with a Range, which applies to GET', async () => {
     const { status, headers } = await ask(running, path, { Range: 'bytes=0-9' }, 'HEAD')
     expect([status, headers['content-length']]).toEqual([200, '10240'])
   })
@@ -131,7 +131,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
         [10230, 10239],
       ],
     ],
-  ])('is sent in parts for ranges %s: as they were asked for, unmerged', async (_name, value, wanted) => {
+  ])('is sent in parts for ranges %s: as requested, without merging', async (_name, value, wanted) => {
     const { status, headers, body } = await range(value)
     expect(status).toBe(206)
     expect(headers['content-length']).toBe(String(body.length))
@@ -151,7 +151,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
   })
 
   test.each(['bytes=10240-', 'bytes=10240-10250', 'bytes=20000-20001,30000-', 'bytes=-0'])(
-    'is not sent for %s, which lies beyond its end',
+    'gets 416 for %s, which is beyond its end',
     async (value) => {
       const { status, headers, body } = await range(value)
       expect([status, body.length]).toEqual([416, 0])
@@ -161,7 +161,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
   )
 
   test.each(['bytes', 'bytes=', 'bytes=x-y', 'lines=1-2', 'bytes=5-2', 'bytes=0-1,5-2'])(
-    'is sent whole for "%s", which is no range of bytes',
+    'is sent in full for "%s", which is not a byte range',
     async (value) => {
       const { status, body } = await range(value)
       expect(status).toBe(200)
@@ -177,13 +177,13 @@ describe.each(storages)('a reply of %s', (_name, place) => {
       'of which there are more than 8',
       `bytes=${Array.from({ length: 9 }, (_, n) => `${10 * n}-${10 * n}`).join(',')}`,
     ],
-  ])('is sent whole for ranges %s (RFC 9110 14.2)', async (_name, value) => {
+  ])('is sent in full for ranges %s (RFC 9110 14.2)', async (_name, value) => {
     const { status, body } = await range(value)
     expect(status).toBe(200)
     expect(body.equals(REPLY)).toBe(true)
   })
 
-  test('is sent in part while If-Range holds, and whole when it does not', async () => {
+  test('is sent in part if If-Range matches, and otherwise in full', async () => {
     const { headers } = await ask(running, path)
     const { etag = '', 'last-modified': lastModified = '' } = headers
     const earlier = new Date(Date.parse(lastModified) - 5000).toUTCString()
@@ -202,7 +202,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
     }
   })
 
-  test('is sent to who means this very one, and to nobody who means another', async () => {
+  test('is sent only if If-Match and If-Unmodified-Since match', async () => {
     const { headers } = await ask(running, path)
     const { etag = '', 'last-modified': lastModified = '' } = headers
     const shifted = (by: number) => new Date(Date.parse(lastModified) + by).toUTCString()
@@ -223,7 +223,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
     }
   })
 
-  test('is not sent again to whom has it', async () => {
+  test('is not sent again to a client that has it', async () => {
     const { headers } = await ask(running, path)
     const { etag = '', 'last-modified': lastModified = '' } = headers
     for (const condition of [{ 'If-None-Match': etag }, { 'If-Modified-Since': lastModified }]) {
@@ -235,7 +235,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
     expect((await ask(running, path, { 'If-None-Match': '"another"' })).status).toBe(200)
   })
 
-  test('is found in whatever form a client writes its URL', async () => {
+  test('is found however a client writes its URL', async () => {
     const guid = id.slice(1, -1)
     const forms = [
       `BITS-Sessions/Replies/%7B${guid}%7D/responsefile.bin`,
@@ -255,7 +255,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
   })
 })
 
-test('a reply that breaks off on this side is reported, and one that the client breaks off is not', async () => {
+test('a reply that fails on the server is reported, and one that the client aborts is not', async () => {
   class Breaking extends MemoryStorage {
     breaks = true
     override readReply(upload: StagedUpload, range?: ByteRange): Readable {

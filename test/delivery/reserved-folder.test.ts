@@ -57,7 +57,7 @@ describe('below the mount point', () => {
     }
   })
 
-  test('GET of what is not there is left to the app, also where it looks like ours', async () => {
+  test('GET of an unknown path is left to the app, even if it looks like a reply', async () => {
     handedOn = []
     const paths = [
       '/uploads/',
@@ -76,7 +76,7 @@ describe('below the mount point', () => {
   })
 })
 
-describe('of the reserved folder nothing can be downloaded', () => {
+describe('nothing in the reserved folder can be downloaded', () => {
   const FOLDERS = [
     'BITS-Sessions',
     'bits-sessions',
@@ -124,12 +124,12 @@ describe('of the reserved folder nothing can be downloaded', () => {
     expect((await ask(running, path, { Range: 'bytes=0-1' })).status).toBe(404)
   })
 
-  test('by an absolute target', async () => {
+  test('with a request target in absolute form', async () => {
     const path = `http://h/uploads/BITS-Sessions/${names[0]}`
     expect((await ask(running, path)).status).toBe(404)
   })
 
-  test('as the reply of a session that has none, or is none', async () => {
+  test('as the reply of a session that has none, or of an unknown session', async () => {
     const guids = [
       '{A0FF5911-4144-45B3-BF27-27AFC8EC8A67}',
       ...names.map((name) => name.slice(0, 32)),
@@ -142,7 +142,7 @@ describe('of the reserved folder nothing can be downloaded', () => {
     }
   })
 
-  test('and nothing of it is told', async () => {
+  test('and no response reveals anything about it', async () => {
     const { headers } = await ask(running, `/uploads/BITS-Sessions/${names[0]}`)
     for (const name of ['etag', 'last-modified', 'content-location', 'x-powered-by-file']) {
       expect(headers).not.toHaveProperty(name)

@@ -81,7 +81,7 @@ async function expectRecovery(options: BitsUploadOptions & { storage: Unable }) 
 }
 
 describe.each(FAILURES)(
-  'a storage without space for a reply that fails %s is not the application',
+  'a storage without space for a reply that fails %s is not blamed on the application',
   (_name, failure) => {
     test('which is a function', async () => {
       const replies: Readable[] = []
@@ -107,7 +107,7 @@ describe.each(FAILURES)(
 )
 
 describe('a storage that fails otherwise', () => {
-  test('while it keeps a reply is reported, and is not the application', async () => {
+  test('while it keeps a reply is reported, and not blamed on the application', async () => {
     const failure = Object.assign(new Error('the disk is broken'), { code: 'EIO' })
     const running = await start({
       storage: new Unable(async () => Promise.reject(failure)),
@@ -120,7 +120,7 @@ describe('a storage that fails otherwise', () => {
     expect(errors).toEqual([failure])
   })
 
-  test('with 403 does not count as a refusal of the application, which is for good', async () => {
+  test('with 403 does not count as a permanent refusal by the application', async () => {
     const storage = new Unable(async () =>
       Promise.reject(new BitsError('access-denied', 'a policy of the bucket')),
     )
@@ -132,7 +132,7 @@ describe('a storage that fails otherwise', () => {
     expect((await connection.exchange(fragment(PATH, id, FILE))).status).toBe(200)
   })
 
-  test('ends the stream of the reply, whose own failure to end does no harm', async () => {
+  test('ends the stream of the reply, and ignores an error from ending it', async () => {
     let ended = false
     async function* reply() {
       try {
@@ -151,7 +151,7 @@ describe('a storage that fails otherwise', () => {
     }
   })
 
-  test('long after an application behind HTTP has answered in time is not the application', async () => {
+  test('long after an HTTP application has responded in time is not blamed on the application', async () => {
     const application = await Application.start(ok({}, 'in time'))
     afterwards(() => application.stop())
     const storage = new Unable(async (body) => {
@@ -165,7 +165,7 @@ describe('a storage that fails otherwise', () => {
     expectAck(ack, { ...FULL, session: id, offset: FILE.length })
   })
 
-  test('while an application behind HTTP is sent the bytes is not the application', async () => {
+  test('while it reads the bytes for an HTTP application is not blamed on the application', async () => {
     class Unreadable extends MemoryStorage {
       override read(): Readable {
         return new Readable({ read: (): void => {} }).destroy(new Error('the disk is broken'))
@@ -184,7 +184,7 @@ describe('a storage that fails otherwise', () => {
 })
 
 describe('a reply whose stream fails', () => {
-  test('before the storage reads it is the application, and no crash', async () => {
+  test('before the storage reads it is blamed on the application, and does not crash the process', async () => {
     const root = await directory()
     const onUpload = () => createReadStream(join(root, 'missing'))
     const running = await start({ directory: root, onUpload })
@@ -194,7 +194,7 @@ describe('a reply whose stream fails', () => {
     expect(await openFiles(root)).toEqual([])
   })
 
-  test('for want of space on a disk of its own is the application', async () => {
+  test('because its own disk is full is blamed on the application', async () => {
     const reply = () =>
       new Readable({
         read() {
@@ -206,7 +206,7 @@ describe('a reply whose stream fails', () => {
     expectAck(ack, { status: 500, error: '0x80004005', context: '0x7', session: id, offset: FILE.length })
   })
 
-  test('was ended before it was read is the application', async () => {
+  test('that was destroyed before it was read is blamed on the application', async () => {
     const running = await start({
       storage: new MemoryStorage(),
       onUpload: () => Readable.from(['gone']).destroy(),
@@ -227,7 +227,7 @@ async function smallDisk(): Promise<string | undefined> {
   return root
 }
 
-describe('a small disk that gets full while a reply is kept', () => {
+describe('a small disk that fills up while a reply is written', () => {
   const applications: [string, () => Promise<BitsUploadOptions>][] = [
     ['a function', async () => ({ onUpload: () => REPLY })],
     ...(['by-reference', 'by-value'] as const).map((type): [string, () => Promise<BitsUploadOptions>] => [

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { FileHash } from '../../lib/delivery/file-hash.js'
 import { UploadHashes } from '../../lib/delivery/upload-hashes.js'
 
-test('the hash of the upload that was idle for longest makes room for another', () => {
+test('the hash of the upload that was idle the longest makes room for another', () => {
   const hashes = new UploadHashes(2)
   const hash = new FileHash(['sha256'])
   hashes.keep('one', hash)

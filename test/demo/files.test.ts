@@ -39,7 +39,7 @@ async function uploadPart(name: string): Promise<void> {
   await line.close()
 }
 
-test('what BITS uploaded is listed, and answered to GET, HEAD and ranges', async () => {
+test('uploaded files are listed, and served to GET, HEAD and ranges', async () => {
   const source = await demo.write('source', 'Hello, BITS.')
   await uploadFile(source, `${demo.origin}/uploads/dir/a%20%23%25%C3%A9.txt`)
   expect(await listing()).toEqual([
@@ -53,7 +53,7 @@ test('what BITS uploaded is listed, and answered to GET, HEAD and ranges', async
   expect([range.status, await range.text()]).toEqual([206, 'BITS'])
 })
 
-test('an uploaded page is downloaded, and cannot run in the name of the site', async () => {
+test('an uploaded page is downloaded, and cannot run as part of the site', async () => {
   const source = await demo.write('source', '<script>alert(1)</script>')
   await uploadFile(source, `${demo.origin}/uploads/index.html`)
   const { headers } = await get('/uploads/index.html')
@@ -95,7 +95,7 @@ async function rawGet(path: string): Promise<{ status: number }> {
   })
 }
 
-test('nothing outside of the directory is served', async () => {
+test('nothing outside the directory is served', async () => {
   await demo.write('outside.txt', 'private')
   await symlink(join(demo.directory, '..', 'outside.txt'), join(demo.directory, 'link.txt'))
   for (const path of [

@@ -144,7 +144,7 @@ function suite(): void {
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320)
   })
 
-  test('it is dark where people want it dark', async () => {
+  test('it follows the dark color scheme', async () => {
     const brightness = async (page: Page, property: string) => {
       const color = await page.evaluate(`getComputedStyle(document.body)[${JSON.stringify(property)}]`)
       const [red = 0, green = 0, blue = 0] = (String(color).match(/\d+/g) ?? []).map(Number)
@@ -158,7 +158,7 @@ function suite(): void {
     expect(await brightness(dark, 'color')).toBeGreaterThan(180)
   })
 
-  test('it comes back by itself after a restart of the server, and shows the session go on', async () => {
+  test('it reconnects after a restart of the server, and shows the session continue', async () => {
     const page = await openPage()
     const uploading = upload('restart.bin')
     await page.getByRole('progressbar', { name: 'restart.bin' }).waitFor()

@@ -10,7 +10,7 @@ afterEach(() => demo.stop())
 
 const answers = async (): Promise<unknown> => (await fetch(`${demo.origin}/answers`)).json()
 
-test('the replies and refusals of the server application are listed, the latest last', async () => {
+test('the replies and refusals of the server application are listed, latest last', async () => {
   expect(await answers()).toEqual([])
   await uploadFile(await demo.write('source', 'a,b\n1,2\n'), `${demo.origin}/uploads/good.csv`)
   const bad = uploadFile(await demo.write('bad', '<a>'), `${demo.origin}/uploads/bad.xml`, { retries: 0 })
@@ -29,7 +29,7 @@ test('the replies and refusals of the server application are listed, the latest 
   ])
 })
 
-test('of many answers the last ten are kept', async () => {
+test('only the last ten answers are kept', async () => {
   const source = await demo.write('source', 'a,b\n')
   for (let n = 0; n < 12; n += 1) await uploadFile(source, `${demo.origin}/uploads/${n}.csv`)
   expect(await answers()).toEqual(

@@ -33,7 +33,7 @@ async function upload(
 
 const isPublished = async (name: string) => (await fetch(`${demo.origin}/uploads/${name}`)).ok
 
-describe('a .csv is answered with its rows and columns', () => {
+describe('a .csv gets its rows and columns as a reply', () => {
   test.each([
     ['plain', 'a,b,c\r\n1,2,3\r\n4,5,6\r\n', 2, 3, 0],
     ['without a line break at its end', 'a,b\n1,2', 1, 2, 0],
@@ -59,7 +59,7 @@ describe('a .csv is answered with its rows and columns', () => {
   })
 })
 
-describe('an .xml is answered with its elements', () => {
+describe('an .xml gets its elements as a reply', () => {
   const latin1 = '<?xml version="1.0" encoding="windows-1252"?><a>\x80 \xfc</a>'
   test.each([
     ['plain', '<?xml version="1.0"?>\n<a x="1"><b/><b>t &amp; t</b><!-- c --></a>\n', 3, 2],
@@ -128,7 +128,7 @@ describe('a malformed file is refused, and not published', () => {
   })
 })
 
-test('an empty .csv is published, and answered', async () => {
+test('an empty .csv is published, and gets a reply', async () => {
   const { name, reply } = await upload('.csv', '')
   expect(reply).toMatchObject({ rows: 0 })
   expect(await isPublished(name)).toBe(true)
@@ -164,7 +164,7 @@ describe('limits', () => {
     expect(endless.destroyed).toBe(true)
   })
 
-  test('a failure of the disk is not a refusal', async () => {
+  test('a disk error is not a refusal', async () => {
     const open = () => new Readable({ read: (): void => void 0 }).destroy(new Error('EIO'))
     await expect(reportOn({ name: 'a.csv', size: 1, open })).rejects.toThrow('EIO')
   })

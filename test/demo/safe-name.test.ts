@@ -22,7 +22,7 @@ test.each([
   expect(safeName(given)).toBe(stored)
 })
 
-test('a long name is cut between characters, in front of its extension', () => {
+test('a long name is cut between characters, before its extension', () => {
   const name = safeName(`${'😀'.repeat(100)}.tar`)
   expect(name).toMatch(/^(?:😀)+\.tar$/u)
   expect(Buffer.byteLength(name)).toBeLessThanOrEqual(200)

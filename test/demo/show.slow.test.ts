@@ -55,7 +55,7 @@ async function start(...words: string[]) {
   }
 }
 
-test.concurrent('--once survives the cut and the restart, shows a reply, says so, and leaves no file behind', async () => {
+test.concurrent('--once survives the interruption and the restart, shows a reply, reports success, and leaves no file behind', async () => {
   const demo = await start('--once')
   const { code, out, errors, files } = await demo.outcome()
   expect({ code, errors, files }).toEqual({ code: 0, errors: '', files: [] })
@@ -123,7 +123,7 @@ test.concurrent('the upload starts when a page opens, and the page can have it s
   expect({ code, errors, files }).toEqual({ code: 0, errors: '', files: [] })
 }, 120_000)
 
-test.concurrent('an argument it does not know is refused in a sentence', async () => {
+test.concurrent('an unknown argument is refused with a message', async () => {
   const { code, errors } = await (await start('--ones')).outcome()
   expect(code).toBe(1)
   expect(errors).toMatch(/^The demo failed: .*--ones/)

@@ -162,7 +162,7 @@ test('the file for several virtual directories of IIS is accepted', async () => 
   expect([await check.ended, await check.said]).toEqual([0, expect.any(String)])
 })
 
-test('the servers with S3 and Redis are accepted, and their libraries are those that the package supports', async () => {
+test('the servers with S3 and Redis are accepted, and the documented libraries are supported', async () => {
   const { text: lines } = block('sh', { in: 'docs/scaling.md#S3 and Redis', containing: '--s3-bucket' })
   const { peerDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
   const [install = '', ...command] = lines.trim().split('\n')
@@ -190,7 +190,7 @@ test('a program accepts or refuses each file', async () => {
   expect((await readdir(temp.inside('incoming'))).sort()).toEqual(['BITS-Sessions', 'good.zip'])
 })
 
-describe('what cannot be run here: compared with its source', () => {
+describe('commands that cannot be run here: compared with their source', () => {
   test('the exit codes are those of the code', () => {
     const codes = table('Exit code').flatMap(([code = '']) => code.split(', ').map(Number))
     expect(codes).toEqual([...Object.values(EXIT), 130, 143])

@@ -327,7 +327,7 @@ describe('examples that are servers', () => {
     await server.stop('SIGTERM')
   })
 
-  test('serving the files: as downloads, and nothing that is in progress', async () => {
+  test('serving the files: as downloads, without unfinished uploads', async () => {
     const server = await temp.project.serve(js('docs/deployment.md#Serving the files'))
     await temp.upload(server, 'logs/today.zip')
     const file = await fetch(`${server.origin}/uploads/logs/today.zip`)
@@ -380,7 +380,7 @@ test('the client example uploads, and reports progress', async () => {
 })
 
 describe('troubleshooting', () => {
-  test('the log has the documented message about a body parser above', async () => {
+  test('the log has the documented message about an earlier body parser', async () => {
     const before = (app: express.Express) => void app.use(raw({ type: () => true }))
     const server = await serve({ storage: new MemoryStorage() }, { before })
     try {

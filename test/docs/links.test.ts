@@ -81,7 +81,7 @@ test('the README links to every page, and stays below 10 KB', () => {
   expect(Buffer.byteLength(readme)).toBeLessThan(10_000)
 })
 
-test('every page has one title, and starts by saying what it is good for', () => {
+test('every page has one title, and starts by saying what the reader will be able to do', () => {
   for (const document of DOCUMENTS.filter(({ file }) => file.startsWith('docs/'))) {
     const [title, ...start] = document.text.split('\n').filter((line) => line !== '')
     expect([document.file, title]).toEqual([document.file, expect.stringMatching(/^# /)])

@@ -24,7 +24,7 @@ describe('the tables of the documents', () => {
     ['Option of `notification`', 'types/delivery.ts', 'NotificationOptions'],
     ['Event', 'types/events.ts', 'BitsUploadEvents'],
     ['IIS property', 'types/iis.ts', 'IisProperties'],
-  ])('%s: lists every member and no other', (firstCell, path, name) => {
+  ])('%s: lists every member and nothing else', (firstCell, path, name) => {
     expect(names(firstCell).sort()).toEqual(membersOf(source(path), name).sort())
   })
 

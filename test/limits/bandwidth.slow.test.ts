@@ -206,7 +206,7 @@ describe('maxBandwidth', () => {
 describe('an upload at a limited rate', () => {
   const path = '/uploads/file.bin'
 
-  test('whose client goes away leaves nothing hanging, and resumes where its bytes ended', async () => {
+  test('whose client disconnects leaves nothing hanging, and resumes where its bytes ended', async () => {
     const storage = new MemoryStorage()
     const running = await start({ storage, maxBandwidth: 100 * KB })
     const first = await connect(running)
@@ -227,7 +227,7 @@ describe('an upload at a limited rate', () => {
     expect(Date.now() - stopped).toBeLessThan(1000)
   })
 
-  test('whose first bytes are held already takes its time for those, too', async () => {
+  test('whose first bytes were already received is also limited for those', async () => {
     const running = await start({ storage: new MemoryStorage(), maxBandwidth: 200 * KB })
     const connection = await connect(running)
     const id = await openSession(connection, '/uploads/a')
@@ -239,7 +239,7 @@ describe('an upload at a limited rate', () => {
     expect(performance.now() - begin).toBeGreaterThan(300)
   })
 
-  test('that is pre-empted makes way at once', async () => {
+  test('that is preempted stops immediately', async () => {
     const running = await start({ storage: new MemoryStorage(), maxBandwidth: 100 * KB })
     const [first, second] = [await connect(running), await connect(running)]
     const id = await openSession(first, path)
@@ -251,7 +251,7 @@ describe('an upload at a limited rate', () => {
     await first.closed()
   })
 
-  test('of one byte per second goes as soon as nobody waits for it any more', async () => {
+  test('of one byte per second ends as soon as no client waits for it', async () => {
     const running = await start({ storage: new MemoryStorage(), maxBandwidth: { perSession: 1 } })
     const connection = await connect(running)
     const id = await openSession(connection, path)
@@ -284,7 +284,7 @@ test.each([
   { perSession: Number.POSITIVE_INFINITY },
   { perSession: 1e300 },
   {},
-])('maxBandwidth may be %j, which is no limit', async (maxBandwidth) => {
+])('maxBandwidth may be %j, which means no limit', async (maxBandwidth) => {
   const running = await start({ storage: new MemoryStorage(), maxBandwidth })
   await uploadTo(running, 'file.bin', contentOf(1000 * KB))
 })

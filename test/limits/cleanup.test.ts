@@ -28,7 +28,7 @@ const untilGone = async ({ bits }: Running) => {
 }
 
 describe('the clean-up', () => {
-  test('removes a session that was idle for longer than its timeout, and says so', async () => {
+  test('removes a session that was idle for longer than its timeout, and emits an event', async () => {
     const storage = new MemoryStorage()
     const { running, expired } = await startSweeping({ storage })
     const connection = await connect(running)
@@ -42,7 +42,7 @@ describe('the clean-up', () => {
     expectAck(await connection.exchange(fragment(PATH, id, FILE, 500)), { ...GONE, session: id })
   })
 
-  test('continues when something cannot be removed, and reports it and what has expired', async () => {
+  test('continues if something cannot be removed, and reports it and what has expired', async () => {
     const root = await directory()
     const staging = join(root, 'BITS-Sessions')
     const long = new Date(Date.now() - 24 * 60 * 60 * 1000)
@@ -111,7 +111,7 @@ describe('the clean-up', () => {
     expect(expired).toEqual([])
   })
 
-  test('leaves published files alone, also of sessions that nobody closed', async () => {
+  test('leaves published files alone, even of sessions that were never closed', async () => {
     const storage = new MemoryStorage()
     const { running, expired } = await startSweeping({ storage, onUpload: () => 'reply' })
     await upload(await connect(running), PATH, FILE)
@@ -122,7 +122,7 @@ describe('the clean-up', () => {
     expect(storage.bytes).toBe(FILE.length)
   })
 
-  test('runs at the start, for what earlier runs left behind', async () => {
+  test('runs at startup, for what earlier runs left behind', async () => {
     const root = await directory()
     const first = await start({ directory: root })
     const connection = await connect(first)
@@ -136,7 +136,7 @@ describe('the clean-up', () => {
     expect(await sessionFiles(root)).toEqual([])
   })
 
-  test('removes at the start what a process left that died right after a publication', async () => {
+  test('removes at startup what a process left behind that died right after a publication', async () => {
     const root = await directory()
     const running = await start({ directory: root })
     await upload(await connect(running), PATH, FILE)
@@ -154,7 +154,7 @@ describe('the clean-up', () => {
     expect((await readdir(folder)).filter((name) => name.endsWith('.reply'))).toHaveLength(1)
   })
 
-  test('removes old staged data that no session owns, and nothing that is not its own', async () => {
+  test('removes old orphaned staged data, and nothing else', async () => {
     const root = await directory()
     const first = await start({ directory: root })
     await openSession(await connect(first), PATH)
@@ -174,7 +174,7 @@ describe('the clean-up', () => {
     expect(names.sort()).toEqual(['.part', '.part', 'README.txt', 'lease', 'sessions.journal'])
   })
 
-  test('that fails is reported, and tried again', async () => {
+  test('is reported if it fails, and tried again', async () => {
     class Failing extends MemoryStorage {
       failing = true
       override async *staged() {
@@ -193,7 +193,7 @@ describe('the clean-up', () => {
     await untilGone(running)
   })
 
-  test('forgets closed sessions with time, and not before (D10)', async () => {
+  test('forgets closed sessions after ten minutes, and not before (D10)', async () => {
     const { running } = await startSweeping({ storage: new MemoryStorage() })
     const connection = await connect(running)
     const { id } = await upload(connection, PATH, FILE)

@@ -99,7 +99,7 @@ describe('bits.cancel()', () => {
     expect(await running.bits.cancel(uploadId)).toBe('not-found')
   })
 
-  test('several at once cancel the upload once', async () => {
+  test('several calls at once cancel the upload once', async () => {
     const running = await start({ storage: new MemoryStorage() })
     const cancelled = listen(running)
     await openSession(await connect(running), PATH)
@@ -177,7 +177,7 @@ describe('bits.sweep()', () => {
   })
 })
 
-test('both reject after bits.close()', async () => {
+test('bits.cancel() and bits.sweep() reject after bits.close()', async () => {
   const running = await start({ storage: new MemoryStorage() })
   await running.bits.close()
   await expect(running.bits.cancel('f'.repeat(32))).rejects.toThrow('bits.cancel(): bits.close() was called.')

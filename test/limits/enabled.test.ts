@@ -26,7 +26,7 @@ describe('enabled: false', () => {
     expectAck(await connection.exchange(closeSession(PATH, ID)), { ...OFF, session: ID })
   })
 
-  test('removes all sessions and their data at the start, and no file that is published', async () => {
+  test('removes all sessions and their data at startup, and no published file', async () => {
     const root = await directory()
     const first = await start({ directory: root, onUpload: () => 'reply' })
     const connection = await connect(first)
@@ -47,7 +47,7 @@ describe('enabled: false', () => {
     expectAck(again, { status: 500, error: '0x8020001F', session: id, offset: 0 })
   })
 
-  test('lets all other requests pass on to the app', async () => {
+  test('passes all other requests on to the app', async () => {
     const running = await start(
       { storage: new MemoryStorage(), enabled: false },
       { after: (app) => app.use((_req, res) => void res.send('the app')) },
@@ -57,7 +57,7 @@ describe('enabled: false', () => {
 })
 
 describe('enabled as a function', () => {
-  test('is asked for each packet, and sessions outlast a no', async () => {
+  test('is called for each packet, and sessions survive while it returns false', async () => {
     const storage = new MemoryStorage()
     let on = true
     const running = await start({ storage, enabled: async () => on })
@@ -84,7 +84,7 @@ describe('enabled as a function', () => {
     expectAck(await connection.exchange(other), OFF)
   })
 
-  test('that throws answers as its error says', async () => {
+  test('that throws decides the response by its error', async () => {
     const errors: unknown[] = [new Error('no idea'), new BitsError({ status: 429 }, 'slowly')]
     const running = await start({
       storage: new MemoryStorage(),

@@ -41,7 +41,7 @@ class WaitingStorage extends MemoryStorage {
 }
 
 describe('maxNewSessions', () => {
-  test('perSecond: one more gets 503 before storage and store are asked, and uploads in progress continue', async () => {
+  test('perSecond: one more gets 503 before the storage and the store are used, and uploads in progress continue', async () => {
     const storage = new CountingStorage()
     const sessionStore = new CountingStore()
     const running = await start({ storage, sessionStore, maxNewSessions: { perSecond: 2 } })
@@ -80,7 +80,7 @@ describe('maxNewSessions', () => {
     expect(status).toBe(200)
   })
 
-  test('concurrent: one more gets 503 while others are being created, also of other tenants', async () => {
+  test('concurrent: one more gets 503 while others are being created, even by other tenants', async () => {
     const storage = new WaitingStorage()
     const other = new CountingStorage()
     const running = await start({
@@ -101,7 +101,7 @@ describe('maxNewSessions', () => {
     expect((await third.exchange(createSession(PATH))).status).toBe(200)
   })
 
-  test('concurrent: a session that cannot be created gives its place back', async () => {
+  test('concurrent: a session that cannot be created frees its place', async () => {
     const storage = new MemoryStorage()
     const running = await start({ storage, maxNewSessions: { concurrent: 1 } })
     const connection = await connect(running)

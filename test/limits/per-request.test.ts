@@ -60,7 +60,7 @@ describe('perRequest', () => {
   })
 
   test.each(['storage', 'directory'] as const)(
-    'gives a tenant a %s of its own, and sessions do not mix',
+    'gives a tenant its own %s, and sessions do not mix',
     async (kind) => {
       const places = { ann: await directory(), bob: await directory() }
       const storages = {
@@ -88,7 +88,7 @@ describe('perRequest', () => {
     },
   )
 
-  test('gives a tenant replies of its own', async () => {
+  test('gives a tenant its own replies', async () => {
     const places = { ann: await directory(), bob: await directory() }
     const running = await start({
       storage: new MemoryStorage(),
@@ -101,7 +101,7 @@ describe('perRequest', () => {
     expect((await ask(running, `${path}?tenant=bob`)).status).toBe(404)
   })
 
-  test('delivers in its own way', async () => {
+  test('chooses how uploads are delivered', async () => {
     const told: string[] = []
     const running = await start({
       storage: new MemoryStorage(),
@@ -114,7 +114,7 @@ describe('perRequest', () => {
     expect(told).toEqual(['ann', 'common'])
   })
 
-  test('that names the common storage or directory has the common sessions', async () => {
+  test('that returns the common storage or directory uses the common sessions', async () => {
     const root = await directory()
     const storage = new FileStorage({ directory: root })
     const setups: [BitsUploadOptions, RequestSettings][] = [
@@ -153,7 +153,7 @@ describe('perRequest', () => {
     expect(await readFile(join(root, 'file.bin'))).toEqual(FILE)
   })
 
-  test('is warned of when it makes storages without end', async () => {
+  test('causes a warning if it keeps creating storages', async () => {
     const running = await start({
       storage: new MemoryStorage(),
       perRequest: () => ({ storage: new MemoryStorage() }),
@@ -167,7 +167,7 @@ describe('perRequest', () => {
     expect(warnings[0]).toContain('1000 storages')
   })
 
-  test('switches uploads off for a request, and removes nothing', async () => {
+  test('disables uploads for a request, and removes nothing', async () => {
     const root = await directory()
     let on = true
     const options: BitsUploadOptions = {
@@ -190,7 +190,7 @@ describe('perRequest', () => {
     expectAck(ack, { status: 200, session: id, offset: 1000 })
   })
 
-  test('switches uploads on for some where they are off, whose sessions stay', async () => {
+  test('enables uploads for some where they are disabled, and their sessions stay', async () => {
     const root = await directory()
     const options: BitsUploadOptions = {
       directory: root,
@@ -211,7 +211,7 @@ describe('perRequest', () => {
     expectAck(ack, { status: 200, session: id, offset: 1000 })
   })
 
-  test('switches uploads on for a tenant where they are off, and removes nothing of it', async () => {
+  test('enables uploads for a tenant where they are disabled, and removes none of its data', async () => {
     const root = await directory()
     const first = await start({ directory: root })
     const id = await openSession(await connect(first), PATH)
@@ -225,7 +225,7 @@ describe('perRequest', () => {
     expectAck(ack, { status: 200, session: id, offset: 1000 })
   })
 
-  test('that leaves settings out, or undefined, leaves them as they are', async () => {
+  test('keeps settings that it leaves out or returns as undefined', async () => {
     const running = await start({
       storage: new MemoryStorage(),
       maxUploadSize: 10,
@@ -238,7 +238,7 @@ describe('perRequest', () => {
     expect((await upload(connection, PATH, FILE)).ack.header('BITS-Error-Code')).toBe('0x80200020')
   })
 
-  test('that throws answers as its error says, also for a reply', async () => {
+  test('that throws decides the response by its error, also for a reply', async () => {
     const errors = [
       new BitsError({ status: 404 }, 'no such tenant'),
       new Error('the database is gone'),
@@ -257,7 +257,7 @@ describe('perRequest', () => {
   })
 })
 
-describe('wrong settings for a request are answered 500, and the log says what is wrong:', () => {
+describe('invalid settings for a request get 500, and the log says what is wrong:', () => {
   const memory = new MemoryStorage()
   const wrong: [string, unknown, RegExp][] = [
     ['a limit', { maxUploadSize: 'lots' }, /the option maxUploadSize is "lots": give a whole number/],

@@ -44,7 +44,7 @@ async function createMany(running: Running, count: number, user?: string): Promi
 const times = (count: number, status: number): number[] => Array<number>(count).fill(status)
 
 describe('the sessions of a user', () => {
-  test('are 50 at the most by default, each user’s counted apart', async () => {
+  test('are limited to 50 by default, counted separately for each user', async () => {
     const running = await start({ storage: new MemoryStorage(), user: perHeader })
     expect(await createMany(running, 51, 'ann')).toEqual([...times(50, 200), 503])
     expect(await createMany(running, 1, 'bob')).toEqual([200])
@@ -143,7 +143,7 @@ describe('the sessions of a user', () => {
     }
   })
 
-  test('are counted after a restart, too', async () => {
+  test('are also counted after a restart', async () => {
     const root = await directory()
     const first = await start({ directory: root, maxSessionsPerUser: 2 })
     expect(await createMany(first, 3)).toEqual([200, 200, 503])
@@ -182,7 +182,7 @@ describe('the sessions of a user', () => {
     await expect(limit.claim('d', 'ann', 2)).rejects.toThrow('3 open sessions')
   })
 
-  test('that another process created are counted at once where the store is shared, and listed in no time', async () => {
+  test('that another process created are counted immediately if the store is shared, without listing', async () => {
     const store = Object.assign(new MemorySessionStore(), { lock: async () => async () => {} })
     let now = 0
     const limit = new SessionLimit(store, () => now)
@@ -193,7 +193,7 @@ describe('the sessions of a user', () => {
     await expect(limit.claim('d', 'ann', 2)).rejects.toThrow('3 open sessions')
   })
 
-  test('that end while the store is being listed are not counted any more', async () => {
+  test('that end while the store is being listed are no longer counted', async () => {
     const store = new MemorySessionStore()
     let now = 0
     const limit = new SessionLimit(store, () => now)

@@ -35,7 +35,7 @@ async function session(trustSessionId: boolean) {
 }
 
 describe('trustSessionId', () => {
-  test('off: each packet has to prove who sent it', async () => {
+  test('off: each packet must prove who sent it', async () => {
     const { connection, id } = await session(false)
     const ack = await connection.exchange(fragment(PATH, id, FILE))
     expectAck(ack, { ...UNAUTHORIZED, session: id })
@@ -43,7 +43,7 @@ describe('trustSessionId', () => {
     expectAck(await connection.exchange(cancelSession(PATH, id)), { ...UNAUTHORIZED, session: id })
   })
 
-  test('on: the session id is proof enough to go on, to fetch the reply, and to close, twice', async () => {
+  test('on: the session id is proof enough to continue, to fetch the reply, and to close, twice', async () => {
     const { running, connection, id } = await session(true)
     const ack = await connection.exchange(fragment(PATH, id, FILE))
     expectAck(ack, { status: 200, session: id, offset: 1000 })
@@ -53,7 +53,7 @@ describe('trustSessionId', () => {
     }
   })
 
-  test('on: a session id that is none proves nothing', async () => {
+  test('on: an invalid session id proves nothing', async () => {
     const { connection } = await session(true)
     const other = '{A0FF5911-4144-45B3-BF27-27AFC8EC8A67}'
     const ack = await connection.exchange(fragment(PATH, other, FILE))
@@ -66,13 +66,13 @@ describe('trustSessionId', () => {
     expectAck(ack, { ...UNAUTHORIZED, session: id })
   })
 
-  test('on: a session id lets nobody create another session', async () => {
+  test('on: a session id does not allow creating another session', async () => {
     const { connection, id } = await session(true)
     const ack = await connection.exchange(create({ 'BITS-Session-Id': id }))
     expect([ack.status, ack.header('BITS-Error-Code')]).toEqual([401, '0x80190191'])
   })
 
-  test('on: a Ping’s session id is not looked at (D6)', async () => {
+  test('on: the session id of a Ping is ignored (D6)', async () => {
     const { connection, id } = await session(true)
     const ack = await connection.exchange(packet('Ping', PATH, { 'BITS-Session-Id': id }))
     expect(ack.status).toBe(401)

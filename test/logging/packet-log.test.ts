@@ -73,7 +73,7 @@ async function logWith(acks: number): Promise<string> {
 }
 
 describe('the packet log', () => {
-  test('shows an upload with secrets in every place, and none of them', async () => {
+  test('shows an upload with secrets in every place, without any of them', async () => {
     running = await serveLogged({
       storage: new MemoryStorage(),
       authorize: (req) => {
@@ -118,7 +118,7 @@ describe('the packet log', () => {
     expect(log).toContain(`> BITS-Session-Id: {session-${number}}`)
   })
 
-  test('shows how a reply is fetched, and nothing of it', async () => {
+  test('shows how a reply is fetched, but not its content', async () => {
     const directory = await temporaryDirectory()
     running = await serveLogged({ directory: directory.path, onUpload: () => 'S3CRET-reply' })
     const connection = await RawConnection.open(running.port)
@@ -155,7 +155,7 @@ describe('the packet log', () => {
     ])
   })
 
-  test('says so when a connection broke in the middle of a body', async () => {
+  test('shows that a connection broke in the middle of a body', async () => {
     running = await serveLogged({ storage: new MemoryStorage() })
     const connection = await RawConnection.open(running.port)
     connection.write(packet('Create-Session', '/uploads/a', { 'BITS-Supported-Protocols': PROTOCOL }))
@@ -208,7 +208,7 @@ describe('what is masked', () => {
     expect(maskRequestUrl(url)).toBe(shown)
   })
 
-  test('a reply URL keeps the names that are the protocol’s own', () => {
+  test('a reply URL keeps the names defined by the protocol', () => {
     const id = '{A0FF5911-4144-45B3-BF27-27AFC8EC8A67}'
     const name = maskSessionId(id)
     expect(maskHeader('BITS-Reply-URL', `BITS-Sessions\\Replies\\${id}\\responsefile.bin`)).toBe(
@@ -217,7 +217,7 @@ describe('what is masked', () => {
     expect(maskName('%7BA0FF5911-4144-45B3-BF27-27AFC8EC8A67%7D')).toBe(`%7b${name.slice(1, -1)}%7d`)
   })
 
-  test('a harmless header with a value it should not have is masked too', () => {
+  test('a harmless header with an unexpected value is also masked', () => {
     expect(maskHeader('Content-Length', '12')).toBe('12')
     expect(maskHeader('Content-Length', 'S3CRET')).toBe('<6>')
     expect(maskHeader('__proto__', 'S3CRET')).toBe('<6>')

@@ -130,7 +130,7 @@ describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
     }
   })
 
-  test('takes an empty file', async () => {
+  test('accepts an empty file', async () => {
     const { engine, stored } = await make()
     await multerUpload(engine)(uploadOf(Buffer.of()), await requestOf())
     expect(Object.values(await stored()).map(({ length }) => length)).toEqual([0])
@@ -177,12 +177,12 @@ describe('fileFilter', () => {
   const refuse = (_req: unknown, _file: unknown, done: (error: null, accept: boolean) => void) =>
     done(null, false)
 
-  test('that says no has the handler decide, without a file', async () => {
+  test('that returns false lets the handler decide, without a file', async () => {
     const { reply } = await send(multerUpload(multer.memoryStorage(), handler, { fileFilter: refuse }))
     expect((await reply()).toString()).toBe('{"body":{"id":"7"}}')
   })
 
-  test('that says no refuses permanently where there is no handler', async () => {
+  test('that returns false refuses permanently if there is no handler', async () => {
     const { ack } = await send(multerUpload(multer.memoryStorage(), undefined, { fileFilter: refuse }))
     expect([ack.status, ack.header('BITS-Error-Context')]).toEqual([403, '0x7'])
   })
@@ -230,7 +230,7 @@ async function requestOf() {
   return found
 }
 
-describe('when something fails while the engine works', () => {
+describe('when something fails while the engine is storing', () => {
   const failingStream = () =>
     Readable.from(
       (async function* () {
@@ -245,7 +245,7 @@ describe('when something fails while the engine works', () => {
     await expect(onUpload(broken, await requestOf())).rejects.toThrow('the disk is gone')
   })
 
-  test('a file that was begun is removed, and none stays open', async () => {
+  test('an incomplete file is removed, and no file stays open', async () => {
     const path = await directory()
     const onUpload = multerUpload(multer.diskStorage({ destination: path }))
     const broken = uploadOf(FILE, { read: failingStream })
@@ -253,7 +253,7 @@ describe('when something fails while the engine works', () => {
     expect([await readdir(path), await openFiles(path)]).toEqual([[], []])
   })
 
-  test('a signal that aborts ends the engine, whose file is removed', async () => {
+  test('an aborted signal stops the engine, and its file is removed', async () => {
     const path = await directory()
     const controller = new AbortController()
     const stalled = () => new Readable({ read() {} })
@@ -302,7 +302,7 @@ describe('when something fails while the engine works', () => {
     expect(removed).toEqual(['late'])
   })
 
-  test('an engine that takes part of the bytes does not succeed', async () => {
+  test('an engine that stores only part of the bytes does not succeed', async () => {
     const hasty: MulterEngine = {
       _handleFile: (_req, _file, done) => done(null, {}),
       _removeFile: (_req, _file, done) => done(null),
@@ -312,7 +312,7 @@ describe('when something fails while the engine works', () => {
   })
 })
 
-test('arguments that make no sense are refused', () => {
+test('invalid arguments are refused', () => {
   expect(() => Reflect.apply(multerUpload, undefined, [{}])).toThrow(
     'a storage engine of multer, such as multer.diskStorage(); it lacks _handleFile(), _removeFile()',
   )

@@ -109,7 +109,7 @@ const contentAt = (name: string) => readFile(join(directory, name))
 jest.setTimeout(90_000)
 
 describe('workers of a cluster', () => {
-  test('carry uploads together, whichever of them the fragments go to', async () => {
+  test('share uploads, whichever worker receives a fragment', async () => {
     const names = Array.from({ length: 8 }, (_, n) => `${n}.bin`)
     await Promise.all(
       names.map(async (name) => {
@@ -133,7 +133,7 @@ describe('workers of a cluster', () => {
     }
   })
 
-  test('pre-empt a fragment that hangs in another worker', async () => {
+  test('preempt a fragment that hangs in another worker', async () => {
     const { connection: hanging, worker, id, path } = await hangingUpload('hanging.bin')
     const { connection } = await connectElsewhere(worker)
     const start = Date.now()
@@ -146,7 +146,7 @@ describe('workers of a cluster', () => {
     expectAck(await connection.exchange(closeSession(path, id)), { status: 200, session: id })
   })
 
-  test('deliver once, when the last fragment is sent again to another during a slow delivery', async () => {
+  test('deliver once if the last fragment is sent again to another worker during a slow delivery', async () => {
     const path = '/uploads/slow.bin'
     const first = await connect()
     const id = await openSession(first.connection, path)
@@ -165,7 +165,7 @@ describe('workers of a cluster', () => {
     expectAck(await closing.connection.exchange(closeSession(path, id)), { status: 200, session: id })
   })
 
-  test('take over the session of one that was killed, within some seconds', async () => {
+  test('take over the session of a killed worker within a few seconds', async () => {
     const { ack, id, milliseconds } = await takenOver
     expectAck(ack, { status: 200, session: id, offset: FILE.length })
     expect(milliseconds).toBeLessThan(20_000)
@@ -173,7 +173,7 @@ describe('workers of a cluster', () => {
     expect(await uploadedCount('orphan.bin')).toBe(1)
   })
 
-  test('leave nothing staged, and no lock', async () => {
+  test('leave no staged data and no lock', async () => {
     expect(await stagedFiles(directory)).toEqual([])
   })
 })

@@ -16,7 +16,7 @@ const KEY = '0123456789abcdef0123456789abcdef'
 const never = { timeout: 0, onReleaseRequested: () => {} }
 
 describe('the lock of a session, on a directory that processes share,', () => {
-  test('is held by one at a time', async () => {
+  test('is held by one process at a time', async () => {
     const path = join(await directory(), KEY)
     const held = await lockFile(path, never)
     expect(await lockFile(path, never)).toBeUndefined()
@@ -26,7 +26,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     await again?.release()
   })
 
-  test('is waited for as long as is said', async () => {
+  test('is waited for until the timeout', async () => {
     const path = join(await directory(), KEY)
     const held = await lockFile(path, never)
     const start = Date.now()
@@ -38,7 +38,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     await (await waiting)?.release()
   })
 
-  test('is given up by its holder within about a second of somebody’s waiting', async () => {
+  test('is released by its holder within about a second after another process starts to wait', async () => {
     const path = join(await directory(), KEY)
     let wanted = () => {}
     const told = new Promise<void>((resolve) => {
@@ -53,7 +53,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     await (await waiting)?.release()
   })
 
-  test('is not given up for somebody who waited for an earlier holder', async () => {
+  test('is not released for a process that waited for an earlier holder', async () => {
     const path = join(await directory(), KEY)
     await writeFile(`${path}.wanted`, '')
     let count = 0
@@ -74,7 +74,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     expect(await readdir(root)).toEqual([])
   })
 
-  test('lets housekeeping pass by a session that another process works on', async () => {
+  test('lets the sweep skip a session that another process is handling', async () => {
     const { mine, theirs } = await twoProcesses()
     const lease = await mine.acquire(KEY)
     expect(await theirs.tryAcquire(KEY)).toBeUndefined()
@@ -84,7 +84,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     await free?.release()
   })
 
-  test('is one that the newest request of a process waits for, and older ones do not', async () => {
+  test('makes only the newest request of a process wait', async () => {
     const { mine, theirs } = await twoProcesses()
     const lease = await mine.acquire(KEY)
     const older = theirs.acquire(KEY)
@@ -96,7 +96,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     await (await newer).release()
   })
 
-  test('is not given up for somebody who waits no more', async () => {
+  test('is not released for a process that no longer waits', async () => {
     const { root, mine, theirs } = await twoProcesses()
     const lease = await mine.acquire(KEY)
     const client = new AbortController()
@@ -112,7 +112,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     await (await theirs.acquire(KEY)).release()
   })
 
-  test('is still given up for others when one of those who wait goes', async () => {
+  test('is still released for others if one waiting process stops', async () => {
     const { root, mine, theirs } = await twoProcesses()
     const lease = await mine.acquire(KEY)
     const others = new SessionLocks(new FileSessionStore({ directory: root, shared: true }))
@@ -127,7 +127,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     await (await waiting).release()
   })
 
-  test('leaves no note when it was waited for in vain', async () => {
+  test('leaves no note after waiting without success', async () => {
     const root = await directory()
     const path = join(root, KEY)
     const held = await lockFile(path, never)
@@ -136,7 +136,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     await held?.release()
   })
 
-  test('is not kept for ever when a note cannot be removed', async () => {
+  test('is not kept forever if a note cannot be removed', async () => {
     const path = join(await directory(), KEY)
     await mkdir(`${path}.wanted/occupied`, { recursive: true })
     await expect(lockFile(path, never)).rejects.toMatchObject({ syscall: 'unlink' })
@@ -161,7 +161,7 @@ async function notes(directory: string): Promise<string[]> {
   return (await readdir(join(directory, 'BITS-Sessions'))).filter((name) => name.endsWith('.wanted'))
 }
 
-test('a server no longer waits for a session of another one when the client has gone', async () => {
+test('a server stops waiting for a session of another one when the client disconnects', async () => {
   const root = await directory()
   const delivery = gate()
   const serve = () =>

@@ -68,7 +68,7 @@ async function uploadThroughDeath(origin: BitsUploadOptions, other: BitsUploadOp
 }
 
 describe('a host id', () => {
-  test('sends the client to the other host, and back when that one dies; with shared storage the upload goes on', async () => {
+  test('sends the client to the other host, and back when that one dies; with shared storage, the upload continues', async () => {
     const root = await directory()
     const place = () => ({
       directory: root,
@@ -85,7 +85,7 @@ describe('a host id', () => {
     expect(first.at(-1)).toBe('Close-Session')
   })
 
-  test('without shared storage: the upload starts over by itself, and completes', async () => {
+  test('without shared storage, the upload starts over automatically, and completes', async () => {
     const [here, there] = [await directory(), await directory()]
     const { result, content, first } = await uploadThroughDeath({ directory: here }, { directory: there })
     expect(result.bytes).toBe(100 * KB)
@@ -100,7 +100,7 @@ describe('a host id', () => {
     [{ hostId: '2001:db8::1' }, '2001:db8::1', '86400'],
     [{ hostId: 'FRANKCAO8', hostIdFallbackTimeout: 0 }, 'FRANKCAO8', undefined],
     [{}, undefined, undefined],
-  ])('%j is told at Create-Session as %s, %s', async (options, hostId, timeout) => {
+  ])('%j is sent at Create-Session as %s, %s', async (options, hostId, timeout) => {
     const running = await start({ storage: new MemoryStorage(), ...options })
     const ack = await (await connect(running)).exchange(createSession('/uploads/file.bin'))
     expect(ack.header('BITS-Host-Id')).toBe(hostId)
@@ -112,7 +112,7 @@ describe('a host id', () => {
     await expect(start({ storage: new MemoryStorage(), hostId })).rejects.toThrow(/the option hostId is/)
   })
 
-  test.each([5, 0])('cannot have a fall-back time, %d, and not be there', async (hostIdFallbackTimeout) => {
+  test.each([5, 0])('is required with a fallback time, %d', async (hostIdFallbackTimeout) => {
     const options = { storage: new MemoryStorage(), hostIdFallbackTimeout }
     await expect(start(options)).rejects.toThrow(
       'the option hostIdFallbackTimeout limits how long clients try hostId',

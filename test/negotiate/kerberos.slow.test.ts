@@ -105,7 +105,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
     ...new Set([...server.stdout.matchAll(/^user (.*)$/gm)].map(([, user = '']) => user)),
   ]
 
-  test('curl uploads packet by packet, with a reply, and the server proves itself', async () => {
+  test('curl uploads packet by packet, with a reply, and the server proves its identity', async () => {
     const { server, into, url } = await served({ reply: 'thanks' })
     const ping = await curlPacket(alice, url, 'Ping')
     expect([ping.status, ping.header('WWW-Authenticate')]).toEqual([
@@ -173,7 +173,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
     expect(server.stdout.match(/Create-Session/g)).toHaveLength(1)
   }, 120_000)
 
-  test('a replayed token is refused, and so is one that was changed', async () => {
+  test('a replayed token is refused, and so is a modified one', async () => {
     const { server, origin, port } = await served()
     const { authorization = '' } = await curl(alice, `${origin}/who`)
     const connection = await connect({ port })
@@ -215,7 +215,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
     expect((await connection.exchange(packet('Ping', '/uploads/a'))).status).toBe(401)
   })
 
-  test('a keytab that is older than the password of the service is named in the log', async () => {
+  test('a keytab older than the password of the service is reported in the log', async () => {
     const own = await Kdc.start()
     afterwards(() => own.stop())
     const { server, origin } = await served({ options: { keytab: own.keytab } })
@@ -224,7 +224,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
     await server.until('stderr', /The token was rejected: .*(?:integrity check failed|decrypt|key).*keytab/i)
   })
 
-  test('clocks that differ are named in the log', async () => {
+  test('clock differences are reported in the log', async () => {
     const { server, origin } = await served()
     // With the ticket in its cache, the client need not ask the KDC, which would refuse it.
     expect((await curl(alice, `${origin}/who`)).status).toBe(200)
@@ -298,7 +298,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
   )
 
   describe('serve --negotiate', () => {
-    test('takes tickets, names users in the access log, and challenges other requests', async () => {
+    test('accepts tickets, names users in the access log, and challenges other requests', async () => {
       const { server, into, origin } = await command('--list')
       expect(await send(alice, await local(), `${origin}/`).exit).toBe(0)
       expect(await readFile(join(into, 'a.bin'))).toEqual(FILE)
@@ -308,7 +308,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
       expect([anonymous.status, anonymous.headers.get('WWW-Authenticate')]).toEqual([401, 'Negotiate'])
     })
 
-    test('with --htpasswd, offers both and takes either', async () => {
+    test('with --htpasswd, offers both and accepts either', async () => {
       const users = join(await directory(), 'users')
       await writeFile(users, HTPASSWD)
       const { origin, into, url } = await command('--htpasswd', users, '--realm', 'files')
@@ -359,7 +359,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
       expect(server.stderr).not.toMatch(/\n.*\n/)
     })
 
-    test('takes an Authorization of 16 KB', async () => {
+    test('accepts an Authorization header of 16 KB', async () => {
       const { server } = await command()
       const connection = await connect({ port: server.port })
       const token = Buffer.alloc(16_000, 7).toString('base64')

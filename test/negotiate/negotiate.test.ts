@@ -51,7 +51,7 @@ describe('a request', () => {
     expect([log, users]).toEqual([[], []])
   })
 
-  test('with a ticket belongs to its principal, and gets the token by which the server proves itself', async () => {
+  test("with a ticket belongs to its principal, and gets the token that proves the server's identity", async () => {
     const { connection, users, kerberos } = await served()
     const ack = await connection.exchange(ping(negotiateHeader('alice@EXAMPLE.TEST', 1)))
     expect(ack.status).toBe(200)
@@ -61,7 +61,7 @@ describe('a request', () => {
     expect(new Set(kerberos.services)).toEqual(new Set(['HTTP']))
   })
 
-  test('has to authenticate even if an earlier one on its connection did', async () => {
+  test('must authenticate even if an earlier request on its connection did', async () => {
     const { connection } = await served()
     expect((await connection.exchange(ping(negotiateHeader('alice@EXAMPLE.TEST', 1)))).status).toBe(200)
     expect((await connection.exchange(ping())).status).toBe(401)
@@ -76,7 +76,7 @@ describe('a request', () => {
     ])
   })
 
-  test('may have an Authorization of 16 KB where the server allows it', async () => {
+  test('may have an Authorization of 16 KB if the server allows it', async () => {
     const { connection, kerberos } = await served()
     // Node's own limit counts all headers.
     const ack = await connection.exchange(ping(negotiateHeader(`alice@${'X'.repeat(11_000)}`, 1)))
@@ -157,13 +157,13 @@ describe('at the start', () => {
     expect(log).toEqual([expect.stringMatching(/^error: negotiate: No ticket for HTTP@x .*klist -k/)])
   })
 
-  test('ready() rejects instead, for those who wait for it', async () => {
+  test('ready() rejects instead, for callers that wait for it', async () => {
     const { authenticate, log } = withoutKey()
     await expect(authenticate.ready()).rejects.toThrow(/No ticket for HTTP@x can be accepted: .*klist -k/)
     expect(log).toEqual([])
   })
 
-  test('Windows, where the package accepts no tickets, is refused', () => {
+  test('Windows, where the package cannot accept tickets, is refused', () => {
     expect(() => negotiateWith(() => new FakeKerberos(), {}, 'win32')).toThrow(/Windows.*IIS/)
   })
 
@@ -208,7 +208,7 @@ describe('stripRealm', () => {
     [true, 'PC01$@EXAMPLE.TEST', 'PC01$'],
     ['EXAMPLE.TEST', 'alice@EXAMPLE.TEST', 'alice'],
     ['EXAMPLE.TEST', 'alice@PARTNER.TEST', 'alice@PARTNER.TEST'],
-  ])('%j makes of %s %s', async (stripRealm, principal, user) => {
+  ])('%j turns %s into %s', async (stripRealm, principal, user) => {
     const { connection, users } = await served({ stripRealm })
     await connection.exchange(ping(negotiateHeader(principal, 1)))
     expect(users).toEqual([user])
@@ -226,7 +226,7 @@ describe('persistent', () => {
     expect(users).toEqual(['alice@EXAMPLE.TEST', 'alice@EXAMPLE.TEST'])
   })
 
-  test('does not carry over to another connection', async () => {
+  test('does not apply to another connection', async () => {
     const { connection, port } = await served({ persistent: true })
     await connection.exchange(alice(1))
     const other = await connect({ port })
@@ -296,7 +296,7 @@ describe('a refused fragment', () => {
     expect((await connection.exchange(ping(negotiateHeader('alice@EXAMPLE.TEST', 1)))).status).toBe(200)
   })
 
-  test('larger than any of Windows is answered before it has come, and the connection closed', async () => {
+  test('larger than any fragment from Windows gets a response before it has arrived, and the connection is closed', async () => {
     const { port } = await served()
     const other = await RawConnection.open(port)
     afterwards(() => other.reset())

@@ -56,7 +56,7 @@ describeWithEngine(
       expect(await send(await kdc.login('bob'), url)).toEqual([3, expect.stringMatching(/403/)])
     })
 
-    test('while the directory does not answer, clients try again', async () => {
+    test('clients try again while the directory does not answer', async () => {
       const { port } = await served({ LDAP_URL: 'ldap://127.0.0.1:1' })
       const ack = await curlPacket(await kdc.login('alice'), `http://localhost:${port}/uploads/a.zip`, 'Ping')
       expect([ack.status, ack.header('BITS-Error')]).toEqual([500, '0x80004005'])

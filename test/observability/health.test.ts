@@ -15,7 +15,7 @@ class CheckedStorage extends MemoryStorage {
   }
 }
 
-test('a usable storage is 200, and is checked once a second at most', async () => {
+test('a usable storage gets 200, and is checked at most once a second', async () => {
   const storage = new CheckedStorage()
   const { bits } = await start({ storage })
   const app = express().get('/health', bitsHealth(bits))
@@ -26,7 +26,7 @@ test('a usable storage is 200, and is checked once a second at most', async () =
   expect(storage.checks).toBe(1)
 })
 
-test('a storage that cannot be used is 503 with the reason, or without it', async () => {
+test('an unusable storage gets 503, with or without the reason', async () => {
   const storage = new CheckedStorage()
   storage.problem = 'The bucket "secret" is gone.'
   const { bits } = await start({ storage })
@@ -39,7 +39,7 @@ test('a storage that cannot be used is 503 with the reason, or without it', asyn
   expect([discreet.status, discreet.body]).toEqual([503, { storage: 'failed', sessions: 'ok' }])
 })
 
-test('a storage that cannot be opened is 503', async () => {
+test('a storage that cannot be opened gets 503', async () => {
   const storage = new MemoryStorage()
   const { bits } = await start({
     storage: Object.assign(storage, { open: () => Promise.reject(new Error('No disk.')) }),
@@ -48,7 +48,7 @@ test('a storage that cannot be opened is 503', async () => {
   expect([status, body.storage]).toEqual([503, 'No disk.'])
 })
 
-test('from close() on it is 503, and the storage is not asked', async () => {
+test('after close() the response is 503, and the storage is not checked', async () => {
   const storage = new CheckedStorage()
   const { bits } = await start({ storage })
   const app = express().get('/health', bitsHealth(bits))

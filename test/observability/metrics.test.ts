@@ -52,7 +52,7 @@ test('packets, sessions, bytes and operations are counted, without names', async
   for (const secret of ['secret-name', 'alice', id.slice(1, -1)]) expect(text).not.toContain(secret)
 })
 
-test('a storage that fails is counted as a failed operation and an error', async () => {
+test('a storage failure is counted as a failed operation and an error', async () => {
   const registry = new Registry()
   const storage = new MemoryStorage()
   storage.append = async () => {
@@ -68,7 +68,7 @@ test('a storage that fails is counted as a failed operation and an error', async
   expect(await scraped(registry, 'bits_upload_errors_total')).toBe(1)
 })
 
-test('two instances add up in one registry, or are apart with prefixes, until they are closed', async () => {
+test('two instances add up in one registry, or stay separate with prefixes, until they are closed', async () => {
   const registry = new Registry()
   const one = await start({ storage: new MemoryStorage() })
   const other = await start({ storage: new MemoryStorage() })

@@ -96,7 +96,7 @@ test('packets are children of the server span, and calls are children of packets
   )
 })
 
-test('each packet is a trace of its own, and links to the one that created its session', async () => {
+test('each packet is its own trace, and links to the one that created its session', async () => {
   const { connection } = await tracedServer()
   const id = await openSession(connection, PATH)
   await connection.exchange(fragment(PATH, id, FILE))
@@ -153,7 +153,7 @@ test('a client that disconnects leaves an event instead of a status', async () =
   expect(received.attributes).not.toHaveProperty('http.response.status_code')
 })
 
-test('a span processor that throws does not harm uploads', async () => {
+test('a span processor that throws does not affect uploads', async () => {
   const failing: SpanProcessor = {
     onStart(_span: unknown, _parent: Context) {
       throw new Error('The processor failed.')

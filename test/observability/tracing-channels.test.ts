@@ -72,7 +72,7 @@ test('a packet whose client disconnected has no status', async () => {
   expect(packets[1]).toMatchObject({ packet: 'Fragment', status: undefined })
 })
 
-test('a plain result stays plain, and a failure carries its error', () => {
+test('a synchronous result stays synchronous, and a failure carries its error', () => {
   const operations = ended<OperationTrace>('operation')
   const call = { bits: {}, on: 'storage', operation: 'has', args: ['file'] } as const
   expect(traceAdapterCall(call, () => true)).toBe(true)

@@ -241,20 +241,20 @@ describe('iisOptions()', () => {
     expect(logger.lines).toEqual([`warn: iisOptions(): ${warning}`])
   })
 
-  test.each(WRONG)('refuses %j in a sentence', (properties, sentence) => {
+  test.each(WRONG)('refuses %j with a message', (properties, sentence) => {
     const call = () => Reflect.apply(iisOptions, undefined, [properties])
     expect(call).toThrow(TypeError)
     expect(call).toThrow(sentence)
     expect(call).toThrow(/^iisOptions\(\): .*[.?]$/)
   })
 
-  test.each([undefined, null, 'x', [[]]])('refuses %p, which is no object', (properties) => {
+  test.each([undefined, null, 'x', [[]]])('refuses %p, which is not an object', (properties) => {
     expect(() => Reflect.apply(iisOptions, undefined, [properties])).toThrow(
       /^iisOptions\(\): .*give an object\.$/,
     )
   })
 
-  test('takes null, and blanks, for what is not set', () => {
+  test('treats null and blanks as not set', () => {
     const blank = Object.fromEntries(
       ['BITSHostId', 'BITSSessionTimeout', 'MaxBandwidth'].map((name) => [name, '  ']),
     )
@@ -266,15 +266,12 @@ describe('iisOptions()', () => {
     expect(Reflect.apply(iisOptions, undefined, [{ ...blank, ...nothing }])).toEqual({})
   })
 
-  test.each([5, '7', -2_147_483_648])(
-    'does not look at BITSCleanupUnits %p with BITSCleanupUseDefault',
-    (units) => {
-      const properties = { BITSCleanupUseDefault: 1, BITSCleanupCount: 12, BITSCleanupUnits: units }
-      expect(Reflect.apply(iisOptions, undefined, [properties])).toEqual({})
-    },
-  )
+  test.each([5, '7', -2_147_483_648])('ignores BITSCleanupUnits %p with BITSCleanupUseDefault', (units) => {
+    const properties = { BITSCleanupUseDefault: 1, BITSCleanupCount: 12, BITSCleanupUnits: units }
+    expect(Reflect.apply(iisOptions, undefined, [properties])).toEqual({})
+  })
 
-  test('gives options that bitsUpload() takes', async () => {
+  test('returns options that bitsUpload() accepts', async () => {
     const { path, remove } = await temporaryDirectory()
     for (const [properties] of FORMS) {
       const options = iisOptions(properties)
@@ -285,7 +282,7 @@ describe('iisOptions()', () => {
     await remove()
   })
 
-  test('takes all properties together', () => {
+  test('accepts all properties together', () => {
     const all: Required<IisProperties> = {
       BITSUploadEnabled: '1',
       BITSMaximumUploadSize: '30000000',

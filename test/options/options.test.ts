@@ -12,7 +12,7 @@ import {
 /** Hands options on as JavaScript would, where no compiler looks. */
 const unchecked = (options: unknown) => Reflect.apply(bitsUpload, undefined, [options])
 
-describe('bitsUpload() refuses a wrong option in a sentence that names it, its value and the remedy', () => {
+describe('bitsUpload() refuses an invalid option with a message that names the option, its value and the remedy', () => {
   const storageWanted = 'give a FileStorage, a MemoryStorage or your own StorageAdapter'
   const storeWanted = 'give a FileSessionStore, a MemorySessionStore or your own SessionStore'
   const bytesWanted = (min: number) => `give a whole number of bytes, from ${min} to 2^53 - 1.`
@@ -117,7 +117,7 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     [TWICE, 'its header "x-key": it is given twice; give it once'],
     [{ 'bits-original-request-url': 'secret' }, 'each notification has its own; leave it out'],
     [{ Host: 'secret' }, 'its header "Host": each notification has its own; leave it out'],
-  ])('headers of a notification, whose values it does not show: %j', (headers, sentence) => {
+  ])('headers of a notification, without showing their values: %j', (headers, sentence) => {
     const refused = () => unchecked({ notification: { type: 'by-value', url: '/x', headers } })
     expect(refused).toThrow(sentence)
     expect(refused).not.toThrow('secret')
@@ -128,14 +128,14 @@ describe('bitsUpload() refuses a wrong option in a sentence that names it, its v
     ['./uploads', '"./uploads"'],
     [7, '7'],
     [() => {}, 'the function or class without a name'],
-  ])('%j in place of options', (options, shown) => {
+  ])('%j instead of options', (options, shown) => {
     expect(() => unchecked(options)).toThrow(
       `bitsUpload(): the options are ${shown}: give an object, or nothing.`,
     )
   })
 })
 
-describe('storages and stores refuse theirs in the same way', () => {
+describe('storages and stores refuse theirs the same way', () => {
   const TAKERS = { FileStorage, FileSessionStore, MemoryStorage }
   const fileOptions = 'the options are directory, durability, createDirectories, fileMode, directoryMode.'
   test.each<[name: keyof typeof TAKERS, options: unknown, sentence: string]>([
@@ -204,7 +204,7 @@ describe('bitsUpload() accepts', () => {
     await bits.close()
   })
 
-  test('undefined in place of what is left out', async () => {
+  test('undefined for anything that is left out', async () => {
     const bits = unchecked({ storage: new MemoryStorage(), maxUploadSize: undefined, directory: undefined })
     await Reflect.get(bits, 'close')()
   })

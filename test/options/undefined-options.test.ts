@@ -147,7 +147,7 @@ test('a notification and an error have their defaults', () => {
   expect(new BitsError(condition, 'No.')).toMatchObject({ hresult: 0x80190194, context: 0x5, headers: {} })
 })
 
-test('a contract has its name, and takes the runner of Node', () => {
+test("a contract has its default name and uses Node's test runner", () => {
   const listed: string[] = []
   const runner = { describe: (name: string) => listed.push(name), test: () => {} }
   const nothing: ContractOptions = { name: undefined, runner: undefined } satisfies Nothing<ContractOptions>
@@ -156,7 +156,7 @@ test('a contract has its name, and takes the runner of Node', () => {
   expect(listed).toEqual(['the contract of a storage', 'the contract of a session store'])
 })
 
-test('functions may take the requests of an app, as they could without being left out', () => {
+test("functions may still be typed with the app's own request type", () => {
   interface AppRequest extends Request {
     tenant: string
   }

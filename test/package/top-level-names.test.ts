@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '../..')
 /** Public in two entry points: one for Node, one for browsers. */
 const SHARED = ['uploadFile']
 
-test('a top-level name, exported or private, is declared in one file only', () => {
+test('a top-level name, exported or private, is declared in only one file', () => {
   const declarations = ['lib', 'types', 'demo'].flatMap(declarationsIn)
   const repeated = [...groupByName(declarations)]
     .filter(([name]) => !SHARED.includes(name))

@@ -31,7 +31,7 @@ test('MC-BUP 3.2.5.2.8: Cancel-Session removes what was staged', async () => {
   expect(cancelled).toMatchObject([{ destination: 'file.bin', received: 1000, total: 3000 }])
 })
 
-test('D8: Cancel-Session after publication keeps the file, and is no cancelled upload', async () => {
+test('D8: Cancel-Session after publication keeps the file, and does not count as a cancelled upload', async () => {
   const root = await directory()
   const running = await start({ directory: root })
   const cancelled: SessionInfo[] = []
@@ -45,7 +45,7 @@ test('D8: Cancel-Session after publication keeps the file, and is no cancelled u
   expect(cancelled).toEqual([])
 })
 
-test('D10: a repeated Cancel-Session is 200 again; Fragments and Close-Session find no session', async () => {
+test('D10: a repeated Cancel-Session gets 200 again; Fragments and Close-Session find no session', async () => {
   const storage = new MemoryStorage()
   const connection = await connect(await start({ storage }))
   const id = await openSession(connection, PATH)
@@ -61,7 +61,7 @@ test('D10: a repeated Cancel-Session is 200 again; Fragments and Close-Session f
   await expectUsable(connection)
 })
 
-test('D10: Cancel-Session of a closed session finds none, and the file stays', async () => {
+test('D10: Cancel-Session of a closed session finds no session, and the file stays', async () => {
   const storage = new MemoryStorage()
   const connection = await connect(await start({ storage }))
   const id = await openSession(connection, PATH)
@@ -83,7 +83,7 @@ test('a cancelled upload can be started again', async () => {
   expect(storage.files.get('file.bin')).toEqual(FILE)
 })
 
-test('MC-BUP 3.2.5.2.3: Cancel-Session of an unknown session is 500 + 0x8020001F', async () => {
+test('MC-BUP 3.2.5.2.3: Cancel-Session of an unknown session gets 500 + 0x8020001F', async () => {
   const connection = await connect(await start({ storage: new MemoryStorage() }))
   for (const unknown of [UNKNOWN_ID, 'nonsense', '../../etc/passwd']) {
     const ack = await connection.exchange(cancelSession(PATH, unknown))

@@ -28,7 +28,7 @@ test('MC-BUP 2.2.9: Close-Session ends the session, and the file stays', async (
   expect(await readFile(join(root, 'file.bin'))).toEqual(FILE)
 })
 
-test('D10: a repeated Close-Session is 200 again, and ends nothing twice', async () => {
+test('D10: a repeated Close-Session gets 200 again, and ends nothing twice', async () => {
   const storage = new MemoryStorage()
   const running = await start({ storage })
   const cancelled: unknown[] = []
@@ -54,7 +54,7 @@ test('D10: a Fragment after Close-Session finds no session', async () => {
 })
 
 describe('D3: Close-Session before the last byte', () => {
-  test('is 200, and publishes nothing and leaves nothing', async () => {
+  test('gets 200, publishes nothing and leaves nothing behind', async () => {
     const root = await directory()
     const connection = await connect(await start({ directory: root }))
     const id = await openSession(connection, PATH)
@@ -65,7 +65,7 @@ describe('D3: Close-Session before the last byte', () => {
     expect(left.filter((name) => !name.endsWith('.json'))).toEqual([])
   })
 
-  test('publishes nothing of a file whose first fragment was refused as too large', async () => {
+  test('publishes nothing if the first fragment was refused as too large', async () => {
     const storage = new MemoryStorage()
     const connection = await connect(await start({ storage, maxUploadSize: 2999 }))
     const id = await openSession(connection, PATH)
@@ -106,7 +106,7 @@ describe('D16: an empty file', () => {
     expect(uploaded).toHaveLength(1)
   })
 
-  test('that turns out not to be one is refused, and not published', async () => {
+  test('that turns out not to be empty is refused, and not published', async () => {
     const storage = new MemoryStorage()
     const connection = await connect(await start({ storage }))
     const id = await openSession(connection, PATH)
@@ -117,7 +117,7 @@ describe('D16: an empty file', () => {
   })
 })
 
-test('D7: Close-Session makes up for a publication that failed', async () => {
+test('D7: Close-Session repeats a publication that failed', async () => {
   const storage = new FailingStorage()
   const connection = await connect(await start({ storage }))
   const id = await openSession(connection, PATH)
@@ -130,7 +130,7 @@ test('D7: Close-Session makes up for a publication that failed', async () => {
   expect(storage.files.get('file.bin')).toEqual(FILE)
 })
 
-test('MC-BUP 3.2.5.2.7: Close-Session is 404 when the data of the upload was removed behind the server', async () => {
+test('MC-BUP 3.2.5.2.7: Close-Session gets 404 if another program removed the data of the upload', async () => {
   const root = await directory()
   const connection = await connect(await start({ directory: root }))
   const id = await openSession(connection, PATH)
@@ -141,7 +141,7 @@ test('MC-BUP 3.2.5.2.7: Close-Session is 404 when the data of the upload was rem
   await expectUsable(connection)
 })
 
-test('D4: a published file that was moved on before Close-Session is no error', async () => {
+test('D4: a published file that was moved away before Close-Session is not an error', async () => {
   const root = await directory()
   const connection = await connect(await start({ directory: root }))
   const id = await openSession(connection, PATH)
@@ -150,7 +150,7 @@ test('D4: a published file that was moved on before Close-Session is no error', 
   expectAck(await connection.exchange(closeSession(PATH, id)), { status: 200, session: id })
 })
 
-test('D11: Close-Session does not publish over a file that appeared meanwhile', async () => {
+test('D11: Close-Session does not overwrite a file that has appeared in the meantime', async () => {
   const root = await directory()
   const connection = await connect(await start({ directory: root }))
   const id = await openSession(connection, PATH)
@@ -160,7 +160,7 @@ test('D11: Close-Session does not publish over a file that appeared meanwhile', 
   expect(await readFile(join(root, 'file.bin'), 'utf8')).toBe('mine')
 })
 
-test('MC-BUP 3.2.5.2.3: Close-Session of an unknown session is 500 + 0x8020001F', async () => {
+test('MC-BUP 3.2.5.2.3: Close-Session of an unknown session gets 500 + 0x8020001F', async () => {
   const connection = await connect(await start({ storage: new MemoryStorage() }))
   const ack = await connection.exchange(closeSession(PATH, UNKNOWN_ID))
   expectAck(ack, { status: 500, error: NOT_FOUND, session: UNKNOWN_ID })

@@ -15,11 +15,11 @@ const { start, connect, directory } = fixtures()
 const PATH = '/uploads/file.bin'
 const FILE = bytes(3000)
 
-describe('D31 b: packets of one session that are pipelined on one connection', () => {
+describe('D31: packets of one session that are pipelined on one connection', () => {
   test.each([
     ['in one write', (packets: Buffer[]) => [Buffer.concat(packets)]],
     ['in a write each', (packets: Buffer[]) => packets],
-  ])('are answered in order when they come %s', async (_how, split) => {
+  ])('are answered in order if they arrive %s', async (_how, split) => {
     const storage = new MemoryStorage()
     const connection = await connect(await start({ storage }))
     const id = await openSession(connection, PATH)
@@ -37,7 +37,7 @@ describe('D31 b: packets of one session that are pipelined on one connection', (
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('all give way to a packet of another connection', async () => {
+  test('are all preempted by a packet on another connection', async () => {
     const storage = new MemoryStorage()
     const running = await start({ storage })
     const hanging = await connect(running)
@@ -58,7 +58,7 @@ describe('D31 b: packets of one session that are pipelined on one connection', (
   })
 })
 
-describe('D31: a newer request of a session pre-empts an older one that hangs', () => {
+describe('D31: a newer request of a session preempts an older one that hangs', () => {
   test('and the bytes of the older one are kept', async () => {
     const storage = new MemoryStorage()
     const running = await start({ storage })
@@ -73,7 +73,7 @@ describe('D31: a newer request of a session pre-empts an older one that hangs', 
     await hanging.closed()
   })
 
-  test('with files, whose bytes are on their way to the disk', async () => {
+  test('with files, while bytes are being written to disk', async () => {
     const root = await directory()
     const running = await start({ directory: root })
     const sockets: Socket[] = []
@@ -107,7 +107,7 @@ describe('D31: a newer request of a session pre-empts an older one that hangs', 
     }
   })
 
-  test('and a request of another session does not', async () => {
+  test('and a request of another session does not preempt it', async () => {
     const storage = new MemoryStorage()
     const running = await start({ storage })
     const slow = await connect(running)
@@ -135,7 +135,7 @@ describe('D31: while a delivery runs', () => {
     return { running, packets }
   }
 
-  test('the last fragment sent again shares it', async () => {
+  test('a repeated last fragment shares it', async () => {
     const storage = new SlowStorage()
     const { running, packets } = await startCounting(storage)
     const uploaded: unknown[] = []
@@ -154,7 +154,7 @@ describe('D31: while a delivery runs', () => {
     expect(uploaded).toHaveLength(1)
   })
 
-  test('the last fragment sent again after the first connection died shares it', async () => {
+  test('a last fragment repeated after the first connection died shares it', async () => {
     const storage = new SlowStorage()
     const { running, packets } = await startCounting(storage)
     const first = await connect(running)
@@ -187,7 +187,7 @@ describe('D31: while a delivery runs', () => {
     expect(storage.published).toBe(1)
   })
 
-  test('of those that wait for it the newest is served, and the others go without an Ack', async () => {
+  test('of the requests that wait for it, the newest is served, and the others end without an Ack', async () => {
     const storage = new SlowStorage()
     const { running, packets } = await startCounting(storage)
     const first = await connect(running)
@@ -206,7 +206,7 @@ describe('D31: while a delivery runs', () => {
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('one that fails is reported to all who share it, and is tried again afterwards', async () => {
+  test('a failed delivery is reported to all requests that share it, and can be tried again', async () => {
     const storage = new SlowStorage()
     const { running, packets } = await startCounting(storage)
     const first = await connect(running)

@@ -26,7 +26,7 @@ test('D17 D21 MC-BUP 2.2.3: Create-Session is answered 200 with protocol, coding
   ])
 })
 
-test('MC-BUP 3.2.5.2.2: a repeated Create-Session makes another session', async () => {
+test('MC-BUP 3.2.5.2.2: a repeated Create-Session creates another session', async () => {
   const running = await start({ storage: new MemoryStorage() })
   const connection = await connect(running)
   const first = await openSession(connection, '/uploads/a.bin')
@@ -34,7 +34,7 @@ test('MC-BUP 3.2.5.2.2: a repeated Create-Session makes another session', async 
   expect(await running.bits.sessions()).toHaveLength(2)
 })
 
-test('MC-BUP 2.2.3.2: a session id on Create-Session is ignored, and is not the new one', async () => {
+test('MC-BUP 2.2.3.2: a session id on Create-Session is ignored, and not used for the new session', async () => {
   const connection = await connect(await start({ storage: new MemoryStorage() }))
   const first = await openSession(connection, '/uploads/a.bin')
   const again = packet('Create-Session', '/uploads/a.bin', {
@@ -47,7 +47,7 @@ test('MC-BUP 2.2.3.2: a session id on Create-Session is ignored, and is not the 
   expect(ack.header('BITS-Session-Id')).not.toBe(first)
 })
 
-test('MC-BUP note 3: Content-Name is of no use to the server, whatever it says', async () => {
+test('MC-BUP note 3: the server ignores Content-Name, whatever its value', async () => {
   const connection = await connect(await start({ directory: await directory() }))
   const named = packet('Create-Session', '/uploads/a.bin', {
     'BITS-Supported-Protocols': PROTOCOL,
@@ -94,7 +94,7 @@ describe('D20: BITS-Supported-Protocols', () => {
   })
 })
 
-test('D11: a destination that exists is 409 at Create-Session, and makes no session', async () => {
+test('D11: an existing destination gets 403 at Create-Session, and no session is created', async () => {
   const root = await directory()
   await writeFile(join(root, 'a.bin'), 'there')
   const running = await start({ directory: root })
@@ -104,14 +104,14 @@ test('D11: a destination that exists is 409 at Create-Session, and makes no sess
   await expectUsable(connection)
 })
 
-test('D11: with overwrite a destination that exists is no obstacle', async () => {
+test('D11: with overwrite, an existing destination is accepted', async () => {
   const root = await directory()
   await writeFile(join(root, 'a.bin'), 'there')
   const connection = await connect(await start({ directory: root, overwrite: true }))
   expect((await connection.exchange(createSession('/uploads/a.bin'))).status).toBe(200)
 })
 
-test('MC-BUP 2.2.1.2: a destination that is a directory is 400', async () => {
+test('MC-BUP 2.2.1.2: a destination that is a directory gets 400', async () => {
   const root = await directory()
   await mkdir(join(root, 'folder'))
   const connection = await connect(await start({ directory: root, overwrite: true }))
@@ -122,7 +122,7 @@ test('MC-BUP 2.2.1.2: a destination that is a directory is 400', async () => {
   await expectUsable(connection)
 })
 
-test('Win32 Ack for Create-Session: a missing parent directory is 404 where none are made', async () => {
+test('Win32 Ack for Create-Session: a missing parent directory gets 404 with createDirectories: false', async () => {
   const storage = new FileStorage({ directory: await directory(), createDirectories: false })
   const connection = await connect(await start({ storage }))
   const ack = await connection.exchange(createSession('/uploads/folder/a.bin'))
@@ -130,7 +130,7 @@ test('Win32 Ack for Create-Session: a missing parent directory is 404 where none
   expect((await connection.exchange(createSession('/uploads/a.bin'))).status).toBe(200)
 })
 
-describe('D33: destinations that could lead elsewhere are 403 + 0x80070005', () => {
+describe('D33: destinations that could lead elsewhere get 403 + 0x80070005', () => {
   const paths = [
     '/uploads/..%2fescaped',
     '/uploads/%2e%2e/escaped',
@@ -166,14 +166,14 @@ describe('D33: destinations that could lead elsewhere are 403 + 0x80070005', () 
     await expectUsable(connection)
   })
 
-  test('a path that is no UTF-8 once decoded is malformed', async () => {
+  test('a path that is not valid UTF-8 once decoded is malformed', async () => {
     const connection = await connect(await start({ storage: new MemoryStorage() }))
     for (const path of ['/uploads/%ff', '/uploads/%', '/uploads/%zz']) {
       expectAck(await connection.exchange(createSession(path)), { status: 400, error: INVALID_ARGUMENT })
     }
   })
 
-  test('names that are only unusual are taken as they are, decoded once and in NFC', async () => {
+  test('names that are merely unusual are kept, decoded once and in NFC', async () => {
     const names: [path: string, destination: string][] = [
       ['%41%20b.txt', 'A b.txt'],
       ['100%2525', '100%25'],

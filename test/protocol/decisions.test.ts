@@ -34,7 +34,7 @@ function uploadsOf(bits: BitsUpload): UploadedFile[] {
   return files
 }
 
-describe('D5: the session id is in every Ack but a Ping’s, as the packet wrote it', () => {
+describe('D5: the session id is in every Ack except a Ping’s, as spelled in the packet', () => {
   const UNKNOWN = '{a0ff5911-4144-45b3-bf27-27afc8ec8a67}'
 
   test('through the whole life of a session', async () => {
@@ -57,7 +57,7 @@ describe('D5: the session id is in every Ack but a Ping’s, as the packet wrote
     for (const [sent, expected] of steps) expectAck(await connection.exchange(sent), { session, ...expected })
   })
 
-  test('also when it is cancelled', async () => {
+  test('also if it is cancelled', async () => {
     const connection = await connect(await start({ storage: new MemoryStorage() }))
     const session = (await openSession(connection, PATH)).toLowerCase()
     for (let n = 0; n < 2; n++) {
@@ -70,7 +70,7 @@ describe('D5: the session id is in every Ack but a Ping’s, as the packet wrote
     ['authorize says no', { authorize: () => false }, { status: 403, error: '0x80070005' }],
     ['uploads are switched off', { enabled: false }, { status: 501, error: '0x80070005' }],
   ]
-  test.each(refusals)('also when %s', async (why, options, error) => {
+  test.each(refusals)('also if %s', async (why, options, error) => {
     const connection = await connect(await start({ storage: new MemoryStorage(), ...options }))
     const expected = { ...error, session: UNKNOWN }
     const ack = await connection.exchange(fragment(PATH, UNKNOWN, FILE))
@@ -81,7 +81,7 @@ describe('D5: the session id is in every Ack but a Ping’s, as the packet wrote
     expectAck(await connection.exchange(cancelSession(PATH, UNKNOWN)), expected)
   })
 
-  test('but not the one that a Ping or a Create-Session names', async () => {
+  test('but not a session id sent with Ping or Create-Session', async () => {
     const connection = await connect(await start({ storage: new MemoryStorage() }))
     const named = { 'BITS-Session-Id': UNKNOWN }
     expectAck(await connection.exchange(packet('Ping', PATH, named)), { status: 200 })
@@ -94,8 +94,8 @@ describe('D5: the session id is in every Ack but a Ping’s, as the packet wrote
   })
 })
 
-describe('D7: the last fragment sent again after a publication that failed', () => {
-  test('publishes then, and once', async () => {
+describe('D7: a last fragment repeated after a publication that failed', () => {
+  test('publishes the file, once', async () => {
     const storage = new FailingStorage()
     const running = await start({ storage })
     const uploaded = uploadsOf(running.bits)
@@ -114,7 +114,7 @@ describe('D7: the last fragment sent again after a publication that failed', () 
     expect(uploaded).toMatchObject([{ destination: 'file.bin', size: 3000 }])
   })
 
-  test('has succeeded also when its staged data cannot be removed, which is reported', async () => {
+  test('succeeds even if staged data cannot be removed, which is reported', async () => {
     const storage = new FailingStorage()
     const running = await start({ storage })
     const errors: string[] = []
@@ -130,7 +130,7 @@ describe('D7: the last fragment sent again after a publication that failed', () 
   })
 })
 
-test('D9: the last fragment sent again after its success is 200 with the total, and delivers nothing twice', async () => {
+test('D9: a last fragment repeated after its success gets 200 with the total, and delivers nothing twice', async () => {
   const storage = new MemoryStorage()
   const running = await start({ storage })
   const uploaded = uploadsOf(running.bits)
@@ -149,7 +149,7 @@ test('D9: the last fragment sent again after its success is 200 with the total, 
   expect(uploaded).toHaveLength(1)
 })
 
-test('D9: a published session still knows its total', async () => {
+test('D9: a published session still has its total', async () => {
   const connection = await connect(await start({ storage: new MemoryStorage() }))
   const id = await openSession(connection, PATH)
   await connection.exchange(fragment(PATH, id, FILE))
@@ -158,7 +158,7 @@ test('D9: a published session still knows its total', async () => {
 })
 
 describe('D11: a destination that appears while the upload is in progress', () => {
-  test('is not overwritten; once it is gone, the last fragment publishes', async () => {
+  test('is not overwritten; once it is removed, the last fragment publishes the file', async () => {
     const root = await directory()
     const connection = await connect(await start({ directory: root }))
     const id = await openSession(connection, PATH)
@@ -176,7 +176,7 @@ describe('D11: a destination that appears while the upload is in progress', () =
     expect(await readFile(path)).toEqual(FILE)
   })
 
-  test('of two uploads of one name the first to be complete wins', async () => {
+  test('of two uploads to one name, the first to be complete wins', async () => {
     const root = await directory()
     const connection = await connect(await start({ directory: root }))
     const first = await openSession(connection, PATH)
@@ -201,7 +201,7 @@ describe('D11: a destination that appears while the upload is in progress', () =
 })
 
 describe('D12: sizes', () => {
-  test('a file of maxUploadSize in fragments of maxFragmentSize is taken', async () => {
+  test('a file of maxUploadSize in fragments of maxFragmentSize is accepted', async () => {
     const file = bytes(10_240)
     const storage = new MemoryStorage()
     const connection = await connect(await start({ storage, maxUploadSize: 10_240, maxFragmentSize: 5120 }))
@@ -212,7 +212,7 @@ describe('D12: sizes', () => {
     expect(storage.files.get('file.bin')).toEqual(file)
   })
 
-  test('a fragment above maxFragmentSize has its 413 before its body, and the upload continues in smaller ones', async () => {
+  test('a fragment above maxFragmentSize gets 413 before its body, and the upload continues in smaller ones', async () => {
     const file = bytes(20_000)
     const storage = new MemoryStorage()
     const running = await start({ storage, maxFragmentSize: 10_000 })
@@ -228,7 +228,7 @@ describe('D12: sizes', () => {
     expect(storage.files.get('file.bin')).toEqual(file)
   })
 
-  test('a client that writes its whole fragment before it reads sees the 413 too (MC-BUP note 10: up to 13 MB)', async () => {
+  test('a client that writes its whole fragment before it reads also gets the 413 (MC-BUP note 10: up to 13 MB)', async () => {
     const running = await start({ storage: new MemoryStorage(), maxFragmentSize: 5120 })
     const connection = await connect(running)
     const id = await openSession(connection, PATH)
@@ -259,7 +259,7 @@ describe('D12: sizes', () => {
 })
 
 describe('D13: a full disk', () => {
-  test('keeps what was written, and the session continues when there is room', async () => {
+  test('keeps what was written, and the session continues once there is space', async () => {
     const storage = new MemoryStorage({ maxBytes: 2500 })
     const connection = await connect(await start({ storage }))
     storage.files.set('other', Buffer.alloc(1000))
@@ -274,7 +274,7 @@ describe('D13: a full disk', () => {
     await expectUsable(connection)
   })
 
-  test('is told of any adapter that throws ENOSPC, also while an overlap is skipped', async () => {
+  test('is reported for any adapter that throws ENOSPC, even while an overlap is skipped', async () => {
     const file = bytes(500_000)
     const storage = new FailingStorage()
     const connection = await connect(await start({ storage }))
@@ -289,7 +289,7 @@ describe('D13: a full disk', () => {
     expect(storage.files.get('file.bin')?.equals(file)).toBe(true)
   })
 
-  test('at Create-Session makes no session', async () => {
+  test('at Create-Session creates no session', async () => {
     const storage = new FailingStorage()
     storage.failure = { at: 'begin', error: NO_SPACE }
     const running = await start({ storage })
@@ -309,14 +309,14 @@ describe('D21: a session id is matched in any case, with or without braces', () 
     ['without braces', (id) => id.slice(1, -1)],
     ['with spaces around', (id) => `  ${id}  `],
   ]
-  test.each(forms)('%s, and echoed as it came', async (_, change) => {
+  test.each(forms)('%s, and echoed as received', async (_, change) => {
     const connection = await connect(await start({ storage: new MemoryStorage() }))
     const id = change(await openSession(connection, PATH))
     const ack = await connection.exchange(fragment(PATH, id, FILE))
     expectAck(ack, { status: 200, session: id.trim(), offset: 3000 })
   })
 
-  test('what is no GUID names no session', async () => {
+  test('anything other than a GUID names no session', async () => {
     const connection = await connect(await start({ directory: await directory() }))
     const id = await openSession(connection, PATH)
     for (const other of [id.slice(0, -2), `${id}x`, '../../x', 'x'.repeat(100), `${id},${id}`]) {
@@ -343,7 +343,7 @@ describe('D32: a session belongs to its path and its user', () => {
       'X-User': name,
     })
 
-  test('another path is no session of it', async () => {
+  test('another path does not find it', async () => {
     const storage = new MemoryStorage()
     const connection = await connect(await start({ storage }))
     const id = await openSession(connection, PATH)
@@ -356,7 +356,7 @@ describe('D32: a session belongs to its path and its user', () => {
     expect((await connection.exchange(fragment(PATH, id, FILE))).status).toBe(200)
   })
 
-  test('another user learns nothing, and an anonymous client is another user', async () => {
+  test('another user does not find it, and an anonymous client counts as another user', async () => {
     const storage = new MemoryStorage()
     const connection = await connect(await start({ storage, user }))
     const id = (await connection.exchange(create('alice'))).header('BITS-Session-Id') ?? ''

@@ -378,7 +378,7 @@ test.each(ROWS)('protocol.md 3.2, row $name', async ({ options, act }) => {
 })
 
 test.each([200, 204, 299, 600, 99, 404.5, Number.NaN, '404', undefined])(
-  'a BitsError with the status %s is none: an Ack with it would tell the client something else',
+  'a BitsError cannot have the status %s: in an Ack, it would mean something else',
   (status) => {
     expect(() => Reflect.construct(BitsError, [{ status }, 'No.'])).toThrow(
       new RangeError(
@@ -388,7 +388,7 @@ test.each([200, 204, 299, 600, 99, 404.5, Number.NaN, '404', undefined])(
   },
 )
 
-test('a BitsError with a header that cannot be sent is none: the client would get no answer at all', async () => {
+test('a BitsError cannot have a header that cannot be sent: the client would get no response', async () => {
   const headers = { 'WWW-Authenticate': 'Basic realm="10 €"' }
   expect(() => new BitsError({ status: 401, headers }, 'No.')).toThrow(
     'BitsError: the header "WWW-Authenticate" has a character that is not allowed in headers: use ASCII.',
@@ -406,7 +406,7 @@ test.each([300, 400, 599])('a BitsError may have the status %i', (status) => {
 })
 
 test.each(['authorize', 'onUpload'] as const)(
-  '%s that refuses with the status 200 does refuse',
+  '%s that refuses with the status 200 still refuses',
   async (name) => {
     const refuse = () => {
       throw new BitsError({ status: 200 }, 'No.')

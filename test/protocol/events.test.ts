@@ -74,7 +74,7 @@ describe('events', () => {
     expect(new Set([...heard.session, ...heard.progress].map((session) => session.uploadId)).size).toBe(1)
   })
 
-  test('tell no session id, with which anybody could go on', async () => {
+  test('contain no session id, with which anyone could continue the upload', async () => {
     const running = await start({ storage: new MemoryStorage() })
     const heard = listen(running)
     const connection = await connect(running)
@@ -121,7 +121,7 @@ describe('events', () => {
     }
   })
 
-  test('error names path and session, and nothing that the client is to blame for', async () => {
+  test('error has path and upload id, and is not emitted for client errors', async () => {
     const storage = new FailingStorage()
     const running = await start({ storage })
     const heard = listen(running)
@@ -148,7 +148,7 @@ describe('events', () => {
     expect(running.logger.lines.filter((line) => line.includes('degraded'))).toHaveLength(1)
   })
 
-  test('what is thrown need not be an Error', async () => {
+  test('a thrown value need not be an Error', async () => {
     const storage = new FailingStorage()
     storage.failure = { at: 'has', error: 'just a string' }
     const running = await start({ storage })
@@ -159,7 +159,7 @@ describe('events', () => {
     expect(heard.error[0]?.[0].message).toContain('just a string')
   })
 
-  test('a listener that throws does no harm, and is reported', async () => {
+  test('a listener that throws has no effect on the upload, and is reported', async () => {
     const storage = new FailingStorage()
     const running = await start({ storage })
     const fail = () => {
@@ -180,7 +180,7 @@ describe('events', () => {
     }
   })
 
-  test('a listener may be an async function, which does no harm either when it rejects', async () => {
+  test('a listener may be an async function, whose rejection has no effect either', async () => {
     const running = await start({ storage: new FailingStorage() })
     const fail = async () => {
       throw new Error('The listener is broken.')
@@ -196,7 +196,7 @@ describe('events', () => {
     ])
   })
 
-  test('a logger that throws does no harm, and is reported once', async () => {
+  test('a logger that throws has no effect on the upload, and is reported once', async () => {
     const warn = jest.spyOn(process, 'emitWarning').mockReturnValue()
     afterwards(() => warn.mockRestore())
     const fail = () => {
@@ -212,7 +212,7 @@ describe('events', () => {
     expect(warn.mock.calls).toEqual([['express-bits-upload: the option logger threw: The log is full.']])
   })
 
-  test('once() hears one, off() hears no more', async () => {
+  test('once() receives one event, and off() stops them', async () => {
     const running = await start({ storage: new MemoryStorage() })
     const heard: string[] = []
     const listener = () => void heard.push('on')
@@ -226,7 +226,7 @@ describe('events', () => {
   })
 })
 
-test('bits.sessions() tells those that have not ended, with what the storage holds', async () => {
+test('bits.sessions() lists those that have not ended, with the bytes in the storage', async () => {
   const running = await start({ storage: new MemoryStorage(), overwrite: true })
   const connection = await connect(running)
   const closed = await openSession(connection, '/uploads/closed')
@@ -245,7 +245,7 @@ test('bits.sessions() tells those that have not ended, with what the storage hol
   ])
 })
 
-test('what has been opened is not opened again when something else could not be', async () => {
+test('a storage that was opened is not opened again if the store could not be opened', async () => {
   let opened = 0
   const storage = Object.assign(new MemoryStorage(), {
     async open() {
@@ -267,7 +267,7 @@ test('what has been opened is not opened again when something else could not be'
 })
 
 describe('bits.close()', () => {
-  test('waits for the packet that is being handled; later ones are answered 503', async () => {
+  test('waits for the packet in progress; later ones get 503', async () => {
     const storage = new SlowStorage()
     const running = await start({ storage })
     const first = await connect(running)
@@ -288,7 +288,7 @@ describe('bits.close()', () => {
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('a fragment that comes later is answered 503, also to a client that writes before it reads', async () => {
+  test('a fragment that arrives later gets 503, even from a client that writes before it reads', async () => {
     const running = await start({ storage: new MemoryStorage() })
     const connection = await connect(running)
     const id = await openSession(connection, PATH)
@@ -305,7 +305,7 @@ describe('bits.close()', () => {
     await expectClosing(connection, ack)
   })
 
-  test('asks storage and store nothing any more', async () => {
+  test('no longer uses storage and store', async () => {
     const asked: string[] = []
     const told = <T extends object>(target: T): T =>
       new Proxy(target, {
@@ -344,7 +344,7 @@ describe('bits.close()', () => {
     expect(asked).toEqual([])
   })
 
-  test('closes all that it can, and then says what failed', async () => {
+  test('closes everything it can, and then reports what failed', async () => {
     const calls: string[] = []
     const closing = (name: string, failure?: Error) => ({
       async close() {

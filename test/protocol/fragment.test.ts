@@ -30,7 +30,7 @@ test('MC-BUP 2.2.7.2: each Fragment is acknowledged with the offset of the next 
   expect(await readFile(join(root, 'file.bin'))).toEqual(FILE)
 })
 
-test('D4: the file is there before the Ack of its last fragment, and no sooner', async () => {
+test('D4: the file appears with the last fragment, before its Ack', async () => {
   const root = await directory()
   const connection = await connect(await start({ directory: root }))
   const id = await openSession(connection, PATH)
@@ -54,7 +54,7 @@ describe('D2: overlap', () => {
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('a fragment that is held already is answered 200 with the offset, and changes nothing', async () => {
+  test('a fragment that was already received gets 200 with the offset, and changes nothing', async () => {
     const storage = new MemoryStorage()
     const connection = await connect(await start({ storage }))
     const id = await openSession(connection, PATH)
@@ -65,7 +65,7 @@ describe('D2: overlap', () => {
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('an overlap of more bytes than one chunk of the connection is skipped to the byte', async () => {
+  test('an overlap larger than one chunk of the connection is skipped exactly', async () => {
     const file = bytes(700_000)
     const root = await directory()
     const connection = await connect(await start({ directory: root }))
@@ -77,7 +77,7 @@ describe('D2: overlap', () => {
   })
 })
 
-test('D1: a gap is answered 416 with the next offset and without error headers', async () => {
+test('D1: a gap gets 416 with the next offset and without error headers', async () => {
   const storage = new MemoryStorage()
   const connection = await connect(await start({ storage }))
   const id = await openSession(connection, PATH)
@@ -90,7 +90,7 @@ test('D1: a gap is answered 416 with the next offset and without error headers',
   expect(storage.files.get('file.bin')).toEqual(FILE)
 })
 
-describe('MC-BUP 3.2.5.2.6: a Content-Range that is wrong is 400, with the offset to go on at', () => {
+describe('MC-BUP 3.2.5.2.6: an invalid Content-Range gets 400, with the offset to continue at', () => {
   const wrong: [what: string, headers: Record<string, string | undefined>][] = [
     ['absent', { 'Content-Range': undefined }],
     ['empty', { 'Content-Range': '' }],
@@ -128,7 +128,7 @@ describe('MC-BUP 3.2.5.2.6: a Content-Range that is wrong is 400, with the offse
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('the unit is taken in any case (Win32 Fragment writes "Bytes")', async () => {
+  test('the unit is matched in any case (Win32 Fragment writes "Bytes")', async () => {
     const connection = await connect(await start({ storage: new MemoryStorage() }))
     const id = await openSession(connection, PATH)
     for (const [range, offset] of [
@@ -142,7 +142,7 @@ describe('MC-BUP 3.2.5.2.6: a Content-Range that is wrong is 400, with the offse
   })
 })
 
-test('MC-BUP 2.2.1.2: a total that changes is 400, and the upload continues with the first', async () => {
+test('MC-BUP 2.2.1.2: a different total gets 400, and the upload continues with the first', async () => {
   const storage = new MemoryStorage()
   const connection = await connect(await start({ storage }))
   const id = await openSession(connection, PATH)
@@ -185,7 +185,7 @@ test('the fragments of two sessions interleave on one connection without mixing'
   expect(storage.files.get('2')).toEqual(other)
 })
 
-test('packets that come in one piece, the next before the Ack of the last, are answered in their order', async () => {
+test('packets that arrive together, each before the previous Ack, are answered in order', async () => {
   const storage = new MemoryStorage()
   const connection = await connect(await start({ storage }))
   const id = await openSession(connection, PATH)
@@ -203,7 +203,7 @@ test('packets that come in one piece, the next before the Ack of the last, are a
   expectAck(await connection.ack(), { status: 400, error: INVALID_ARGUMENT })
 })
 
-test('D30: what arrived of a fragment whose connection broke is kept', async () => {
+test('D30: the bytes received before a connection broke are kept', async () => {
   const storage = new MemoryStorage()
   const running = await start({ storage })
   const broken = await connect(running)
@@ -222,7 +222,7 @@ test('D30: what arrived of a fragment whose connection broke is kept', async () 
   expect(storage.files.get('file.bin')).toEqual(FILE)
 })
 
-test('D2 D30: an overlapping fragment that is interrupted keeps its new bytes only', async () => {
+test('D2 D30: only the new bytes of an interrupted overlapping fragment are kept', async () => {
   const storage = new MemoryStorage()
   const running = await start({ storage })
   const broken = await connect(running)

@@ -22,7 +22,7 @@ describe('parseContentRange (MC-BUP 2.2.6.1)', () => {
     .map((numbers) => numbers.sort((a, b) => a - b))
     .filter(([, last = 0, total = 0]) => last < total)
 
-  test('reads back every range there is, in any spelling', () => {
+  test('reads back every range, in any spelling', () => {
     const unit = fc.mixedCase(fc.constant('bytes'))
     const space = fc.stringMatching(/^[ \t]{1,3}$/)
     const zeros = fc.stringMatching(/^0{0,3}$/)
@@ -36,7 +36,7 @@ describe('parseContentRange (MC-BUP 2.2.6.1)', () => {
     )
   })
 
-  test('refuses every range that does not lie within its total', () => {
+  test('refuses every range that exceeds its total', () => {
     const anything = fc.tuple(fc.nat(), fc.nat(), fc.nat())
     const outside = anything.filter(([first, last, total]) => last < first || last >= total)
     fc.assert(
@@ -46,7 +46,7 @@ describe('parseContentRange (MC-BUP 2.2.6.1)', () => {
     )
   })
 
-  test('makes a sound range or a refusal of any text', () => {
+  test('turns any text into a valid range or a refusal', () => {
     const almost = fc
       .array(fc.constantFrom('bytes', ' ', '-', '/', '*', '0', '7', '9007199254740991', '1e3', '+', '\n', ''))
       .map((parts) => parts.join(''))
@@ -79,7 +79,7 @@ describe('parseProtocols (D20)', () => {
     )
   })
 
-  test('makes at most 100 names without separators of any text', () => {
+  test('turns any text into at most 100 names without separators', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 4096, size: 'max' }), (text) => {
         const list = parseProtocols(text)

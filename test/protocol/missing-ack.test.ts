@@ -60,7 +60,7 @@ test.each<[what: string, before: (app: Express, bits: BitsUpload) => unknown, st
   ])
 })
 
-test('strangers who try many paths cause ten warnings at most, each of bounded length', async () => {
+test('clients that try many paths cause at most ten warnings, each of bounded length', async () => {
   await serve(() => undefined)
   for (let n = 0; n < 30; n++) await exchange(packet('Ping', `/${n}/${'x'.repeat(5000)}`))
   const logged = await warnings()
@@ -80,7 +80,7 @@ test.each([401, 403, 429, 503, 302])('an application may answer %d on purpose', 
   expect(await warnings()).toEqual([])
 })
 
-test('Acks, also those of errors, and other requests are no reason for a warning', async () => {
+test('Acks, including error Acks, and other requests cause no warning', async () => {
   await serve(() => undefined)
   await openSession(connection, '/right/file.bin')
   expect(await exchange(createSession('/right/NUL'))).toBe(403)
@@ -89,13 +89,13 @@ test('Acks, also those of errors, and other requests are no reason for a warning
   expect(await warnings()).toEqual([])
 })
 
-test('an Ack that an application passes on with writeHead() is one', async () => {
+test('an Ack that an application sends with writeHead() is recognized', async () => {
   await serve((app) => app.use((_req, res) => res.writeHead(200, { 'bits-packet-type': 'Ack' }).end()))
   expect(await exchange(packet('Ping', PATH))).toBe(200)
   expect(await warnings()).toEqual([])
 })
 
-test('packets that a proxy turned into POST need acceptPost', async () => {
+test('packets that a proxy converted to POST need acceptPost', async () => {
   await serve(() => undefined)
   const post = packet('Ping', '/right/a.bin').toString('latin1').replace('BITS_POST', 'POST')
   expect(await exchange(Buffer.from(post, 'latin1'))).toBe(404)

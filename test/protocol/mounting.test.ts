@@ -25,7 +25,7 @@ const waiting: RequestHandler = (req, _res, next) => {
   req.on('end', () => next())
 }
 
-describe('mounted below a middleware that reads bodies', () => {
+describe('mounted after middleware that reads bodies', () => {
   const culprits: [what: string, name: string, culprit: RequestHandler][] = [
     ['express.json()', 'express.json() or express.urlencoded()', express.json(always)],
     ['express.urlencoded()', 'express.json() or express.urlencoded()', express.urlencoded(always)],
@@ -36,7 +36,7 @@ describe('mounted below a middleware that reads bodies', () => {
   ]
 
   test.each(culprits)(
-    '%s: a Fragment is 500, and the log names culprit and remedy',
+    '%s: a Fragment gets 500, and the log names the cause and the remedy',
     async (_, name, culprit) => {
       const storage = new MemoryStorage()
       const running = await start({ storage }, { before: (app) => app.use(culprit) })
@@ -58,7 +58,7 @@ describe('mounted below a middleware that reads bodies', () => {
     },
   )
 
-  test('multer: a Fragment is 500, and the log names it', async () => {
+  test('multer: a Fragment gets 500, and the log names multer', async () => {
     const form = Buffer.from(
       '--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\nc\r\n--x--\r\n',
     )
@@ -80,7 +80,7 @@ describe('mounted below a middleware that reads bodies', () => {
   })
 })
 
-describe('mounted below a middleware that leaves a Fragment alone', () => {
+describe('mounted after middleware that leaves a Fragment alone', () => {
   const harmless: [what: string, use: (app: Express) => void][] = [
     ['express.json() for JSON only', (app) => app.use(express.json())],
     [
@@ -92,7 +92,7 @@ describe('mounted below a middleware that leaves a Fragment alone', () => {
     ['a middleware that takes its time', (app) => app.use((_req, _res, next) => void setTimeout(next, 20))],
     ['a parser on another path', (app) => app.use('/other', express.raw(always))],
   ]
-  test.each(harmless)('%s does no harm', async (_, before) => {
+  test.each(harmless)('%s has no effect', async (_, before) => {
     const storage = new MemoryStorage()
     const running = await start({ storage }, { before })
     const connection = await connect(running)
@@ -103,7 +103,7 @@ describe('mounted below a middleware that leaves a Fragment alone', () => {
     expect(storage.files.get('file.json')).toEqual(FILE)
   })
 
-  test('a parser that reads everything does no harm to packets without a body', async () => {
+  test('a parser that reads everything has no effect on packets without a body', async () => {
     const running = await start(
       { storage: new MemoryStorage() },
       { before: (app) => app.use(express.raw(always)) },

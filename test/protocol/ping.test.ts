@@ -9,7 +9,7 @@ const { start, connect } = fixtures()
 const INVALID_ARGUMENT = '0x80070057'
 const UNKNOWN_ID = '{A0FF5911-4144-45B3-BF27-27AFC8EC8A67}'
 
-test('MC-BUP 3.2.5.2.5: a Ping is answered 200, and nothing comes of it', async () => {
+test('MC-BUP 3.2.5.2.5: a Ping gets 200, and has no effect', async () => {
   const storage = new MemoryStorage()
   const running = await start({ storage })
   const connection = await connect(running)
@@ -27,7 +27,7 @@ test('D6: the session id on a Ping is neither looked up nor echoed', async () =>
   }
 })
 
-test('a Ping is answered at the mount point, where no file can go', async () => {
+test('a Ping is answered at the mount point, where no file can be stored', async () => {
   const connection = await connect(await start({ storage: new MemoryStorage() }))
   expectAck(await connection.exchange(packet('Ping', '/uploads')), { status: 200 })
   expectAck(await connection.exchange(packet('Ping', '/uploads/')), { status: 200 })
@@ -40,7 +40,7 @@ test('MC-BUP 2.2.4.3: a Ping with a body is malformed', async () => {
   await expectUsable(connection)
 })
 
-test('MC-BUP 2.2.4: a Ping is what authentication is tried out with, so it asks for permission', async () => {
+test('MC-BUP 2.2.4: a Ping is used to test authentication, so authorize is called', async () => {
   const connection = await connect(await start({ storage: new MemoryStorage(), authorize: () => false }))
   const ack = await connection.exchange(packet('Ping', '/uploads/a'))
   expectAck(ack, { status: 403, error: '0x80070005' })

@@ -41,7 +41,7 @@ test('D19: packets without a body need no Content-Length, as many clients and pr
   expectAck(await connection.exchange(cancel), { status: 200, session: other })
 })
 
-test('D35: tokens, tickets, cookies and headers of proxies may have more than 4 KB', async () => {
+test('D35: tokens, tickets, cookies and proxy headers may be larger than 4 KB', async () => {
   const connection = await connect(await serveMemory())
   for (const name of ['Authorization', 'Cookie', 'X-Forwarded-Client-Cert', 'X-Custom', 'User-Agent']) {
     expectAck(await connection.exchange(packet('Ping', PATH, { [name]: 'x'.repeat(10_000) })), {
@@ -50,7 +50,7 @@ test('D35: tokens, tickets, cookies and headers of proxies may have more than 4 
   }
 })
 
-test('D36: HTTP/1.0 with a Content-Length is accepted, and warned of once', async () => {
+test('D36: HTTP/1.0 with a Content-Length is accepted, with one warning', async () => {
   const running = await serveMemory()
   const exchange = async (request: Buffer) => (await connect(running)).exchange(asHttp10(request))
   const session = (await exchange(createSession(PATH))).header('BITS-Session-Id') ?? ''
@@ -83,7 +83,7 @@ describe('a notification', () => {
     return { application, running: await serveMemory({ notification, ...options }) }
   }
 
-  test('D38: names the host of Create-Session, also when a host id sends the fragments to another one', async () => {
+  test('D38: names the host of Create-Session, even if a host id sends the fragments to another host', async () => {
     const { application, running } = await notifying(ok(), { hostId: 'upload2.example.com' })
     const connection = await connect(running)
     const to = (host: string, request: Buffer) =>
@@ -97,7 +97,7 @@ describe('a notification', () => {
     )
   })
 
-  test('with an empty static URL has none (MC-BUP 3.3.5.2.4)', async () => {
+  test('with an empty static URL has no static URL (MC-BUP 3.3.5.2.4)', async () => {
     const { running } = await notifying(ok({ 'BITS-Static-Response-URL': '' }, 'the reply'))
     const { ack } = await upload(await connect(running), PATH, FILE)
     expect(ack.status).toBe(200)
@@ -105,7 +105,7 @@ describe('a notification', () => {
   })
 })
 
-test('with a host id the reply has an absolute URL: clients would ask the original host otherwise', async () => {
+test('with a host id, the reply has an absolute URL: otherwise, clients would ask the original host', async () => {
   const storage = new MemoryStorage()
   const options: BitsUploadOptions = { storage, onUpload: () => 'the reply' }
   const running = await start({ ...options, hostId: 'upload2.example.com:8080' })
@@ -134,7 +134,7 @@ test('a published upload whose client never closed it does not expire', async ()
   expect(expired.map(({ destination }) => destination)).toEqual(['abandoned.bin'])
 })
 
-test('control characters and bidi marks of a client reach no log', async () => {
+test('control characters and bidi marks from a client reach no log', async () => {
   const running = await serveMemory()
   const connection = await connect(running)
   const raw = (type: string, extra: Record<string, string>) => packet(type, PATH, extra)
@@ -171,7 +171,7 @@ test('outside Express every packet is answered, and the log says what to do', as
   expect(logger.lines).toEqual([expect.stringMatching(/^error: .*does not come from Express/)])
 })
 
-test('by HTTP/2 every packet is answered, and the log says what to do', async () => {
+test('over HTTP/2 every packet is answered, and the log says what to do', async () => {
   const logger = new RecordingLogger()
   const bits = bitsUpload({ storage: new MemoryStorage(), logger })
   afterwards(() => bits.close())

@@ -19,7 +19,7 @@ const INVALID_ARGUMENT = '0x80070057'
 const ACCESS_DENIED = '0x80070005'
 const MALFORMED = 'bytes 9-0/10'
 
-describe('MC-BUP 3.2.5.2.3: the checks come in the order of the text', () => {
+describe('MC-BUP 3.2.5.2.3: the checks run in the order of the text', () => {
   const refuse = { authorize: () => false }
   const unknown = { 'BITS-Session-Id': UNKNOWN_ID, 'Content-Range': 'bytes 0-9/10' }
   const tenBytes = FILE.subarray(0, 10)
@@ -64,7 +64,7 @@ describe('MC-BUP 3.2.5.2.3: the checks come in the order of the text', () => {
     expectAck(ack, { status: 500, error: '0x8020001F', session: UNKNOWN_ID, offset: 0 })
   })
 
-  test('a malformed fragment tells the offset of a session only to those who may know it', async () => {
+  test('a malformed fragment reveals the offset of a session only to an authorized client', async () => {
     let allowed = true
     const connection = await connect(await start({ storage: new MemoryStorage(), authorize: () => allowed }))
     const id = await openSession(connection, PATH)
@@ -103,7 +103,7 @@ describe('the request line', () => {
     }
   })
 
-  test('other verbs, and a BITS_POST elsewhere, go on to the rest of the app', async () => {
+  test('other verbs, and a BITS_POST elsewhere, are passed on to the rest of the app', async () => {
     const seen: string[] = []
     const running = await start(
       { storage: new MemoryStorage() },
@@ -129,7 +129,7 @@ describe('the request line', () => {
   })
 })
 
-test('packet types are taken in any case', async () => {
+test('packet types are matched in any case', async () => {
   const storage = new MemoryStorage()
   const connection = await connect(await start({ storage }))
   const protocols = { 'BITS-Supported-Protocols': PROTOCOL }
@@ -149,7 +149,7 @@ test('packet types are taken in any case', async () => {
   expectAck(await connection.exchange(cancel), { status: 200, session: other })
 })
 
-test('header names are taken in any case', async () => {
+test('header names are matched in any case', async () => {
   const connection = await connect(await start({ storage: new MemoryStorage() }))
   const request = `BITS_POST ${PATH} HTTP/1.1\r\nhost: x\r\nbits-packet-type: Create-Session\r\n`
   const ack = await connection.exchange(
@@ -158,12 +158,12 @@ test('header names are taken in any case', async () => {
   expect(ack.status).toBe(200)
 })
 
-describe('MC-BUP 2.2.1: a value of a header of the protocol may have 4 KB', () => {
+describe('MC-BUP 2.2.1: the value of a protocol header may have 4 KB', () => {
   const lengths: [length: number, status: number][] = [
     [4096, 200],
     [4097, 400],
   ]
-  test.each(lengths)('%i bytes are answered %i', async (length, status) => {
+  test.each(lengths)('%i bytes get %i', async (length, status) => {
     const connection = await connect(await start({ storage: new MemoryStorage() }))
     for (const name of ['BITS-Custom', 'Content-Name', 'content-type']) {
       const ack = await connection.exchange(packet('Ping', PATH, { [name]: 'x'.repeat(length) }))
@@ -202,7 +202,7 @@ test('acceptPost: a POST with a packet type is a packet, another POST is not', a
   expectAck(await connection.exchange(closeSession(PATH, id)), { status: 200, session: id })
 })
 
-describe('mounted at depth', () => {
+describe('mounted in nested routers', () => {
   const express4: typeof express = createRequire(import.meta.url)('express4')
 
   test.each([

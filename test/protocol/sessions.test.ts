@@ -24,7 +24,7 @@ const FILE = bytes(3000)
 const MINUTE = 60
 
 describe('a restart of the server', () => {
-  test('continues an upload where it was', async () => {
+  test('continues an upload where it stopped', async () => {
     const root = await directory()
     const before = await start({ directory: root })
     const first = await connect(before)
@@ -63,7 +63,7 @@ describe('a restart of the server', () => {
     expect(uploaded).toEqual([])
   })
 
-  test('D10: between a Close-Session and its repetition still answers 200', async () => {
+  test('D10: between a Close-Session and its repetition does not change the 200', async () => {
     const root = await directory()
     const before = await start({ directory: root })
     const first = await connect(before)
@@ -98,7 +98,7 @@ describe('expiry', () => {
     return { ...running, expired }
   }
 
-  test('MC-BUP 3.2.6.1: an idle session goes, with what it staged', async () => {
+  test('MC-BUP 3.2.6.1: an idle session is removed, with its staged data', async () => {
     const clock = holdTime()
     const storage = new MemoryStorage()
     const running = await startWatched({ storage, ...SETTINGS })
@@ -151,7 +151,7 @@ describe('expiry', () => {
     await until(async () => (await running.bits.sessions()).length === 0)
   })
 
-  test('a fragment writes nothing but its bytes while its activity has been noted within the hour', async () => {
+  test('a fragment writes only its bytes if activity was recorded within the last hour', async () => {
     const clock = holdTime()
     const root = await directory()
     const connection = await connect(await start({ directory: root }))
@@ -177,7 +177,7 @@ describe('expiry', () => {
     expect(await record()).not.toBe(noted)
   })
 
-  test('D24: what is refused does not count, and neither does a Ping', async () => {
+  test('D24: refused packets do not count, and neither does a Ping', async () => {
     const clock = holdTime()
     const running = await startWatched({ storage: new MemoryStorage(), ...SETTINGS })
     const connection = await connect(running)
@@ -207,7 +207,7 @@ describe('expiry', () => {
     expect(running.expired).toEqual([])
   })
 
-  test('leaves a session alone that continues after the sweep has found it idle', async () => {
+  test('keeps a session that continues after the sweep has found it idle', async () => {
     const clock = holdTime()
     const found = gate()
     const goOn = gate()
@@ -236,7 +236,7 @@ describe('expiry', () => {
     expect(storage.files.get('file.bin')).toEqual(FILE)
   })
 
-  test('D10: a closed session is remembered for ten minutes, and its record is gone then', async () => {
+  test('D10: a closed session is remembered for ten minutes, and then its record is removed', async () => {
     const clock = holdTime()
     const root = await directory()
     const running = await startWatched({ directory: root, cleanupInterval: 0.02 })
@@ -258,7 +258,7 @@ describe('expiry', () => {
     expect(await readFile(join(root, 'file.bin'))).toEqual(FILE)
   })
 
-  test('D10: ended sessions are forgotten by themselves, without a sweep over all of them', async () => {
+  test('D10: ended sessions are removed without a sweep over all sessions', async () => {
     let now = 0
     const store = new MemorySessionStore()
     const sessions = new Sessions({ store, timeout: 1000 * 60 * MINUTE, now: () => now })
@@ -272,7 +272,7 @@ describe('expiry', () => {
     expect(await store.get(record.uploadId)).toBeUndefined()
   })
 
-  test('is looked after at the start, too', async () => {
+  test('is also checked at startup', async () => {
     const clock = holdTime()
     const root = await directory()
     const before = await start({ directory: root })
@@ -287,7 +287,7 @@ describe('expiry', () => {
     expect(await sessionFiles(root)).toEqual([])
   })
 
-  test('staged data that no session owns goes when it is old, and nothing else does', async () => {
+  test('orphaned staged data is removed when it is old, and nothing else is', async () => {
     const root = await directory()
     const before = await start({ directory: root })
     const connection = await connect(before)

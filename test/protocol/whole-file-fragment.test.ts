@@ -17,7 +17,7 @@ class ForgetfulStorage extends MemoryStorage {
   }
 }
 
-test('D16: a file whose only fragment could not be kept is not published as an empty one', async () => {
+test('D16: a file whose only fragment could not be stored is not published as an empty file', async () => {
   const storage = new ForgetfulStorage()
   const running = await start({ storage })
   const connection = await connect(running)
@@ -28,7 +28,7 @@ test('D16: a file whose only fragment could not be kept is not published as an e
   expect(storage.files.size).toBe(0)
 })
 
-test('a file that came in one fragment, and that the application did not take, is delivered by Close-Session', async () => {
+test('a file that arrived in one fragment, and that the application rejected, is delivered by Close-Session', async () => {
   let calls = 0
   const storage = new MemoryStorage()
   const running = await start({
@@ -45,7 +45,7 @@ test('a file that came in one fragment, and that the application did not take, i
   expect(storage.files.get('file.bin')).toEqual(FILE)
 })
 
-test('the total that a refused whole file named cannot be changed by the next fragment', async () => {
+test('the next fragment cannot change the total of a refused single-fragment file', async () => {
   const running = await start({ storage: new ForgetfulStorage() })
   const connection = await connect(running)
   const id = await openSession(connection, PATH)

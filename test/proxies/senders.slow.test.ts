@@ -86,7 +86,7 @@ const PLAIN_NGINX = 'server {\n  listen 80;\n  location / {\n    proxy_pass http
 const isReady = (proxy: ProxyName) => () => isInstalled(proxy) && isOnPath('curl') && isOnPath('python3')
 
 describeWithEngine('nginx with nothing but proxy_pass', isReady('nginx'), () => {
-  test('passes uploads by HTTP/1.0, of which the log warns once', async () => {
+  test('passes uploads over HTTP/1.0, with one warning in the log', async () => {
     const { running, upload } = await serveBehind({ proxy: 'nginx', snippet: PLAIN_NGINX, cuts: SMALL_CUTS })
     await upload(fetchPacket, 900 * KiB)
     const warnings = running.logger.lines.filter((line) => line.includes('HTTP/1.0'))
@@ -107,7 +107,7 @@ describeWithEngine('nginx with nothing but proxy_pass', isReady('nginx'), () => 
 })
 
 describeWithEngine('Caddy with nothing but reverse_proxy', isReady('caddy'), () => {
-  test('passes uploads of a client that sends no Content-Length without a body', async () => {
+  test('passes uploads from a client that sends no Content-Length without a body', async () => {
     const { upload } = await serveBehind({ proxy: 'caddy', snippet: block('caddyfile').text })
     await upload(curl(await directory(), [], { length: false }), 4 * MiB)
   })
@@ -123,7 +123,7 @@ describeWithEngine('Varnish without any configuration', isReady('varnish'), () =
 })
 
 describeWithEngine('HAProxy', isReady('haproxy'), () => {
-  test('passes uploads of Python', async () => {
+  test('passes uploads from Python', async () => {
     const { upload } = await serveBehind({ proxy: 'haproxy', snippet: block('haproxy').text })
     await upload(python(await directory()), 10 * MiB)
   })
@@ -147,7 +147,7 @@ for (const [name = '', old = '', replacement = ''] of table('Proxy with TLS')) {
   if (!documented) throw new Error(`There is no configuration of ${name}.`)
   const { proxy, snippet } = documented
   describeWithEngine(`${name} with TLS and HTTP/2`, isReady(proxy), () => {
-    test('passes uploads that come by HTTP/2', async () => {
+    test('passes uploads that arrive over HTTP/2', async () => {
       expect(snippet).toContain(old)
       const authority = await Authority.create(await directory())
       const { secure, upload } = await serveBehind({

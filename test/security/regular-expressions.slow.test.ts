@@ -21,7 +21,7 @@ beforeAll(() => {
   }
 }, 300_000)
 
-test('the source is searched, its literals and its calls of RegExp alike', () => {
+test('the search finds literals and calls of RegExp in the source', () => {
   const generatedCall = ['RegExp(`c$', '{1}`)'].join('')
   const text = `const a = /a+/gi\nconst b = new RegExp('b', 'u')\n${generatedCall}\n'text'.match('d')\nx.split(/e/)`
   expect(expressionsIn('a.ts', text)).toEqual({

@@ -39,13 +39,13 @@ describeWithEngine(
   'curl',
   () => isOnPath('curl'),
   () => {
-    test('uploads with Content-Length: 0 where there is no body', () =>
+    test('uploads with Content-Length: 0 if there is no body', () =>
       uploadWith((folder) => curl(folder, [], { length: true })))
 
-    test('uploads without Content-Length where there is no body', () =>
+    test('uploads without Content-Length if there is no body', () =>
       uploadWith((folder) => curl(folder, [], { length: false })))
 
-    test('gets 411 for a fragment that it streams, whose length nobody knows', async () => {
+    test('gets 411 for a streamed fragment of unknown length', async () => {
       const running = await start({ directory: await directory() })
       const folder = await directory()
       const send = curl(folder, [], { length: false })
@@ -68,7 +68,7 @@ describeWithEngine(
   },
 )
 
-describe('clients of Node', () => {
+describe('clients in Node', () => {
   test('fetch uploads', () => uploadWith(() => fetchPacket))
 
   test('undici uploads', () =>

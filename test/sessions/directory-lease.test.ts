@@ -38,7 +38,7 @@ describeOnSystems('sockets in directories', isPosix, () => {
     await until(async () => (await connection.exchange(fragment(PATH, id, FILE))).status === 200)
   })
 
-  test('a process that ends in order leaves nothing of its lease', async () => {
+  test('a process that ends normally leaves nothing of its lease', async () => {
     const directory = await newDirectory()
     const running = await start({ directory })
     await running.bits.sessions()
@@ -56,7 +56,7 @@ test('one process may serve a directory several times', async () => {
   expect(await openSession(await connect(other), PATH)).toMatch(/^\{/)
 })
 
-test('a shared store waits for a process that has the directory to itself', async () => {
+test('a shared store waits for a process that uses the directory exclusively', async () => {
   const directory = await newDirectory()
   const first = await ChildServer.start(directory)
   afterwards(() => first.kill())
@@ -68,7 +68,7 @@ test('a shared store waits for a process that has the directory to itself', asyn
   await until(async () => (await connection.exchange(fragment(PATH, id, FILE))).status === 200)
 })
 
-test('stores that are shared keep no other shared store out', async () => {
+test('shared stores do not keep out other shared stores', async () => {
   const directory = await newDirectory()
   const options = { directory, shared: true }
   const [one, other] = [new FileSessionStore(options), new FileSessionStore(options)]
@@ -76,7 +76,7 @@ test('stores that are shared keep no other shared store out', async () => {
   await other.open()
 })
 
-test('a directory that has no sockets has no lease that keeps others out', async () => {
+test('a directory without support for sockets has no lease', async () => {
   const directory = await newDirectory()
   const lease = await takeLease(join(directory, 'missing'))
   await lease?.release()

@@ -8,7 +8,7 @@ const { directory } = fixtures()
 
 const SCRIPT = fileURLToPath(new URL('../fixtures/idle-upload.ts', import.meta.url))
 
-test('a process that has nothing else to do ends by itself: timers of the housekeeping do not hold it', async () => {
+test('clean-up timers do not keep a process running', async () => {
   const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, await directory()], {
     stdio: ['ignore', 'inherit', 'inherit'],
     timeout: 25_000,

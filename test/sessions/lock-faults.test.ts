@@ -14,7 +14,7 @@ const FILE = bytes(1000)
 const REMEDY =
   /The lock ".*" cannot be renewed, because this process may not set the times of its files \(EPERM of utimes?\)\. If the directory is an SMB share, mount it with the uid/
 
-test('an SMB share that lets nobody set the times of files is reported with a remedy at the first packet', async () => {
+test('an SMB share that does not allow setting file times is reported with a remedy at the first packet', async () => {
   const directory = await newDirectory()
   let mayNot = true
   const utimes: typeof nodeFileSystem.utimes = async (...args) => {

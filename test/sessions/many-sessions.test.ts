@@ -51,7 +51,7 @@ describe('Create-Session under a limit', () => {
     expect(store.listings).toBe(0)
   })
 
-  test('costs the same with 100,000 sessions of others as with none', async () => {
+  test('costs the same with 100,000 sessions of other users as with none', async () => {
     const create = async (others: number): Promise<number> => {
       const store = new MemorySessionStore()
       for (let n = 0; n < others; n++) await store.create(newRecord(n, { user: `user ${n % 5000}` }))
@@ -72,7 +72,7 @@ describe('Create-Session under a limit', () => {
     expect(await create(100_000)).toBeLessThan(5 * alone)
   })
 
-  test('reads no record of other users from the disk', async () => {
+  test('reads no record of other users from disk', async () => {
     const root = await directory()
     const store = new FileSessionStore({ directory: root })
     await store.open()
@@ -83,7 +83,7 @@ describe('Create-Session under a limit', () => {
     await expect(sessions.create(owner('ann'), 3)).rejects.toThrow('The user ann has 3 open sessions')
   })
 
-  test('lists a store that cannot count for a twentieth of the time at most', async () => {
+  test('lists a store that cannot count for at most a twentieth of the time', async () => {
     let now = 0
     let listings = 0
     const store = {
@@ -102,7 +102,7 @@ describe('Create-Session under a limit', () => {
 })
 
 describe('the list of sessions', () => {
-  test('asks the storage only for those that nothing is known about, eight at a time', async () => {
+  test('asks the storage only for unknown ones, eight at a time', async () => {
     let asked = 0
     let running = 0
     let most = 0
@@ -130,7 +130,7 @@ describe('the list of sessions', () => {
     expect([asked, most]).toEqual([30, 8])
   })
 
-  test('says how far a session has come in another process, once that has noted it', async () => {
+  test('shows the progress of a session in another process, once that process has recorded it', async () => {
     let now = 0
     const store = Object.assign(new MemorySessionStore(), { lock: async () => async () => {} })
     const [one, other] = [1, 2].map(() => new Sessions({ store, timeout: 1e9, now: () => now }))
@@ -146,7 +146,7 @@ describe('the list of sessions', () => {
 })
 
 describe('the progress of sessions', () => {
-  test('is forgotten when a session has continued elsewhere', async () => {
+  test('is discarded if a session has continued elsewhere', async () => {
     let now = 0
     const progress = new ProgressBook(() => now)
     progress.note('old', 1)

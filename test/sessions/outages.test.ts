@@ -32,8 +32,8 @@ class OutageStore extends MemorySessionStore {
   }
 }
 
-describe('a session store that is out of order', () => {
-  test('makes no Ack name an offset, is asked once per packet, and raises the event error', async () => {
+describe('a session store that is unavailable', () => {
+  test('leaves the offset out of Acks, is called once per packet, and causes the event error', async () => {
     const sessionStore = new OutageStore()
     const running = await start({ storage: new MemoryStorage(), sessionStore })
     const errors: string[] = []
@@ -73,7 +73,7 @@ describe('a session store that is out of order', () => {
   })
 })
 
-test('a storage that is out of order raises the event error, and an application that refuses does not', async () => {
+test('an unavailable storage causes the event error, and an application that refuses does not', async () => {
   class Away extends MemoryStorage {
     override async has(): Promise<boolean> {
       throw away()
@@ -128,7 +128,7 @@ test('onUpload gets a signal that aborts when the lock of its session is lost, a
   expect(storage.files.size).toBe(0)
 })
 
-test('of processes that share a store one sweeps at a time, and not all of them at their start', async () => {
+test('processes that share a store sweep one at a time, and not all of them at startup', async () => {
   let isHeld = false
   let sweeps = 0
   const keys: string[] = []

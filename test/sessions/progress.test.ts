@@ -17,7 +17,7 @@ describe('the progress of a session', () => {
     return book.note('a', received)
   }
 
-  test('is unknown before anything was noted, and after it was forgotten', () => {
+  test('is unknown before anything was recorded, and after it was discarded', () => {
     expect(book.get('a')).toBeUndefined()
     book.note('a', 5)
     expect(book.get('a')).toMatchObject({ received: 5 })
@@ -25,25 +25,25 @@ describe('the progress of a session', () => {
     expect(book.get('a')).toBeUndefined()
   })
 
-  test('has no rate at the first note', () => {
+  test('has no rate at the first record', () => {
     expect(book.note('a', 5 * MB).rate).toBe(0)
   })
 
-  test('has the rate at which bytes come', () => {
+  test('has the rate at which bytes arrive', () => {
     noteAt(1000, 0)
     expect(noteAt(1500, MB).rate).toBeCloseTo(2 * MB)
     for (let n = 2; n <= 20; n++) noteAt(1000 + n * 500, n * MB)
     expect(book.get('a')?.rate).toBeCloseTo(2 * MB)
   })
 
-  test('of small fragments is what comes, the time between them included, from the first on', () => {
+  test('of small fragments has the rate at which they arrive, pauses included, from the first on', () => {
     for (let n = 0; n < 10; n++) {
       const rates = [noteAt(n * 1000, n * 40_000).rate, noteAt(n * 1000 + 1, (n + 1) * 40_000).rate]
       for (const rate of rates) expect(rate).toBeCloseTo(n === 0 ? 0 : 40_000)
     }
   })
 
-  test('of small fragments far apart is what comes, too', () => {
+  test('of small fragments far apart also has that rate', () => {
     for (let n = 0; n < 10; n++) {
       noteAt(n * 60_000, n * 40_000)
       expect(noteAt(n * 60_000 + 1, (n + 1) * 40_000).rate).toBeLessThan(700)
@@ -53,7 +53,7 @@ describe('the progress of a session', () => {
   test.each([
     ['10 ms', 10],
     ['half a millisecond, which no clock shows', 0.5],
-  ])('of a fragment every %s is what comes, and never more', (_name, interval) => {
+  ])('of a fragment every %s has that rate, and never a higher one', (_name, interval) => {
     const expected = (40_000 / interval) * 1000
     const rates: { at: number; rate: number }[] = []
     for (let n = 0; n * interval < 3000; n++) {
@@ -66,7 +66,7 @@ describe('the progress of a session', () => {
     expect(Math.min(...later.map(({ rate }) => rate))).toBeGreaterThan(expected * 0.95)
   })
 
-  test('of large fragments over a slow line is measured from the first notice within a fragment', () => {
+  test('of large fragments over a slow connection is measured within the first fragment', () => {
     const size = 13 * MB
     const speed = MB / 10
     let start = 0
@@ -84,7 +84,7 @@ describe('the progress of a session', () => {
     }
   })
 
-  test('is measured on when the clock is set back', () => {
+  test('is still measured after the clock is set back', () => {
     noteAt(3_600_000, 0)
     noteAt(3_601_000, MB)
     noteAt(1000, 2 * MB)
@@ -102,7 +102,7 @@ describe('the progress of a session', () => {
     expect(book.get('a')?.rate).toBeGreaterThan(9.5 * MB)
   })
 
-  test('is 0 again when nothing has come for a while', () => {
+  test('has the rate 0 after a while without bytes', () => {
     noteAt(0, 0)
     noteAt(1000, MB)
     now = 6000
@@ -126,7 +126,7 @@ describe('the progress of a session', () => {
     }
   })
 
-  test('is each session’s own', () => {
+  test('is separate for each session', () => {
     book.note('a', 1)
     book.note('b', 2)
     book.forget('a')

@@ -23,7 +23,7 @@ const open: DirectoryStores['open'] = (...args) => stores.open(...args)
 const asText = (records: Map<string, SessionRecord>) => JSON.stringify([...records].sort())
 
 onLinux('a process that dies', () => {
-  test('before any call loses nothing that was confirmed, and adds at most what was not', async () => {
+  test('before any call loses no confirmed change, and adds at most unconfirmed ones', async () => {
     for (let index = 0; ; index++) {
       await stores.newDirectory()
       const { calls, hasDied } = dyingBefore(index)
@@ -100,7 +100,7 @@ onLinux('a process that dies', () => {
   }, 60_000)
 })
 
-onLinux('what others do to the journal', () => {
+onLinux('what other programs do to the journal', () => {
   const passCheck = async (store: FileSessionStore): Promise<boolean> =>
     store
       .update(idOf(1), () => ({ total: 1 }))
@@ -109,7 +109,7 @@ onLinux('what others do to the journal', () => {
         () => false,
       )
 
-  test('removing it, or cutting it off, costs no session: it is written again', async () => {
+  test('removing or truncating it loses no session: it is written again', async () => {
     const store = await open()
     await store.create(newRecord(1))
     await rm(stores.journal)
@@ -125,7 +125,7 @@ onLinux('what others do to the journal', () => {
     expect(await stores.afterRestart()).toEqual(new Map([[idOf(1), newRecord(1, { total: 1 })]]))
   })
 
-  test('removing its folder makes changes fail until it is there again', async () => {
+  test('removing its folder makes changes fail until the folder exists again', async () => {
     const store = await open()
     await store.create(newRecord(1))
     const folder = stores.folder
@@ -136,7 +136,7 @@ onLinux('what others do to the journal', () => {
     expect(await readFile(stores.journal, 'utf8')).toContain(idOf(1))
   })
 
-  test('writing to it makes changes fail: another process would not see them', async () => {
+  test('writing to it makes changes fail, because another process would not see them', async () => {
     const store = await open()
     await store.create(newRecord(1))
     await appendFile(stores.journal, 'a line of another process\n')
@@ -164,7 +164,7 @@ describe('sessions that are being moved', () => {
   const sorted = (records: Map<string, SessionRecord>) => [...records].sort()
 
   test.each([true, false])(
-    'are all there when the process that moves them dies before any call (to files: %s)',
+    'all exist if the process that moves them dies before any call (to files: %s)',
     async (shared) => {
       for (let index = 0; ; index++) {
         await stores.newDirectory()

@@ -50,7 +50,7 @@ async function perform(store: Sessions, what: Operation): Promise<void> {
 }
 
 onLinux('the journal of a FileSessionStore', () => {
-  test('is the only file, and for nobody else to read', async () => {
+  test('is the only file, and readable only by its owner', async () => {
     const store = await open()
     await store.create(newRecord(1))
     expect(await readdir(stores.folder)).toEqual(['lease', 'sessions.journal'])
@@ -70,7 +70,7 @@ onLinux('the journal of a FileSessionStore', () => {
     )
   })
 
-  test('cut off at any byte has exactly the changes that were written completely', async () => {
+  test('truncated at any byte has exactly the changes that were written completely', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 8 }), async (operations) => {
         await rm(stores.journal, { force: true })
@@ -118,7 +118,7 @@ onLinux('the journal of a FileSessionStore', () => {
     ['a change of an unknown session', `{"update":"${idOf(9)}","change":{"total":1}}`],
     ['a change to another session', `{"update":"${idOf(1)}","change":{"uploadId":"${idOf(9)}"}}`],
     ['a change to an unknown state', `{"update":"${idOf(1)}","change":{"state":"waiting"}}`],
-  ])('skips a damaged line, and says so: %s', async (_what, line) => {
+  ])('skips a damaged line, with a warning: %s', async (_what, line) => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const store = await open()
     await store.create(newRecord(1))
@@ -144,7 +144,7 @@ onLinux('the journal of a FileSessionStore', () => {
     )
   })
 
-  test('takes many changes with one write', async () => {
+  test('stores many changes with one write', async () => {
     let writes = 0
     const store = await open(interceptedFileSystem(({ name }) => void (name === 'write' && writes++)))
     await Promise.all(Array.from({ length: 100 }, (_, n) => store.create(newRecord(n))))
@@ -152,7 +152,7 @@ onLinux('the journal of a FileSessionStore', () => {
     expect((await stores.afterRestart()).size).toBe(100)
   })
 
-  test('never gives a user more sessions than allowed, however they meet', async () => {
+  test('never gives a user more sessions than allowed, however requests overlap', async () => {
     const store = await open()
     const counts = await Promise.all(
       Array.from({ length: 40 }, (_, n) => store.createWithin(newRecord(n, { user: 'ann' }), 7)),
@@ -180,11 +180,11 @@ onLinux('flushing', () => {
     return calls
   }
 
-  test('is left to the system by default', async () => {
+  test('is left to the operating system by default', async () => {
     expect(await callsOf({})).toEqual(['write', 'write', 'done'])
   })
 
-  test('of a durable store comes before a change counts', async () => {
+  test('of a durable store happens before a change takes effect', async () => {
     const expected = ['fsync', 'write', 'fdatasync', 'write', 'fdatasync', 'done']
     expect(await callsOf({ durable: true })).toEqual(expected)
   })
@@ -215,7 +215,7 @@ onLinux('when a write fails', () => {
     failing = new Set()
   })
 
-  test('on a full disk, nothing of the change is left, and the next one succeeds when there is room again', async () => {
+  test('on a full disk, nothing is left of the change, and the next one succeeds once there is space', async () => {
     const store = await open(calls)
     await store.create(newRecord(1))
     const { size } = await stat(stores.journal)
@@ -229,7 +229,7 @@ onLinux('when a write fails', () => {
     expect([...(await stores.afterRestart()).keys()]).toEqual([idOf(1), idOf(3)])
   })
 
-  test('and the file cannot be cut off either, nothing is written behind what is left', async () => {
+  test('and the file cannot be truncated either, nothing is written after what is left', async () => {
     const store = await open(calls)
     await store.create(newRecord(1))
     room = 30
@@ -242,7 +242,7 @@ onLinux('when a write fails', () => {
     expect([...(await stores.afterRestart()).keys()]).toEqual([idOf(1), idOf(4)])
   })
 
-  test('to reach the disk, the change does not count', async () => {
+  test('to reach the disk, the change does not take effect', async () => {
     const store = await open(calls, { durable: true })
     await store.create(newRecord(1))
     failing = new Set(['fdatasync'])
@@ -255,7 +255,7 @@ onLinux('when a write fails', () => {
 
 onLinux('a compaction that fails', () => {
   test.each(['open', 'write', 'fsync', 'rename'])(
-    'at %s costs no session, and leaves nothing',
+    'at %s loses no session, and leaves nothing behind',
     async (name) => {
       const folder = new SessionFolder(stores.folder, nodeFileSystem)
       await folder.create()
@@ -287,7 +287,7 @@ onLinux('a compaction that fails', () => {
   )
 })
 
-describe('sessions that were stored in another way', () => {
+describe('sessions that were stored the other way', () => {
   const OPEN = [newRecord(1, { user: 'ann' }), newRecord(2, { user: 'ann', total: 5 }), newRecord(3)]
   const ENDED = newRecord(4, { state: 'closed' })
   const ALL = new Map([...OPEN, ENDED].map((record) => [record.uploadId, record]))
@@ -313,7 +313,7 @@ describe('sessions that were stored in another way', () => {
       expect(await sessionFiles(stores.directory)).toEqual([`${idOf(7)}.json`])
   })
 
-  test('in a journal, are moved to files by a store that is shared, with the counts of their users', async () => {
+  test('in a journal, are moved to files by a shared store, with the counts of their users', async () => {
     await fill({})
     const store = await open({}, { shared: true })
     expect(sorted(await recordsOf(store))).toEqual(sorted(ALL))
@@ -329,7 +329,7 @@ describe('sessions that were stored in another way', () => {
     expect(await readdir(folder())).not.toContain('sessions.journal')
   })
 
-  test('survive any number of changes of mind', async () => {
+  test('survive any number of switches', async () => {
     await fill({})
     for (const shared of [true, false, true, false]) {
       const store = await open({}, { shared })
@@ -338,7 +338,7 @@ describe('sessions that were stored in another way', () => {
     }
   })
 
-  test('are kept when some cannot be read, with a warning', async () => {
+  test('are kept if some cannot be read, with a warning', async () => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {})
     await fill({ shared: true })
     await mkdir(join(folder(), `${idOf(8)}.json`))

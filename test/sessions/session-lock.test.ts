@@ -8,7 +8,7 @@ async function turns(count = 5): Promise<void> {
   for (let n = 0; n < count; n++) await turn()
 }
 
-test('a session that nobody works on is to be had at once', async () => {
+test('a session that is not in use can be locked immediately', async () => {
   const locks = new SessionLocks()
   const lease = await locks.acquire('a')
   expect(lease.signal.aborted).toBe(false)
@@ -16,7 +16,7 @@ test('a session that nobody works on is to be had at once', async () => {
   await (await locks.acquire('a')).release()
 })
 
-test('a newer request tells the older one to give way, and waits until it has', async () => {
+test('a newer request preempts the older one, and waits until it has ended', async () => {
   const locks = new SessionLocks()
   const older = await locks.acquire('a')
   let got = false
@@ -31,7 +31,7 @@ test('a newer request tells the older one to give way, and waits until it has', 
   expect((await newer).signal.aborted).toBe(false)
 })
 
-test('of several that wait only the newest gets its turn', async () => {
+test('of several waiting requests only the newest gets its turn', async () => {
   const locks = new SessionLocks()
   const first = await locks.acquire('a')
   const waiting = [1, 2, 3].map(() => locks.acquire('a'))
@@ -44,7 +44,7 @@ test('of several that wait only the newest gets its turn', async () => {
   expect(fourth).toMatchObject({ status: 'fulfilled' })
 })
 
-test('one that gave up its place does not let anybody in before the one at work has ended', async () => {
+test('a request that stopped waiting does not let others in before the current one has ended', async () => {
   const locks = new SessionLocks()
   const first = await locks.acquire('a')
   const second = locks.acquire('a').catch((error: unknown) => error)
@@ -67,7 +67,7 @@ test('sessions do not wait for each other', async () => {
   expect(a.signal.aborted || b.signal.aborted).toBe(false)
 })
 
-test('housekeeping gets a session only when nobody works on it, and disturbs nobody', async () => {
+test('the sweep gets a session only if it is not in use, and interrupts nothing', async () => {
   const locks = new SessionLocks()
   const lease = await locks.acquire('a')
   expect(await locks.tryAcquire('a')).toBeUndefined()
@@ -80,7 +80,7 @@ test('housekeeping gets a session only when nobody works on it, and disturbs nob
   await (await packet).release()
 })
 
-test('a lease may be released twice, and an old one does no harm to a newer one', async () => {
+test('a lease may be released twice, and an old one does not affect a newer one', async () => {
   const locks = new SessionLocks()
   const first = await locks.acquire('a')
   const second = locks.acquire('a')
@@ -92,7 +92,7 @@ test('a lease may be released twice, and an old one does no harm to a newer one'
   expect(await locks.tryAcquire('a')).toBeDefined()
 })
 
-test('two never hold one session, and in the end no one does', async () => {
+test('two requests never hold one session, and in the end none does', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(6), { minLength: 1, maxLength: 20 }), async (pauses) => {
       const locks = new SessionLocks()
@@ -141,7 +141,7 @@ class SharedLock {
   }
 }
 
-test('a store’s lock is held as long as the lease, and given back with it', async () => {
+test('a store’s lock is held as long as the lease, and released with it', async () => {
   const store = new SharedLock()
   const locks = new SessionLocks(store)
   const lease = await locks.acquire('a')
@@ -150,7 +150,7 @@ test('a store’s lock is held as long as the lease, and given back with it', as
   expect(store.holders).toBe(0)
 })
 
-test('another process that wants the session makes the request at work give way', async () => {
+test('another process that wants the session preempts the current request', async () => {
   const store = new SharedLock()
   const lease = await new SessionLocks(store).acquire('a')
   expect(lease.signal.aborted).toBe(false)
@@ -160,7 +160,7 @@ test('another process that wants the session makes the request at work give way'
   await lease.release()
 })
 
-test('a lease whose lock is lost says so, whether or not anything was watching', async () => {
+test('a lease whose lock is lost reports it, whether or not a listener is attached', async () => {
   const store = new SharedLock()
   const locks = new SessionLocks(store)
   const watched = await locks.acquire('a')
@@ -196,7 +196,7 @@ test('requests on one connection wait their turn, in order', async () => {
   expect(order).toEqual([2, 3, 4])
 })
 
-test('a request on another connection pre-empts all that were pipelined on the older one', async () => {
+test('a request on another connection preempts all that were pipelined on the older one', async () => {
   const locks = new SessionLocks()
   const [older, newer] = [{}, {}]
   const first = await locks.acquire('a', { connection: older })
@@ -211,7 +211,7 @@ test('a request on another connection pre-empts all that were pipelined on the o
   expect((await taken).signal.aborted).toBe(false)
 })
 
-test('a session that another process keeps is busy, and to be had later', async () => {
+test('a session that another process holds is busy, and can be locked later', async () => {
   const store = new SharedLock()
   const locks = new SessionLocks(store)
   store.isHeldElsewhere = true
@@ -223,7 +223,7 @@ test('a session that another process keeps is busy, and to be had later', async 
   expect(store.holders).toBe(0)
 })
 
-test('a lock that cannot be taken at all says why, and not that somebody else is at work', async () => {
+test('a lock that cannot be acquired reports the reason, not a busy session', async () => {
   const store = new SharedLock()
   const locks = new SessionLocks(store)
   store.failure = new Error('EACCES: permission denied')
@@ -234,13 +234,13 @@ test('a lock that cannot be taken at all says why, and not that somebody else is
   await (await locks.acquire('a')).release()
 })
 
-test('a lock may be given back by a function that is not an async one', async () => {
+test('a lock may be released by a synchronous function', async () => {
   const locks: SessionLocks = Reflect.construct(SessionLocks, [{ lock: async () => () => {} }])
   await (await locks.acquire('a')).release()
   await (await locks.acquire('a')).release()
 })
 
-test('requests that gave way leave no lock behind', async () => {
+test('preempted requests leave no lock behind', async () => {
   const store = new SharedLock()
   const locks = new SessionLocks(store)
   const requests = Array.from({ length: 20 }, async (_, n) => {

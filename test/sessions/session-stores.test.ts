@@ -78,7 +78,7 @@ describe('FileSessionStore with a file for each session', () => {
       expect(await next.get(newRecord(1).uploadId)).toEqual(newRecord(1, { total: 5 }))
     }))
 
-  test('records are for nobody else to read, and there is nothing beside them', () =>
+  test('records are readable only by their owner, and there are no other files', () =>
     withStore(async (store, folder) => {
       await store.create(newRecord(1))
       await store.update(newRecord(1).uploadId, () => ({ total: 5 }))
@@ -99,7 +99,7 @@ describe('FileSessionStore with a file for each session', () => {
     ['a record of an unknown state', JSON.stringify({ ...newRecord(1), state: 'waiting' })],
     ['a record whose total is a text', JSON.stringify({ ...newRecord(1), total: '5' })],
     ['a record whose activity is no time', JSON.stringify({ ...newRecord(1), lastActivity: null })],
-  ])('a record that holds %s is no session, and goes with the next sweep', (_what, text) =>
+  ])('a record that contains %s is not a session, and is removed by the next sweep', (_what, text) =>
     withStore(async (store, folder) => {
       const { uploadId } = newRecord(1)
       const path = join(folder, `${uploadId}.json`)
@@ -120,7 +120,7 @@ describe('FileSessionStore with a file for each session', () => {
     }),
   )
 
-  test('what a killed process left beside a record hinders nobody, and goes with the next sweep', () =>
+  test('files that a killed process left beside a record have no effect, and are removed by the next sweep', () =>
     withStore(async (store, folder) => {
       await store.create(newRecord(1))
       const { uploadId } = newRecord(1)
@@ -133,7 +133,7 @@ describe('FileSessionStore with a file for each session', () => {
       expect(await namesIn(folder)).toEqual([`${newRecord(1).uploadId}.json`])
     }))
 
-  test('a record that names another session than its file is not believed', () =>
+  test('a record that names a different session than its file is ignored', () =>
     withStore(async (store, folder) => {
       const [own, other] = [newRecord(1).uploadId, newRecord(2).uploadId]
       await writeFile(join(folder, `${own}.json`), JSON.stringify(newRecord(2)))
@@ -159,7 +159,7 @@ describe('FileSessionStore with a file for each session', () => {
       await expect(listed(restarted)).rejects.toMatchObject({ code: 'EISDIR' })
     }))
 
-  test('a marker that a killed process left behind does not take a place of its user for long', () =>
+  test('a marker that a killed process left behind does not count against its user for long', () =>
     withStore(async (store, folder) => {
       for (const n of [1, 2]) await store.createWithin?.(newRecord(n), 2)
       await rm(join(folder, `${newRecord(1).uploadId}.json`))
@@ -188,7 +188,7 @@ describe('FileSessionStore with a file for each session', () => {
       expect(await store.createWithin?.(newRecord(4), 2)).toBe(2)
     }))
 
-  test('nothing is left of a user whose last session has ended', () =>
+  test('nothing is left for a user whose last session has ended', () =>
     withStore(async (store, folder) => {
       await store.createWithin?.(newRecord(1), 2)
       await store.delete(newRecord(1).uploadId)
@@ -218,7 +218,7 @@ describe('FileSessionStore with a file for each session', () => {
       expect(await one.createWithin(newRecord(99), 7)).toBe(7)
     }))
 
-  test('half a change, as a killed process or a full disk leaves it, counts for nothing', () =>
+  test('an incomplete change, left by a killed process or a full disk, has no effect', () =>
     withStore(async (store, folder) => {
       const { uploadId } = newRecord(1)
       await store.create(newRecord(1))
@@ -230,7 +230,7 @@ describe('FileSessionStore with a file for each session', () => {
       expect(await afterRestart.get(uploadId)).toEqual({ ...newRecord(1), total: 5, state: 'published' })
     }))
 
-  test('a field that was taken away stays away after a restart', () =>
+  test('a removed field stays removed after a restart', () =>
     withStore(async (store, folder) => {
       const { uploadId } = newRecord(1)
       await store.create(newRecord(1))
@@ -241,7 +241,7 @@ describe('FileSessionStore with a file for each session', () => {
       expect((await afterRestart.get(uploadId))?.total).toBe(5)
     }))
 
-  test('what one process changes, another sees at once', () =>
+  test('a change by one process is visible to another immediately', () =>
     withStore(async (store, folder) => {
       const other = await openOnNetworkDrive(join(folder, '..'))
       const { uploadId } = newRecord(1)
@@ -257,7 +257,7 @@ describe('FileSessionStore with a file for each session', () => {
       expect(await other.get(uploadId)).toBeUndefined()
     }))
 
-  test('files of others in its folder are left alone', () =>
+  test('files of other programs in its folder are left alone', () =>
     withStore(async (store, folder) => {
       const names = ['README.json', 'x.tmp', `${'a'.repeat(32)}.part`, `${'A'.repeat(32)}.json`]
       for (const name of names) {
@@ -269,7 +269,7 @@ describe('FileSessionStore with a file for each session', () => {
       expect(await namesIn(folder)).toEqual(names.sort())
     }))
 
-  test('two processes that change one session leave it whole', () =>
+  test('two processes that change one session do not damage it', () =>
     withStore(async (store, folder) => {
       const other = await openOnNetworkDrive(join(folder, '..'))
       const { uploadId } = newRecord(1)
@@ -285,7 +285,7 @@ describe('FileSessionStore with a file for each session', () => {
       expect(await namesIn(folder)).toEqual([`${uploadId}.json`])
     }))
 
-  test('a directory that moves away is a failure, not an empty store', () =>
+  test('a directory that was moved away is a failure, not an empty store', () =>
     withStore(async (store, folder) => {
       await rename(folder, `${folder}2`)
       await expect(store.create(newRecord(1))).rejects.toMatchObject({ code: 'ENOENT' })

@@ -111,7 +111,7 @@ class Uploader {
 }
 
 test(
-  `a server with ${CLIENTS} clients that is killed ${KILLS} times loses nothing it acknowledged, and shows no part of a file`,
+  `a server with ${CLIENTS} clients that is killed ${KILLS} times loses no acknowledged byte, and shows no partial file`,
   async () => {
     const { port } = server
     const uploaders = Array.from({ length: CLIENTS }, (_, n) => new Uploader(n))

@@ -25,7 +25,7 @@ describe('the destination of a URL', () => {
     expect(parseDestination(url)).toBe(destination)
   })
 
-  test('is the same for a name that went through a URL once more', () => {
+  test('is the same after another round trip through a URL', () => {
     fc.assert(
       fc.property(trickyPath, (url) => {
         const destination = tryDestination(url)
@@ -36,7 +36,7 @@ describe('the destination of a URL', () => {
     )
   })
 
-  test('never leads out of the directory, on no platform, whatever the URL', () => {
+  test('never leads out of the directory on any platform, whatever the URL', () => {
     fc.assert(
       fc.property(trickyPath, (url) => {
         const destination = tryDestination(url)
@@ -97,7 +97,7 @@ const piece = fc.oneof(
 )
 const trickyPath = fc.array(piece, { maxLength: 12 }).map((pieces) => `/${pieces.join('')}`)
 
-test('the path of a request target is what stands before query and fragment', () => {
+test('the path of a request target ends before the query and fragment', () => {
   expect(pathOf('/a/b?c')).toBe('/a/b')
   expect(pathOf('http://host:1/a?b\nc')).toBe('/a')
   expect(pathOf('/http://host/a')).toBe('/http://host/a')

@@ -92,7 +92,7 @@ function describeFullDisk(make: () => Promise<SmallDisk>): void {
     }
   }
 
-  test('says so and how much it holds, keeps that, and continues when there is room', async () => {
+  test('reports it with the offset, keeps the bytes, and continues once there is space', async () => {
     const id = await openSession(connection, PATH)
     expect(await send(id, 0, MiB - 1)).toMatchObject({ status: 200, offset: MiB })
     await disk.fill(3 * MiB)
@@ -112,7 +112,7 @@ function describeFullDisk(make: () => Promise<SmallDisk>): void {
     expect((await disk.published())?.equals(FILE)).toBe(true)
   })
 
-  test('answers a client that has sent its whole fragment before it listens', async () => {
+  test('answers a client that sends its whole fragment before it reads', async () => {
     const id = await openSession(connection, PATH)
     await disk.fill(MiB)
     const full = await send(id, 0)
@@ -142,7 +142,7 @@ function describeNoByteLeft(): void {
     await disk.remove()
   })
 
-  test('takes no new session, leaves nothing of the try, and takes one when there is room', async () => {
+  test('creates no new session, leaves nothing behind, and creates one once there is space', async () => {
     await disk.fill(0)
     connection.write(createSession(PATH))
     const ack = await connection.ack()
@@ -153,7 +153,7 @@ function describeNoByteLeft(): void {
     expect(await openSession(connection, PATH)).toMatch(/^\{/)
   })
 
-  test('holds up the Ack of the last byte at most, for the file itself is there', async () => {
+  test('delays at most the last Ack, because the file itself is complete', async () => {
     const id = await openSession(connection, PATH)
     connection.write(fragment(PATH, id, FILE, 0, FILE.length - 2))
     expect((await connection.ack()).status).toBe(200)
@@ -173,7 +173,7 @@ function describeNoByteLeft(): void {
 const hasFullDevice = () => existsSync('/dev/full')
 
 describeOnSystems('/dev/full', hasFullDevice, () => {
-  test('a storage adapter says that its disk is full each time on the same connection, and continues when there is room', async () => {
+  test('a storage adapter with a full disk reports it each time on the same connection, and continues once there is space', async () => {
     const directory = await temporaryDirectory()
     const running = await serve({ storage: new SimpleStorage(directory.path) })
     const connection = await RawConnection.open(running.port)

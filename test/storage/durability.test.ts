@@ -58,25 +58,25 @@ async function uploadWith(
 }
 
 describe.each([false, true])('with overwrite %s', (overwrite) => {
-  test('by default a file’s bytes are on the disk before it has its name, and its name before the Ack', async () => {
+  test('by default, a file’s bytes are flushed before it has its name, and its name before the Ack', async () => {
     await uploadWith('publish', overwrite)
     expect(done).toEqual([`sync ${STAGED}`, 'link', 'sync a/b', 'sync a', 'sync .'])
   })
 
-  test('of durability fragment each fragment is on the disk, too', async () => {
+  test('with durability fragment, each fragment is flushed, too', async () => {
     await uploadWith('fragment', overwrite)
     const fragments = [`sync ${STAGED}`, 'sync BITS-Sessions', `sync ${STAGED}`]
     expect(done).toEqual([...fragments, `sync ${STAGED}`, 'link', 'sync a/b', 'sync a', 'sync .'])
   })
 
-  test('of durability none nothing is forced to the disk', async () => {
+  test('with durability none, nothing is flushed', async () => {
     await uploadWith('none', overwrite)
     expect(done).toEqual(['link'])
   })
 })
 
-describe('the names of a file’s directories are on the disk before its Ack', () => {
-  test('also of those that were there before: who made them may have died before they were', async () => {
+describe('the names of a file’s directories are flushed before its Ack', () => {
+  test('including existing ones: the process that created them may have died before it flushed them', async () => {
     await mkdir(join(directory, 'a/b'), { recursive: true })
     await uploadWith('publish', false)
     expect(done.slice(2)).toEqual(['sync a/b', 'sync a', 'sync .'])
@@ -91,7 +91,7 @@ describe('the names of a file’s directories are on the disk before its Ack', (
     expect(done).toEqual([`sync ${STAGED}`, 'link', 'sync a/b'])
   })
 
-  test('but for directories that were removed and made again', async () => {
+  test('except for directories that were removed and created again', async () => {
     const storage = storageOf('publish')
     await uploadWith('publish', false, storage)
     await storage.discard(UPLOAD)
@@ -101,7 +101,7 @@ describe('the names of a file’s directories are on the disk before its Ack', (
     expect(done.slice(2)).toEqual(['sync a/b', 'sync a', 'sync .'])
   })
 
-  test('when the first try made them and failed', async () => {
+  test('if the first attempt created them and failed', async () => {
     let fails = true
     const failing =
       <Args extends unknown[]>(call: (...args: Args) => Promise<void>) =>
@@ -118,7 +118,7 @@ describe('the names of a file’s directories are on the disk before its Ack', (
     expect(done).toEqual([`sync ${STAGED}`, 'link', 'sync a/b', 'sync a', 'sync .'])
   })
 
-  test('when a process died between moving the file, where there are no links, and its Ack', async () => {
+  test('if a process died between moving the file, without links, and its Ack', async () => {
     const unsupported = () => Promise.reject(Object.assign(new Error('no links'), { code: 'ENOTSUP' }))
     await uploadWith('publish', true, new FileStorage({ directory }, { fsync: sync, link: unsupported }))
     done = []
@@ -129,14 +129,14 @@ describe('the names of a file’s directories are on the disk before its Ack', (
   })
 })
 
-test('a reply and its name are on the disk before its upload counts as delivered', async () => {
+test('a reply and its name are flushed before its upload counts as delivered', async () => {
   const storage = storageOf('publish')
   await storage.open()
   await storage.writeReply(UPLOAD, Readable.from(['reply']))
   expect(done).toEqual([`sync ${draftOf(REPLY)}`, 'sync BITS-Sessions'])
 })
 
-test('a directory of uploads that is made is on the disk before anything is taken', async () => {
+test('a new upload directory is flushed before anything is accepted', async () => {
   await storageOf('publish', join(directory, 'a/b')).open()
   expect(done).toEqual(['sync a/b', 'sync a', 'sync .'])
   await storageOf('publish', join(directory, 'a/b')).open()
@@ -161,19 +161,19 @@ describe('a session', () => {
   }
 
   test.each([false, true])(
-    'is left to the system to write, unless it is to be durable (shared: %s)',
+    'is flushed by the operating system unless it must be durable (shared: %s)',
     async (shared) => {
       await changeOne(new FileSessionStore({ directory, shared }, { fsync: sync, fdatasync: sync }))
       expect(done).toEqual([])
     },
   )
 
-  test('that is durable is on the disk before it counts, and each change, too', async () => {
+  test('that is durable is flushed before it takes effect, and so is each change', async () => {
     await changeOne(new FileSessionStore({ directory, durable: true }, { fsync: sync, fdatasync: sync }))
     expect(done).toEqual(['sync BITS-Sessions', `sync ${JOURNAL}`, `sync ${JOURNAL}`])
   })
 
-  test('that is durable and shared is on the disk, too, in a file of its own', async () => {
+  test('that is durable and shared is also flushed, in its own file', async () => {
     const options = { directory, durable: true, shared: true }
     await changeOne(new FileSessionStore(options, { fsync: sync, fdatasync: sync }))
     expect(done).toEqual([`sync ${RECORD}`, 'sync BITS-Sessions', `sync ${RECORD}`])

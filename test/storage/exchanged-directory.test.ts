@@ -27,7 +27,7 @@ const SETTINGS = DESTINATIONS.flatMap((destination) =>
 describe.each(SETTINGS)(
   'a publication of $destination by $way with overwrite $overwrite writes nothing outside',
   ({ destination, overwrite, fail }) => {
-    test('when its directory is exchanged for a link before any of its calls', async () => {
+    test('if its directory is replaced with a link before any of its calls', async () => {
       let exchanges = 0
       let refusals = 0
       for (let at = 0; ; at++) {
@@ -91,7 +91,7 @@ test('an upload begins nowhere else when its directory is exchanged for a link a
   }
 })
 
-test('a directory that somebody removed and made again is forced to the disk again', async () => {
+test('a directory that was removed and created again is flushed again', async () => {
   const root = await newDirectory()
   const synced: string[] = []
   const fs = interceptedFileSystem(({ name, args }) => {

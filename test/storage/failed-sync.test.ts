@@ -42,7 +42,7 @@ const append = (storage: FileStorage, offset: number, text: string) =>
   storage.append(UPLOAD, offset, Readable.from([Buffer.from(text)]), never())
 
 describe('a sync of a fragment that failed', () => {
-  test('is not believed when the next one succeeds: the upload goes back and takes the bytes again', async () => {
+  test('is not trusted if the next one succeeds: the upload goes back and receives the bytes again', async () => {
     const storage = await storageWith('fragment')
     await storage.begin(UPLOAD)
     await append(storage, 0, 'first')
@@ -55,7 +55,7 @@ describe('a sync of a fragment that failed', () => {
     expect((await stat(join(directory, 'file'))).size).toBe(10)
   })
 
-  test('is not believed when the file cannot be cut off, either', async () => {
+  test('is not trusted if the file cannot be truncated, either', async () => {
     const ftruncate = () => Promise.reject(failure())
     const storage = new FileStorage({ directory, durability: 'fragment' }, { fsync: sync, ftruncate })
     await storage.open()
@@ -116,7 +116,7 @@ describe('bytes that an earlier process wrote', () => {
     expect(syncs).toBe(1)
   })
 
-  test('are sent again when that fails', async () => {
+  test('are sent again if that fails', async () => {
     const storage = await storageWith('fragment')
     failures = 1
     await expect(storage.received(UPLOAD)).rejects.toMatchObject({ code: 'EIO' })
@@ -145,7 +145,7 @@ describe('a sync before publication that failed', () => {
     await storage.publish(UPLOAD, { overwrite: false })
   })
 
-  test('leaves what was synced fragment by fragment', async () => {
+  test('keeps what was synced fragment by fragment', async () => {
     const storage = await storageWith('fragment')
     await storage.begin(UPLOAD)
     await append(storage, 0, 'firstsecon')
@@ -155,7 +155,7 @@ describe('a sync before publication that failed', () => {
     await storage.publish(UPLOAD, { overwrite: false })
   })
 
-  test('never cuts off a file that has its name already', async () => {
+  test('never truncates a file that already has its name', async () => {
     const storage = await storageWith('publish')
     await storage.begin(UPLOAD)
     await append(storage, 0, 'firstsecon')
@@ -166,7 +166,7 @@ describe('a sync before publication that failed', () => {
   })
 
   test.each(['publish', 'fragment'] as const)(
-    'has the client send its bytes again, with durability %s',
+    'makes the client send its bytes again, with durability %s',
     async (durability) => {
       const storage = new FileStorage({ directory, durability }, { fsync: sync })
       const running = await serve({ storage })

@@ -45,7 +45,7 @@ async function filled(destination: string, text: string): Promise<StagedUpload> 
 
 const content = (name: string) => readFile(join(directory, name), 'utf8')
 
-describe('what FileStorage is told', () => {
+describe('the options of FileStorage', () => {
   test.each([
     [{ directory: '' }, 'FileStorage: the option directory is "": give a path.'],
     [
@@ -56,11 +56,11 @@ describe('what FileStorage is told', () => {
       { directory: 'x', createDirectories: 'no' },
       'FileStorage: the option createDirectories is "no": give true or false.',
     ],
-  ])('%j is refused in a sentence', (options, message) => {
+  ])('%j is refused with a message', (options, message) => {
     expect(() => Reflect.construct(FileStorage, [options])).toThrow(new TypeError(message))
   })
 
-  test('its directory is made, its staged data for nobody else to read', async () => {
+  test('its directory is created, with staged data readable only by its owner', async () => {
     const made = new FileStorage({ directory: join(directory, 'a/b') })
     await made.open()
     const modeOf = async (name: string) => (await stat(join(directory, name))).mode & 0o777
@@ -68,14 +68,14 @@ describe('what FileStorage is told', () => {
     expect(await modeOf('a/b')).toBe(0o777 & ~process.umask())
   })
 
-  test('it makes the directory with the usual rights, whoever comes first', async () => {
+  test('the directory gets the default mode, whichever part creates it', async () => {
     const sessions = new FileSessionStore({ directory: join(directory, 'c') })
     await sessions.open()
     await sessions.close()
     expect((await stat(join(directory, 'c'))).mode & 0o777).toBe(0o777 & ~process.umask())
   })
 
-  test.each(['file', 'a/b/file'])('a directory that was removed is made again for %s', async (name) => {
+  test.each(['file', 'a/b/file'])('a directory that was removed is created again for %s', async (name) => {
     await rm(directory, { recursive: true })
     expect(await storage.has(name)).toBe(false)
     const upload = await filled(name, 'abc')
@@ -85,7 +85,7 @@ describe('what FileStorage is told', () => {
 })
 
 describe('publication', () => {
-  test('refuses staged data that is not the whole file', async () => {
+  test('refuses incomplete staged data', async () => {
     const upload = await filled('a.bin', 'abc')
     await expect(storage.publish({ ...upload, total: 4 }, { overwrite: false })).rejects.toThrow(
       /holds 3 bytes of 4/,
@@ -93,7 +93,7 @@ describe('publication', () => {
     expect(await readdir(directory)).toEqual(['BITS-Sessions'])
   })
 
-  test('ends the staged data: nothing is added to a published file, whatever its size was said to be', async () => {
+  test('ends the staged data: nothing is added to a published file, whatever its total', async () => {
     const upload = await filled('a.bin', 'abc')
     await storage.publish(upload, { overwrite: false })
     const longer = { ...upload, total: 10 }
@@ -101,13 +101,13 @@ describe('publication', () => {
     expect(await storage.received(upload)).toBe(3)
   })
 
-  test('is not suspected where somebody else made a second name of staged data', async () => {
+  test('is not assumed if another program created a second name for staged data', async () => {
     const upload = await filled('a.bin', 'abc')
     await link(storage.path(upload), join(directory, 'backup'))
     expect(await storage.received({ ...upload, total: 10 })).toBe(3)
   })
 
-  test('of staged data that somebody removed is answered as such', async () => {
+  test('of removed staged data is reported as such', async () => {
     const upload = await filled('a.bin', 'abc')
     await rm(storage.path(upload))
     await expect(storage.publish(upload, { overwrite: false })).rejects.toMatchObject({
@@ -115,7 +115,7 @@ describe('publication', () => {
     })
   })
 
-  test('of lost staged data does not take a file of the same size for its own', async () => {
+  test('of lost staged data does not mistake a file of the same size for its own', async () => {
     await writeFile(join(directory, 'a.bin'), 'old')
     const upload = await filled('a.bin', 'new')
     await rm(storage.path(upload))
@@ -134,7 +134,7 @@ describe('publication', () => {
     expect(await stagedFiles(directory)).toEqual([])
   })
 
-  test('does not publish what else lies where it prepares the replacement', async () => {
+  test('does not publish an unrelated file where it prepares the replacement', async () => {
     const upload = await filled('a.bin', 'new')
     await writeFile(`${storage.path(upload)}.new`, 'another file')
     await storage.publish(upload, { overwrite: true })
@@ -171,7 +171,7 @@ describe('publication', () => {
     },
   )
 
-  test('never lets a reader see anything but the old or the new file', async () => {
+  test('never lets a reader see anything except the old or the new file', async () => {
     const path = join(directory, 'a.bin')
     const texts = ['a', 'b'].map((letter) => letter.repeat(300_000))
     await writeFile(path, texts[0] ?? '')
@@ -195,7 +195,7 @@ describe('publication', () => {
     expect(seen.size).toBe(2)
   })
 
-  test('a directory that appears at the destination is answered as one', async () => {
+  test('a directory that appears at the destination is reported as one', async () => {
     for (const overwrite of [false, true]) {
       const upload = await filled(`late-${overwrite}`, 'abc')
       await mkdir(join(directory, `late-${overwrite}`))
@@ -232,7 +232,7 @@ describe('on a file system without hard links', () => {
     },
   )
 
-  test('a failure of all ways to publish is a failure, and the upload stays', async () => {
+  test('if all ways to publish fail, the upload stays', async () => {
     const calls = { link: refusal('EIO'), rename: refusal('EIO'), copyFile: refusal('EIO') }
     storage = new FileStorage({ directory }, calls)
     for (const overwrite of [false, true]) {
@@ -242,7 +242,7 @@ describe('on a file system without hard links', () => {
     }
   })
 
-  test('many uploads of many names end with one winner a name, each whole', async () => {
+  test('many uploads to many names end with one complete winner per name', async () => {
     storage = new FileStorage({ directory }, { link: refusal('EPERM') })
     const uploads = await Promise.all(
       Array.from({ length: 60 }, (_, n) => filled(`d${n % 3}/f${n % 5}`, String(n).repeat(n + 1))),
@@ -256,7 +256,7 @@ describe('on a file system without hard links', () => {
     for (const { destination, total } of winners) expect(await content(destination)).toHaveLength(total ?? -1)
   })
 
-  test('an upload whose move failed is told to be staged still', async () => {
+  test('an upload whose move failed is still reported as staged', async () => {
     storage = new FileStorage({ directory }, { link: refusal('EPERM') })
     await writeFile(join(directory, 'a.bin'), 'old')
     const upload = await filled('a.bin', 'new')
@@ -268,7 +268,7 @@ describe('on a file system without hard links', () => {
     }
   })
 
-  test('a file that was moved before a crash is known, and its mark goes with the upload', async () => {
+  test('a file that was moved before a crash is recognized, and its mark is removed with the upload', async () => {
     storage = new FileStorage({ directory }, { link: refusal('EPERM') })
     const upload = await filled('a.bin', 'abc')
     await writeFile(`${storage.path(upload)}.moved`, 'move 3\n')
@@ -283,7 +283,7 @@ describe('on a file system without hard links', () => {
   })
 })
 
-describe('the list of what is staged', () => {
+describe('the list of staged data', () => {
   test('has all that a crash can leave behind, with the time of its last change, and nothing else', async () => {
     const upload = await filled('a.bin', 'abc')
     const long = new Date('2001-02-03T04:05:06Z')

@@ -78,7 +78,7 @@ function adapters(directory: string, { durability, links, shared }: Omit<Place, 
 describe.each(PLACES)('a file system $where', ({ where: _, cases, ...place }) => {
   const { overwrite } = place
 
-  test.each(cases)('whose $name answers $code once loses nothing', async ({ name, code }) => {
+  test.each(cases)('whose $name fails with $code once loses nothing', async ({ name, code }) => {
     const directory = await newDirectory()
     const { fault, storage, sessionStore } = adapters(directory, place)
     const onUpload = () => 'a reply'
@@ -124,7 +124,7 @@ describe.each([
 ])('a file system, shared: $shared,', ({ shared, cases }) => {
   const place = { durability: 'fragment', overwrite: false, links: true, shared } as const
 
-  test.each(cases)('whose $name answers $code once can be opened later', async ({ name, code }) => {
+  test.each(cases)('whose $name fails with $code once can be opened later', async ({ name, code }) => {
     for (let skip = 0; ; skip++) {
       const directory = await newDirectory()
       const { fault, storage, sessionStore } = adapters(join(directory, 'uploads'), place)
@@ -145,7 +145,7 @@ describe.each([
     }
   })
 
-  test.each(cases)('whose $name answers $code once is swept later', async ({ name, code }) => {
+  test.each(cases)('whose $name fails with $code once is swept later', async ({ name, code }) => {
     const directory = await newDirectory()
     const { fault, sessionStore } = adapters(directory, place)
     await sessionStore.open()

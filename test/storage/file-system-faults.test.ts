@@ -14,7 +14,7 @@ const { directory: newDirectory, start, connect } = fixtures()
 
 // Each call with each of its errors: see file-system-faults.slow.test.ts.
 
-describe('a file system that cannot do something', () => {
+describe('a file system with limitations', () => {
   async function uploadTo(calls: ReturnType<typeof interceptedFileSystem>) {
     const directory = await newDirectory()
     const running = await start({ storage: new FileStorage({ directory }, calls) })
@@ -25,7 +25,7 @@ describe('a file system that cannot do something', () => {
   }
 
   test.each(['EINVAL', 'ENOTSUP', 'ENOSYS', 'EPERM'])(
-    'takes uploads, though it answers %s when a directory is synced',
+    'accepts uploads although syncing a directory fails with %s',
     async (code) => {
       const fsync = async (file: number) => {
         if ((await nodeFileSystem.fstat(file)).isDirectory()) throw systemError(code, 'fsync')
@@ -55,19 +55,19 @@ describe('a file system that cannot do something', () => {
   })
 
   test.each(['EISDIR', 'UNKNOWN', 'EINVAL'])(
-    'answers %s to realpath: the portable one is asked',
+    'fails realpath with %s: the portable one is used',
     async (code) => {
       const native = () => Promise.reject(systemError(code, 'realpath'))
       expect(await realpathWith(native, async () => '/real')('/path')).toBe('/real')
     },
   )
 
-  test.each(['ENOENT', 'ELOOP', 'EACCES'])('answers %s to realpath: that is the truth', async (code) => {
+  test.each(['ENOENT', 'ELOOP', 'EACCES'])('fails realpath with %s: the error is reported', async (code) => {
     const native = () => Promise.reject(systemError(code, 'realpath'))
     await expect(realpathWith(native, async () => '/real')('/path')).rejects.toMatchObject({ code })
   })
 
-  test('gets those bytes again that it could not keep, though it only says so when the file is closed', async () => {
+  test('receives those bytes again that it failed to store, even if it reports this only on close', async () => {
     const paths = new Map<number, string>()
     let hasLost = false
     const open: typeof nodeFileSystem.open = async (path, flags, mode) => {
@@ -90,7 +90,7 @@ describe('a file system that cannot do something', () => {
     expect(errors).toEqual([expect.stringContaining('EIO')])
   })
 
-  test('that has a largest file size says so', () => {
+  test('that has a maximum file size reports it', () => {
     const error = toBitsError(systemError('EFBIG', 'write'))
     expect([error.status, error.hresult]).toEqual([500, 0x80200020])
   })
@@ -106,13 +106,13 @@ describe('a file that another program has open on Windows', () => {
     return { rename: retryWhileBusy(rename, RENAME_FAILURES), tries: () => tries }
   }
 
-  test.each(['EPERM', 'EBUSY', 'EACCES'])('is renamed once it is free again (%s)', async (code) => {
+  test.each(['EPERM', 'EBUSY', 'EACCES'])('is renamed once it is closed (%s)', async (code) => {
     const { rename, tries } = busyFor(3, code)
     expect(await rename('a', 'b')).toBe('a is b')
     expect(tries()).toBe(4)
   })
 
-  test('is given up after about a second', async () => {
+  test('is abandoned after about a second', async () => {
     const { rename } = busyFor(1000, 'EBUSY')
     const start = performance.now()
     await expect(rename('a', 'b')).rejects.toMatchObject({ code: 'EBUSY' })

@@ -28,7 +28,7 @@ afterEach(async () => {
 
 const content = () => readFile(path)
 
-test('writes any stream as it was, from any place on', async () => {
+test('writes any stream unchanged, from any offset', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 400_000 }), { maxLength: 12 }),
@@ -46,14 +46,14 @@ test('writes any stream as it was, from any place on', async () => {
   )
 })
 
-test('takes thousands of tiny chunks', async () => {
+test('accepts thousands of tiny chunks', async () => {
   const whole = randomBytes(20_000)
   const body = Readable.from([...whole].map((byte) => Buffer.from([byte])))
   expect(await gatherWrite(file, 0, body, never())).toBe(20_000)
   expect((await content()).equals(whole)).toBe(true)
 })
 
-test('holds a sender that is faster than the disk, at about 1 MiB', async () => {
+test('pauses a sender that is faster than the disk, at about 1 MiB', async () => {
   let sent = 0
   const body = new Readable({
     read() {
@@ -91,7 +91,7 @@ test('reads on during every write', async () => {
   expect(await gatherWrite(slow, 0, body, never())).toBe(whole)
 })
 
-test('lets less of each body wait where many come at once', async () => {
+test('buffers less of each body if many arrive at once', async () => {
   const size = 4 * 1024 * 1024
   const bodies = Array.from({ length: 32 }, () => {
     let sent = 0
@@ -121,7 +121,7 @@ test('lets less of each body wait where many come at once', async () => {
   expect(written).toBe(32 * size)
 })
 
-test('reads a body that somebody paused before', async () => {
+test('reads a body that was paused before', async () => {
   const body = Readable.from([Buffer.alloc(1000)])
   body.pause()
   expect(await gatherWrite(file, 0, body, never())).toBe(1000)
@@ -153,7 +153,7 @@ test('continues after short writes, in the middle of a chunk', async () => {
   expect((await content()).subarray(7).equals(whole)).toBe(true)
 })
 
-test('rejects when the disk is full at the very end', async () => {
+test('rejects if the disk is full at the very end', async () => {
   const full = await open('/dev/full', 'w')
   try {
     const body = Readable.from([Buffer.alloc(1000)])
@@ -163,7 +163,7 @@ test('rejects when the disk is full at the very end', async () => {
   }
 })
 
-test('rejects when the disk is full, and leaves the rest of the body to be read', async () => {
+test('rejects if the disk is full, and leaves the rest of the body unread', async () => {
   const full = await open('/dev/full', 'w')
   try {
     const body = new PassThrough()

@@ -32,7 +32,7 @@ async function upload(port: number, path: string): Promise<{ status: number; cod
   }
 }
 
-describe('a destination that is up to no good', () => {
+describe('a hostile destination', () => {
   let base: Awaited<ReturnType<typeof temporaryDirectory>>
   let root: string
   let outside: Record<string, string>
@@ -70,11 +70,11 @@ describe('a destination that is up to no good', () => {
     expect(await treeOf(root)).toEqual(before)
   })
 
-  test.each(NO_FILES)('is no file: %s', async (_what, path) => {
+  test.each(NO_FILES)('is not a file: %s', async (_what, path) => {
     expect(await upload(running.port, path)).toEqual({ status: 400, code: '0x80070057' })
   })
 
-  test.each(INSIDE)('stays inside: %s', async (_what, path, name) => {
+  test.each(INSIDE)('stays inside the directory: %s', async (_what, path, name) => {
     expect(await upload(running.port, path)).toEqual({ status: 200, code: undefined })
     expect(await stored(name)).toBe('uploaded')
   })
@@ -84,12 +84,12 @@ describe('a destination that is up to no good', () => {
     expect(await upload(running.port, '/uploads/e%CC%81')).toEqual({ status: 403, code: '0x80070005' })
   })
 
-  test('a directory that appears where a file goes is answered 400, and nothing is lost', async () => {
+  test('a directory that appears at the destination gets 400, and nothing is lost', async () => {
     await mkdir(join(root, 'late'))
     expect(await upload(running.port, '/uploads/late')).toEqual({ status: 400, code: '0x80070057' })
   })
 
-  test('without createDirectories a missing directory is answered 404', async () => {
+  test('without createDirectories a missing directory gets 404', async () => {
     await start({ storage: new FileStorage({ directory: root, createDirectories: false }) })
     expect(await upload(running.port, '/uploads/no/such/x')).toEqual({ status: 404, code: '0x80070003' })
     expect(await upload(running.port, '/uploads/directory/x')).toMatchObject({ status: 200 })
@@ -116,25 +116,25 @@ describe('a destination that is up to no good', () => {
       expect(await upload(running.port, '/uploads/two/x')).toEqual(refused)
     })
 
-    test('a file that is a link out of the root is replaced at most, never written through', async () => {
+    test('a file that is a link out of the root is at most replaced, never written through', async () => {
       await symlink(join(base.path, 'outside', 'secret.txt'), join(root, 'secret'))
       expect(await upload(running.port, '/uploads/secret')).toEqual(taken)
       expect(await stored('secret')).toBe(options.overwrite ? 'uploaded' : 'secret')
     })
 
-    test('a link to nowhere is replaced at most, never followed', async () => {
+    test('a dangling link is at most replaced, never followed', async () => {
       await symlink(join(base.path, 'outside', 'new.txt'), join(root, 'nowhere'))
       expect(await upload(running.port, '/uploads/nowhere')).toEqual(taken)
       expect(await stored('nowhere')).toBe(options.overwrite ? 'uploaded' : undefined)
     })
 
-    test('a directory that is a link to nowhere is refused', async () => {
+    test('a directory that is a dangling link is refused', async () => {
       await symlink(join(base.path, 'outside', 'new'), join(root, 'nowhere'))
       expect(await upload(running.port, '/uploads/nowhere/x')).toEqual(refused)
       expect(await upload(running.port, '/uploads/nowhere/a/b/x')).toEqual(refused)
     })
 
-    test('a link to a directory is a directory', async () => {
+    test('a link to a directory counts as a directory', async () => {
       await symlink(join(base.path, 'outside'), join(root, 'out'))
       await symlink('directory', join(root, 'in'))
       for (const name of ['out', 'in']) {
@@ -161,7 +161,7 @@ describe('a destination that is up to no good', () => {
       expect(await stored('directory/a/x')).toBe('uploaded')
     })
 
-    test('a link that takes the place of a directory during the upload is refused in the end', async () => {
+    test('a link that replaces a directory during the upload is refused at publication', async () => {
       const path = '/uploads/directory/x'
       const connection = await RawConnection.open(running.port)
       connection.write(createSession(path))
@@ -173,7 +173,7 @@ describe('a destination that is up to no good', () => {
       connection.end()
     })
 
-    test('a file that takes the place of a directory during the upload is answered 403', async () => {
+    test('a file that replaces a directory during the upload gets 403', async () => {
       const path = '/uploads/directory/x'
       const connection = await RawConnection.open(running.port)
       connection.write(createSession(path))

@@ -14,7 +14,7 @@ const body = (length: number) => Readable.from([bytes(length)])
 const FULL = { code: 'disk-full' }
 
 describe('maxBytes of a MemoryStorage', () => {
-  test('counts what is staged, published and replied, once, and no more what is gone', async () => {
+  test('counts staged data, files and replies once, and stops counting what was removed', async () => {
     const storage = new MemoryStorage({ maxBytes: 1000 })
     await storage.append(upload(1, 400), 0, body(400), never)
     expect(storage.bytes).toBe(400)
@@ -34,7 +34,7 @@ describe('maxBytes of a MemoryStorage', () => {
     expect(storage.bytes).toBe(400)
   })
 
-  test('counts the files as they are put in, replaced and taken out by others', () => {
+  test('counts files that the app adds, replaces and removes', () => {
     const storage = new MemoryStorage()
     storage.files.set('a', bytes(10)).set('b', bytes(20)).set('a', bytes(5))
     expect(storage.bytes).toBe(25)
@@ -44,7 +44,7 @@ describe('maxBytes of a MemoryStorage', () => {
     expect(storage.bytes).toBe(0)
   })
 
-  test('ends a reply at the chunk that is too much, and keeps nothing of it', async () => {
+  test('ends a reply at the chunk that exceeds the limit, and keeps nothing of it', async () => {
     const storage = new MemoryStorage({ maxBytes: 1000 })
     let chunks = 0
     const endless = Readable.from(
@@ -61,7 +61,7 @@ describe('maxBytes of a MemoryStorage', () => {
     expect(await storage.statReply(upload(1))).toBeUndefined()
   })
 
-  test('has an earlier reply make room for the next, and keeps it when the next fails', async () => {
+  test('frees the space of an earlier reply for the next, and keeps it if the next fails', async () => {
     const storage = new MemoryStorage({ maxBytes: 1000 })
     await storage.writeReply(upload(1), body(800))
     expect(await storage.writeReply(upload(1), body(900))).toBe(900)
@@ -71,7 +71,7 @@ describe('maxBytes of a MemoryStorage', () => {
     expect(await buffer(storage.readReply(upload(1)))).toEqual(bytes(900))
   })
 
-  test('counts replies on their way', async () => {
+  test('counts replies in progress', async () => {
     const storage = new MemoryStorage({ maxBytes: 1000 })
     const slow = new Readable({ read() {} })
     const written = storage.writeReply(upload(1), slow)
@@ -84,7 +84,7 @@ describe('maxBytes of a MemoryStorage', () => {
   })
 })
 
-test('a MemoryStorage takes text as a reply, too', async () => {
+test('a MemoryStorage also accepts text as a reply', async () => {
   const storage = new MemoryStorage()
   expect(await storage.writeReply(upload(1), Readable.from(['ä', Buffer.from('b')]))).toBe(3)
   expect((await buffer(storage.readReply(upload(1)))).toString()).toBe('äb')

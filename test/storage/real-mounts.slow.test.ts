@@ -154,7 +154,7 @@ describeOnSystems('mounts that this process may make', mayMount, () => {
       return { directory, tenant }
     }
 
-    test.each([false, true])('gets files by a copy, with overwrite %s', async (overwrite) => {
+    test.each([false, true])('receives files by a copy, with overwrite %s', async (overwrite) => {
       const { directory, tenant } = await withBindMount()
       if (overwrite) await writeFile(join(tenant, 'file.bin'), 'old')
       expect(await upload({ directory, overwrite }, '/uploads/tenant/file.bin')).toMatchObject({
@@ -166,7 +166,7 @@ describeOnSystems('mounts that this process may make', mayMount, () => {
       expect(await stagedFiles(directory)).toEqual([])
     })
 
-    test('is refused at Create-Session when it is read-only, and the log says what to do', async () => {
+    test('is refused at Create-Session if it is read-only, and the log says what to do', async () => {
       const { directory } = await withBindMount('ro')
       const { status, log } = await upload({ directory }, '/uploads/tenant/file.bin')
       expect(status).toBe(403)
@@ -174,7 +174,7 @@ describeOnSystems('mounts that this process may make', mayMount, () => {
       expect(await stagedFiles(directory)).toEqual([])
     })
 
-    test('is found again once it is writable', async () => {
+    test('is accepted once it is writable', async () => {
       const { directory } = await withBindMount('ro')
       const running = await start({ directory })
       const connection = await connect(running)
@@ -205,7 +205,7 @@ describeOnSystems('mounts that this process may make', mayMount, () => {
         { what: 'over an old file', name: 'shared/file', overwrite: true },
         { what: 'in directories that are made', name: 'shared/new/deep/file', overwrite: false },
       ])(
-        'a published file is as one created in its directory, $what: its group and its ACL',
+        'a published file is like one created in its directory, $what: its group and its ACL',
         async ({ name, overwrite }) => {
           const directory = await newDirectory()
           mountUntilEnd(directory, 16 * MiB)
@@ -230,7 +230,7 @@ describeOnSystems('mounts that this process may make', mayMount, () => {
 describeOnSystems('modes of files', isPosix, () => {
   const modeOf = async (path: string) => (await stat(path)).mode & 0o7777
 
-  test('of staged data are 0700 and 0600, also in a folder that had another', async () => {
+  test('of staged data are 0700 and 0600, even in a folder with a different mode', async () => {
     const directory = await newDirectory()
     await mkdir(join(directory, 'BITS-Sessions'), { mode: 0o755 })
     const storage = new FileStorage({ directory, fileMode: 0o644 })
@@ -245,7 +245,7 @@ describeOnSystems('modes of files', isPosix, () => {
     expect(await modeOf(storage.path(other))).toBe(0o600)
   })
 
-  test('of files and directories are those asked for, whatever the umask', async () => {
+  test('of files and directories are as configured, whatever the umask', async () => {
     const directory = await newDirectory()
     const storage = new FileStorage({ directory, fileMode: 0o666, directoryMode: 0o777 })
     expect(await upload({ storage }, '/uploads/a/b/file')).toMatchObject({ status: 200 })

@@ -44,7 +44,7 @@ const KINDS: { what: string; make: (directory: string) => StorageAdapter; inFile
 ]
 
 describe.each(KINDS.flatMap((kind) => [false, true].map((overwrite) => ({ ...kind, overwrite }))))(
-  'with $what and overwrite $overwrite, a file that was published before its session could note it',
+  'with $what and overwrite $overwrite, a file that was published before its session could record it',
   ({ make, inFiles, overwrite }) => {
     let directory: Awaited<ReturnType<typeof temporaryDirectory>>
     let store: ForgetfulStore
@@ -84,7 +84,7 @@ describe.each(KINDS.flatMap((kind) => [false, true].map((overwrite) => ({ ...kin
       return id
     }
 
-    test('is told to be there when its last fragment is sent again', async () => {
+    test('is reported as published when its last fragment is sent again', async () => {
       const id = await uploadInVain(CONTENT, 4000)
       connection.write(fragment(PATH, id, CONTENT, 4000))
       const ack = await connection.ack()
@@ -94,13 +94,13 @@ describe.each(KINDS.flatMap((kind) => [false, true].map((overwrite) => ({ ...kin
       await expectThere(id)
     })
 
-    test('is told to be there when its session is closed', async () => {
+    test('is reported as published when its session is closed', async () => {
       const id = await uploadInVain(CONTENT, 4000)
       await expectThere(id)
       expect(uploaded).toEqual(['a/file.bin'])
     })
 
-    test('is told to be there after several failures in a row', async () => {
+    test('is reported as published after several consecutive failures', async () => {
       store.failures = 3
       const id = await uploadInVain(CONTENT, 0)
       for (const status of [500, 500, 200]) {

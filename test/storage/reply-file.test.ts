@@ -15,14 +15,14 @@ const broken = () =>
     })(),
   )
 
-test('a reply is written whole, and its size told', async () => {
+test('a reply is written completely, and its size returned', async () => {
   const path = join(await directory(), 'reply')
   const body = Readable.from([Buffer.from('first, '), Buffer.alloc(0), 'second'])
   expect(await writeReplyFile(path, body, true)).toBe(13)
   expect(await readFile(path, 'utf8')).toBe('first, second')
 })
 
-test('a reply that fails says why, keeps the earlier one, and leaves nothing else', async () => {
+test('a reply that fails reports why, keeps the earlier one, and leaves nothing else', async () => {
   const folder = await directory()
   const path = join(folder, 'reply')
   await writeReplyFile(path, Readable.from(['earlier']), false)
@@ -31,7 +31,7 @@ test('a reply that fails says why, keeps the earlier one, and leaves nothing els
   expect(await readdir(folder)).toEqual(['reply'])
 })
 
-test('replies that fail close no file of anybody else', async () => {
+test('replies that fail do not close other files', async () => {
   const folder = await directory()
   let failing = true
   const fail = async (n: number) => {

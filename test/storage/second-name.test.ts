@@ -36,66 +36,63 @@ beforeEach(async () => {
   directory = await newDirectory()
 })
 
-describe.each(WAYS)(
-  'a file that was published by $way, though its session does not know',
-  ({ way, calls }) => {
-    // A copy is renamed from its temporary name, which works.
-    const working = way === 'a copy' ? { ...calls, rename: renameWithin } : calls
+describe.each(WAYS)('a file that was published by $way without a record in its session', ({ way, calls }) => {
+  // A copy is renamed from its temporary name, which works.
+  const working = way === 'a copy' ? { ...calls, rename: renameWithin } : calls
 
-    async function renameWithin(from: string, to: string): Promise<void> {
-      if (from.includes('BITS-Sessions') && !to.includes('BITS-Sessions')) return cannotLeave()
-      await rename(from, to)
+  async function renameWithin(from: string, to: string): Promise<void> {
+    if (from.includes('BITS-Sessions') && !to.includes('BITS-Sessions')) return cannotLeave()
+    await rename(from, to)
+  }
+
+  test('does not grow in the archive it was moved to', async () => {
+    const store = new DyingStore()
+    const running = await serve({ storage: new FileStorage({ directory }, working), sessionStore: store })
+    const connection = await RawConnection.open(running.port)
+    try {
+      const id = await openSession(connection, PATH)
+      store.isDead = true
+      connection.write(fragment(PATH, id, FILE))
+      expect((await connection.ack()).status).toBe(500)
+      const archived = join(await newDirectory(), 'archived')
+      await rename(join(directory, 'file.bin'), archived)
+      store.isDead = false
+
+      const longer = Buffer.concat([FILE, Buffer.from(' and more')])
+      connection.write(fragment(PATH, id, longer))
+      const ack = await connection.ack()
+      expect(ack.status).not.toBe(200)
+      expect((await readFile(archived)).equals(FILE)).toBe(true)
+      connection.write(closeSession(PATH, id))
+      await connection.ack()
+      expect((await readFile(archived)).equals(FILE)).toBe(true)
+    } finally {
+      connection.reset()
+      await running.stop()
     }
+  })
 
-    test('does not grow in the archive to which it was moved', async () => {
-      const store = new DyingStore()
-      const running = await serve({ storage: new FileStorage({ directory }, working), sessionStore: store })
-      const connection = await RawConnection.open(running.port)
-      try {
-        const id = await openSession(connection, PATH)
-        store.isDead = true
-        connection.write(fragment(PATH, id, FILE))
-        expect((await connection.ack()).status).toBe(500)
-        const archived = join(await newDirectory(), 'archived')
-        await rename(join(directory, 'file.bin'), archived)
-        store.isDead = false
+  test('is acknowledged when its last fragment is sent again', async () => {
+    const store = new DyingStore()
+    const running = await serve({ storage: new FileStorage({ directory }, working), sessionStore: store })
+    const connection = await RawConnection.open(running.port)
+    try {
+      const id = await openSession(connection, PATH)
+      store.isDead = true
+      connection.write(fragment(PATH, id, FILE))
+      expect((await connection.ack()).status).toBe(500)
+      store.isDead = false
+      connection.write(fragment(PATH, id, FILE))
+      expect((await connection.ack()).status).toBe(200)
+      expect((await readFile(join(directory, 'file.bin'))).equals(FILE)).toBe(true)
+    } finally {
+      connection.reset()
+      await running.stop()
+    }
+  })
+})
 
-        const longer = Buffer.concat([FILE, Buffer.from(' and more')])
-        connection.write(fragment(PATH, id, longer))
-        const ack = await connection.ack()
-        expect(ack.status).not.toBe(200)
-        expect((await readFile(archived)).equals(FILE)).toBe(true)
-        connection.write(closeSession(PATH, id))
-        await connection.ack()
-        expect((await readFile(archived)).equals(FILE)).toBe(true)
-      } finally {
-        connection.reset()
-        await running.stop()
-      }
-    })
-
-    test('is acknowledged when its last fragment is sent again', async () => {
-      const store = new DyingStore()
-      const running = await serve({ storage: new FileStorage({ directory }, working), sessionStore: store })
-      const connection = await RawConnection.open(running.port)
-      try {
-        const id = await openSession(connection, PATH)
-        store.isDead = true
-        connection.write(fragment(PATH, id, FILE))
-        expect((await connection.ack()).status).toBe(500)
-        store.isDead = false
-        connection.write(fragment(PATH, id, FILE))
-        expect((await connection.ack()).status).toBe(200)
-        expect((await readFile(join(directory, 'file.bin'))).equals(FILE)).toBe(true)
-      } finally {
-        connection.reset()
-        await running.stop()
-      }
-    })
-  },
-)
-
-test('nothing is added to staged data with a second name, and the error says what to do', async () => {
+test('staged data with a second name is never extended, and the error says what to do', async () => {
   const storage = new FileStorage({ directory })
   await storage.open()
   const upload = { uploadId: '1'.repeat(32), destination: 'file', total: 10 }

@@ -109,7 +109,7 @@ describeOnSystems('syncs of directories', isPosix, () => {
       }
     })
 
-    test('do not join a sync that has started before', async () => {
+    test('do not join a sync that started earlier', async () => {
       const first = publish('a')
       await syncing()
       const second = publish('b')
@@ -146,7 +146,7 @@ describeOnSystems('syncs of directories', isPosix, () => {
       await next
     })
 
-    test('keep their directory open until its sync has ended, also when it was removed and created again', async () => {
+    test('keep their directory open until its sync has ended, even if it was removed and created again', async () => {
       const first = publish('a')
       await syncing()
       const second = publish('b')

@@ -24,7 +24,7 @@ const DISKS = {
   },
 }
 
-describe('check() of files', () => {
+describe('check() of file storages and stores', () => {
   let directory: string
 
   beforeEach(async () => {
@@ -34,7 +34,7 @@ describe('check() of files', () => {
 
   const staging = () => readdir(join(directory, 'BITS-Sessions'))
 
-  test('leaves nothing behind when the disk can be written to', async () => {
+  test('leaves nothing behind if the disk is writable', async () => {
     const bits = bitsUpload({ directory, logger: new RecordingLogger() })
     await bits.sessions()
     const before = await staging()
@@ -44,7 +44,7 @@ describe('check() of files', () => {
   })
 
   test.each(Object.entries(DISKS))(
-    'fails when the disk is %s, and leaves nothing behind',
+    'fails if the disk is %s, and leaves nothing behind',
     async (_name, disk) => {
       const { problem, ...calls } = disk
       let isBroken = false
@@ -72,7 +72,7 @@ describe('check() of files', () => {
     },
   )
 
-  test('fails when the directory has gone', async () => {
+  test('fails if the directory was removed', async () => {
     const bits = bitsUpload({ directory, logger: new RecordingLogger() })
     await bits.sessions()
     await rm(directory, { recursive: true })

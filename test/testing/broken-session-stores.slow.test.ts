@@ -23,7 +23,7 @@ describe('the contract of a session store', () => {
   const failedBy = (make: Make) =>
     failedTests((runner: Runner) => sessionStoreContract(() => ({ store: make() }), { runner }))
 
-  test('a store that is right passes', async () => {
+  test('a correct store passes', async () => {
     expect(await failedBy(() => new PlainSessionStore())).toEqual([])
   })
 
@@ -66,7 +66,7 @@ describe('the contract of a session lock', () => {
       clauses,
     )
 
-  test('a lock that is right passes', async () => {
+  test('a correct lock passes', async () => {
     expect(await failedBy((engine) => new PlainSessionStore(engine))).toEqual([])
   })
 

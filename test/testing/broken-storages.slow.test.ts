@@ -8,7 +8,7 @@ import { underTest } from './storage-under-test.js'
 
 const caught = new Set<string>()
 
-test('a storage that is right passes', async () => {
+test('a correct storage passes', async () => {
   const register = (runner: Runner) => storageContract(() => underTest(new PlainStorage()), { runner })
   expect(await failedTests(register)).toEqual([])
 })

@@ -72,7 +72,7 @@ async function answerTo(port: number, bytes: string): Promise<string> {
 }
 
 describe('a patched server', () => {
-  it('hands out the verb and the body, also when they come one byte at a time', async () => {
+  it('provides the verb and the body, even if they arrive one byte at a time', async () => {
     const server = http.createServer(echo)
     acceptBitsPost(server)
     const raw = await connection(await listen(server))
@@ -136,7 +136,7 @@ describe('a patched server', () => {
     expect(seen).toEqual(['checkContinue BITS_POST', 'checkExpectation BITS_POST', 'dropRequest BITS_POST'])
   })
 
-  it('asks for the body with 100 Continue, as it does for other verbs', async () => {
+  it('requests the body with 100 Continue, as for other verbs', async () => {
     const server = http.createServer(echo)
     acceptBitsPost(server)
     const raw = await connection(await listen(server))
@@ -155,7 +155,7 @@ describe('a patched server', () => {
     await raw.closed()
   })
 
-  it('answers a missing Host with 400, as it does for other verbs', async () => {
+  it('answers a missing Host with 400, as for other verbs', async () => {
     const server = http.createServer(echo)
     acceptBitsPost(server)
     const port = await listen(server)
@@ -190,7 +190,7 @@ describe('a patched server', () => {
     expect(sockets.map((socket) => socket.listenerCount('data'))).toEqual([1])
   })
 
-  it('holds a flood of requests back while nobody reads its answers', async () => {
+  it('applies backpressure to a flood of requests while the client reads no responses', async () => {
     const large = Buffer.alloc(10_000, 'x')
     let verbs = 0
     const server = http.createServer((req, res) => {
@@ -209,7 +209,7 @@ describe('a patched server', () => {
     expect(meanwhile).toBeLessThan(3000)
   })
 
-  it('leaves a body alone whose Content-Length Node does not hand out', async () => {
+  it('leaves a body alone whose Content-Length Node does not expose', async () => {
     const plain = recordingServer()
     const patched = recordingServer()
     acceptBitsPost(patched.server)
@@ -225,7 +225,7 @@ describe('a patched server', () => {
     expect(patched.received.every((each) => each.body.toString() === body)).toBe(true)
   })
 
-  it('restores the verb also of a head that only a lenient parser takes', async () => {
+  it('also restores the verb of a head that only a lenient parser accepts', async () => {
     const { server, received } = recordingServer({ insecureHTTPParser: true })
     acceptBitsPost(server)
     await exchange(server, [Buffer.from('BITS_POST /x HTTP/1.1\r\nHost: a\nX: y\n\n')])
@@ -234,7 +234,7 @@ describe('a patched server', () => {
     expect(received.map(({ method }) => method)).toContain('BITS_POST')
   })
 
-  it('stays away from bodies after a head or framing that only a lenient parser takes', async () => {
+  it('leaves bodies alone after a head or framing that only a lenient parser accepts', async () => {
     const lenient = { insecureHTTPParser: true }
     const put = (header: string) => `PUT / HTTP/1.1\r\nHost: a\r\n${header}\r\n\r\n`
     const innocent = put('Content-Length: 80') + 'BITS_POST '.repeat(8)
@@ -258,7 +258,7 @@ describe('a patched server', () => {
     }
   })
 
-  it('accepts the verb on a connection that comes back from a CONNECT', async () => {
+  it('accepts the verb on a connection that is reused after a CONNECT', async () => {
     const { server, received } = recordingServer()
     server.on('connect', (_req, socket) => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n')
@@ -276,7 +276,7 @@ describe('a patched server', () => {
   })
 })
 
-describe('a verb that is not quite BITS_POST', () => {
+describe('a verb similar to BITS_POST', () => {
   const broken = [
     ...[
       'BITS / HTTP/1.1',
@@ -302,7 +302,7 @@ describe('a verb that is not quite BITS_POST', () => {
     ],
   ]
 
-  it.each(broken)('is answered as before, wherever it is cut: %s', async (line) => {
+  it.each(broken)('is answered as before, wherever it is split: %s', async (line) => {
     const bytes = Buffer.from(`${line}\r\nHost: a\r\n\r\n`)
     const plain = recordingServer()
     const patched = recordingServer()
@@ -318,7 +318,7 @@ describe('a verb that is not quite BITS_POST', () => {
     expect(patched.received).toEqual([])
   })
 
-  it('is answered as before when the connection ends in it', async () => {
+  it('is answered as before if the connection ends in the middle of it', async () => {
     const plain = recordingServer()
     const patched = recordingServer()
     acceptBitsPost(patched.server)
@@ -341,7 +341,7 @@ describe('an upgrade', () => {
     return listen(server)
   }
 
-  it('gives a WebSocket its messages untouched, however large, and requests work beside it', async () => {
+  it('passes WebSocket messages unchanged, however large, while requests still work', async () => {
     const port = await serveWebSockets()
     const socket = new WebSocket(`ws://127.0.0.1:${port}`)
     closing.push(() => socket.terminate())
@@ -355,7 +355,7 @@ describe('an upgrade', () => {
     }
   })
 
-  it('follows a BITS_POST on the same connection, with a message in its own segment', async () => {
+  it('may follow a BITS_POST on the same connection, with a message in its own segment', async () => {
     const raw = await connection(await serveWebSockets())
     raw.write(PING)
     await raw.ack()
@@ -377,7 +377,7 @@ describe('an upgrade', () => {
     await until(() => answer.endsWith('\x81\x0aBITS_POST \x81\x0aBITS_POST '))
   })
 
-  it('finds the socket as Node left it', async () => {
+  it('gets the socket as Node left it', async () => {
     const server = http.createServer(echo)
     acceptBitsPost(server)
     const chunks: Buffer[] = []
@@ -409,7 +409,7 @@ describe('an upgrade', () => {
     ['half a head', 'BITS_POST /y HTTP/1.1\r\nHost: a\r\nX: '],
     ['a BITS_POST', PING],
     ['a GET and the start of a BITS_POST', `${PLAIN}BITS_POST /y`],
-  ])('that is ignored takes the rest of its buffer with it: %s', async (_name, rest) => {
+  ])('that is ignored discards the rest of its buffer: %s', async (_name, rest) => {
     for (const body of ['', 'BITS_POST ']) {
       const upgrade = `${IGNORED}Content-Length: ${body.length}\r\n\r\n${body}`
       const sent = [upgrade + rest, PLAIN, PING, PLAIN].map((text) => Buffer.from(text))
@@ -434,7 +434,7 @@ describe('an upgrade', () => {
     }
   })
 
-  it('that is ignored cannot shift where the next body seems to begin', async () => {
+  it('that is ignored cannot change where the next body begins', async () => {
     const put = (length: number) => `PUT /z HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`
     const length = 200
     const body = `${'.'.repeat(length - put(length).length)}BITS_POST `.padEnd(length, '.')
@@ -454,7 +454,7 @@ describe('an upgrade', () => {
     }
   })
 
-  it('is ignored by a server that takes none, and BITS_POST still works', async () => {
+  it('is ignored by a server that accepts no upgrades, and BITS_POST still works', async () => {
     const server = http.createServer(echo)
     acceptBitsPost(server)
     const raw = await connection(await listen(server))
@@ -518,7 +518,7 @@ describe('https', () => {
 })
 
 describe('every server of the process', () => {
-  it('understands the verb, those that were listening before and those made later', async () => {
+  it('accepts the verb, whether created before or after', async () => {
     const before = await listen(http.createServer(echo))
     acceptBitsPostEverywhere()
     acceptBitsPostEverywhere()
@@ -564,8 +564,8 @@ describe('every server of the process', () => {
   })
 })
 
-describe('a mistake is explained', () => {
-  it('when the argument is not a server', () => {
+describe('a usage error is explained', () => {
+  it('if the argument is not a server', () => {
     const app = express()
     // @ts-expect-error An app is not a server.
     expect(() => acceptBitsPost(app)).toThrow(
@@ -573,7 +573,7 @@ describe('a mistake is explained', () => {
     )
   })
 
-  it('when this Node does not know BIND', () => {
+  it('if this version of Node does not know BIND', () => {
     expect(() => assertBindIsKnown(['GET', 'POST'])).toThrow('does not know the verb BIND')
     expect(() => assertBindIsKnown()).not.toThrow()
   })
@@ -581,7 +581,7 @@ describe('a mistake is explained', () => {
   it.each([
     ['bun', /^Bun 1\.2 cannot receive BITS_POST: .* Use Node 20 to 26, or set acceptBitsPost: false/],
     ['deno', /^Deno 1\.2 cannot receive BITS_POST: .* Use Node 20 to 26, or set acceptBitsPost: false/],
-  ])('in %s, which knows BIND and does not pass it on', (name, sentence) => {
+  ])('in %s, which knows BIND but does not pass it on', (name, sentence) => {
     const versions = { ...process.versions, [name]: '1.2' }
     expect(() => assertBindIsKnown(['BIND'], versions)).toThrow(sentence)
   })

@@ -22,7 +22,7 @@ describe.each(Object.entries(WAYS))('%s', (_way, patch) => {
     ['memory', 20],
     ['tcp', 4],
     ['tls', 2],
-  ])('shows the app what a server sees that gets BIND, over %s', async (name, numRuns) => {
+  ])('shows the app the same requests as a server that receives BIND, over %s', async (name, numRuns) => {
     const transport = transports[name] ?? memory
     for (const events of LISTENER_SETS) {
       const ours = new Recorder(transport, events, patch)

@@ -21,7 +21,7 @@ interface Span {
   readonly attributes: Readonly<Record<string, unknown>>
 }
 
-test('OpenTelemetry sees BITS_POST, never the verb that Node reads in its place, with packets as children', async () => {
+test('OpenTelemetry sees BITS_POST, never the verb that Node reads instead, with packets as children', async () => {
   const child = fork(SERVER, { execArgv: ['--import', 'tsx'] })
   afterwards(async () => {
     const exited = once(child, 'exit')

@@ -67,7 +67,7 @@ it('reads thousands of requests from one packet', async () => {
   }
 })
 
-it('shows listeners of clientError nothing but errors, with the packet as it was sent', async () => {
+it('passes only errors to clientError listeners, with the packet as sent', async () => {
   const { server, raw } = await connect()
   const errors: unknown[] = []
   server.on('clientError', (error: Error & { rawPacket?: Buffer; bytesParsed?: number }, socket) => {
@@ -82,7 +82,7 @@ it('shows listeners of clientError nothing but errors, with the packet as it was
   expect(errors).toEqual([[packet, packet.indexOf('ROKEN'), 'HPE_INVALID_METHOD']])
 })
 
-it('passes an upgrade its verb and the bytes behind its head', async () => {
+it('passes an upgrade its verb and the bytes after its head', async () => {
   const { server, raw } = await connect()
   const upgraded = new Promise((resolve) => {
     server.on('upgrade', (req, socket, head) => {
@@ -94,7 +94,7 @@ it('passes an upgrade its verb and the bytes behind its head', async () => {
   expect(await upgraded).toEqual(['BITS_POST', 'BITS_POST '])
 })
 
-it('reads on for an app that listens for data on the socket', async () => {
+it('continues to read for an app that listens for data on the socket', async () => {
   const { raw, socket } = await connect()
   await raw.exchange(PING)
   let read = ''
@@ -109,7 +109,7 @@ it('reads on for an app that listens for data on the socket', async () => {
   expect(read).toBe(PING)
 })
 
-it('hands no asynchronous context from request to request where Node itself does not', async () => {
+it('carries no asynchronous context from request to request unless Node itself does', async () => {
   const contexts: string[][] = []
   for (const [patch, verb] of [
     [WAYS['restarting the parser'], PING],
@@ -137,8 +137,8 @@ it('hands no asynchronous context from request to request where Node itself does
   ours.forEach((context, i) => void expect(['undefined', native[i]]).toContain(context))
 })
 
-describe('limits stay those of the server', () => {
-  it('maxHeaderSize, wherever a head is cut', async () => {
+describe('limits are still those of the server', () => {
+  it('maxHeaderSize, wherever a head is split', async () => {
     for (const value of ['BI', 'x']) {
       const { raw } = await connect({ maxHeaderSize: 500 })
       await raw.exchange(PING)

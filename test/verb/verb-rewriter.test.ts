@@ -22,7 +22,7 @@ function rewritten(pieces: string[], request: IncomingMessage): string {
 const whole = [`${HEAD}BITS_POST /b`]
 const inPieces = ['PUT', ' /', `a HTTP/1.1\r\nHost: a\r\n\r\nBITS_POST /b`]
 
-test.each([[whole], [inPieces]])('continues behind a head that the parser has read as well: %j', (pieces) => {
+test.each([[whole], [inPieces]])('continues after a head that the parser has also read: %j', (pieces) => {
   expect(rewritten(pieces, requestOf('PUT', '/a', ['Host', 'a']))).toBe(`${HEAD}BIND      /b`)
 })
 
@@ -32,6 +32,6 @@ test.each([
   ['a part of the URL', requestOf('PUT', '/', ['Host', 'a'])],
   ['more headers', requestOf('PUT', '/a', ['Host', 'a', 'X', 'y'])],
   ['fewer headers', requestOf('PUT', '/a', [])],
-])('rewrites nothing more after an announcement with %s', (_name, request) => {
+])('rewrites nothing after an announcement with %s', (_name, request) => {
   for (const pieces of [whole, inPieces]) expect(rewritten(pieces, request)).toBe(`${HEAD}BITS_POST /b`)
 })

@@ -42,7 +42,7 @@ describeWindows(() => {
     return { status: response.status, body: Buffer.from(await response.arrayBuffer()) }
   }
 
-  test('send sends a file of Windows to serve', async () => {
+  test('send uploads a file from Windows to serve', async () => {
     const url = `${origin.replace('//', '//alice:secret@')}/in/`
     const send = new WindowsProgram(CLI, ['send', 'C:\\work\\a file.bin', url])
     const exit = await send.exit
@@ -78,13 +78,13 @@ describeWindows(() => {
     }
   })
 
-  test('serve writes a log at a path of Windows', async () => {
+  test('serve writes a log to a Windows path', async () => {
     const log = await readFile(join(work, 'access.log'), 'latin1')
     expect(log).toMatch(/"BITS_POST \/in\/a%20file\.bin HTTP\/1\.1" 200/)
     expect(log).toMatch(/ alice \[/)
   })
 
-  test('messages have paths as Windows writes them', async () => {
+  test('messages have Windows paths', async () => {
     const wrong = new WindowsProgram(CLI, ['serve', 'C:\\work\\a file.bin'])
     expect(await wrong.exit).toBe(1)
     expect(wrong.stderr).toContain('C:\\work\\a file.bin is not a directory')

@@ -39,7 +39,7 @@ describeWindows(() => {
       expect(await treeOf(root)).toEqual(before)
     })
 
-    test.each(NO_FILES)('is no file: %s', async (_what, path) => {
+    test.each(NO_FILES)('is not a file: %s', async (_what, path) => {
       expect(await upload(server.port, path)).toEqual(NO_FILE)
       expect(await treeOf(root)).toEqual(before)
     })
@@ -47,7 +47,7 @@ describeWindows(() => {
 
   // `FILE.TXT` is `file.txt` on Windows: see below.
   test.each(INSIDE.filter(([what]) => what !== 'another case'))(
-    'stays inside: %s',
+    'stays inside the directory: %s',
     async (_what, path, name) => {
       const outcome = await upload(server.port, path)
       // Some rows share a destination.
@@ -58,18 +58,18 @@ describeWindows(() => {
   )
 
   describe('case', () => {
-    test('does not tell files apart', async () => {
+    test('does not distinguish files', async () => {
       expect(await upload(server.port, '/uploads/FILE.TXT')).toEqual(REFUSED_OUTCOME)
       expect(await upload(server.port, '/uploads/Directory')).toEqual(NO_FILE)
       expect(await stored('file.txt')).toBe('old')
     })
 
-    test('does not tell directories apart', async () => {
+    test('does not distinguish directories', async () => {
       expect(await upload(server.port, '/uploads/DIRECTORY/x')).toEqual(ARRIVED)
       expect(await stored('directory/x')).toBe('uploaded')
     })
 
-    test('of two uploads at a time, one gets the name', async () => {
+    test('may differ between simultaneous uploads, and one gets the name', async () => {
       const clients = await Promise.all(
         ['/uploads/race.bin', '/uploads/RACE.BIN'].map(async (path) => {
           const connection = await RawConnection.open(server.port)
@@ -89,7 +89,7 @@ describeWindows(() => {
       }
     })
 
-    test('of a new directory may differ between uploads at a time', async () => {
+    test('of a new directory may differ between simultaneous uploads', async () => {
       const paths = Array.from({ length: 12 }, (_, n) => `/uploads/${n % 2 ? 'New/Sub' : 'NEW/sub'}/${n}.bin`)
       const clients = await Promise.all(
         paths.map(async (path) => {
@@ -129,7 +129,7 @@ describeWindows(() => {
       expect(await upload(server.port, `/uploads/${short}`)).toEqual(NO_FILE)
     }, 60_000)
 
-    test('of a file mean the file', async () => {
+    test('of a file refer to the file', async () => {
       await writeFile(join(root, 'a long name.txt'), 'old')
       const short = await shortName('a long name.txt')
       expect(await upload(server.port, `/uploads/${short}`)).toEqual(REFUSED_OUTCOME)
@@ -138,7 +138,7 @@ describeWindows(() => {
   })
 
   // Wine 8 cannot create links of Windows (junctions and symbolic links), but resolves those of this machine.
-  test('a directory that is a link to somewhere else is refused', async () => {
+  test('a directory that is a link to another place is refused', async () => {
     const [outside = ''] = await windowsDirectories('C:\\outside')
     await symlink(outside, join(root, 'link'))
     expect(await upload(server.port, '/uploads/link/x')).toEqual(REFUSED_OUTCOME)

@@ -52,7 +52,7 @@ describeWindows(() => {
     expectAck(ack, { status: 500, error: SESSION_NOT_FOUND, session: id })
   })
 
-  test('a canceled upload leaves nothing', async () => {
+  test('a cancelled upload leaves nothing behind', async () => {
     const path = '/uploads/canceled.bin'
     const id = await openSession(connection, path)
     await connection.exchange(fragment(path, id, FILE, 0, 999))
@@ -61,7 +61,7 @@ describeWindows(() => {
     expect(await readdir(uploads)).not.toContain('canceled.bin')
   })
 
-  test('a gap is answered 416, and wrong packets 400', async () => {
+  test('a gap gets 416, and invalid packets 400', async () => {
     const path = '/uploads/gap.bin'
     const id = await openSession(connection, path)
     const gap = await connection.exchange(fragment(path, id, FILE, 10, 20))
@@ -101,7 +101,7 @@ describeWindows(() => {
     },
   )
 
-  test('a reply is announced, and can be read, whole and in part', async () => {
+  test('a reply is announced, and can be read in full and in part', async () => {
     const path = '/replies/a%20b/file.bin'
     const id = await openSession(connection, path)
     const ack = await connection.exchange(fragment(path, id, FILE))
@@ -116,7 +116,7 @@ describeWindows(() => {
     expectAck(await connection.exchange(closeSession(path, id)), { status: 200, session: id })
   })
 
-  test('the log has no error, and paths as Windows writes them', () => {
+  test('the log has no errors, and has Windows paths', () => {
     const { stderr } = server.program
     expect(server.errors).toEqual([])
     expect(stderr).toContain('uploaded: C:\\uploads\\sub\\file.bin')

@@ -66,7 +66,7 @@ describeWindows(() => {
 
     afterAll(() => other?.dispose())
 
-    test('take turns with the fragments of an upload', async () => {
+    test('can alternate between fragments of an upload', async () => {
       const path = '/uploads/turns.bin'
       const connections = await Promise.all([server, other].map(({ port }) => RawConnection.open(port)))
       const [first, second] = connections
@@ -82,7 +82,7 @@ describeWindows(() => {
       for (const connection of connections) connection.end()
     })
 
-    test('give way to a client that comes back to the other one', async () => {
+    test('hand over to the other one when its client reconnects there', async () => {
       const path = '/uploads/moved.bin'
       const hanging = await RawConnection.open(server.port)
       const id = await openSession(hanging, path)
@@ -98,7 +98,7 @@ describeWindows(() => {
       expect((await readFile(join(uploads, 'moved.bin'))).equals(FILE)).toBe(true)
     })
 
-    test('leave no lock and no error', async () => {
+    test('leave no lock and log no error', async () => {
       const left = await readdir(join(uploads, 'BITS-Sessions'))
       expect(left.filter((name) => /\.(?:lock|wanted|part)$/.test(name))).toEqual([])
       expect([...server.errors, ...other.errors]).toEqual([])

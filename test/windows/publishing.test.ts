@@ -49,7 +49,7 @@ describeWindows(() => {
   afterAll(() => server?.dispose())
 
   describe('overwriting', () => {
-    test('is refused by default, and replaces a file if it is allowed', async () => {
+    test('is refused by default, and replaces a file if allowed', async () => {
       await writeFile(join(uploads, 'taken.txt'), 'old')
       await writeFile(join(overwrite, 'taken.txt'), 'old')
       expect(await upload(server.port, '/uploads/taken.txt')).toEqual(REFUSED_OUTCOME)
@@ -58,7 +58,7 @@ describeWindows(() => {
       expect(await readFile(join(overwrite, 'taken.txt'), 'utf8')).toBe('uploaded')
     })
 
-    test('in another case replaces the file', async () => {
+    test('in a different case replaces the file', async () => {
       await writeFile(join(overwrite, 'Case.txt'), 'old')
       expect(await upload(server.port, '/overwrite/CASE.TXT')).toEqual(ARRIVED)
       const names = (await readdir(overwrite)).filter((name) => /^case\.txt$/i.test(name))
@@ -66,7 +66,7 @@ describeWindows(() => {
       expect(await readFile(join(overwrite, names[0] ?? ''), 'utf8')).toBe('uploaded')
     })
 
-    test('waits for a program that has the old file open for a moment', async () => {
+    test('waits for a program that briefly has the old file open', async () => {
       await writeFile(join(overwrite, 'scanned.txt'), 'old')
       expect(await server.lock('C:\\overwrite\\scanned.txt')).toBe('locked')
       const outcome = upload(server.port, '/overwrite/scanned.txt')
@@ -115,7 +115,7 @@ describeWindows(() => {
     })
   })
 
-  describe('a program that has a file of an unfinished upload open for a moment', () => {
+  describe('a program that briefly has a file of an unfinished upload open', () => {
     test.each([
       { what: 'its data', pattern: /\.part$/ },
       { what: 'its session', pattern: /^[0-9a-f]{32}\.json$/ },

@@ -66,7 +66,7 @@ describeWithEngine('a fleet on Swift, Redis and nginx', hasAll, () => {
     )
   })
 
-  describe('whose servers sleep for longer than their locks last', () => {
+  describe('whose servers are suspended for longer than their locks last', () => {
     const fleet = useFleet('app')
 
     test(

@@ -55,7 +55,7 @@ describeWithEngine('PostgresSessionStore', hasPostgres, () => {
     expect(await stores[7]?.get(newRecord(1).uploadId)).toEqual(newRecord(1))
   })
 
-  test('no row is left of sessions and locks that are gone', async () => {
+  test('no row is left after sessions and locks have ended', async () => {
     const table = newTable()
     const store = new PostgresSessionStore({ pool, table })
     await store.open()
@@ -71,7 +71,7 @@ describeWithEngine('PostgresSessionStore', hasPostgres, () => {
     }
   })
 
-  test('locks of dead processes are removed with the next sweep', async () => {
+  test('locks of dead processes are removed by the next sweep', async () => {
     const table = newTable()
     const store = new PostgresSessionStore({ pool, table })
     await store.open()
@@ -84,7 +84,7 @@ describeWithEngine('PostgresSessionStore', hasPostgres, () => {
     expect(await rowsOf(table)).toEqual([])
   })
 
-  test('hung: rejects with 503 within the timeout, and works again afterwards', async () => {
+  test('a hung database: rejects with 503 within the timeout, and works again afterward', async () => {
     const own = engine.connect()
     const store = new PostgresSessionStore({ pool: own, table: newTable(), timeout: 500 })
     try {
@@ -107,7 +107,7 @@ describeWithEngine('PostgresSessionStore', hasPostgres, () => {
     }
   })
 
-  test('gone: rejects with 503, and works again after a restart of the database', async () => {
+  test('a stopped database: rejects with 503, and works again after a restart', async () => {
     const own = engine.connect()
     const store = new PostgresSessionStore({ pool: own, table: newTable() })
     try {

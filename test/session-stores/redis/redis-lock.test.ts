@@ -20,7 +20,7 @@ const storeOf = (n: number) => ({
   lock: async (key: string, options: LockOptions) => stores[n]?.lock(key, options),
 })
 
-test('two servers never work for one key at the same time', async () => {
+test('two servers never work on one key at the same time', async () => {
   let working = 0
   const work = async () => {
     expect(++working).toBe(1)
@@ -37,7 +37,7 @@ test('different keys do not wait for each other, however long they are', async (
   expect(result).toBe('both')
 })
 
-test('when the lock is not available in time, nothing is done and the client is asked to try again', async () => {
+test('if the lock is not available in time, nothing is done and the client must try again', async () => {
   const [one, other] = [lockOf(0), lockOf(1, 0)]
   await one('a.bin', async () => {
     const refused = other('a.bin', async () => {

@@ -52,7 +52,7 @@ describeWithEngine('The ttl of a RedisSessionStore', hasRedis, () => {
     await store.close()
   })
 
-  test('a session that Redis has forgotten is not found, and leaves the index when it would be listed', async () => {
+  test('a session that Redis has expired is not found, and is removed from the index when listed', async () => {
     const store = new RedisSessionStore({ redis: client.connection, prefix: 'gone' })
     await store.create(newRecord(1))
     await run(EXPIRE_IN, 'gone', '1')

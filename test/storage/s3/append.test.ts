@@ -23,7 +23,7 @@ function memory(max: number, segmentSize: number) {
 }
 
 describe('a body', () => {
-  test('becomes segments that adjoin, of the full size but for the last', async () => {
+  test('becomes adjacent segments of full size, except the last', async () => {
     const { context, segments, budget } = memory(100 * MIB, MIB)
     const content = sample(2.5 * MIB)
     const body = Readable.from([
@@ -41,7 +41,7 @@ describe('a body', () => {
     expect(budget.used).toBe(0)
   })
 
-  test('is not buffered beyond the memory there is, however many there are', async () => {
+  test('is not buffered beyond the memory limit, however many bodies there are', async () => {
     const { context, segments, gate, budget } = memory(4 * MIB, MIB)
     let open = () => {}
     gate.pass = new Promise((resolve) => {
@@ -59,7 +59,7 @@ describe('a body', () => {
     expect(budget.used).toBe(0)
   })
 
-  test('that is slow gives its memory up to others that wait for some', async () => {
+  test('that is slow releases its memory to others that wait for memory', async () => {
     const { context, segments } = memory(128 * KIB, MIB)
     const slow = [new PassThrough(), new PassThrough()]
     const slowAppends = slow.map((body) => appendSegments(context, 0, body, never))
@@ -71,7 +71,7 @@ describe('a body', () => {
     expect(await Promise.all(slowAppends)).toEqual([1010, 1010])
   })
 
-  test('that waits for memory ends when its signal aborts', async () => {
+  test('that waits for memory stops when its signal aborts', async () => {
     const { context, budget } = memory(128 * KIB, MIB)
     budget.tryTake(128 * KIB)
     const stop = new AbortController()
@@ -84,7 +84,7 @@ describe('a body', () => {
 })
 
 describe('a service that fails', () => {
-  test('leaves the body alone, and what was stored before counts', async () => {
+  test('leaves the body alone, and bytes stored earlier count', async () => {
     await withS3({}, async (s3) => {
       const storage = storageOn(s3, { maxAttempts: 1, segmentSize: 5 * MIB })
       const upload = uploadTo('a.bin', 15 * MIB)
@@ -105,7 +105,7 @@ describe('a service that fails', () => {
     })
   })
 
-  test('is one that does not answer, after the time that is given', async () => {
+  test('is one that does not respond within the timeout', async () => {
     await withS3({}, async (s3) => {
       const storage = storageOn(s3, { timeout: 100 })
       s3.trouble = () => 'hang'
@@ -121,7 +121,7 @@ describe('a service that fails', () => {
     })
   })
 
-  test('is told apart from one that refuses: that is a matter of its configuration', async () => {
+  test('is not one that refuses a request, which is a configuration error', async () => {
     await withS3({}, async (s3) => {
       const storage = storageOn(s3, { maxAttempts: 1 })
       const failWith = async (fault: Fault) => {
@@ -140,7 +140,7 @@ describe('a service that fails', () => {
     })
   })
 
-  test('is one that is not there', async () => {
+  test('is one that cannot be reached', async () => {
     const s3 = await FakeS3.start()
     const storage = storageOn(s3, { maxAttempts: 1 })
     await s3.close()
@@ -150,7 +150,7 @@ describe('a service that fails', () => {
 })
 
 describe('small segments', () => {
-  test('are merged, and a failure of that has no consequence', async () => {
+  test('are merged, and a failure to merge has no effect', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 1 })
       const content = sample(70 * 1000)
@@ -172,7 +172,7 @@ describe('small segments', () => {
 })
 
 describe('listings that lag', () => {
-  test.each([1, 2, 5])('behind by %d cost a resend, and never a byte', async (listingLag) => {
+  test.each([1, 2, 5])('behind by %d cause bytes to be sent again, and lose none', async (listingLag) => {
     await withS3({ listingLag }, async (s3) => {
       const storage = await openStorage(s3)
       const content = sample(200_000)

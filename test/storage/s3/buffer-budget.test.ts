@@ -12,7 +12,7 @@ describe('memory for uploads', () => {
     expect(budget.used).toBe(0)
   })
 
-  test('is served in the order of the requests, and nobody overtakes those who wait', async () => {
+  test('is granted in the order of the requests, and none overtakes waiting ones', async () => {
     const budget = new BufferBudget(100)
     budget.tryTake(90)
     const order: string[] = []
@@ -27,12 +27,12 @@ describe('memory for uploads', () => {
     expect(budget.used).toBe(55)
   })
 
-  test('is given as a whole to those who want more', async () => {
+  test('is granted completely to a request for more', async () => {
     const budget = new BufferBudget(100)
     expect(await budget.take(1000)).toBe(100)
   })
 
-  test('goes to the next when one stops waiting', async () => {
+  test('goes to the next request when one stops waiting', async () => {
     const budget = new BufferBudget(100)
     budget.tryTake(60)
     const stop = new AbortController()
@@ -45,7 +45,7 @@ describe('memory for uploads', () => {
     expect(budget.used).toBe(100)
   })
 
-  test('is asked back from those who hold it, the oldest first, when others wait', async () => {
+  test('is requested back from its holders, oldest first, if others wait', async () => {
     const budget = new BufferBudget(100)
     const asked: string[] = []
     const holders = ['a', 'b', 'c'].map((name) => {

@@ -7,7 +7,7 @@ import { sample } from './support.js'
 const KIB = 1024
 
 describe('buffers', () => {
-  test('are used again, in the size that is asked for', () => {
+  test('are reused, in the requested size', () => {
     const pool = new BufferPool(() => 1000 * KIB)
     const buffer = pool.get(128 * KIB)
     pool.put(buffer)
@@ -16,7 +16,7 @@ describe('buffers', () => {
     expect(pool.get(128 * KIB)).not.toBe(buffer)
   })
 
-  test('are kept within what is free of the memory for uploads', () => {
+  test('are kept only within the free memory for uploads', () => {
     const budget = new BufferBudget(512 * KIB)
     const { pool } = budget
     budget.tryTake(512 * KIB)
@@ -29,13 +29,13 @@ describe('buffers', () => {
     expect(pool.freeBytes).toBe(0)
   })
 
-  test('come in sizes that are powers of two', () => {
+  test('have sizes that are powers of two', () => {
     expect([0, 1, 65_536, 65_537, 5_000_000].map(bufferSizeFor)).toEqual([
       65_536, 65_536, 65_536, 131_072, 8_388_608,
     ])
   })
 
-  test('that grow keep their bytes, and never have more than their largest size', () => {
+  test('that grow keep their bytes, and never exceed their largest size', () => {
     const pool = new BufferPool(() => 10_000 * KIB)
     const content = sample(300 * KIB)
     const buffer = new GrowingBuffer(200 * KIB, pool)

@@ -18,7 +18,7 @@ function firstHole(all: readonly Segment[]): number {
 }
 
 describe('the cover of segments', () => {
-  test('has adjoining pieces, each within its segment, up to the first hole', () => {
+  test('has adjacent pieces, each within its segment, up to the first gap', () => {
     fc.assert(
       fc.property(segments, (all) => {
         const { pieces, end, highest } = coverOf(all)
@@ -45,13 +45,13 @@ describe('the cover of segments', () => {
     )
   })
 
-  test('prefers a joint segment to those it is made of', () => {
+  test('prefers a merged segment to its parts', () => {
     const parts = [0, 10, 20].map((start) => ({ key: `part ${start}`, start, end: start + 10 }))
     const joint = { key: 'joint', start: 0, end: 30 }
     expect(coverOf([...parts, joint]).pieces).toEqual([{ segment: joint, from: 0, to: 30 }])
   })
 
-  test('can begin above 0', () => {
+  test('may begin above 0', () => {
     const segment = { key: 'a', start: 5, end: 9 }
     expect(coverOf([segment], 6).pieces).toEqual([{ segment, from: 6, to: 9 }])
     expect(coverOf([segment], 4)).toEqual({ pieces: [], end: 4, highest: 9 })

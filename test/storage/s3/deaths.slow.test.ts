@@ -128,7 +128,7 @@ describe('a server that dies leaves an upload that another one completes', () =>
     times(300_000, 1_800_000),
   )
 
-  test('after the file is there and before anything knows: it is not published again', async () => {
+  test('after the file was published and before that was recorded: it is not published again', async () => {
     await withS3({}, async (s3) => {
       const content = sample(11 * MIB)
       const job: Job = { size: content.length, fragment: 6 * MIB, assemble: 'copy', staged: 0 }

@@ -10,7 +10,7 @@ const positions = fc
   .map(([a, b]) => ({ start: Math.min(a, b), end: Math.max(a, b) }))
 
 describe('names of staged objects', () => {
-  test('of a segment tell its bytes', () => {
+  test('of a segment contain its range', () => {
     fc.assert(
       fc.property(positions, ({ start, end }) => {
         const segment = keys.newSegment(ID, start, end)
@@ -22,7 +22,7 @@ describe('names of staged objects', () => {
     )
   })
 
-  test('are listed with the segment first that reaches furthest, and is longest', () => {
+  test('sort the segment first that reaches furthest, and is longest', () => {
     fc.assert(
       fc.property(fc.array(positions, { minLength: 2 }), (all) => {
         const segments = all.map(({ start, end }) => keys.newSegment(ID, start, end))
@@ -34,12 +34,12 @@ describe('names of staged objects', () => {
     )
   })
 
-  test('are never used twice', () => {
+  test('are unique', () => {
     expect(keys.newSegment(ID, 0, 1).key).not.toBe(keys.newSegment(ID, 0, 1).key)
     expect(keys.newNote(ID)).not.toBe(keys.newNote(ID))
   })
 
-  test('of other objects are not segments', () => {
+  test('of other objects are not taken for segments', () => {
     for (const key of [keys.reply(ID), keys.newNote(ID), keys.newProbe(), 'a/b/x', `a/b/${ID}/s/1-2-3`]) {
       expect(parseSegment(key)).toBeUndefined()
     }

@@ -40,7 +40,7 @@ describe('when a storage opens', () => {
     })
   })
 
-  test('it does not warn where conditions are honoured, or a lock is given', async () => {
+  test('it does not warn if conditions are honored, or a lock is passed', async () => {
     await withS3({}, async (s3) => {
       expect(await warningsOf(() => storageWith(s3).open())).toEqual([])
       expect(s3.objects.keys).toEqual([])
@@ -52,7 +52,7 @@ describe('when a storage opens', () => {
     })
   })
 
-  test('it fails on a bucket that is not there, or cannot be used, and can be opened later', async () => {
+  test('it fails if the bucket does not exist or cannot be used, and can be opened later', async () => {
     await withS3({}, async (s3) => {
       await expect(storageWith(s3, { bucket: 'missing' }).open()).rejects.toThrow('NoSuchBucket')
       const storage = storageWith(s3)
@@ -78,13 +78,13 @@ describe('the options of an S3Storage', () => {
     [{ timeout: 0 }, 'a whole number of milliseconds, from 1'],
     [{ assemble: 'both' }, "give 'copy' or 'stream'"],
     [{ Bucket: 'x' }, 'did you mean bucket?'],
-  ])('%j are refused in a sentence', async (wrong, sentence) => {
+  ])('%j are refused with a message', async (wrong, sentence) => {
     await withS3({}, async (s3) => {
       expect(() => storageWith(s3, wrong)).toThrow(sentence)
     })
   })
 
-  test('object and key that return nonsense are named', async () => {
+  test('invalid results of object and key are named', async () => {
     await withS3({}, async (s3) => {
       const upload = { uploadId: '0'.repeat(32), destination: 'a' }
       const typo = storageWith(s3, { object: () => ({ contentType: 'text/plain' }) })

@@ -35,7 +35,7 @@ function expectSameBytes(parts: readonly Part[], all: readonly Piece[]): void {
 }
 
 describe('parts that the service copies', () => {
-  test('hold every byte once, in order, in sizes that the service takes', () => {
+  test('contain every byte once, in order, in sizes that the service accepts', () => {
     fc.assert(
       fc.property(pieces, (all) => {
         const parts = planParts(all, MIN)
@@ -49,20 +49,20 @@ describe('parts that the service copies', () => {
     )
   })
 
-  test('copy what is large enough as it is', () => {
+  test('copy segments that are large enough as they are', () => {
     const all = [0, 60, 120].map((from, n) => {
       return { segment: { key: String(n), start: from, end: from + 60 }, from, to: from + 60 }
     })
     expect(planParts(all, MIN)).toEqual(all.map((piece) => ({ kind: 'copy', piece })))
   })
 
-  test('of nothing there are none', () => {
+  test('of an empty file are none', () => {
     expect(planParts([], MIN)).toEqual([])
   })
 })
 
-describe('parts of one size', () => {
-  test('hold every byte once, in order, and only the last may be smaller', () => {
+describe('parts of equal size', () => {
+  test('contain every byte once, in order, and only the last may be smaller', () => {
     fc.assert(
       fc.property(pieces, fc.integer({ min: 1, max: 300 }), (all, size) => {
         const parts = planEqualParts(all, size)
@@ -76,7 +76,7 @@ describe('parts of one size', () => {
 })
 
 describe('groups of parts', () => {
-  test('are no more than the limit, and hold all parts in order', () => {
+  test('are no more than the limit, and contain all parts in order', () => {
     fc.assert(
       fc.property(pieces, fc.integer({ min: 1, max: 20 }), (all, max) => {
         const parts = planParts(all, MIN)

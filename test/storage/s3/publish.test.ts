@@ -18,12 +18,12 @@ async function stageLarge(s3: FakeS3, name: string, id: number) {
   return { storage, upload, content }
 }
 
-describe('an answer that gets lost', () => {
+describe('a lost response', () => {
   test.each([
     ['PutObject', 0],
     ['CopyObject', 1000],
     ['CompleteMultipartUpload', 11 * MIB],
-  ])('to %s: the file itself tells that it is there', async (operation, size) => {
+  ])('to %s: the file itself shows that it exists', async (operation, size) => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 1 })
       const content = sample(size)
@@ -39,7 +39,7 @@ describe('an answer that gets lost', () => {
     })
   })
 
-  test('is made up for by the client: a second CopyObject finds the file of the first', async () => {
+  test('is handled by the client: a second CopyObject finds the file of the first', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 3 })
       const upload = uploadTo('a.bin', 1000)
@@ -71,7 +71,7 @@ describe('a publication that fails', () => {
     },
   )
 
-  test('as the service hangs ends in time, with no request left', async () => {
+  test('because the service hangs ends in time, with no request left', async () => {
     await withS3({}, async (s3) => {
       const content = sample(11 * MIB)
       const upload = uploadTo('large.bin', content.length)
@@ -84,7 +84,7 @@ describe('a publication that fails', () => {
     })
   })
 
-  test('for a hole removes what lies above it, so that the client sends it again', async () => {
+  test('because of a gap removes everything above it, so that the client sends it again', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3)
       const content = sample(4000)
@@ -103,7 +103,7 @@ describe('a publication that fails', () => {
   })
 })
 
-describe('a name that is taken meanwhile', () => {
+describe('a name that is taken in the meantime', () => {
   test.each<[string, Partial<Rules>]>([
     ['a service that honours conditions', {}],
     ['a service that ignores them, with a lock', IGNORED],
@@ -129,7 +129,7 @@ describe('a name that is taken meanwhile', () => {
     })
   })
 
-  test('by a file that came while the parts were copied', async () => {
+  test('by a file that appeared while the parts were copied', async () => {
     await withS3({}, async (s3) => {
       const { storage, upload } = await stageLarge(s3, 'one', 1)
       s3.trouble = ({ operation }) => {
@@ -147,7 +147,7 @@ describe('a name that is taken meanwhile', () => {
 
 describe('a large number of segments', () => {
   test.each(['copy', 'stream'] as const)(
-    'beyond what one multipart upload takes, with %s',
+    'beyond the limit of one multipart upload, with %s',
     async (assemble) => {
       await withS3({ minPartSize: 1000, maxParts: 10 }, async (s3) => {
         const storage = await openStorage(s3, { assemble })
@@ -176,7 +176,7 @@ describe('a large number of segments', () => {
 })
 
 describe('a file', () => {
-  test('gets the key and the settings that the options say', async () => {
+  test('gets the key and the settings from the options', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, {
         stagingPrefix: 'unfinished/',
@@ -212,7 +212,7 @@ describe('a file', () => {
     })
   })
 
-  test('with a key that is too long or among staged data is refused before its bytes are sent', async () => {
+  test('with a key that is too long, or under the staging prefix, is refused before its bytes are sent', async () => {
     await withS3({}, async (s3) => {
       const storage = storageOn(s3, { key: (destination) => destination.replace('evil', 'BITS-Sessions') })
       await expect(storage.has(`${'d'.repeat(200)}/`.repeat(6))).rejects.toMatchObject({
@@ -222,7 +222,7 @@ describe('a file', () => {
     })
   })
 
-  test('of which too few bytes are listed is not read as a shorter file', async () => {
+  test('with too few listed bytes is not read as a shorter file', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 1 })
       const upload = uploadTo('a.txt', 6)
@@ -234,7 +234,7 @@ describe('a file', () => {
     })
   })
 
-  test('is read piece by piece, and an answer that breaks off is continued', async () => {
+  test('is read piece by piece, and an incomplete response is continued', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 1 })
       const upload = uploadTo('a.txt', 6)

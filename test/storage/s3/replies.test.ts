@@ -5,7 +5,7 @@ import { Fault } from '../../support/fake-s3/fault.js'
 import { MIB, openStorage, sample, stagedKeys, uploadTo, withS3 } from './support.js'
 
 describe('a reply', () => {
-  test.each([8 * MIB - 1, 8 * MIB, 17 * MIB])('of %d bytes is kept whole', async (size) => {
+  test.each([8 * MIB - 1, 8 * MIB, 17 * MIB])('of %d bytes is stored completely', async (size) => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3)
       const reply = sample(size)
@@ -21,7 +21,7 @@ describe('a reply', () => {
     })
   })
 
-  test('whose parts cannot be written leaves the earlier one, and no multipart upload', async () => {
+  test('whose parts cannot be written keeps the earlier one, and leaves no multipart upload', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 1 })
       await storage.writeReply(uploadTo('a'), Readable.from([Buffer.from('earlier')]))
@@ -37,7 +37,7 @@ describe('a reply', () => {
     })
   })
 
-  test('whose answer breaks off is continued, unless it was replaced meanwhile', async () => {
+  test('with an incomplete response is continued, unless it was replaced in the meantime', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 1 })
       const reply = sample(3 * MIB)

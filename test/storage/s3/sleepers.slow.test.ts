@@ -68,9 +68,9 @@ async function run(
   await storage.discard(upload)
 }
 
-describe('a process that sleeps, and wakes when another one has finished its upload, does no harm', () => {
+describe('a process that is suspended, and resumes when another one has finished its upload, damages nothing', () => {
   test.each(Object.entries(SLEEPS))(
-    'when it falls asleep before %s',
+    'when it is suspended before %s',
     async (_, { size, fragment, before }) => {
       await withS3({}, async (s3) => {
         const content = sample(size)

@@ -48,7 +48,7 @@ describe('small segments', () => {
     [1_000_000, 500, { put: 1.12, get: 1.01, written: 2.01, most: 9 }],
     [4_900_000, 200, { put: 1.5, get: 1.01, written: 2.01, most: 2 }],
     [13_000_000, 100, { put: 1, get: 0, written: 1, most: 0 }],
-  ])('of fragments of %d bytes cost little', (fragment, count, limit) => {
+  ])('of fragments of %d bytes need few requests', (fragment, count, limit) => {
     const cost = upload(fragment, count)
     expect(cost.put).toBeLessThanOrEqual(limit.put)
     expect(cost.get).toBeLessThanOrEqual(limit.get)
@@ -61,7 +61,7 @@ describe('small segments', () => {
     expect(segments).toBeLessThan((20_000 * 5 * 1024) / SMALL + 64)
   })
 
-  test('that are merged adjoin or overlap, from the newest down, and none is large', () => {
+  test('that are merged are adjacent or overlap, from the newest down, and none is large', () => {
     const segments = fc
       .array(fc.tuple(fc.nat(40 * MIB), fc.integer({ min: 1, max: 6 * MIB })), { maxLength: 100 })
       .map((all) => all.map(([start, length], n): Segment => ({ key: `${n}`, start, end: start + length })))

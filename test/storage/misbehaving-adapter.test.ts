@@ -32,13 +32,13 @@ const miscounting = (memory: MemoryStorage, count: (length: number) => unknown) 
   return { append: async (...args: Parameters<StorageAdapter['append']>) => count(await append(...args)) }
 }
 
-describe('what an adapter says is not believed when it cannot be: no part of a file is published', () => {
+describe('impossible results of an adapter are not trusted: no partial file is published', () => {
   test.each<[string, (length: number) => unknown]>([
     ['one byte too many', (length) => length + 1],
     ['one byte too few', (length) => length - 1],
     ['nothing', () => undefined],
     ['no number', () => Number.NaN],
-  ])('append() answers %s', async (_, count) => {
+  ])('append() returns %s', async (_, count) => {
     const storage = storageWith((memory) => miscounting(memory, count))
     const running = await start({ storage })
     const connection = await connect(running)
@@ -98,7 +98,7 @@ describe('what an adapter says is not believed when it cannot be: no part of a f
   })
 })
 
-test('a client that goes when all is sent and not all is read is no error of the server', async () => {
+test('a client that disconnects after sending everything, before all is read, is not a server error', async () => {
   const appending = new EventEmitter()
   const started = once(appending, 'started')
   // Takes nothing for a while, and then rejects with what the body failed with, as one that can keep no parts.
