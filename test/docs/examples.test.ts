@@ -79,6 +79,11 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/processing-uploads.md#Checksums': 'js text',
   // command-line.test.ts, windows.test.ts
   'docs/processing-uploads.md#A program': 'sh sh bat',
+  // scanning.slow.test.ts
+  'docs/processing-uploads.md#Scan before anyone sees it': 'js text',
+  'docs/processing-uploads.md#Scanning with a program': 'sh sh',
+  'docs/processing-uploads.md#Scans that take minutes': 'js',
+  // processing-uploads.test.ts
   'docs/processing-uploads.md#HTTP notification': 'js js js',
   'docs/processing-uploads.md#Multer handlers': 'js',
   'docs/processing-uploads.md#Replies': 'js',
