@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { bitsUpload } from 'express-bits-upload'
@@ -57,6 +58,11 @@ async function start(flags: Partial<ServeFlags> = {}, authenticate?: IdentifyUse
 }
 
 const html = { accept: 'text/html,*/*' }
+
+const alice: IdentifyUser = async (req) => {
+  rememberUser(req, 'alice')
+  return 'alice'
+}
 
 describe('the page at the root of serve', () => {
   test('says what the server is and how to upload, as HTML for browsers and otherwise as text', async () => {
@@ -132,11 +138,6 @@ describe('the page at the root of serve', () => {
 })
 
 describe('HEAD without --read', () => {
-  const alice: IdentifyUser = async (req) => {
-    rememberUser(req, 'alice')
-    return 'alice'
-  }
-
   test('tells users whether a file exists, as DFIR-ORC asks before it uploads', async () => {
     const { origin, folder } = await start({}, alice)
     await mkdir(join(folder, 'logs'))
@@ -167,4 +168,33 @@ test.each([
   const script = '../../lib/dashboard/public/format.js'
   const { bytes }: { bytes(count: number): string } = await import(script)
   expect([readable(count), bytes(count)]).toEqual([text, text])
+})
+
+describe('the buttons of the live page of serve', () => {
+  /** Not with `fetch()`, which names the host itself. */
+  function press(port: number, host: string): Promise<number | undefined> {
+    const headers = { 'X-BITS-Dashboard': '1', 'Sec-Fetch-Site': 'same-origin', Host: host }
+    return new Promise((resolve, reject) => {
+      const options = { host: '127.0.0.1', port, path: '/live/sweep', method: 'POST', headers, agent: false }
+      const outgoing = request(options, (response) => {
+        response.resume().on('end', () => resolve(response.statusCode))
+      })
+      outgoing.on('error', reject).end()
+    })
+  }
+  const ACTIONS = { live: true, liveActions: true } as const
+
+  test('work under names of this machine, not under one that a web site made resolve to it', async () => {
+    const { port } = await start({ ...ACTIONS, liveHost: 'Proxy.example' })
+    const foreign = ['evil.example', 'evil.example:8080', '127.0.0.1.evil.example', 'notlocalhost', 'a b']
+    for (const host of foreign) expect([host, await press(port, host)]).toEqual([host, 403])
+    const own = ['127.0.0.1', `localhost:${port}`, 'a.localhost', '[::1]:80', hostname(), 'proxy.example']
+    for (const host of own) expect([host, await press(port, host)]).toEqual([host, 200])
+  })
+
+  test('work under every name if users are known or other machines reach the server', async () => {
+    const withUsers = await start(ACTIONS, alice)
+    const onNetwork = await start({ ...ACTIONS, host: '0.0.0.0' })
+    for (const { port } of [withUsers, onNetwork]) expect(await press(port, 'files.example.com')).toBe(200)
+  })
 })

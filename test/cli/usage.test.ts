@@ -73,6 +73,10 @@ describe('a usage error exits with 2 and one sentence', () => {
       'serve a --live-actions',
       /^error: --live-actions adds buttons to the page of --live: give --live, too\.$/,
     ],
+    [
+      'serve a --live --live-host proxy.example',
+      /^error: --live-host is for the buttons of the live page: give --live-actions, too\.$/,
+    ],
     ['serve a --live b', /^error: too many arguments for 'serve'\. Expected 1 argument but got 2\b.*$/],
     [
       'serve a --notify-url /handler',

@@ -48,6 +48,8 @@ export function checkPageAccess(flags: ServeFlags, directories: readonly ServeFl
   const livePath = livePathOf(flags)
   if (flags.liveActions && livePath === undefined)
     throw usageError('--live-actions adds buttons to the page of --live: give --live, too.')
+  if (flags.liveHost !== undefined && !flags.liveActions)
+    throw usageError('--live-host is for the buttons of the live page: give --live-actions, too.')
   if (hasUsers(flags) || !directories.some(hasUsers)) return
   const page = livePath === undefined ? metricsPathOf(flags) && '--metrics' : '--live'
   if (page !== undefined)

@@ -9,6 +9,7 @@ import { type IdentifyUser, requireUser } from './authenticate.js'
 import type { ServeFlags } from './flags.js'
 import type { Log } from './log-file.js'
 import { healthPage, healthPathOf, metricsPage, metricsPathOf } from './monitoring.js'
+import { ownHostOnly } from './own-host.js'
 import { sendStatus } from './pages/status.js'
 import { welcome } from './pages/welcome.js'
 import { publishedFiles } from './published-files.js'
@@ -58,7 +59,9 @@ export function createApp(parts: AppParts, flags: ServeFlags): ServeApp {
   if (metricsPath !== undefined) app.get(metricsPath, protect, metricsPage(uploads))
   const livePath = livePathOf(flags)
   const dashboard = livePath === undefined ? undefined : dashboardOf(directories, flags)
-  if (dashboard && livePath !== undefined) app.use(livePath, protect, dashboard)
+  if (dashboard && livePath !== undefined) {
+    app.use(livePath, authenticate ? protect : ownHostOnly(flags), dashboard)
+  }
   for (const directory of directories) app.use(directory.flags.path, directoryPages(directory, flags))
   app.use(protect)
   app.all(

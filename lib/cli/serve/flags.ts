@@ -27,6 +27,7 @@ export interface ServeFlags {
   readonly live?: true
   readonly livePath?: string
   readonly liveActions?: true
+  readonly liveHost?: string
   /** True for the default path. */
   readonly metrics?: true | string
   /** True for the default path. */

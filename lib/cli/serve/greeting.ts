@@ -1,9 +1,9 @@
-import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { printError } from '../say.js'
 import { hasUsers } from './access.js'
 import { livePathOf } from './app-paths.js'
 import type { ServeFlags } from './flags.js'
+import { isLoopbackHost } from './own-host.js'
 import type { ServeStores } from './stores/stores.js'
 import { usesTls } from './tls/tls-options.js'
 import { powerShellLine } from './windows-commands.js'
@@ -80,6 +80,3 @@ const isEveryAddress = (host: string): boolean => /^[0.:]*$/.test(host)
 /** Excludes `localhost`, and the hexadecimal id that is a container's default host name. */
 const isKnownToOthers = (machine: string): boolean =>
   /^[a-z0-9][\w.-]*$/i.test(machine) && !/^(?:localhost(?:\..*)?|[0-9a-f]{12})$/i.test(machine)
-
-const isLoopbackHost = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))

@@ -17,6 +17,7 @@ const SERVER_OPTIONS: readonly (keyof ServeFlags)[] = [
   'live',
   'livePath',
   'liveActions',
+  'liveHost',
   'metrics',
   'health',
   'accessLog',

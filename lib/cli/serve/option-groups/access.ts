@@ -32,6 +32,10 @@ export function addAccessOptions(command: Command): void {
     .option('--live', 'show uploads in progress on a page at /live/')
     .option('--live-path <path>', 'URL path of that page', urlPath)
     .option('--live-actions', 'buttons on that page to cancel uploads, for everyone who may see it')
+    .option(
+      '--live-host <name>',
+      'with --live-actions, the name of a proxy on this machine that asks for users',
+    )
     .option('--metrics [path]', 'serve metrics for Prometheus, at /metrics by default', urlPath)
     .option('--health [path]', 'answer readiness checks, at /health by default, without a password', urlPath)
 }
