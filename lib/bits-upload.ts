@@ -65,7 +65,7 @@ export interface BitsUpload extends RequestHandler {
   cancel(uploadId: string): Promise<CancelResult>
   /**
    * Removes idle sessions and orphaned staged data now, as it otherwise happens every `cleanupInterval` seconds. Does
-   * nothing where another process with the same session store is doing so. What cannot be removed is reported by the event
+   * nothing if another process with the same session store is sweeping. What cannot be removed is reported by the event
    * `error`.
    *
    * @throws the error of a storage or session store that cannot be opened or listed. Rejects after {@link close}.
@@ -73,8 +73,7 @@ export interface BitsUpload extends RequestHandler {
   sweep(): Promise<void>
   /**
    * Stops the timers, waits for the requests in progress, and closes storage and session store, which are not used
-   * afterwards. Later packets and requests for replies are answered 503. Sessions are kept, and the next run
-   * continues them.
+   * afterwards. Later packets and requests for replies get 503. Sessions are kept, and the next run continues them.
    *
    * @throws the error of the storage or session store that could not be closed, an `AggregateError` if there were
    * several; all others are closed.
@@ -82,12 +81,12 @@ export interface BitsUpload extends RequestHandler {
   close(): Promise<void>
 }
 
-/** Also one of `node:http2` or of another framework. */
+/** Also a request of `node:http2` or of another framework. */
 const isRequest = (options: object): boolean =>
   isObject(options) && 'method' in options && 'headers' in options && 'url' in options
 
 /**
- * Receives BITS uploads on the route where it is mounted, and passes all other requests on.
+ * Receives BITS uploads on the route where it is mounted, and passes on all other requests.
  *
  * @example app.use('/uploads', bitsUpload({ directory: './uploads' }))
  *
@@ -178,13 +177,13 @@ const isBitsPacket = (req: Request, acceptPost: boolean): boolean =>
   req.method === 'BITS_POST' ||
   (acceptPost && req.method === 'POST' && req.get(HEADER.packetType) !== undefined)
 
-/** @returns the Ack; `undefined` when the client no longer waits for one. */
+/** @returns the Ack; `undefined` if the client no longer waits for one. */
 async function serveRequest(req: Request, res: Response, tenants: Tenants): Promise<Ack | undefined> {
   try {
     const ack = await answer(req, tenants)
-    // During close(), connections with an unread body are closed, too.
+    // During close(), connections with an unread body are closed as well.
     const drainLimit = tenants.closed ? 0 : tenants.base.settings.maxFragmentSize
-    // A fragment that was cut off has been staged as far as it came, but nobody is there to read its Ack.
+    // The received part of an interrupted fragment has been staged, but there is no client to read the Ack.
     if (!ack || res.destroyed) return undefined
     await sendAck(req, res, ack, drainLimit)
     return ack

@@ -28,7 +28,7 @@ interface Shared {
 }
 
 /**
- * Puts the parts together, opens the storage, and starts the housekeeping. Beside `index.ts` this is the only module
+ * Assembles the service, opens the storage, and starts the clean-up. Apart from `index.ts`, this is the only module
  * that names storages and session stores.
  *
  * @param clear uploads are disabled for everyone: remove the sessions of earlier runs.
@@ -61,7 +61,7 @@ export function createService(settings: ServerSettings, shared: Shared, clear: b
   }
 }
 
-/** The application that an upload is delivered to; `undefined` when there is none. */
+/** The application that uploads are delivered to; `undefined` if there is none. */
 export function createDelivery(
   { onUpload, notification }: ServerSettings,
   bits: object,

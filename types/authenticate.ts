@@ -5,12 +5,12 @@ export interface RequestToAuthenticate {
   readonly url: URL
 }
 
-/** What proves who sends a request, and who answers it. */
+/** Proves the identity of the client, and of the server that responds. */
 export interface RequestCredentials {
   /** Value of the header `Authorization`. */
   readonly authorization: string
   /**
-   * Checks the server's proof of its identity. Throws when it is wrong.
+   * Checks the server's proof of its identity. Throws if it is wrong.
    *
    * @param challenge `WWW-Authenticate` of the response.
    */

@@ -9,16 +9,16 @@ export interface CompletedUpload {
   readonly destination: string
   /** Bytes. */
   readonly size: number
-  /** Absolute path of the staged bytes, where the storage has one. Read it while `onUpload` runs, and not later. */
+  /** Absolute path of the staged bytes, if the storage has one. Valid only while `onUpload` runs. */
   readonly path?: string
   /**
-   * Checksum of the bytes, with the option `hash`; without it, where the client sent one to compare with. With both, it
-   * is that of `hash`.
+   * Checksum of the bytes, if the option `hash` is set or the client sent one to compare with. With both, that of
+   * `hash`.
    */
   readonly digest?: FileDigest
   /**
    * Aborts when this process has lost the session's lock (it was suspended, or could not reach the session store). Stop
-   * then: another process may deliver the same upload again. Never aborts where processes do not share the session store.
+   * then: another process may deliver the same upload again. Never aborts if processes do not share the session store.
    */
   readonly signal: AbortSignal
   /** The staged bytes from the beginning; call it as often as needed while `onUpload` runs. */
@@ -26,8 +26,8 @@ export interface CompletedUpload {
 }
 
 /**
- * What the client receives in return: the content itself, or the absolute URL of something static. Streams are
- * Node streams and web streams, `(await fetch(url)).body` for example.
+ * What the client receives in return: the content itself, or the absolute URL of a static resource. Streams are Node
+ * streams and web streams, such as `(await fetch(url)).body`.
  */
 export type Reply =
   | string
@@ -46,7 +46,7 @@ export interface UploadResponse {
   publish?: boolean | undefined
 }
 
-/** How an application is notified of an upload over HTTP, as IIS does it (MC-BUP 2.2.12). */
+/** How an application is notified about an upload over HTTP, as with IIS (MC-BUP 2.2.12). */
 export interface NotificationOptions {
   /**
    * `by-reference`: the application receives the path of the uploaded data, and a path for its reply.
@@ -59,8 +59,11 @@ export interface NotificationOptions {
    * (`http://user:password@host/`, percent-encoded) are sent as `Authorization: Basic`, unless {@link headers} has one.
    */
   url: string
-  /** Seconds in total, until the last byte of the response. Default: 240, as a client waits 300 seconds for its Ack. */
+  /**
+   * Seconds in total, until the last byte of the response. Default: 240, because a client waits 300 seconds for its
+   * Ack.
+   */
   timeout?: number | undefined
-  /** Headers to add, `Authorization` for example. Headers of the protocol and of the connection are rejected. */
+  /** Headers to add, such as `Authorization`. Headers of the protocol and of the connection are rejected. */
   headers?: Record<string, string> | undefined
 }

@@ -2,7 +2,7 @@ import type { FileDigest } from './digest.js'
 import type { SessionState } from './session.js'
 import type { StoredFile } from './storage.js'
 
-/** A session as events and `bits.sessions()` show it. It carries no secret: the session id is not in it. */
+/** A session as events and `bits.sessions()` show it. It contains no secret, in particular not the session id. */
 export interface SessionInfo {
   /** The upload id: distinguishes sessions in logs and pages. */
   readonly uploadId: string
@@ -12,15 +12,16 @@ export interface SessionInfo {
   readonly user?: string | undefined
   readonly state: SessionState
   /**
-   * Bytes received. For a session that another process serves it may lag behind, as the session store has it.
+   * Bytes received. For a session that another process serves, the value comes from the session store and may lag
+   * behind.
    */
   readonly received: number
   /** Size of the whole file in bytes; `undefined` before the first fragment. */
   readonly total?: number | undefined
-  /** Recent bytes per second; 0 when nothing is being uploaded, or not for long enough to tell. */
+  /** Recent bytes per second; 0 when nothing is being uploaded, or too briefly to measure. */
   readonly rate: number
   /**
-   * Address of the client that sent the latest fragment, as Express determines it (`trust proxy`). `undefined` when this
+   * Address of the client that sent the latest fragment, as Express determines it (`trust proxy`). `undefined` if this
    * process has received none recently.
    */
   readonly address?: string | undefined
@@ -32,7 +33,7 @@ export interface SessionInfo {
 
 /**
  * What `bits.cancel()` did. `cancelled`: the upload is cancelled, or was before. `published`: the file is published, or
- * was not wanted at its destination by the application; nothing was changed. `not-found`: no session has this upload id,
+ * the application did not want it at its destination; nothing was changed. `not-found`: no session has this upload id,
  * or its client has closed it.
  */
 export type CancelResult = 'cancelled' | 'published' | 'not-found'
@@ -46,13 +47,13 @@ export interface UploadedFile extends StoredFile {
 
 /** The origin of an error, for the event `error`. */
 export interface ErrorOrigin {
-  /** Path of the request, without its query; `undefined` outside of requests (the sweep, for example). */
+  /** Path of the request, without its query; `undefined` outside requests (in the sweep, for example). */
   readonly path?: string | undefined
-  /** Upload id, when a session was known. */
+  /** Upload id, if the session is known. */
   readonly uploadId?: string | undefined
 }
 
-/** Why the application did not accept an upload. */
+/** Why the application rejected an upload. */
 export interface UploadRefusal {
   /** HTTP status of the Ack. After most 4xx a client gives up; after others it tries again later. */
   readonly status: number
@@ -63,18 +64,21 @@ export interface UploadRefusal {
 export interface BitsUploadEvents {
   /** A session was created. */
   session: [session: SessionInfo]
-  /** Bytes arrived: raised for each fragment, and about twice a second during a long one. */
+  /** Bytes arrived: emitted for each fragment, and about twice a second during a long one. */
   progress: [session: SessionInfo]
   /**
-   * A file is published and durable. Raised once per file, and lost when the process dies at that moment: work that must
-   * be done belongs in `onUpload`.
+   * A file is published and durable. Emitted once per file, and lost if the process dies at that moment: put required
+   * work in `onUpload`.
    */
   uploaded: [file: UploadedFile]
-  /** A client or `bits.cancel()` cancelled, or a client closed before the last byte (see its state): nothing was published. */
+  /**
+   * A client or `bits.cancel()` cancelled the upload, or a client closed its session before the last byte (see its
+   * state): nothing was published.
+   */
   cancelled: [session: SessionInfo]
   /**
-   * The application did not accept a complete upload, and chose the status that the client receives. A notification
-   * that was not answered counts, too. Unexpected failures are an `error`.
+   * The application rejected a complete upload, and chose the status that the client receives. Also emitted for an
+   * unanswered notification. Unexpected failures are an `error`.
    */
   refused: [session: SessionInfo, refusal: UploadRefusal]
   /** A session was idle for longer than `sessionTimeout`, and was removed. */

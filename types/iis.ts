@@ -7,9 +7,9 @@ type IisNotificationType = 0 | 1 | 2 | '0' | '1' | '2' | 'NONE' | 'BY_REFERENCE'
 
 /** The properties of an IIS virtual directory that concern BITS uploads (Win32 "BITS IIS extension properties"). */
 export interface IisProperties {
-  /** Becomes `enabled`. IIS accepts no uploads without it; here that is the default. */
+  /** Becomes `enabled`. IIS accepts no uploads without it; here, uploads are enabled by default. */
   BITSUploadEnabled?: IisBoolean | undefined
-  /** Bytes, up to 1,844,674,407,370,955, which an empty string and anything larger mean as well. Becomes `maxUploadSize`. */
+  /** Bytes, up to 1,844,674,407,370,955; an empty string and larger values mean the same. Becomes `maxUploadSize`. */
   BITSMaximumUploadSize?: IisNumber | undefined
   /** Becomes `overwrite`. */
   BITSAllowOverwrites?: IisBoolean | undefined
@@ -19,25 +19,25 @@ export interface IisProperties {
   BITSSessionDirectory?: string | undefined
   /** 0 none, 1 by reference, 2 by value. Becomes `notification.type`. */
   BITSServerNotificationType?: IisNotificationType | undefined
-  /** Becomes `notification.url`; ignored with a warning where the type is none. */
+  /** Becomes `notification.url`; ignored with a warning if the type is none. */
   BITSServerNotificationURL?: string | undefined
   /** Becomes `hostId`. */
   BITSHostId?: string | undefined
   /** Seconds. Becomes `hostIdFallbackTimeout`. */
   BITSHostIdFallbackTimeout?: IisNumber | undefined
-  /** 0 means no limit to the sessions of a user. */
+  /** 0 means no limit on the sessions of a user. */
   BITSSessionLimitEnable?: IisBoolean | undefined
   /** Becomes `maxSessionsPerUser`. */
   BITSNumberOfSessionsLimit?: IisNumber | undefined
-  /** With 1 the clean-up runs every 12 hours. */
+  /** With 1, the clean-up runs every 12 hours. */
   BITSCleanupUseDefault?: IisBoolean | undefined
   /** With {@link BITSCleanupUnits} becomes `cleanupInterval`. */
   BITSCleanupCount?: IisNumber | undefined
   /** 0 minutes (up to 60), 1 hours (up to 24; the default), 2 days (up to 360; 24 days here). */
   BITSCleanupUnits?: 0 | 1 | 2 | '0' | '1' | '2' | '' | undefined
-  /** No meaning here: a mark for the clean-up of IIS. */
+  /** Not used here: belongs to the clean-up of IIS. */
   BITSCleanupWorkItemKey?: string | undefined
-  /** No meaning here: the version of the records of IIS. */
+  /** Not used here: the version of the records of IIS. */
   BITSUploadMetadataVersion?: IisNumber | undefined
   /** Bytes per second of the site; 4,294,967,295 for no limit. Becomes `maxBandwidth`. */
   MaxBandwidth?: IisNumber | undefined

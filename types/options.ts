@@ -13,8 +13,7 @@ export interface Logger {
 }
 
 /**
- * A function among the options. It has the type of a method, so that `req` may have the type that an app uses for its
- * own requests.
+ * A function option. It is typed as a method, so that `req` may have the type that an app uses for its own requests.
  */
 type Callback<Parameters extends unknown[], Answer> = { call(...given: Parameters): Answer }['call']
 
@@ -54,8 +53,8 @@ export interface BitsUploadOptions {
   maxSessionsPerUser?: number | undefined
   /**
    * Maximum number of sessions that this process creates: per second, on average, with as many at once after a pause;
-   * and Create-Session packets handled at the same time. Whole numbers from 1, or Infinity. One more is answered 503,
-   * before storage and session store are used, and its client tries again later. Default: no limit.
+   * and Create-Session packets handled at the same time. Whole numbers from 1, or Infinity. One more gets 503 before
+   * storage and session store are used, and its client tries again later. Default: no limit.
    */
   maxNewSessions?: { perSecond?: number | undefined; concurrent?: number | undefined } | undefined
   /**
@@ -65,12 +64,11 @@ export interface BitsUploadOptions {
   maxBandwidth?: number | { perSession?: number | undefined; total?: number | undefined } | undefined
   /**
    * Whether uploads are accepted. `false` answers every packet with 501 + 0x80070005, and removes all sessions and
-   * their data at the start; a function is called for each packet, which is answered with 501 if it returns false.
-   * Default: true.
+   * their data at startup; a function is called for each packet, which gets 501 if it returns false. Default: true.
    */
   enabled?: boolean | Callback<[req: Request], boolean | Promise<boolean>> | undefined
   /**
-   * Host, with a port if needed, that clients use after Create-Session: for several servers that share no storage. At
+   * Host, with an optional port, that clients use after Create-Session: for several servers that share no storage. At
    * most 300 characters. Default: none.
    */
   hostId?: string | undefined
@@ -80,14 +78,14 @@ export interface BitsUploadOptions {
    */
   hostIdFallbackTimeout?: number | undefined
   /**
-   * Seconds between two sweeps for idle sessions and orphaned staged data; there is always one at the start. Default:
-   * 43,200 (12 hours).
+   * Seconds between two sweeps for idle sessions and orphaned staged data; one always runs at startup. Default: 43,200
+   * (12 hours).
    */
   cleanupInterval?: number | undefined
   /**
-   * Returns whether this request may upload to `destination`. Called for every packet. `false` is answered with 403 +
-   * 0x80070005; throw a `BitsError`, or an error with an HTTP `status`, for another response. Default: everyone may
-   * upload.
+   * Returns whether this request may upload to `destination`. Called for every packet. With `false`, the client gets
+   * 403 + 0x80070005; throw a `BitsError`, or an error with an HTTP `status`, for another response. Default: everyone
+   * may upload.
    *
    * Decide about paths here: `destination` is the checked relative path, percent-decoded and without empty segments.
    * Middleware mounted on a sub-path sees URLs as they were sent, and `/private%2Fx`, `//private/x` or `/%70rivate/x`
@@ -95,8 +93,8 @@ export interface BitsUploadOptions {
    */
   authorize?: Callback<[req: Request, destination: string], boolean | Promise<boolean>> | undefined
   /**
-   * Returns the name of the user making the request. Other users cannot access the session. `null` and `undefined`
-   * mean anonymous; anything else but a string is refused with 500 + 0x80004005, as it would not survive a restart.
+   * Returns the name of the user making the request. Other users cannot access the session. `null` and `undefined` mean
+   * anonymous; any other value than a string is refused with 500 + 0x80004005, because it might not survive a restart.
    * Default: anonymous.
    */
   user?: Callback<[req: Request], string | null | undefined | Promise<string | null | undefined>> | undefined
@@ -120,10 +118,10 @@ export interface BitsUploadOptions {
    */
   notification?: NotificationOptions | undefined
   /**
-   * Computes the checksum of each file while its bytes arrive: `upload.digest` of {@link onUpload}, `digest` of the event
-   * `uploaded`, `Repr-Digest` of a {@link notification}. After a restart, or when another process takes over an upload,
-   * the staged bytes are read once when all have arrived. Default: none, at no cost; a checksum that a client sends as
-   * `Repr-Digest` (RFC 9530) with Create-Session is always compared.
+   * Computes the checksum of each file while its bytes arrive: `upload.digest` of {@link onUpload}, `digest` of the
+   * event `uploaded`, `Repr-Digest` of a {@link notification}. After a restart, or if another process takes over an
+   * upload, the staged bytes are read once after all have arrived. Default: none, at no cost; a checksum that a client
+   * sends as `Repr-Digest` (RFC 9530) with Create-Session is always compared.
    */
   hash?: FileDigest['algorithm'] | undefined
   /**

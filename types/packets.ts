@@ -1,4 +1,4 @@
-/** The bytes a fragment carries: `bytes first-last/total`, inclusive, counted from 0. An empty file's last is -1. */
+/** The bytes in a fragment: `bytes first-last/total`, inclusive, counted from 0. An empty file's last is -1. */
 export interface ContentRange {
   readonly first: number
   readonly last: number
@@ -44,10 +44,10 @@ export type Packet =
 
 export type PacketType = Packet['type']
 
-/** What the server answers to a packet: always an Ack, never with a body (MC-BUP 2.2.3 to 2.2.11). */
+/** The response to a packet: always an Ack, never with a body (MC-BUP 2.2.3 to 2.2.11). */
 export interface Ack {
   /** HTTP status. */
   readonly status: number
-  /** Headers beside those that every Ack has. */
+  /** Headers in addition to those that every Ack has. */
   readonly headers: Readonly<Record<string, string>>
 }

@@ -20,8 +20,8 @@ export interface SessionRecord {
   /** The destination's path on the server, mount point included. Requests for any other path do not find the session. */
   readonly path: string
   /**
-   * Scheme and host by which the client addressed the server at Create-Session, `https://host:port`. A client that
-   * continues at another host (`hostId`) still means this one.
+   * Scheme and host by which the client addressed the server at Create-Session, `https://host:port`. Unchanged if the
+   * client continues at another host (`hostId`).
    */
   readonly origin?: string | undefined
   /** The user who created the session, as returned by the option `user`. Other users do not find the session. */
@@ -31,7 +31,7 @@ export interface SessionRecord {
   readonly total?: number | undefined
   /**
    * Bytes received when the record was last written. It may lag behind and is only shown on pages: offsets come from
-   * the storage. `undefined` when nothing was noted yet.
+   * the storage. `undefined` if nothing was recorded yet.
    */
   readonly received?: number | undefined
   /**
@@ -42,11 +42,11 @@ export interface SessionRecord {
   /** URL of the reply as sent to the client, when there is a reply. */
   readonly replyUrl?: string | undefined
   /**
-   * The checksums that the client expects, which it sent with Create-Session: a `Repr-Digest` (RFC 9530) with the
-   * algorithms that this server knows.
+   * The checksums that the client expects, sent with Create-Session: a `Repr-Digest` (RFC 9530) with the algorithms
+   * that this server knows.
    */
   readonly expectedDigest?: string | undefined
-  /** The computed checksums of the complete file, in the same form. Written before an application is asked. */
+  /** The computed checksums of the complete file, in the same form. Written before an application is called. */
   readonly digest?: string | undefined
   /** The server application refused the file permanently (403): it is not delivered again. */
   readonly refused?: boolean | undefined
@@ -66,7 +66,7 @@ export type SessionChange = Partial<
 
 /** How long to wait for a lock, and what to do when another process wants it. */
 export interface LockOptions {
-  /** Milliseconds; 0 tries once. */
+  /** Milliseconds; 0 means a single attempt. */
   readonly timeout: number
   /**
    * Called, once or more, with `wanted` when another process waits for the lock, and with `lost` when the lock is no
@@ -75,8 +75,8 @@ export interface LockOptions {
   readonly onReleaseRequested: (reason: 'wanted' | 'lost') => void
   /**
    * Aborts when the lock is no longer needed: the client has disconnected, or sent something newer. Reject then, and
-   * leave nothing behind that would make a holder give way. It has no effect on a lock that was acquired already. A store
-   * may ignore it; abandoned requests then keep waiting, and make others give way to them.
+   * leave nothing behind that would make a holder release the lock. It has no effect on a lock that was acquired
+   * already. A store may ignore it; abandoned requests then keep waiting, and preempt others.
    */
   readonly signal?: AbortSignal
 }
@@ -85,9 +85,9 @@ export interface LockOptions {
 export type ReleaseLock = () => Awaitable<void>
 
 /**
- * Where sessions are kept. Implement it and pass an instance as `sessionStore`; there is nothing to extend.
- * Several processes share uploads when they share both this and the storage. Every method may return a plain value
- * instead of a promise.
+ * Where sessions are kept. Implement it and pass an instance as `sessionStore`; there is no base class. Several
+ * processes share uploads when they share both this and the storage. Every method may return a plain value instead of a
+ * promise.
  *
  * The caller does not serialize the methods of a store: any two may run at the same time, even for one session.
  *
@@ -108,18 +108,18 @@ export interface SessionStore {
 
   /**
    * Stores a new session. Rejects when a session with this upload id exists. When it rejects for another reason, the
-   * caller deletes the session: it may have been stored all the same, for example when only the answer was lost.
+   * caller deletes the session: it may have been stored nevertheless, for example if only the response was lost.
    */
   create(record: SessionRecord): Awaitable<void>
 
   /**
-   * As {@link create}, unless the session's user has `max` or more open sessions; optional. Open sessions are those that
-   * are neither closed nor cancelled; sessions without a user count together, as if they had one. Checking and creating
-   * are one atomic step, so that two processes cannot both take the last place.
+   * Like {@link create}, unless the session's user has `max` or more open sessions; optional. Open sessions are those
+   * that are neither closed nor cancelled; sessions without a user count together, as if they had one. Checking and
+   * creating are one atomic step, so that two processes cannot both take the last place.
    *
    * Its cost must not grow with the sessions of other users. For a store without this method every process counts in
-   * memory, and lists the whole store whenever its count is out of date: at the start, and where processes share the
-   * store, before it refuses a session and at least every ten seconds.
+   * memory, and lists the whole store whenever its count is out of date: at startup, and if processes share the store,
+   * before it refuses a session and at least every ten seconds.
    *
    * @returns `undefined` when the session was created; otherwise the number of open sessions that its user has.
    */
@@ -152,7 +152,7 @@ export interface SessionStore {
    * `delete` is called for them before the next one is requested. A session that exists all the time is listed once.
    *
    * @param options `openOnly`: closed and cancelled sessions are not needed. A store may return them nevertheless, but
-   * leaves them out where that saves reading them.
+   * should leave them out if that saves reading them.
    */
   list(options?: { readonly openOnly?: boolean }): AsyncIterable<SessionRecord>
 
@@ -160,20 +160,20 @@ export interface SessionStore {
   expired(before: number): AsyncIterable<SessionRecord>
 
   /**
-   * The closed and cancelled sessions whose `lastActivity` is before this time (milliseconds since 1970), without reading
-   * the open ones; optional. Otherwise as {@link list}. Without it, {@link expired} is called every time ended sessions
-   * are removed.
+   * The closed and cancelled sessions whose `lastActivity` is before this time (milliseconds since 1970), without
+   * reading the open ones; optional. Otherwise as {@link list}. Without it, {@link expired} is called each time ended
+   * sessions are removed.
    */
   ended?(before: number): AsyncIterable<SessionRecord>
 
   /**
-   * Acquires a lock, for stores that several processes share; optional. Within a process sessions are locked anyway.
-   * A lock must not outlive its process by more than a few seconds.
+   * Acquires a lock, for stores that several processes share; optional. Within a process, sessions are always locked. A
+   * lock must not outlive its process by more than a few seconds.
    *
    * @param key an upload id, or a name of at most 64 characters from `a-z`, `0-9` and `-` (`sweep`, for example). A
    * session with this id need not exist.
-   * @returns the function that releases the lock; `undefined` when it is not available within `options.timeout`. Rejects
-   * when `options.signal` aborts, and when something fails.
+   * @returns the function that releases the lock; `undefined` when it is not available within `options.timeout`.
+   * Rejects when `options.signal` aborts, and when something fails.
    */
   lock?(key: string, options: LockOptions): Awaitable<ReleaseLock | undefined>
 

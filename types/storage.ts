@@ -22,11 +22,11 @@ export interface StoredFile {
   readonly destination: string
   /** Bytes. */
   readonly size: number
-  /** Absolute path, where the storage has one. */
+  /** Absolute path, if the storage has one. */
   readonly path?: string
   /**
-   * What else the storage knows about the file, under names of its own: bucket, key, version and the like. It is passed
-   * on to the event `uploaded`.
+   * Other facts about the file, chosen by the storage: bucket, key, version and the like. Passed on to the event
+   * `uploaded`.
    */
   readonly details?: Readonly<Record<string, unknown>>
 }
@@ -52,22 +52,22 @@ export interface StagedData {
 }
 
 /**
- * Where the bytes go. Implement the required methods and pass an instance as `storage`; there is nothing to extend.
+ * Where the bytes are stored. Implement the required methods and pass an instance as `storage`; there is no base class.
  * Every method may return a plain value instead of a promise.
  *
  * The caller serializes the methods that change an upload: `append`, `publish`, `discard` and `writeReply` run one at a
  * time, under the lock of its session (across processes, if the session store has a `lock`). Methods that only read are
  * not serialized: {@link received} may be called during an `append`, a `publish` or a `discard` of the same upload, for
  * `bits.sessions()`; {@link statReply} and {@link readReply} during a `discard`, as a client may fetch its reply at any
- * time; `has` and `staged` during anything. Different uploads run side by side, even for the same destination.
+ * time; `has` and `staged` during anything. Different uploads run concurrently, even for the same destination.
  *
- * The bytes at one position of an upload are always the same, as BITS fails a job whose file changes. A process that was
- * suspended and lost its lock may therefore repeat an `append` or a `publish` without harm, as long as nothing that its
- * successor has written is shortened or removed.
+ * The bytes at one position of an upload are always the same, because BITS fails a job whose file changes. A process
+ * that was suspended and lost its lock may therefore repeat an `append` or a `publish` without harm, as long as nothing
+ * that its successor has written is shortened or removed.
  *
  * A rejection is sent to the client as an error Ack: a `BitsError` as it says; an error whose `code` is `ENOSPC` or
- * `EDQUOT` as "disk full"; anything else as 500 + 0x80004005, after which a Windows client tries again later. Everything
- * with a status of 500 or above also raises the event `error`.
+ * `EDQUOT` as "disk full"; anything else as 500 + 0x80004005, after which a Windows client tries again later.
+ * Everything with a status of 500 or above also causes the event `error`.
  *
  * `express-bits-upload/testing` has the tests that the package's own storages pass.
  */
@@ -86,11 +86,11 @@ export interface StorageAdapter {
   check?(): Awaitable<void>
 
   /**
-   * Is a file published at `destination`? Called at Create-Session, outside of any lock. A good place to find out
-   * whether a file can be published there at all, before the client sends its bytes.
+   * Whether a file is published at `destination`. Called at Create-Session, without a lock. A good place to check
+   * whether a file can be published there, before the client sends its bytes.
    *
-   * @throws BitsError `destination-is-directory`, `destination-refused` or `parent-missing`, when nothing can ever
-   * be published there.
+   * @throws BitsError `destination-is-directory`, `destination-refused` or `parent-missing`, when nothing can ever be
+   * published there.
    */
   has(destination: string): Awaitable<boolean>
 
@@ -105,29 +105,30 @@ export interface StorageAdapter {
    * must work without `begin`: staged data that has disappeared (`received` returns 0) is sent again, without a new
    * `begin`.
    *
-   * Resolves with the new staged length, also when `body` ends early, fails, or `signal` aborts: what arrived is
-   * kept. Rejects when the storage itself fails; what was stored before that is kept too, and `received` is called for it
-   * next. Never resolves before the bytes it counts would survive the death of this process.
+   * Resolves with the new staged length, also when `body` ends early, fails, or `signal` aborts: what arrived is kept.
+   * Rejects when the storage itself fails; what was stored before that is kept too, and `received` is called for it
+   * next. Never resolves before the bytes that it counts would survive the death of this process.
    *
-   * @param body the request, or a `Transform` behind it; it belongs to the caller. Destroying it destroys the connection,
-   * and then no Ack can say what failed. `stream.pipeline(body, ...)` does that when its other end fails, and so does
-   * leaving a `for await` over `body`. Stop reading instead, and reject: the caller reads the rest and answers.
-   * `body.iterator({ destroyOnReturn: false })` can be left, and a `body.on('data')` listener can be removed.
-   * @param signal aborts when a newer request of the session waits for this one to end, or another process for its lock.
-   * The request is destroyed then, so `body` may be destroyed as well. Finish soon: the newer one waits until then.
+   * @param body the request, or a `Transform` behind it; it belongs to the caller. Destroying it destroys the
+   * connection, and then no Ack can say what failed. `stream.pipeline(body, ...)` does that when its other end fails,
+   * and so does leaving a `for await` over `body`. Stop reading instead, and reject: the caller reads the rest and
+   * responds. `body.iterator({ destroyOnReturn: false })` can be left, and a `body.on('data')` listener can be removed.
+   * @param signal aborts when a newer request of the session waits for this one to end, or another process for its
+   * lock. The request is destroyed then, so `body` may be destroyed as well. Finish soon: the newer one waits until
+   * then.
    */
   append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Awaitable<number>
 
   /**
-   * Staged length in bytes, 0 when there is none: the truth after a restart. Clients continue from here, so every byte
-   * before it must be stored. During an `append` it is the length at some moment of it; it must not fail because of what
-   * runs beside it. It may be called after `discard`.
+   * Staged length in bytes, 0 when there is none: authoritative after a restart. Clients continue from here, so every
+   * byte before it must be stored. During an `append` it is the length at some moment during the call; it must not fail
+   * because of a concurrent call. It may be called after `discard`.
    */
   received(upload: StagedUpload): Awaitable<number>
 
   /**
    * The staged bytes, for delivery to a server application, which may request them several times. Only called when all
-   * bytes are staged and the file is not published yet. An application may call it later by mistake: the stream must
+   * bytes are staged and the file is not published yet. An application may read it later by mistake: the stream must
    * fail then.
    */
   read(upload: StagedUpload): Readable
@@ -179,9 +180,9 @@ export interface StorageAdapter {
   statReply?(upload: StagedUpload): Awaitable<StoredReply | undefined>
 
   /**
-   * The reply's bytes, or a range of them, which lies within what {@link statReply} returned; required with
-   * {@link writeReply}. When a `discard` removes the reply meanwhile, either return the promised bytes all the same, or
-   * let the stream fail: the client knows the length already, so the stream must not end early.
+   * The reply's bytes, or a range of them, which lies within what {@link statReply} returned; required with {@link
+   * writeReply}. If a `discard` removes the reply in the meantime, either return the promised bytes nevertheless, or
+   * let the stream fail: the client already knows the length, so the stream must not end early.
    */
   readReply?(upload: StagedUpload, range?: ByteRange): Readable
 

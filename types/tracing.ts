@@ -42,11 +42,11 @@ export interface OperationTrace {
   readonly uploadId: string | undefined
   /** Bytes that `append`, `publish` or `writeReply` have stored; set at the end. */
   bytes: number | undefined
-  /** What the call failed with. */
+  /** The error that the call failed with. */
   error?: unknown
 }
 
-/** Whether storage and session store can be used: `ok`, or what is wrong. */
+/** Whether storage and session store can be used: `ok`, or the problem. */
 export interface BitsHealth {
   readonly storage: string
   readonly sessions: string

@@ -22,7 +22,7 @@ export class BrowserReply implements ReplyFetcher {
     const { url: destination, headers: given, signal } = this.#settings
     const url = resolveReplyUrl(replyUrl, destination)
     this.url = url
-    // Another origin must not see what was meant for this one.
+    // Another origin must not receive headers that were meant for this one.
     const headers = url.origin === destination.origin ? given : {}
     const outgoing = { kind: 'GET', method: 'GET', url, headers } as const
     this.content = await request(outgoing, this.#settings, signal, async (response) => {

@@ -2,7 +2,7 @@ import { BitsClientError, type RequestKind } from '../uploader/client-error.js'
 import type { ResponseHead } from '../uploader/response-head.js'
 import type { BrowserSettings } from './settings.js'
 
-/** One request to make. */
+/** A request to send. */
 export interface BrowserRequest {
   readonly kind: RequestKind
   readonly method: string
@@ -12,7 +12,7 @@ export interface BrowserRequest {
 }
 
 /**
- * One request and its response, within the time it may take.
+ * Sends a request and reads its response, within a time limit.
  *
  * @param signal of the user.
  * @throws BitsClientError when there is no response (transient), and whatever `read` throws.
@@ -54,7 +54,7 @@ function fetchFailure(packet: RequestKind, url: URL, timedOut: boolean, cause: u
   return new BitsClientError(message, { packet, cause, connectionLost: !timedOut })
 }
 
-/** Does the browser ask the server for permission first? */
+/** Whether the browser sends a preflight request first. */
 export const isOtherOrigin = (url: URL): boolean => url.origin !== Reflect.get(globalThis, 'location')?.origin
 
 export const fetchedHead = ({ status, headers }: Response): ResponseHead => ({

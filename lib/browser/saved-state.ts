@@ -41,7 +41,7 @@ export class StoredUploadState {
 /** Not by `instanceof`, which fails for a file from another frame. */
 export const isFile = (file: Blob): file is File => 'name' in file
 
-/** A storage that is full or forbidden costs the resumption, not the upload. */
+/** If the storage is full or forbidden, the upload cannot be resumed, but still works. */
 function attempt<T>(use: () => T): T | undefined {
   try {
     return use()

@@ -18,7 +18,7 @@ export function fetchPacketSender(
     const body = range && length > 0 ? await fragmentBytes(file, range.first, range.last + 1) : undefined
     const outgoing = { kind, method: 'BITS_POST', url, headers, ...(body && { body }) }
     return request(outgoing, settings, signal, async (response) => {
-      // An Ack has no body, but an error page has one, which is not read.
+      // An Ack has no body; that of an error page is not read.
       await response.body?.cancel()
       const head = fetchedHead(response)
       if (response.ok && isOtherOrigin(url) && head.header(HEADER.packetType) === undefined)
@@ -28,7 +28,7 @@ export function fetchPacketSender(
   }
 }
 
-/** Read here, and not by fetch(), which gives no reason when a file has changed on the disk. */
+/** Read here and not by fetch(), which gives no reason if the file has changed on disk. */
 async function fragmentBytes(file: Blob, start: number, end: number): Promise<ArrayBuffer> {
   try {
     return await file.slice(start, end).arrayBuffer()

@@ -25,7 +25,7 @@ export interface BrowserSettings extends Readonly<Options> {
   readonly url: URL
 }
 
-/** @throws TypeError a sentence that names what is wrong. */
+/** @throws TypeError that names what is wrong. */
 export function browserSettingsOf(
   file: Blob,
   destination: string | URL,

@@ -13,9 +13,9 @@ import { browserSettingsOf } from './settings.js'
 
 /**
  * Uploads a file from a page, with `fetch()` and the verb `BITS_POST`, and fetches the reply if there is one. After a
- * broken connection, a restart of the server or a reload of the page it continues where the server stands.
+ * broken connection, a restart of the server or a reload of the page it continues at the server's offset.
  *
- * A server on another origin has to allow it (CORS). It answers the preflight with `Access-Control-Allow-Origin`,
+ * A server on another origin must allow it (CORS). It answers the preflight with `Access-Control-Allow-Origin`,
  * `Access-Control-Allow-Methods: BITS_POST`, `Access-Control-Allow-Headers: BITS-Packet-Type, BITS-Supported-Protocols,
  * BITS-Session-Id, Content-Range` and those of `headers`; and it names `BITS-Packet-Type, BITS-Protocol,
  * BITS-Session-Id, BITS-Received-Content-Range, BITS-Reply-URL, BITS-Host-Id, BITS-Host-Id-Fallback-Timeout,
@@ -37,7 +37,7 @@ export async function uploadFile(
   const saved = new StoredUploadState(file, settings.url, settings.storage)
   signal?.throwIfAborted()
   let state = resume ? saved.read() : undefined
-  // That of another file is of no use any more; its session expires by itself.
+  // The state of another file is no longer usable; its session expires by itself.
   if (!state) saved.remove()
   const host = new UploadHost(settings.url, settings.followHostId ? state : undefined)
   const context = {
@@ -45,7 +45,7 @@ export async function uploadFile(
     file: {
       size: file.size,
       modified: isFile(file) ? file.lastModified : 0,
-      // The size and date of a File never change: when the file on the disk does, it cannot be read any more.
+      // The size and date of a File never change: if the file on disk changes, it can no longer be read.
       assertUnchanged: async () => {},
     },
     reply: new BrowserReply(settings),
@@ -59,7 +59,7 @@ export async function uploadFile(
         if (resume) saved.write(next)
       },
     }),
-    // Servers make no use of it.
+    // Servers ignore it.
     contentName: undefined,
   }
   try {

@@ -6,7 +6,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 process.on('uncaughtException', (error) => process.exit(report(error)))
 
 const exitCode = await runCli(process.argv)
-// Flush the output, then exit at once: nothing left over, such as a request that nobody reads, may delay that.
+// Flush the output, then exit immediately: nothing left over, such as an unread request, may delay that.
 for (const stream of [process.stdout, process.stderr]) {
   await new Promise((resolve) => stream.write('', resolve))
 }

@@ -14,9 +14,9 @@ const flagOf = (option: string, names: FlagNames): string =>
 export type FlagNames = Readonly<Record<string, string>>
 
 /**
- * Turns a wrong option into a usage error that names its flag; returns other errors unchanged.
+ * Turns an invalid option into a usage error that names its flag; returns other errors unchanged.
  *
- * @param names where the flag's name does not follow from the option's.
+ * @param names for flags whose name does not follow from that of the option.
  */
 export function namingFlag(error: unknown, names: FlagNames = {}): unknown {
   // Node refuses some headers and URLs itself.
@@ -28,6 +28,6 @@ export function namingFlag(error: unknown, names: FlagNames = {}): unknown {
 const flagError = (flag: string, problem: string, expected: string): CliError =>
   usageError(`${flag} ${problem}: give ${expected}.`)
 
-/** By name as well: the client is an entry point of its own, with a copy of the class. */
+/** Also by name: the client is a separate entry point with its own copy of the class. */
 const isOptionError = (error: unknown): error is OptionError =>
   error instanceof OptionError || (error instanceof TypeError && error.name === 'OptionError')

@@ -3,7 +3,7 @@ export const EXIT = {
   done: 0,
   /** On this machine: a file that cannot be read, a port that is taken. */
   failure: 1,
-  /** The command line, or a settings file that it names, is wrong. */
+  /** The command line, or a settings file that it names, is invalid. */
   usage: 2,
   /** The server refused the file: something must change before another attempt. */
   refused: 3,
@@ -11,10 +11,10 @@ export const EXIT = {
   gaveUp: 4,
 } as const
 
-/** Ended by a signal, as shells count it. */
+/** Ended by a signal, by the convention of shells. */
 export const exitCodeOf = (signal: 'SIGINT' | 'SIGTERM'): number => (signal === 'SIGINT' ? 130 : 143)
 
-/** Why a command ends, in a sentence for its user. */
+/** Why a command ends, as a message for its user. */
 export class CliError extends Error {
   override readonly name = 'CliError'
   readonly exitCode: number
@@ -25,5 +25,5 @@ export class CliError extends Error {
   }
 }
 
-/** A wrong option or setting. */
+/** An invalid option or setting. */
 export const usageError = (message: string): CliError => new CliError(EXIT.usage, message)

@@ -4,7 +4,7 @@ import { BitsClientError } from '../uploader/client-error.js'
 import { FileChangedError } from '../uploader/file-changed-error.js'
 import { READ_SIZE, type UploadSource } from './upload-source.js'
 
-/** A file on the disk to upload. */
+/** A local file to upload. */
 export class LocalFile implements UploadSource {
   readonly #path: string
   readonly #handle: FileHandle

@@ -3,7 +3,7 @@ import { BitsClientError } from '../uploader/client-error.js'
 import { FileChangedError } from '../uploader/file-changed-error.js'
 import { READ_SIZE, type UploadSource } from './upload-source.js'
 
-/** A Buffer or a Blob to upload; a `File` brings its name and time. */
+/** A Buffer or a Blob to upload; a `File` has a name and a date. */
 export class MemorySource implements UploadSource {
   readonly #content: Uint8Array | Blob
   readonly size: number

@@ -4,7 +4,7 @@ import { LocalFile } from './local-file.js'
 import { MemorySource } from './memory-source.js'
 import type { UploadContent, UploadSource } from './upload-source.js'
 
-/** @throws TypeError for anything but a path, a Buffer and a Blob. */
+/** @throws TypeError for anything except a path, a Buffer or a Blob. */
 export function checkContent(content: unknown): void {
   if (typeof content === 'string' || types.isUint8Array(content) || isBlob(content)) return
   throw new TypeError(
@@ -17,7 +17,7 @@ export async function openSource(content: UploadContent): Promise<UploadSource> 
   return typeof content === 'string' ? LocalFile.open(content) : new MemorySource(content)
 }
 
-/** Not by `instanceof`: other realms and packages have their own Blobs. */
+/** Not `instanceof`: other realms and packages have their own Blobs. */
 function isBlob(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   return typeof Reflect.get(value, 'size') === 'number' && typeof Reflect.get(value, 'slice') === 'function'

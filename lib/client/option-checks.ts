@@ -72,7 +72,7 @@ const CLIENT_OPTION_CHECKS: OptionChecks<UploadOptions> = {
   maxReplySize: unlimited('bytes'),
 }
 
-/** @throws TypeError a sentence that names the option, its value and what to give instead. */
+/** @throws TypeError that names the option, its value and what to pass instead. */
 export function checkClientOptions(options: UploadOptions): void {
   const secret = ['headers', 'agent', 'tls', 'resume'] as const
   checkEach({ name: 'express-bits-upload/client', checks: CLIENT_OPTION_CHECKS, secret }, options)
@@ -104,7 +104,7 @@ function state(value: unknown): string | undefined {
   )
   if (wrong === undefined) return undefined
   const [name, type] = wrong
-  // The URL of a reply may hold the id, too.
+  // The URL of a reply may also contain the id.
   const what = field(name) === null ? 'null' : `of type ${typeof field(name)}`
   return `${expected}; its ${name} is ${what}: a ${type}, or undefined`
 }

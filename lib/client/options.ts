@@ -28,7 +28,7 @@ export interface UploadOptions {
    */
   fragmentSize?: number | undefined
   /**
-   * Sent with every request, `Authorization` for example; also to the host that the server names in `BITS-Host-Id`, see
+   * Sent with every request, such as `Authorization`; also to the host that the server names in `BITS-Host-Id`, see
    * {@link followHostId}. A reply on another origin is fetched without them.
    */
   headers?: Record<string, string> | undefined
@@ -46,7 +46,7 @@ export interface UploadOptions {
    * destroyed at the end; environment variables such as `HTTPS_PROXY` have no effect.
    */
   agent?: Agent | undefined
-  /** Certificates and the like for `https:`. Default: Node's. */
+  /** Certificates and other settings for `https:`. Default: Node's. */
   tls?: TlsOptions | undefined
   /** Stops the upload, which then rejects with the signal's reason. See {@link cancelOnAbort}. */
   signal?: AbortSignal | undefined
@@ -56,10 +56,10 @@ export interface UploadOptions {
    */
   cancelOnAbort?: boolean | undefined
   /**
-   * Follow `BITS-Host-Id`, by which a server sends clients to the host that keeps the session (MC-BUP 2.2.3.2). That host
-   * receives everything the URL's own host would: credentials, {@link headers} and the file, over the scheme of the URL, so
-   * that `https:` never becomes `http:`. With false the header is ignored, and all requests go to the URL's own host; in a
-   * farm whose machines share no storage that host may not know the session. Default: true.
+   * Follow `BITS-Host-Id`, by which a server sends clients to the host that keeps the session (MC-BUP 2.2.3.2). That
+   * host receives everything that the host in the URL would: credentials, {@link headers} and the file, over the scheme
+   * of the URL, so that `https:` never becomes `http:`. With false, the header is ignored, and all requests go to the
+   * host in the URL; if servers share no storage, that host may not know the session. Default: true.
    */
   followHostId?: boolean | undefined
   /**

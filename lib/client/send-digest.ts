@@ -9,7 +9,9 @@ interface DigestOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Adds the checksum of the file to each Create-Session. The file is read once for it, when the first one is sent. */
+/**
+ * Adds the checksum of the file to each Create-Session. It reads the file once, when the first Create-Session is sent.
+ */
 export function sendDigest(send: SendPacket, file: UploadSource, options: DigestOptions): SendPacket {
   const { digest: algorithm, signal } = options
   if (algorithm === undefined) return send

@@ -3,9 +3,10 @@ import { UploadJob } from './upload-job.js'
 import type { UploadContent } from './upload-source.js'
 
 /**
- * Uploads a file as Windows' Background Intelligent Transfer Service does, and fetches the reply if there is one.
+ * Uploads a file the way the Windows Background Intelligent Transfer Service does, and fetches the reply if there is
+ * one.
  *
- * @param content the path of a local file, or bytes in memory: a Buffer, or a Blob (a `File` brings its name along).
+ * @param content the path of a local file, or bytes in memory: a Buffer, or a Blob (a `File` keeps its name).
  * @param url destination: the file's URL on the server. A user name and password in it become Basic credentials.
  * @throws TypeError for invalid options; BitsClientError when the upload fails; the reason of `signal` when that
  * aborts.

@@ -11,7 +11,7 @@ export const READ_SIZE = 128 * 1024
 
 /** The bytes of one upload. A change of their number or time while they are read is fatal (Win32 file-transfer-consistency). */
 export interface UploadSource extends SourceFacts {
-  /** Name of the file; `undefined` for bytes that have none. */
+  /** Name of the file; `undefined` for bytes without one. */
   readonly name: string | undefined
   /** Bytes from `start` up to, not including, `end`. @throws BitsClientError */
   read(start: number, end: number): AsyncGenerator<Buffer, void, undefined>

@@ -4,16 +4,16 @@ import type { ClientSettings } from './settings.js'
 import { speaksTls } from './transport/speaks-tls.js'
 
 /**
- * Finds out whether the first request failed because it was sent without TLS to a port that speaks it: such servers hang
- * up, or answer with a 400 of their own.
+ * Finds out whether the first request failed because it was sent without TLS to a port that speaks it: such servers
+ * hang up, or answer with their own 400.
  *
- * @returns the error to report in place of `error`; `undefined` when that is not the reason.
+ * @returns the error to report instead of `error`; `undefined` if that is not the reason.
  */
 export async function wrongScheme(
   error: BitsClientError,
   { url, agent }: ClientSettings,
 ): Promise<BitsClientError | undefined> {
-  // An agent of the caller's may lead anywhere, to a proxy for example.
+  // The caller's agent may connect elsewhere, for example to a proxy.
   if (url.protocol !== 'http:' || agent !== undefined) return undefined
   const bare400 = error.status === 400 && error.hresult === hresultOfStatus(400)
   if (!error.connectionLost && !bare400) return undefined

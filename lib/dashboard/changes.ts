@@ -7,7 +7,7 @@ const RECENT_BUCKETS = 3
 
 /** The changes from one frame to the next. */
 export interface Changes extends Pick<Frame, 'now' | 'totals'> {
-  /** New sessions whole; of others the fields that changed. */
+  /** New sessions in full; of others, the fields that changed. */
   readonly sessions: readonly Partial<SessionView>[]
   /** Ids of sessions that are no longer shown. */
   readonly gone: readonly string[]

@@ -12,7 +12,7 @@ import { ViewerStreams } from './viewer-streams.js'
 export type { BitsDashboardOptions } from './options.js'
 export type { DashboardSource } from './sources.js'
 
-/** The build puts `public` beside the bundle. */
+/** The build puts `public` next to the bundle. */
 const PUBLIC = fileURLToPath(new URL('public', import.meta.url))
 
 export interface BitsDashboard extends Router {
@@ -21,8 +21,8 @@ export interface BitsDashboard extends Router {
 }
 
 /**
- * A router with a page that shows the uploads of `bits` while they happen. Anyone who can open it sees the names of
- * files and users: mount your authentication before it.
+ * A router with a page that shows the uploads of `bits` as they happen. Anyone who can open it sees the names of files
+ * and users: mount your authentication before it.
  *
  * @param bits what `bitsUpload()` returned; a list of several shares one page.
  * @example app.use('/live', bitsDashboard(bits))

@@ -9,8 +9,8 @@ export interface BitsDashboardOptions {
    */
   files?: string | undefined
   /**
-   * Adds buttons that cancel a session and remove expired ones, for everybody who reaches the page. They work for the page
-   * itself only, not for pages of other sites. Default: false.
+   * Adds buttons that cancel a session and remove expired ones, for everyone who can open the page. Pages of other
+   * sites cannot trigger them. Default: false.
    */
   actions?: boolean | undefined
 }

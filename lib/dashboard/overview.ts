@@ -6,21 +6,21 @@ import { type DashboardSource, openSessions } from './sources.js'
 import { BUCKETS, Throughput, type ThroughputView } from './throughput.js'
 import { type EndedView, endedView, type Outcome, type SessionView, sessionView } from './views.js'
 
-/** Milliseconds without news after which a session is said to wait. */
+/** Milliseconds without progress after which a session counts as waiting. */
 const ACTIVE_FOR = 10_000
-/** Active sessions that are shown with a bar; the others are in the list. */
+/** Maximum number of active sessions shown with a bar; the others are only in the list. */
 const MAX_SHOWN = 20
-/** Finished and failed uploads that are shown. */
+/** Maximum number of finished and failed uploads shown. */
 const MAX_ENDED = 20
 
-/** What all viewers see at one moment. */
+/** What all viewers see at a given moment. */
 export interface Frame {
   /** Milliseconds since 1970, by the clock of the server. */
   readonly now: number
   readonly totals: Totals
-  /** Active sessions, those that started last first. */
+  /** Active sessions, latest first. */
   readonly sessions: readonly SessionView[]
-  /** Finished and failed uploads, the latest first. */
+  /** Finished and failed uploads, latest first. */
   readonly ended: readonly EndedView[]
   readonly throughput: ThroughputView
   /** Whether sessions can be cancelled from the page. */
@@ -36,7 +36,7 @@ export interface Totals {
   readonly files: number
   /** Their bytes. */
   readonly bytes: number
-  /** The sessions cannot be listed at the moment, or not all of them. */
+  /** Some or all sessions cannot be listed at the moment. */
   readonly unlisted: boolean
 }
 
@@ -49,8 +49,8 @@ interface Entry {
 }
 
 /**
- * The uploads of all sources, as a dashboard shows them: from the events of this process, and from `bits.sessions()`, which
- * also knows earlier runs and other machines. Sessions are kept in memory only while somebody looks.
+ * The uploads of all sources, as a dashboard shows them: from the events of this process, and from `bits.sessions()`,
+ * which also knows earlier runs and other machines. Sessions are kept in memory only while there are viewers.
  */
 export class SessionOverview {
   readonly #sources: readonly DashboardSource[]
@@ -98,7 +98,7 @@ export class SessionOverview {
     })
   }
 
-  /** Keeps the overview current for some seconds. Resolves when it is complete for the first time. */
+  /** Keeps the overview current for a few seconds. Resolves when it is complete for the first time. */
   watch(): Promise<void> {
     return this.#loop.keepRunning()
   }
@@ -151,7 +151,7 @@ export class SessionOverview {
     }
   }
 
-  /** Those that are shown already, then the others, up to a number; the latest first. */
+  /** Sessions that are already shown, then others, up to the maximum; latest first. */
   #choose(active: readonly Entry[]): Entry[] {
     const before = active.filter(({ info }) => this.#shown.has(info.uploadId))
     const others = active.filter(({ info }) => !this.#shown.has(info.uploadId))
@@ -163,7 +163,7 @@ export class SessionOverview {
   #heard(info: SessionInfo, source: DashboardSource): void {
     const now = Date.now()
     this.#throughput.note(info.uploadId, info.received, now)
-    // A repeated last fragment makes progress, too.
+    // A repeated last fragment also causes progress.
     if (this.#loop.running && info.state === 'receiving')
       this.#sessions.set(info.uploadId, { info, source, heard: now, rate: info.rate })
   }
@@ -187,7 +187,7 @@ export class SessionOverview {
     this.#ended = [view, ...others].slice(0, MAX_ENDED)
   }
 
-  /** Reads all open sessions. What happened since the beginning of the reading is newer than what was read. */
+  /** Reads all open sessions. Events since the start of reading are newer than what was read. */
   async #poll(): Promise<void> {
     const begin = Date.now()
     this.#endedMeanwhile.clear()
@@ -229,7 +229,7 @@ export class SessionOverview {
   }
 }
 
-/** A session that another machine serves has no rate here: it follows from how far it has come since the last time. */
+/** For a session on another machine, the rate is calculated from its progress since the last reading. */
 function merge(before: Entry | undefined, info: SessionInfo, now: number): Omit<Entry, 'source'> {
   const activity = info.lastActivity.getTime()
   if (!before) return { info, heard: Math.min(activity, now), rate: info.rate }

@@ -1,8 +1,10 @@
 /** Minimum milliseconds between two readings. */
 const POLL_INTERVAL = 5_000
-/** A reading that takes long is followed by a pause this many times as long: it may cost the server a twentieth. */
+/**
+ * A slow reading is followed by a pause this many times as long, so that readings take at most a twentieth of the time.
+ */
 const PAUSE_FACTOR = 20
-/** Milliseconds after which the loop ends unless it is requested again. */
+/** Milliseconds after which the loop ends unless {@link start} is called again. */
 const UNUSED_AFTER = 10_000
 
 /** Reads repeatedly, as long as there are viewers. */

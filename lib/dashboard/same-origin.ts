@@ -5,8 +5,8 @@ import { hostOf } from '../util/request-origin.js'
 const ACTION_HEADER = 'X-BITS-Dashboard'
 
 /**
- * Refuses requests that do not come from a page of this site, with 403: a browser adds the reader's password to requests
- * of other sites as well. Browsers say where a request comes from in `Sec-Fetch-Site`, or else in `Origin`.
+ * Refuses requests that do not come from a page of this site, with 403: a browser also adds the user's password to
+ * requests from other sites. Browsers say where a request comes from in `Sec-Fetch-Site`, or else in `Origin`.
  */
 export const sameOriginOnly: RequestHandler = (req, res, next) => {
   if (req.get(ACTION_HEADER) === undefined || !isSameOrigin(req)) {

@@ -2,7 +2,7 @@ import type { SessionView } from './views.js'
 
 /** Rows of a page. */
 const PAGE_SIZE = 25
-/** Characters of a filter that count. */
+/** Maximum length of a filter in characters. */
 const MAX_FILTER = 200
 
 /** A page of the list of open sessions. */

@@ -7,9 +7,9 @@ import { isPathOrUrl } from './options.js'
 export interface DashboardSource {
   /** What `bitsUpload()` returned. */
   bits: BitsUpload
-  /** Shown in front of the names of its files, to tell the sources apart: `'evidence/'`. Default: nothing. */
+  /** Shown before the names of its files to distinguish the sources: `'evidence/'`. Default: nothing. */
   prefix?: string | undefined
-  /** As the option `files`, for the files of this one. */
+  /** Like the option `files`, for the files of this one. */
   files?: string | undefined
 }
 

@@ -2,7 +2,7 @@ import type { FileDigest, SessionInfo } from 'express-bits-upload'
 import { escapeControls } from '../logging/escape-controls.js'
 import { plainAddress } from '../util/plain-address.js'
 
-/** Characters of a name that are shown; with a few hundred rows a page stays below 20 KB a second. */
+/** Maximum number of characters shown of a name: with a few hundred rows, a page stays below 20 KB per second. */
 const MAX_SHOWN_NAME = 120
 const MAX_USER = 60
 const MAX_ADDRESS = 45
@@ -23,7 +23,7 @@ export interface SessionView {
   readonly address?: string
   /** Bytes of the latest fragment. */
   readonly fragmentSize?: number
-  /** Milliseconds since 1970: when the session was last heard of. */
+  /** Milliseconds since 1970: the last activity. */
   readonly heard: number
 }
 
@@ -46,7 +46,7 @@ export interface EndedView {
 /** `refused` is a decision of the application; after `failed` the client tries again. */
 export type Outcome = 'uploaded' | 'cancelled' | 'expired' | 'refused' | 'failed'
 
-/** What the overview knows of a session. */
+/** What the overview knows about a session. */
 export interface SessionFacts extends Pick<SessionView, 'state' | 'rate' | 'heard'> {
   /** Comes before its name. */
   readonly prefix: string | undefined
@@ -103,7 +103,7 @@ function linkTo(destination: string, files: string | undefined): string | undefi
   return href.length > MAX_HREF ? undefined : href
 }
 
-/** Long names keep their beginning and their end, which tell files apart. */
+/** Long names keep their beginning and end, which distinguish files. */
 function shown(text: string, max: number): string {
   const safe = escapeControls(text)
   if (safe.length <= max) return safe

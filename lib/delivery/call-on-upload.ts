@@ -12,7 +12,7 @@ import { storeReply } from './store-reply.js'
 
 type OnUpload = NonNullable<BitsUploadOptions['onUpload']>
 
-/** Delivery in process: the option `onUpload` is the server application. */
+/** Delivery in this process: the option `onUpload` is the server application. */
 export const callOnUpload =
   (onUpload: OnUpload): DeliverToApplication =>
   async (completed: CompletedRequest, context: DeliveryContext) => {
@@ -21,12 +21,12 @@ export const callOnUpload =
       const { publish, reply } = await ask(onUpload, completed, context, streams)
       return { publish, replyUrl: reply && (await storeReply(reply, completed, context, applicationError)) }
     } finally {
-      // Not earlier: the reply may be one of them, or be read from one.
+      // Not earlier: the reply may be one of these streams, or be read from one.
       for (const stream of streams) stream.destroy()
     }
   }
 
-/** Errors of `onUpload` are the application's; errors of the storage before and after it are not. */
+/** Errors from `onUpload` are attributed to the application; errors of the storage before and after it are not. */
 async function ask(
   onUpload: OnUpload,
   completed: CompletedRequest,

@@ -27,13 +27,13 @@ export interface DeliveryResult {
   readonly replyUrl: string | undefined
 }
 
-/** Notifies an application of an upload. Rejects with a `BitsError` of context 0x7 when it refuses or fails. */
+/** Notifies an application about an upload. Rejects with a `BitsError` of context 0x7 if it refuses or fails. */
 export type DeliverToApplication = (
   completed: CompletedRequest,
   context: DeliveryContext,
 ) => Promise<DeliveryResult>
 
-/** What a delivery works with. */
+/** Context of a delivery. */
 export interface DeliveryContext {
   readonly storage: StorageAdapter
   readonly sessions: Sessions

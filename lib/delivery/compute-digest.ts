@@ -12,18 +12,18 @@ import { algorithmsFor } from './file-digest-of.js'
 import { FileHash } from './file-hash.js'
 import type { UploadHashes } from './upload-hashes.js'
 
-/** What {@link computeDigest} works with. */
+/** Dependencies of {@link computeDigest}. */
 export interface DigestContext extends DeliveryContext {
   readonly hashes: UploadHashes
   readonly emit: Emit
 }
 
 /**
- * Computes the checksums of a complete upload, compares them with those that its client expects, and records them. In the
- * record they outlive the staged bytes, which a publication may remove before its success is recorded.
+ * Computes the checksums of a complete upload, compares them with those that its client expects, and records them. In
+ * the record they outlive the staged bytes, which a publication may remove before its success is recorded.
  *
  * @returns the session with its checksums; the same session when none are needed.
- * @throws BitsError `digest-mismatch`: the upload is cancelled then, because its bytes would never match.
+ * @throws BitsError `digest-mismatch`; the upload is then cancelled, because its bytes would never match.
  */
 export async function computeDigest(
   completed: CompletedRequest,
@@ -34,7 +34,7 @@ export async function computeDigest(
   const isDone = record.digest !== undefined || record.copyToDestination !== undefined || record.refused
   if (algorithms.length === 0 || isDone) return record
   const digests = await hashed(completed, algorithms, context)
-  // Another process may have the upload by now.
+  // Another process may have taken over the upload by now.
   completed.lost.throwIfAborted()
   const wrong = parseReprDigest(record.expectedDigest ?? '').find(
     (expected) => !digests.some((digest) => isEqual(digest, expected)),
@@ -62,7 +62,7 @@ async function hashed(
   if (hash.length !== total) {
     throw new Error(`The storage read ${hash.length} bytes of an upload that has ${total}.`)
   }
-  // For the next try, should this delivery fail.
+  // For the next attempt, if this delivery fails.
   hashes.keep(uploadId, hash)
   return hash.digests()
 }
@@ -77,7 +77,7 @@ async function refuseMismatch(
 ): Promise<never> {
   const { sessions, hashes, emit } = context
   const { uploadId, destination, total = 0 } = record
-  // The record first: a store with locks refuses the change of a process that has lost its lock.
+  // The record first: a store with locks refuses a change by a process that has lost its lock.
   const ended = await sessions.end(uploadId, 'cancelled')
   hashes.forget(uploadId)
   await discardRemains(record, context)

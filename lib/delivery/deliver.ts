@@ -7,16 +7,16 @@ import type { CompletedRequest, DeliverToApplication, DeliveryContext } from './
 import { computeDigest, type DigestContext } from './compute-digest.js'
 import { fileDigestOf } from './file-digest-of.js'
 
-/** What {@link Deliveries} needs to deliver and publish an upload. */
+/** Dependencies of {@link Deliveries}. */
 export interface DeliverySettings extends DigestContext {
-  /** `undefined` when there is no application to notify. */
+  /** `undefined` if there is no application to notify. */
   readonly deliverToApplication: DeliverToApplication | undefined
 }
 
 /**
- * What happens when the last byte has arrived (MC-BUP 3.2.5.1.3): the application is notified, its reply stored, and the
- * file published, all before the last fragment's Ack (D4). A session has one delivery at a time; requests that arrive
- * meanwhile share its result (D31).
+ * What happens when the last byte has arrived (MC-BUP 3.2.5.1.3): the application is notified, its reply stored, and
+ * the file published, all before the last fragment's Ack (D4). A session has one delivery at a time; requests that
+ * arrive during it share its result (D31).
  */
 export class Deliveries {
   readonly #running = new Map<string, Promise<SessionRecord>>()
@@ -26,7 +26,10 @@ export class Deliveries {
     return this.#running.get(uploadId)
   }
 
-  /** @returns the published session. Rejects when it cannot be published; completed steps are kept for the next try (D7). */
+  /**
+   * @returns the published session. Rejects when it cannot be published; completed steps are kept for the next attempt
+   * (D7).
+   */
   deliver(completed: CompletedRequest, context: DeliverySettings): Promise<SessionRecord> {
     const { uploadId } = completed.record
     const delivery = deliver(completed, context).finally(() => this.#running.delete(uploadId))
@@ -73,7 +76,7 @@ async function confirmLock(record: SessionRecord, { sessions }: DeliveryContext)
   return sessions.store.lock ? sessions.change(record.uploadId, { total: record.total }) : record
 }
 
-/** Asks the application, unless it has accepted already or refused permanently. */
+/** Calls the application, unless it has already accepted, or refused permanently. */
 async function accept(completed: CompletedRequest, context: DeliverySettings): Promise<SessionRecord> {
   const { record } = completed
   const { sessions, deliverToApplication } = context
@@ -92,7 +95,7 @@ async function accept(completed: CompletedRequest, context: DeliverySettings): P
   } catch (error) {
     if (error instanceof BitsError && error.context === 0x7) {
       const { status, message, expected } = error
-      // The only status after which an application is not asked again (Win32 Handling Server Application Errors).
+      // The only status after which an application is not called again (Win32 Handling Server Application Errors).
       if (status === 403) await sessions.change(record.uploadId, { refused: true })
       if (expected) context.emit('refused', sessions.info(record, record.total), { status, message })
     }

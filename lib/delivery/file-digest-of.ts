@@ -15,7 +15,7 @@ export function algorithmsFor(
   return [...new Set(hash === undefined ? expected : [hash, ...expected])]
 }
 
-/** The checksum for the application: of the option's algorithm, or else the strongest that was computed. */
+/** The checksum for the application: with the option's algorithm, otherwise the strongest that was computed. */
 export function fileDigestOf({ digest }: SessionRecord, { hash }: HashSetting): FileDigest | undefined {
   if (digest === undefined) return undefined
   const digests = parseReprDigest(digest)

@@ -3,7 +3,7 @@ import type { FileDigest } from '../../types/digest.js'
 
 type Algorithm = FileDigest['algorithm']
 
-/** The checksums of a file as far as it is known. */
+/** Computes the checksums of a file incrementally. */
 export class FileHash {
   /** Bytes that were hashed. */
   length = 0

@@ -95,7 +95,7 @@ async function resultOf(
     const answered = `The application responded with ${statusCode}.`
     throw applicationError(new BitsError({ status: statusCode, context: 0x7 }, answered))
   }
-  // After the status: a refusal counts in any version, and must not be posted again.
+  // After the status: a refusal counts in any version, and must not be sent again.
   if (httpVersion !== '1.1') {
     throw new BitsError(
       'notification-invalid',

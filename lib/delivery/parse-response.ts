@@ -27,7 +27,7 @@ export function parseResponse(value: unknown): ParsedResponse {
   return { publish: readPublish(value.publish), reply: readReply(value.reply) }
 }
 
-/** An instance of a class counts when it has one of the two: all others would look like `{}`. */
+/** An instance of a class counts only if it has one of the two: any other would look like `{}`. */
 const isResponse = (value: unknown): value is { reply?: unknown; publish?: unknown } =>
   typeof value === 'object' && value !== null && ('reply' in value || 'publish' in value || isPlain(value))
 

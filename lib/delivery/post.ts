@@ -70,9 +70,9 @@ export function post(
 }
 
 /**
- * Not with pipeline(): when the connection fails, it would destroy the request, and with it a response that has arrived.
+ * Not with pipeline(): if the connection fails, it would destroy the request, and with it a response that has arrived.
  *
- * @param onFailure called when the body itself fails, which the application is not to blame for.
+ * @param onFailure called when the body itself fails, which is not the application's fault.
  */
 function pipeBody(body: Readable, request: ClientRequest, onFailure: (cause: Error) => void): void {
   finished(body, (cause) => {
@@ -80,7 +80,7 @@ function pipeBody(body: Readable, request: ClientRequest, onFailure: (cause: Err
     onFailure(cause)
     request.destroy()
   })
-  // The body is of no use once the connection is closed.
+  // The body is not needed once the connection is closed.
   request.once('close', () => body.destroy())
   body.pipe(request)
 }

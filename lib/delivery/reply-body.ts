@@ -9,7 +9,7 @@ import { describeValue } from '../validation/describe-value.js'
 export class ReplyBody {
   /** The reply, for the storage to read. Destroying it does not fail the application's stream. */
   readonly bytes: Readable
-  /** What the application's stream failed with, if it did. */
+  /** The error of the application's stream, if it failed. */
   failure: Error | undefined
   readonly #source: Readable
 

@@ -11,8 +11,8 @@ import { ReplyBody } from './reply-body.js'
 /**
  * Stores a reply, or validates its static URL.
  *
- * @param connectionLost makes the application's error when its stream fails.
- * @returns the URL for the client; `undefined` for an empty reply, which counts as none.
+ * @param connectionLost creates the application's error if its stream fails. @returns the URL for the client;
+ * `undefined` for an empty reply, which counts as none.
  * @throws BitsError of context 0x7 when the application is to blame: that of `connectionLost`, `reply-url-too-long`,
  * `notification-invalid` when a static URL is not absolute, `application-failed` when the storage cannot keep replies
  * at all. Otherwise, what the storage threw.

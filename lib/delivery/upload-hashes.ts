@@ -1,7 +1,7 @@
 import { BoundedMap } from '../util/bounded-map.js'
 import type { FileHash } from './file-hash.js'
 
-/** About 1 KB each. An upload whose hash was removed is read once when all its bytes have arrived. */
+/** About 1 KB each. An upload whose hash was removed is read once after all its bytes have arrived. */
 const MAX_HASHES = 10_000
 
 /** Hashes of the uploads that this process has received from their first byte on. */

@@ -5,8 +5,8 @@ import { type Check, checkEach, type OptionChecks } from '../validation/check-op
 /** Options of {@link bitsHealth}. */
 export interface BitsHealthOptions {
   /**
-   * Tell the client why something cannot be used. The reasons may name directories and hosts: turn it off where
-   * strangers can ask. The response then says `failed`. Default: true.
+   * Tell the client why something cannot be used. The reasons may name directories and hosts: set this to false if
+   * untrusted clients can send requests. The response then says `failed`. Default: true.
    */
   details?: boolean | undefined
 }

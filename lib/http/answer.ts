@@ -72,7 +72,7 @@ async function refusePacket(
     service.emit('error', cause, { path: url, uploadId: head.uploadId })
   } else {
     const line = `BITS upload: ${head.type ?? 'packet'} for ${url} answered ${error.status}: ${error.message}`
-    // Clients wait to be asked for credentials, some with every packet.
+    // Clients wait for a challenge before they send credentials, some with every packet.
     const isChallenge = error.status === 401 && req.headers.authorization === undefined
     if (isChallenge) logger.info(line)
     else logger.warn(line)
@@ -83,18 +83,18 @@ async function refusePacket(
   return { status, headers: { ...echoedSessionId(head), ...offset, ...headers } }
 }
 
-/** A storage or session store that is out of order, and throws an error with its own status. */
+/** A storage or session store that is unavailable, and throws an error with its own status. */
 const isOutage = (error: BitsError): boolean =>
   error.status >= 500 && error.code === 'custom' && failedAdapter(error) !== undefined
 
-/** Every Ack but a Ping's repeats the session id (D5); Create-Session adds its own. */
+/** Every Ack except a Ping's repeats the session id (D5); Create-Session adds its own. */
 function echoedSessionId({ type, sessionId }: PacketHead): Record<string, string> {
   return sessionId === undefined || type === 'Ping' || type === 'Create-Session'
     ? {}
     : { [HEADER.sessionId]: sessionId }
 }
 
-/** The request failed because its connection did. The bytes that arrived are staged; no client waits for an Ack. */
+/** The request failed because its connection did. The bytes that arrived are staged, and no client waits for an Ack. */
 function isLostConnection(error: unknown, req: Request): boolean {
   // Node also destroys a request that was read to its end.
   if (!req.destroyed || req.readableEnded) return false

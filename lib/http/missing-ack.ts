@@ -19,8 +19,8 @@ let isSubscribed = false
 
 /**
  * Logs a warning when a server of this process answers a packet without an Ack: the packet did not reach
- * `bitsUpload()`, and the client got an error that would otherwise remain unexplained. Each directory is warned of
- * once, and ten at most. With several watchers, the latest one warns.
+ * `bitsUpload()`, and the client got an error that would otherwise remain unexplained. There is one warning per
+ * directory, and at most ten. With several watchers, the latest one warns.
  * @returns a function that stops watching.
  */
 export function watchForMissingAcks(logger: Logger): () => void {

@@ -23,7 +23,7 @@ export async function offsetHeader(
   failure: unknown,
 ): Promise<Record<string, string>> {
   if (head.type !== 'Fragment') return {}
-  // The store has just failed; asking it again would only make the client wait.
+  // The store has just failed; calling it again would only make the client wait.
   if (failedAdapter(failure) === 'session store') return {}
   try {
     const offset = await receivedBytes(req, head, context, service, failure)

@@ -14,7 +14,7 @@ const TYPES: readonly PacketType[] = ['Ping', 'Create-Session', 'Fragment', 'Clo
 
 /** The headers that identify a packet, read once: errors of a malformed packet need them, too. */
 export interface PacketHead {
-  /** In any case on the wire; `undefined` when the request has none, or an unknown one. */
+  /** In any case on the wire; `undefined` if the request has none, or an unknown one. */
   readonly type: PacketType | undefined
   /** As the client sent it, without surrounding spaces; `undefined` when it is missing, empty or too long. */
   readonly sessionId: string | undefined
@@ -67,7 +67,7 @@ export function readPacket(req: IncomingMessage, { type, sessionId }: PacketHead
   }
 }
 
-/** Only Create-Session is asked: custom headers of a Windows job are in all of its packets. */
+/** Only in Create-Session: custom headers of a Windows job are in all of its packets. */
 function readExpectedDigest(req: IncomingMessage): string | undefined {
   const value = header(req, REPR_DIGEST)
   const digests = value === undefined ? [] : parseReprDigest(value)

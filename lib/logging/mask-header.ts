@@ -73,7 +73,7 @@ function maskCredentials(value: string): string {
   return rest === '' ? scheme : `${scheme} ${lengthOnly(rest)}`
 }
 
-/** Shows product names with a version, `Microsoft BITS/7.8`; everything else could be private. */
+/** Shows product names with a version, such as `Microsoft BITS/7.8`; everything else could be private. */
 function maskProducts(value: string): string {
   return value.replace(/\S+/g, (word) =>
     word === 'Microsoft' || /^[a-z]{1,20}\/\d{1,4}(?:\.\d{1,6}){0,3}$/i.test(word) ? word : lengthOnly(word),

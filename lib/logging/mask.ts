@@ -13,7 +13,7 @@ const PROTOCOL_NAMES = new Set([
 ])
 /** A file name reveals only its type. */
 const EXTENSION = /\.[a-z][a-z0-9]{0,4}$/i
-/** Session ids whose number is remembered: more than a log that people read will contain. */
+/** Maximum number of session ids to remember: more than a log that people read will contain. */
 const MAX_MASKED_SESSIONS = 10_000
 
 const sessions = new Map<string, number>()

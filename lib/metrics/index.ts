@@ -8,7 +8,7 @@ import { instrumentsOf } from './instruments.js'
 export interface MetricsOptions {
   /** Default: the global registry of prom-client. */
   registry?: Registry | undefined
-  /** What the names of the metrics begin with. Default: `bits_upload_`. */
+  /** Prefix of the metrics' names. Default: `bits_upload_`. */
   prefix?: string | undefined
 }
 
@@ -24,7 +24,7 @@ const KNOWN_HRESULTS: ReadonlySet<number> = new Set(Object.values(HRESULT))
 
 /**
  * Counts what a `bitsUpload()` does in a registry of prom-client. Several may share a registry: with the same prefix
- * they add up, with different ones they are apart. No label has a file name, a user or an id.
+ * they add up, with different ones they stay separate. No label contains a file name, a user or an id.
  *
  * @example metrics(bits); app.get('/metrics', async (_req, res) => res.type(register.contentType).send(await register.metrics()))
  */

@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import type { Request, RequestHandler, Response } from 'express'
 import { HandlerRefusal } from './refusal.js'
 
-/** Bytes of the longest reply. */
+/** Maximum size of a reply in bytes. */
 const MAX_CAPTURED_REPLY = 16 * 1024 * 1024
 
 /**

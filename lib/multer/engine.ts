@@ -18,8 +18,8 @@ export interface MulterFile extends FileDescription {
 }
 
 /**
- * A storage engine of multer: `multer.diskStorage()`, `multer.memoryStorage()`, `multerS3()` or one of your own. The type
- * is the shape of multer's, so multer itself is not needed.
+ * A storage engine of multer: `multer.diskStorage()`, `multer.memoryStorage()`, `multerS3()` or your own. The type has
+ * the shape of multer's, so multer itself is not needed.
  */
 export interface MulterEngine {
   _handleFile(

@@ -10,7 +10,7 @@ import { removeFile, runEngine } from './run-engine.js'
 type FileFilter = NonNullable<MulterUploadOptions['fileFilter']>
 
 /**
- * For the option `onUpload`: has a storage engine of multer store each file, and a handler written for multer process
+ * For the option `onUpload`: a storage engine of multer stores each file, and a handler written for multer processes
  * it.
  *
  * The handler finds the file in `req.file` and the fields in `req.body`. The body of its response becomes the reply.

@@ -13,8 +13,8 @@ export interface MulterUploadOptions {
   /** Returns `req.body`, the fields of the form. Default: the query of the upload's URL. */
   body?: ((upload: CompletedUpload, req: Request) => Record<string, unknown>) | undefined
   /**
-   * As the option of multer: called before the engine. With `false` the handler runs without `req.file`; without a handler
-   * the upload is refused with 403. An error refuses the upload, with its `status` if it has one.
+   * Like multer's option: called before the engine. With `false`, the handler runs without `req.file`; without a
+   * handler, the upload is refused with 403. An error refuses the upload, with its `status` if it has one.
    */
   fileFilter?(
     req: Request,

@@ -5,13 +5,13 @@ import { asError } from '../util/errors.js'
 import type { FileDescription, MulterEngine, MulterFile } from './engine.js'
 
 /**
- * Has an engine store the bytes of an upload.
+ * Stores the bytes of an upload with an engine.
  *
- * An engine may never call back when its stream fails, as `multer.memoryStorage()`: the stream decides then. One that calls
- * back later all the same has its file removed.
+ * An engine may never call back when its stream fails, as `multer.memoryStorage()`: the stream decides then. If it
+ * calls back later nevertheless, its file is removed.
  *
  * @returns what multer puts into `req.file`.
- * @throws what the engine or the storage failed with, or the reason of `upload.signal`; nothing is left behind.
+ * @throws the error of the engine or the storage, or the reason of `upload.signal`; nothing is left behind.
  */
 export async function runEngine(
   engine: MulterEngine,
@@ -75,8 +75,8 @@ function stored(
 }
 
 /**
- * Removes part of a file where the engine has said where it writes, as `multer.diskStorage()` does. Not when opening it
- * failed: the file of that name is then an older one.
+ * Removes an incomplete file if the engine has set its path, as `multer.diskStorage()` does. Not if opening it failed:
+ * the file with that name is then an older one.
  */
 async function removeBegun(
   engine: MulterEngine,

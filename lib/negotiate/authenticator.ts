@@ -8,7 +8,7 @@ import type { TicketAcceptor } from './ticket-acceptor.js'
 
 type Basic = NonNullable<NegotiateSettings['basic']>
 
-/** Finds out who sent a request, and sets the headers of its response that belong to this. */
+/** Authenticates a request, and sets the corresponding headers of its response. */
 export class Authenticator {
   readonly #settings: NegotiateSettings
   readonly #tickets: TicketAcceptor
@@ -26,7 +26,9 @@ export class Authenticator {
       : ['Negotiate']
   }
 
-  /** Asked twice about a request, it answers the same: Kerberos takes a token only once. @throws AuthenticationError */
+  /**
+   * A second call for a request returns the same user: Kerberos accepts a token only once. @throws AuthenticationError
+   */
   authenticate(req: Request): Promise<string> {
     const running = this.#running.get(req) ?? this.#authenticate(req)
     this.#running.set(req, running)

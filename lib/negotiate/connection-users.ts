@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Request } from 'express'
 
-/** Headers by which proxies make themselves known. */
+/** Headers by which proxies identify themselves. */
 const PROXY_HEADERS = ['via', 'forwarded', 'x-forwarded-for', 'x-real-ip'] as const
 
 /** The users of connections that were authenticated once, for `persistent`. */
@@ -21,7 +21,7 @@ export class ConnectionUsers {
   }
 }
 
-/** Does a connection serve several users? Only that of a proxy does. */
+/** Whether a connection serves several users, as that of a proxy does. */
 export function isFromProxy(req: Request): boolean {
   if (PROXY_HEADERS.some((name) => req.headers[name] !== undefined)) return true
   const trust: unknown = req.app.get('trust proxy fn')

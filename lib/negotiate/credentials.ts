@@ -1,4 +1,4 @@
-/** What the header `Authorization` holds. */
+/** The content of the header `Authorization`. */
 export type Credentials =
   | { readonly scheme: 'none' }
   /** Base64 of a token (RFC 4559 4). */
@@ -12,7 +12,7 @@ export type Credentials =
 const NTLM_SIGNATURE = Buffer.from('NTLMSSP\0', 'latin1')
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
-/** Reads the header `Authorization`. Costs time in proportion to its length. */
+/** Parses the header `Authorization`. Takes linear time. */
 export function readCredentials(header: string | undefined): Credentials {
   const text = header?.trim() ?? ''
   if (text === '') return { scheme: 'none' }
@@ -28,7 +28,7 @@ export function readCredentials(header: string | undefined): Credentials {
 function readToken(token: string): Credentials {
   if (!BASE64.test(token) || token.length % 4 !== 0)
     return { scheme: 'unusable', problem: 'its token is not Base64' }
-  // Windows sends NTLM where it has no ticket: as it is ("TlRMTVNT..."), or wrapped in SPNEGO.
+  // Windows sends NTLM if it has no ticket: directly ("TlRMTVNT..."), or wrapped in SPNEGO.
   if (Buffer.from(token, 'base64').includes(NTLM_SIGNATURE)) return { scheme: 'ntlm' }
   return { scheme: 'negotiate', token }
 }

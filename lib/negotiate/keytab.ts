@@ -12,7 +12,7 @@ let chosen: string | undefined
 /**
  * Makes Kerberos use a keytab. It knows one for the whole process.
  *
- * @returns what to give instead, when the file cannot be used.
+ * @returns what to pass instead if the file cannot be used.
  */
 export function useKeytab(path: string): string | undefined {
   const file = resolve(path)

@@ -12,20 +12,20 @@ export interface NegotiateClientOptions {
 }
 
 /**
- * A call waits for the domain controller, which may not answer. Calls for one service wait for each other, and not in the
- * four threads of Node that also read files.
+ * A call waits for the domain controller, which may not answer. Calls for one service wait for each other outside
+ * Node's four threads, which also read files.
  */
 const calls = new KeyedQueue()
 
 const NEGOTIATE_CLIENT_OPTIONS: OptionChecks<NegotiateClientOptions> = { service: isHostService }
 
 /**
- * The option `authenticate` of the client for servers that take Kerberos tickets: those of the user who runs this process
- * (`kinit`), or on Windows of the user who is logged on. Needs the package `kerberos`.
+ * The option `authenticate` of the client for servers that accept Kerberos tickets: those of the user that runs this
+ * process (`kinit`), or on Windows of the logged-on user. Needs the package `kerberos`.
  *
  * @example await uploadFile('a.zip', 'https://server.example.com/uploads/a.zip', { authenticate: negotiateClient() })
  *
- * @throws OptionError for a wrong option; Error when `kerberos` is not installed.
+ * @throws OptionError for an invalid option; Error if `kerberos` is not installed.
  */
 export const negotiateClient = (options: NegotiateClientOptions = {}): Authenticate =>
   negotiateClientWith(loadKerberos, options)
@@ -59,14 +59,14 @@ async function beginNegotiation(kerberos: Kerberos, service: string): Promise<Ke
   }
 }
 
-/** A server that sends no token proves nothing, which only TLS can make up for. */
+/** A server that sends no token does not prove its identity; only TLS can. */
 async function verify(client: KerberosClient, challenge: string | undefined): Promise<void> {
   const token = /^Negotiate\s+(\S+)$/i.exec(challenge ?? '')?.[1]
   if (token === undefined) return
   try {
     await client.step(token)
   } catch (cause) {
-    // The proof was right, and only the ticket expired meanwhile: the next request gets a new one.
+    // The proof was valid, and only the ticket has expired in the meantime: the next request gets a new one.
     if (client.contextComplete) return
     throw new Error(explain(cause), { cause })
   }

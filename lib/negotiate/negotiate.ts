@@ -32,7 +32,7 @@ export interface Negotiate extends RequestHandler {
  *
  * @example app.use('/uploads', negotiate({ keytab: '/etc/uploads.keytab' }), bitsUpload({ user: (req) => req.user }))
  *
- * @throws OptionError for a wrong option, or a keytab that cannot be used; Error when `kerberos` is not installed.
+ * @throws OptionError for an invalid option, or an unusable keytab; Error if `kerberos` is not installed.
  */
 export const negotiate = (options: NegotiateOptions = {}): Negotiate => negotiateWith(loadKerberos, options)
 
@@ -82,7 +82,7 @@ function logRefusal(
   { headers, socket }: Request,
   { status, message }: AuthenticationError,
 ): void {
-  // Clients wait to be asked.
+  // Clients wait for a challenge.
   if (headers.authorization === undefined) return
   const line = `negotiate: a request from ${socket.remoteAddress ?? 'a client'} was answered ${status}: ${message}`
   if (status === 401) logger.warn(line)

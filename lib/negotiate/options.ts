@@ -11,28 +11,29 @@ import { useKeytab } from './keytab.js'
 /** Options of {@link negotiate}. All are optional; `undefined` means the default. */
 export interface NegotiateOptions {
   /**
-   * The service whose tickets are accepted: `HTTP@host`, or `HTTP` for every host that the keytab has a key of. Default:
-   * `HTTP`. With a host, Kerberos may look its name up in DNS for each request.
+   * The service whose tickets are accepted: `HTTP@host`, or `HTTP` for every host that the keytab has a key for.
+   * Default: `HTTP`. With a host, Kerberos may look its name up in DNS for each request.
    */
   service?: string | undefined
   /**
-   * Path of the keytab. There is one for the whole process, as this sets `KRB5_KTNAME`. Default: that of `KRB5_KTNAME`,
-   * or else `/etc/krb5.keytab`.
+   * Path of the keytab. It applies to the whole process, because this sets `KRB5_KTNAME`. Default: that of
+   * `KRB5_KTNAME`, or else `/etc/krb5.keytab`.
    */
   keytab?: string | undefined
   /**
    * Remove the realm from the user's name, so that `alice@EXAMPLE.COM` becomes `alice`. With the name of a realm, only
-   * users of that one lose it. With `true` users of the same name in several trusted realms become one. Default: false.
+   * users of that realm lose it. With `true`, users with the same name in several trusted realms become one. Default:
+   * false.
    */
   stripRealm?: boolean | string | undefined
   /**
-   * Authenticate a connection once and not every request. Connections of trusted proxies, and those
-   * whose requests name a proxy, still authenticate every request, since they serve several users. Default: false.
+   * Authenticate each connection only once, not every request. Connections of trusted proxies, and those whose requests
+   * name a proxy, still authenticate every request, since they serve several users. Default: false.
    */
   persistent?: boolean | undefined
-  /** Accept HTTP Basic, too: checks a name and a password. Default: Negotiate only. */
+  /** Also accept HTTP Basic: checks a name and a password. Default: Negotiate only. */
   basic?: ((name: string, password: string, req: Request) => Awaitable<boolean>) | undefined
-  /** What password prompts call this server. Default: `uploads`. */
+  /** Name of this server in password prompts. Default: `uploads`. */
   realm?: string | undefined
   /** Receives log messages. Default: warnings and errors go to `console`. */
   logger?: Logger | undefined
@@ -77,7 +78,7 @@ const NEGOTIATE_OPTIONS: OptionChecks<NegotiateOptions> = {
 
 const NEGOTIATE_SUBJECT = 'negotiate'
 
-/** @throws OptionError when an option is wrong, or the keytab cannot be used. */
+/** @throws OptionError if an option is invalid, or the keytab cannot be used. */
 export function negotiateSettings(options: NegotiateOptions): NegotiateSettings {
   checkEach({ name: NEGOTIATE_SUBJECT, checks: NEGOTIATE_OPTIONS }, options)
   const { keytab } = options

@@ -3,10 +3,10 @@ import { AuthenticationError } from './authentication-error.js'
 import { explain } from './explain.js'
 import type { Kerberos, KerberosServer } from './kerberos.js'
 
-/** What an accepted ticket says. */
+/** The result of an accepted ticket. */
 export interface AcceptedTicket {
   readonly principal: string
-  /** Base64 of the token by which the server proves itself; `undefined` when the client asked for none. */
+  /** Base64 of the token that proves the server's identity; `undefined` if the client did not request one. */
   readonly response: string | undefined
 }
 

@@ -7,7 +7,7 @@ import { endOperation, endPacket, operationSpan, packetSpan } from './spans.js'
 
 /** Options of {@link traceUploads}. */
 export interface TraceUploadsOptions {
-  /** Default: the provider that the application has registered globally, also if it does so later. */
+  /** Default: the provider that the application registers globally, even if it does so later. */
   tracerProvider?: TracerProvider | undefined
 }
 
@@ -21,11 +21,11 @@ export interface UploadTracing {
 const MAX_LINKED_SESSIONS = 10_000
 
 /**
- * Creates a span `bits Fragment` (and so on) for each packet that any `bitsUpload()` of this process answers, and within
- * it a span `bits storage.append` for each call of a storage, a session store or the application. Call it once, before
- * or after the application has registered its tracer provider.
+ * Creates a span `bits Fragment` (and so on) for each packet that any `bitsUpload()` of this process answers, and
+ * within it a span `bits storage.append` for each call of a storage, a session store or the application. Call it once,
+ * before or after the application has registered its tracer provider.
  *
- * Each packet is a child of the HTTP server's span where that exists. Packets link to the one that created their session.
+ * Each packet is a child of the HTTP server's span if there is one. Packets link to the one that created their session.
  *
  * @example traceUploads()
  */
@@ -34,7 +34,7 @@ export function traceUploads(options: TraceUploadsOptions = {}): UploadTracing {
   const tracer = tracerProvider.getTracer('express-bits-upload')
   const spans = new Map<object, Span>()
   const sessions = new BoundedMap<string, SpanContext>(MAX_LINKED_SESSIONS)
-  /** The span within which calls are made. Only the context manager could make it the active one of the application. */
+  /** The span in which calls are made. Only the context manager could make it the application's active span. */
   const current = new AsyncLocalStorage<Span | undefined>()
 
   const startPacket = (message: PacketTrace): Span => {
@@ -86,7 +86,7 @@ export function traceUploads(options: TraceUploadsOptions = {}): UploadTracing {
   }
 }
 
-/** A session that has ended is linked to no more. */
+/** An ended session gets no more links. */
 function rememberSession(
   sessions: BoundedMap<string, SpanContext>,
   span: Span,
@@ -97,7 +97,7 @@ function rememberSession(
   else if (packet === 'Close-Session' || packet === 'Cancel-Session') sessions.delete(uploadId)
 }
 
-/** What a subscriber of a channel throws would end the process. A span processor of the application may throw. */
+/** An exception from a channel subscriber would end the process, and a span processor of the application may throw. */
 function guarded<Result>(work: () => Result): Result | undefined {
   try {
     return work()

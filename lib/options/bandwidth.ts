@@ -15,7 +15,7 @@ export function isBandwidth(value: unknown): string | undefined {
   return Object.values(value).every((rate) => rate === undefined || isRate(rate)) ? undefined : expected
 }
 
-/** Bytes per second; `Infinity` where there is no limit. */
+/** Bytes per second; `Infinity` if there is no limit. */
 export function bandwidthLimits(maxBandwidth: BitsUploadOptions['maxBandwidth']): {
   readonly perSession: number
   readonly total: number

@@ -26,7 +26,7 @@ const wrongOption = (option: string, problem: string, expected: string): OptionE
 /**
  * Checks options one by one, and those that exclude each other.
  *
- * @throws OptionError that names the option, its value and what to give instead.
+ * @throws OptionError that names the option, its value and what to pass instead.
  */
 export function checkOptions(options: BitsUploadOptions): void {
   checkEach({ name: UPLOAD_SUBJECT, checks: CHECKS_BY_OPTION, secret: ['notification'] }, options)
@@ -64,8 +64,8 @@ export function checkRequestSettings(settings: unknown): void {
 }
 
 /**
- * Checks what the option `user` returned: an app in plain JavaScript may return anything. A session belongs to its user
- * by comparison, also after a restart, so the value must come back unchanged from any store.
+ * Checks what the option `user` returned: an app in plain JavaScript may return anything. Users are compared, even
+ * after a restart, so the value must be unchanged after storing it in any store.
  *
  * @returns `undefined` for an anonymous client.
  * @throws OptionError with the type of the value. The value itself may be personal, and messages are logged.

@@ -16,7 +16,7 @@ import {
 } from './iis-values.js'
 import { isNotification, maskUserInfo, NOTIFICATION_URL_EXPECTED } from './notification.js'
 
-/** The options that follow from IIS properties. */
+/** The options derived from IIS properties. */
 export type IisOptions = Pick<
   BitsUploadOptions,
   | 'enabled'
@@ -31,7 +31,7 @@ export type IisOptions = Pick<
   | 'maxBandwidth'
 >
 
-/** Largest BITSMaximumUploadSize, which is also what an empty one means. */
+/** Largest BITSMaximumUploadSize, which is also the meaning of an empty one. */
 const MAX_UPLOAD_SIZE = 1_844_674_407_370_955
 /** Seconds and largest count of each of BITSCleanupUnits: minutes, hours, days. */
 const CLEANUP_UNITS = [
@@ -39,7 +39,7 @@ const CLEANUP_UNITS = [
   { seconds: 60 * 60, max: 24 },
   { seconds: 24 * 60 * 60, max: 360 },
 ] as const
-/** Seconds between two sweeps at the most: what a timer can count. */
+/** Maximum seconds between two sweeps: the limit of timers. */
 const MAX_CLEANUP = 24 * 24 * 60 * 60
 
 const IIS_PROPERTY_NAMES: Names<IisProperties> = {
@@ -68,11 +68,12 @@ type WarnOfProperty = (message: string) => void
 
 /**
  * Turns the BITS properties of an IIS virtual directory into options. Values may be written as IIS writes them: numbers
- * and truth values as strings, -1 for an infinite DWORD, empty strings for what is not set. What is left out keeps the
- * option's default. Settings without effect here are logged as warnings, to `console` unless another logger is given.
+ * and booleans as strings, -1 for an infinite DWORD, empty strings for unset values. Properties that are left out keep
+ * the option's default. Settings without effect here are logged as warnings, to `console` unless another logger is
+ * passed.
  *
  * @example app.use('/uploads', bitsUpload({ directory: 'D:\\uploads', ...iisOptions({ BITSAllowOverwrites: 1 }) }))
- * @throws TypeError that names a property which is unknown, wrong, or contradicts another.
+ * @throws TypeError that names a property that is unknown, invalid, or contradicts another.
  */
 export function iisOptions(
   properties: IisProperties,
@@ -167,7 +168,7 @@ function sessionLimit(properties: IisProperties): number | undefined {
 function cleanupInterval(properties: IisProperties): number | undefined {
   const usesDefault = readBoolean(properties, 'BITSCleanupUseDefault')
   if (usesDefault) {
-    // The numbers have no effect then, even wrong ones.
+    // The numbers then have no effect, even invalid ones.
     refuseOtherThanNumber(properties, 'BITSCleanupUnits')
     refuseOtherThanNumber(properties, 'BITSCleanupCount')
     return undefined
@@ -210,7 +211,7 @@ function refuseUnknown(properties: IisProperties): void {
   )
 }
 
-/** An option with its value, or nothing where the property is not set. */
+/** An option with its value, or nothing if the property is not set. */
 function optional<Name extends keyof IisOptions>(
   name: Name,
   value: IisOptions[Name],

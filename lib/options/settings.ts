@@ -6,7 +6,7 @@ import { type ServerSettings, UPLOAD_OPTIONS } from './upload-options.js'
 /**
  * Checks options and fills in the defaults.
  *
- * @throws OptionError that names the option, its value and what to give instead.
+ * @throws OptionError that names the option, its value and what to pass instead.
  */
 export function readOptions(options: BitsUploadOptions): ServerSettings {
   checkOptions(options)

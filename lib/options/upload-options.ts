@@ -43,10 +43,10 @@ const STORE_METHODS: Needed<SessionStore> = {
 
 const LOGGER_METHODS: Needed<Logger> = { info: true, warn: true, error: true }
 
-/** All there is to know of an option. */
+/** Everything about an option. */
 type OptionRow<Name extends keyof BitsUploadOptions> = {
   readonly check: Check
-  /** Absent where the option has no default, or one that depends on others. */
+  /** Absent if the option has no default, or one that depends on others. */
   readonly default?: Exclude<BitsUploadOptions[Name], undefined>
 } & (Name extends keyof RequestSettings ? { readonly perRequest: true } : { readonly perRequest?: never })
 

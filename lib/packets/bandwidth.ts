@@ -35,7 +35,7 @@ function bucket(tokensPerInterval: number): TokenBucket {
 
 /**
  * The buckets are used one after the other, not as parent and child: every session then waits in the queue of the
- * common bucket and gets its share. Child buckets poll their parent, which may always favour the same one.
+ * common bucket and gets its share. Child buckets poll their parent, which may always favor the same one.
  */
 function pace(body: Readable, buckets: readonly TokenBucket[]): Readable {
   const piece = Math.min(...buckets.map(({ bucketSize }) => bucketSize)) / BURST_SLICES

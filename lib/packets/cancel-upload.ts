@@ -35,7 +35,7 @@ export async function cancelUpload(
 async function cancelWithLock(uploadId: string, service: UploadService): Promise<CancelResult> {
   const lease = await lockUpload(uploadId, service.sessions)
   try {
-    // Housekeeping may have removed the session while this waited for its lock.
+    // The sweep may have removed the session while this waited for its lock.
     const record = await service.sessions.store.get(uploadId)
     if (!record || record.state === 'closed') return 'not-found'
     if (record.state === 'published') return 'published'
@@ -60,7 +60,7 @@ async function lockUpload(uploadId: string, sessions: Sessions): Promise<Session
   }
 }
 
-/** The record first: a store with locks refuses the change of a process that has lost its lock. */
+/** The record first: a store with locks refuses a change by a process that has lost its lock. */
 async function end(record: SessionRecord, service: UploadService): Promise<void> {
   const { sessions, storage, emit } = service
   const received = await storage.received(uploadOf(record))

@@ -27,7 +27,7 @@ async function closeUpload(completed: CompletedRequest, service: UploadService):
   const { storage, deliveries } = service
   const upload = uploadOf(record)
   if (record.state === 'published') {
-    // Publication has removed the staged data already.
+    // Publication has already removed the staged data.
     if (mayHaveReply(record)) await discardRemains(record, service)
     return undefined
   }

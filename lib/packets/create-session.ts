@@ -67,7 +67,7 @@ function mountPathError({ baseUrl }: Request): BitsError {
   )
 }
 
-/** Where the client continues when servers share no storage (MC-BUP 2.2.3.2, D25). */
+/** Where the client continues if servers share no storage (MC-BUP 2.2.3.2, D25). */
 function hostHeaders({ hostId, hostIdFallbackTimeout }: ServerSettings): Record<string, string> {
   if (hostId === undefined) return {}
   const timeout =

@@ -7,11 +7,11 @@ import type { SessionLease } from '../sessions/session-lock.js'
 import type { PacketContext, UploadService } from './context.js'
 
 /**
- * Common to Close-Session and Cancel-Session: a repeated packet of the same type is answered 200 again (D10), a
- * delivery in progress finishes first, and listeners are notified of an upload that was not completed.
+ * Common to Close-Session and Cancel-Session: a repeated packet of the same type gets 200 again (D10), a delivery in
+ * progress finishes first, and listeners are notified of an upload that was not completed.
  * @param state how the session ends.
- * @param end does the work for a session that is still active. Returns the number of bytes of an unfinished upload
- * that were discarded; `undefined` when the upload was finished.
+ * @param end does the work for a session that is still active. Returns the number of bytes of an unfinished upload that
+ * were discarded; `undefined` when the upload was finished.
  */
 export async function endSession(
   state: 'closed' | 'cancelled',
@@ -21,7 +21,7 @@ export async function endSession(
 ): Promise<Ack> {
   const { sessions, emit } = service
   const connection = context.req.socket
-  // Also for a client that has disconnected: it meant this packet, and may never return.
+  // Also for a client that has disconnected: it sent this packet on purpose, and may never return.
   const { record, lease } =
     (await tryLockSession(context.uploadId, context, sessions, connection)) ??
     (await lockSession((await sessions.find(context.uploadId, context)).uploadId, sessions, { connection }))

@@ -28,7 +28,7 @@ export function hashWhileStaging(
   if (algorithms.length === 0) return { body, staged: () => {} }
   const { uploadId } = record
   const known = before === 0 ? new FileHash(algorithms) : hashes.get(uploadId)
-  // Until the storage has succeeded it is not known which bytes are staged.
+  // Until the storage has succeeded, it is unknown which bytes are staged.
   hashes.forget(uploadId)
   if (known?.length !== before || !known.hasAll(algorithms)) return { body, staged: () => {} }
   const hashing = new HashingStream(known)
@@ -43,8 +43,8 @@ export function hashWhileStaging(
 }
 
 /**
- * Passes bytes on, and hashes those that were read from it: of a fragment that breaks off, the bytes that nobody has read
- * are sent again.
+ * Passes on bytes, and hashes those that were read from it: bytes of an incomplete fragment that the storage has not
+ * read are sent again.
  */
 class HashingStream extends Transform {
   readonly #hash: FileHash

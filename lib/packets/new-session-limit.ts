@@ -22,7 +22,7 @@ export class NewSessionLimit {
       tokensPerInterval: this.#rate,
       interval: 'second',
     })
-    // A full bucket, so that the first second is like all others.
+    // Starts with a full bucket, so that the first second is like all others.
     this.#perSecond.content = this.#rate
   }
 

@@ -23,7 +23,7 @@ export type StagingOutcome = { readonly published: SessionRecord } | { readonly 
 /**
  * Stages the bytes of a fragment that were not received before (D2), and delivers the file when it is complete.
  * @throws BitsError `upload-too-large`, and those of the delivery.
- * @throws Error when the storage did not store what it was passed.
+ * @throws Error if the storage did not store what it was passed.
  */
 export async function stageFragment(intake: FragmentContext): Promise<StagingOutcome> {
   const { packet, record, lease, context, service } = intake

@@ -12,7 +12,7 @@ interface Condition {
   readonly context: ErrorContext
   /**
    * `true` for what clients and applications may cause at any time, which is a warning in the log. `false` for what the
-   * operator has to look into, which is the event `error`.
+   * operator has to look into, which causes the event `error`.
    */
   readonly expected: boolean
 }
@@ -37,7 +37,7 @@ export const CONDITIONS = {
   /** D11: not 409, which Windows would retry for 14 days. */
   'destination-taken': { status: 403, hresult: HRESULT.E_ACCESSDENIED, context: 0x5, expected: true },
   'parent-missing': { status: 404, hresult: HRESULT.ERROR_PATH_NOT_FOUND, context: 0x5, expected: true },
-  /** The data of an upload was removed from outside this server (MC-BUP 3.2.5.2.7). */
+  /** Another program removed the data of an upload (MC-BUP 3.2.5.2.7). */
   'staged-data-missing': { status: 404, hresult: HRESULT.ERROR_FILE_NOT_FOUND, context: 0x5, expected: true },
   /** D19 */
   'length-required': { status: 411, hresult: HRESULT.E_INVALIDARG, context: 0x5, expected: true },

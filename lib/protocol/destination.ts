@@ -7,19 +7,20 @@ const MAX_SEGMENT_BYTES = 255
 const MAX_RAW_SEGMENT = 4 * MAX_SEGMENT_BYTES
 /** Each directory of a path costs system calls at publication (D33). */
 const MAX_SEGMENTS = 64
-/** Names that Windows gives to devices, whatever extension follows; `¹²³` count as digits there. */
+/** Names that Windows reserves for devices, with any extension; `¹²³` count as digits there. */
 const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|$)/i
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\:*?"<>|]/
 
 /**
- * Turns the path of a request, as it stands below the mount point, into the relative path of its file (D33):
- * percent-decoded once, NFC, at most 64 segments joined by `/`. Empty for the mount point itself; a trailing `/` is
- * kept, since it names a directory.
+ * Converts the path of a request below the mount point to the relative path of its file (D33): percent-decoded once,
+ * NFC, at most 64 segments joined by `/`. Empty for the mount point itself; a trailing `/` is kept, since it names a
+ * directory.
  *
  * @param url request target in relative or absolute form, query and all.
- * @throws BitsError `malformed-packet` when the decoded path is not UTF-8; `destination-refused` when there are too many
- * segments, or when one could lead out of the directory or names something that Windows or this server treats as special.
+ * @throws BitsError `malformed-packet` when the decoded path is not UTF-8; `destination-refused` when there are too
+ * many segments, or when one could lead out of the directory or names something that Windows or this server treats as
+ * special.
  */
 export function parseDestination(url: string): string {
   const path = decodePath(pathOf(url))

@@ -9,7 +9,7 @@ export const RESERVED_NAME = 'BITS-Sessions'
  */
 const MAX_NAME_LENGTH = 255
 const LOWER_CASE_NAME = RESERVED_NAME.toLowerCase()
-/** The 8.3 form that Windows generates for long names: of their first letters, or of two letters and a checksum. */
+/** The 8.3 form that Windows generates for long names: from their first letters, or from two letters and a checksum. */
 const SHORT_NAME = /^bi(?:ts-s|[0-9a-f]{4})~[0-9]{1,6}$/
 
 /**

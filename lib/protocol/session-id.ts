@@ -16,7 +16,7 @@ export function sessionKey(id: string): string | undefined {
   return guid && hash('sha256', guid.toUpperCase()).slice(0, 32)
 }
 
-/** A session id in the format in which it was issued, in whatever format the client sent it. */
+/** A session id in the format in which it was issued, regardless of how the client spelled it. */
 export const sessionGuid = (id: string): string => `{${(SESSION_GUID.exec(id)?.[1] ?? id).toUpperCase()}}`
 
 /** Tells whether a text has the form of an upload id. */

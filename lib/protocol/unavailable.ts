@@ -1,6 +1,6 @@
 import { BitsError } from './bits-error.js'
 
-/** Seconds after which a client other than BITS may try again. BITS has a retry delay of its own. */
+/** Seconds after which a client other than BITS may try again. BITS has its own retry delay. */
 const RETRY_AFTER = '30'
 
 /** For a service that did not respond, or refused a command: a client that tries again may succeed. */

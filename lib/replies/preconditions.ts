@@ -20,7 +20,7 @@ export function meetsPreconditions(req: Request, { etag, lastModified }: Validat
   return Number.isNaN(since) || inSeconds(lastModified) <= since
 }
 
-/** A range applies only if the content has not changed meanwhile (RFC 9110 13.1.5). */
+/** A range applies only if the content has not changed in the meantime (RFC 9110 13.1.5). */
 export function isCurrent(req: Request, { etag, lastModified }: Validators): boolean {
   const ifRange = req.get('If-Range')
   if (ifRange === undefined) return true

@@ -133,7 +133,7 @@ const missing = (): BitsError =>
 
 function refuseReply(cause: unknown, req: Request, res: Response, service: UploadService): void {
   const error = toBitsError(errorCode(cause) === 'ENOENT' ? missing() : cause)
-  // Clients may disconnect at any time; failures of this server are reported, also in the middle of a reply.
+  // Clients may disconnect at any time; failures of this server are reported, even in the middle of a reply.
   if (error.code === 'unforeseen' && errorCode(cause) !== 'ERR_STREAM_PREMATURE_CLOSE') {
     service.emit('error', asError(cause), { path: pathWithoutId(req) })
   }

@@ -21,19 +21,18 @@ const holdings = processWideMap<Holding>('leases')
 
 /** A directory that is reserved for this process. */
 export interface DirectoryLease {
-  /** Whether it keeps others out. False where sockets are not available. */
+  /** Whether it keeps others out. False if sockets are not available. */
   readonly isExclusive: boolean
   readonly release: () => Promise<void>
 }
 
 /**
- * Reserves a directory for this process by listening on a socket in it, which the system closes when the process
- * ends, however that happens. This needs no process ids, which are reused and are the same in many containers, and
- * nothing has to expire. Processes of one machine see each other, also in containers; those of other machines do not.
- * Where sockets are not available (Windows, some mounted file systems, very long paths) the lease keeps nobody out.
+ * Reserves a directory for this process by listening on a socket in it, which the system closes when the process ends,
+ * however that happens. This needs no process ids, which are reused and are the same in many containers, and nothing
+ * has to expire. Processes on one machine see each other, even in containers; those on other machines do not. Where
+ * sockets are not available (Windows, some mounted file systems, very long paths) the lease keeps nobody out.
  *
- * @returns `undefined` while another process has it. This process may acquire it several
- * times.
+ * @returns `undefined` while another process has it. This process may acquire it several times.
  */
 export async function takeLease(
   folder: string,
@@ -82,7 +81,7 @@ async function listenAt(path: string, fs: FileSystem): Promise<Server | undefine
 
 /**
  * Removes the socket of a process that has ended. It is moved first, which only one of several processes can do, and
- * then checked again: another process may have replaced it meanwhile.
+ * then checked again: another process may have replaced it in the meantime.
  *
  * @throws HeldElsewhere when its process is alive.
  */

@@ -17,8 +17,8 @@ const RETRY = 50
 
 /**
  * Acquires a lock among all processes that can see `path`, on one machine or on shared storage (the package
- * proper-lockfile: a directory that only one can make, kept fresh while it is held). A process that waits leaves a note,
- * so that a holder whose client has disconnected can give way.
+ * proper-lockfile: a directory that only one can create, kept fresh while it is held). A waiting process leaves a note,
+ * so that a holder whose client has disconnected can release the lock.
  *
  * @returns `undefined` when another process holds it for longer than `options.timeout` milliseconds.
  * @throws the reason of `options.signal` when that aborts during the wait.
@@ -42,8 +42,8 @@ export async function lockFile(
       lock = await tryFileLock(path, note, options, fs)
     }
   } finally {
-    // No holder should release its lock for a wait that has ended. Other waiters write the note again at their next
-    // attempt.
+    // No holder should release its lock for a process that no longer waits. Other waiting processes write the note
+    // again at their next attempt.
     if (noted || lock)
       await fs
         .unlink(note)
@@ -84,7 +84,10 @@ const REMOVAL_FAILURES: ReadonlySet<string> = new Set(['EACCES', 'EBUSY', 'EINTR
 
 const lockCalls = new WeakMap<FileSystem, object>()
 
-/** The calls of proper-lockfile: one object for each file system, to which it attaches how exact times are there. */
+/**
+ * The calls that proper-lockfile makes: one object for each file system, to which it attaches the precision of
+ * timestamps.
+ */
 function withCallbacks(fs: FileSystem): object {
   const known = lockCalls.get(fs)
   if (known) return known
@@ -144,8 +147,8 @@ export class FileLock {
   }
 
   /**
-   * Whether another process may hold the lock by now. Also true for a moment after this process was suspended, until
-   * proper-lockfile has found out whether the lock is still its own.
+   * Whether another process may hold the lock by now. Also true briefly after this process was suspended, until
+   * proper-lockfile has checked whether the lock is still its own.
    */
   get mayBeLost(): boolean {
     const now = Date.now()
@@ -158,7 +161,7 @@ export class FileLock {
   }
 
   async release(): Promise<void> {
-    // A lock of another process must not be removed.
+    // Another process's lock must not be removed.
     while (this.mayBeLost && !this.#isLost) await delay(RETRY)
     clearInterval(this.#heartbeat)
     if (!this.#isLost) await this.unlock()

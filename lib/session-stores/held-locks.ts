@@ -12,7 +12,7 @@ export class HeldLocks {
     this.#fs = fs
   }
 
-  /** As `SessionStore.lock`, with the path of the lock. */
+  /** Like `SessionStore.lock`, with the path of the lock. */
   async acquire(key: string, path: string, options: LockOptions): Promise<ReleaseLock | undefined> {
     const lock = await lockFile(path, options, this.#fs)
     if (!lock) return undefined

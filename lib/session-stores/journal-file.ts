@@ -3,9 +3,11 @@ import { dirname } from 'node:path'
 import { ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, syncDirectory, writeBytes } from '../util/fs.js'
 
-/** Appending, so that nobody else's lines are overwritten, and their presence shows in the size of the file. */
+/**
+ * Appending, so that lines of other processes are not overwritten, and their presence shows in the size of the file.
+ */
 const CREATE_OR_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
-/** Milliseconds between two checks that the path still leads to this file, and that nobody else writes to it. */
+/** Milliseconds between two checks that the path still leads to this file, and that no other process writes to it. */
 const CHECK_INTERVAL = 1_000
 /** Characters that a compaction writes at once. */
 const CHUNK = 256 * 1024
@@ -21,15 +23,15 @@ interface WaitingEntry {
 interface JournalFileOptions {
   readonly path: string
   readonly fs: FileSystem
-  /** All lines that a new journal needs. What they say does not change while they are being written. */
+  /** All lines for a new journal. Their content does not change while they are being written. */
   readonly snapshot: () => Iterable<string>
   /** Bytes below which the journal is not compacted. Default: 8 MiB. */
   readonly minCompaction?: number
 }
 
 /**
- * A file to which lines are appended. Those that arrive during a write share the next one. A write that failed leaves
- * nothing behind: before anything else is written, the file is cut off where the last complete write ended.
+ * A file to which lines are appended. Lines that arrive during a write share the next one. A failed write leaves
+ * nothing behind: before anything else is written, the file is truncated to the end of the last complete write.
  */
 export class JournalFile {
   readonly #path: string
@@ -41,7 +43,7 @@ export class JournalFile {
   #compactAt: number
   /** Whether a failed write may have left something behind the end. */
   #hasTail = false
-  /** Whether the name of the file may not be on the disk. */
+  /** Whether the name of the file may not have been flushed. */
   #hasNewName = true
   #isFlushed = false
   #checkedAt = performance.now()
@@ -58,7 +60,9 @@ export class JournalFile {
     this.#compactAt = this.#compactionLimit(liveBytes)
   }
 
-  /** @param replay reads the file. Returns the length to cut it off at, and the bytes that a compaction would leave. */
+  /**
+   * @param replay reads the file. Returns the length to truncate it to, and the bytes that a compaction would leave.
+   */
   static async open(
     options: JournalFileOptions,
     replay: (bytes: Buffer) => Promise<{ readonly length: number; readonly liveBytes: number }>,
@@ -77,7 +81,7 @@ export class JournalFile {
     }
   }
 
-  /** From now on, lines are flushed to the disk before they count. */
+  /** From now on, lines are flushed to disk before they take effect. */
   flushLines(): void {
     this.#isFlushed = true
   }
@@ -93,7 +97,7 @@ export class JournalFile {
     })
   }
 
-  /** Flushes all lines so far, and the name of the file, to the disk. */
+  /** Flushes all lines so far, and the name of the file, to disk. */
   async flush(): Promise<void> {
     await this.#writing
     await this.#fs.fsync(this.#descriptor)
@@ -111,7 +115,7 @@ export class JournalFile {
       this.#waiting = []
       try {
         await this.#commit(entries)
-        // In the turn in which the lines count, so that a compaction sees what they say.
+        // In the same turn in which the lines take effect, so that a compaction includes them.
         for (const { apply, resolve } of entries) {
           apply()
           resolve()
@@ -150,7 +154,7 @@ export class JournalFile {
     this.#hasNewName = false
   }
 
-  /** What is written to a file that somebody has removed or replaced would be lost. */
+  /** Lines written to a file that was removed or replaced would be lost. */
   async #check(): Promise<void> {
     const [own, there] = await Promise.all([
       this.#fs.fstat(this.#descriptor),
@@ -167,7 +171,7 @@ export class JournalFile {
     this.#checkedAt = performance.now()
   }
 
-  /** Compaction only saves space: when it fails, the journal grows until the next attempt. */
+  /** Compaction only saves space: if it fails, the journal grows until the next attempt. */
   async #compactOrWait(): Promise<void> {
     try {
       await this.#compact()
@@ -180,7 +184,7 @@ export class JournalFile {
     return Math.max(this.#minCompaction, 2 * liveBytes)
   }
 
-  /** Writes the sessions that are left to a new file, which replaces the old one. */
+  /** Writes the remaining sessions to a new file, which replaces the old one. */
   async #compact(): Promise<void> {
     const temporary = temporaryPath(this.#path)
     const descriptor = await this.#fs.open(temporary, CREATE_OR_APPEND | constants.O_TRUNC, 0o600)

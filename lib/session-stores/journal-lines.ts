@@ -15,13 +15,13 @@ export const changedLine = (uploadId: string, change: SessionChange): string =>
 export const deletedLine = (uploadId: string): string => `${JSON.stringify({ delete: uploadId })}\n`
 
 export interface Replay {
-  /** Bytes up to the end of the last complete line. What follows was never confirmed: a crash interrupted it. */
+  /** Bytes up to the end of the last complete line. The rest was never confirmed: a crash interrupted it. */
   readonly length: number
   /** Complete lines that could not be used, and were skipped. */
   readonly skipped: number
 }
 
-/** Repeats what the lines of a journal say. */
+/** Replays the lines of a journal. */
 export async function replayJournal(journal: Buffer, sessions: SessionTable): Promise<Replay> {
   let length = 0
   let skipped = 0

@@ -3,20 +3,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { LockOptions, ReleaseLock } from '../../types/session.js'
 import { withDeadline } from '../util/deadline.js'
 
-/** Milliseconds for which a request that a holder give way is valid. A waiting process renews it with each attempt. */
+/** Milliseconds for which a request to release a lock is valid. A waiting process renews it with each attempt. */
 export const WISH_LIFETIME = 1_500
-/** Milliseconds between two renewals of a lease. The holder learns in the answer whether another process wants it. */
+/**
+ * Milliseconds between two renewals of a lease. The holder learns from the response whether another process wants it.
+ */
 const RENEWAL_INTERVAL = 500
-/** Milliseconds between two attempts to acquire a lock that is held: they grow from the first to the second. */
+/**
+ * Milliseconds between two attempts to acquire a lock that is held: the delay grows from the first value to the second.
+ */
 const FIRST_RETRY = 20
 const LAST_RETRY = 250
 
 /** Where leases are kept. A lease that is not renewed expires, by the clock of the database. */
 export interface LeaseTable {
-  /** @param wish ask the holder to give way when there is one. @returns whether the lease is the holder's now. */
+  /** @param wish ask the current holder, if any, to release it. @returns whether the lease is the holder's now. */
   acquire(key: string, holder: string, wish: boolean): Promise<boolean>
   renew(key: string, holder: string): Promise<'held' | 'wanted' | 'lost'>
-  /** Does nothing when the lease is not the holder's. */
+  /** Does nothing if the lease is not the holder's. */
   release(key: string, holder: string): Promise<void>
 }
 
@@ -32,7 +36,7 @@ export class LeaseLocks {
     this.#lease = lease
   }
 
-  /** As `SessionStore.lock`. */
+  /** Like `SessionStore.lock`. */
   async acquire(key: string, options: LockOptions): Promise<ReleaseLock | undefined> {
     const { timeout, signal } = options
     const deadline = performance.now() + timeout
@@ -85,7 +89,7 @@ interface HeldLeaseOptions {
   readonly holder: string
   readonly renew: () => Promise<'held' | 'wanted' | 'lost'>
   readonly onReleaseRequested: LockOptions['onReleaseRequested']
-  /** Milliseconds without an answer after which the lock counts as lost: before others may take it. */
+  /** Milliseconds without a response after which the lock counts as lost: before others may acquire it. */
   readonly trustedFor: number
 }
 

@@ -14,8 +14,8 @@ const LOCAL: ReadonlySet<number> = new Set([
 ])
 
 /**
- * Whether a directory is certainly on a file system that no other machine writes to. NFS, SMB, FUSE and those of clusters
- * are not.
+ * Whether a directory is certainly on a file system that no other machine writes to. NFS, SMB, FUSE and cluster file
+ * systems do not qualify.
  */
 export async function isOnLocalFileSystem(directory: string, fs: FileSystem): Promise<boolean> {
   if (process.platform !== 'linux') return false

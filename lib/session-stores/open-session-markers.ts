@@ -5,13 +5,13 @@ import { errorCode, ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, writeText } from '../util/fs.js'
 import { KeyedQueue } from '../util/keyed-queue.js'
 
-/** Users whose counts are kept in memory. */
+/** Maximum number of users whose counts are kept in memory. */
 const MAX_COUNTS = 10_000
 /** Markers that are checked before a session is refused. */
 const CHECKED = 16
 /** Error codes of `rmdir` for a directory that is in use, or was already removed. */
 const KEPT_OR_GONE: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'])
-/** Error codes of `readdir` where there is nothing, or a file of somebody else. */
+/** Error codes of `readdir` if there is nothing, or a file of another program. */
 const NO_DIRECTORY: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR'])
 /** Milliseconds for which a marker may exist without a record: the marker is created first. */
 const RECORD_DELAY = 60_000
@@ -34,7 +34,7 @@ export class OpenSessionMarkers {
   readonly #hasRecord: (uploadId: string) => Promise<boolean>
   readonly #isShared: boolean
   readonly #queue = new KeyedQueue()
-  /** By directory. Where other processes create and remove markers, too, these are only what was there last. */
+  /** By directory. If other processes also create and remove markers, these are only the last known ones. */
   readonly #counts = new BoundedMap<string, number>(MAX_COUNTS)
 
   constructor(folder: string, { fs, isShared, hasRecord }: OpenSessionMarkersOptions) {
@@ -45,14 +45,14 @@ export class OpenSessionMarkers {
   }
 
   /**
-   * Marks a session, unless its user has `max`.
-   * @returns the number of sessions in that case; `undefined` when it was marked.
+   * Marks a session, unless its user has `max`. @returns the number of sessions in that case; `undefined` if it was
+   * marked.
    */
   async add(user: string | undefined, uploadId: string, max: number): Promise<number | undefined> {
     const directory = this.#directoryOf(user)
     return this.#queue.run(directory, async () => {
       let count = this.#counts.get(directory)
-      // Where others create markers, too, only the count after this one decides.
+      // If other processes also create markers, only the count after creating this one is decisive.
       count ??= this.#isShared ? 0 : (await this.#namesIn(directory)).length
       if (count >= max) count = await this.#countWithoutStale(directory)
       if (count >= max) return count

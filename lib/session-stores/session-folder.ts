@@ -9,7 +9,7 @@ const ENDED = /^([0-9a-f]{32})\.ended\.json$/
 /** What locks are made of. */
 const LOCK_FILE = /^[0-9a-z-]{1,64}\.(?:wanted|lock)$/
 
-/** The files of a session store. Ended sessions have names of their own, so that a listing need not read them. */
+/** The files of a session store. Ended sessions have a different kind of name, so that a listing need not read them. */
 export class SessionFolder {
   readonly path: string
   readonly #fs: FileSystem
@@ -44,12 +44,13 @@ export class SessionFolder {
       await this.#fs.rename(open, ended)
       return ended
     } catch {
-      // It says itself that it has ended: here it only costs the time to read it. (Windows: another process reads it.)
+      // The record itself says that the session has ended, so this only costs the time to read it. (On Windows, another
+      // process may be reading it.)
       return open
     }
   }
 
-  /** @returns the session of a file with either name; `undefined` when there is none, or not of this session. */
+  /** @returns the session of a file with either name; `undefined` if there is none, or it is not of this session. */
   async read(uploadId: string): Promise<SessionRecord | undefined> {
     for (const path of this.pathsOf(uploadId)) {
       const bytes = await this.#fs.readFile(path).catch(ignoreNotFound)
@@ -87,7 +88,7 @@ export class SessionFolder {
     }
   }
 
-  /** Removes what a killed process left of a record: it is of no use. */
+  /** Removes the remains of a record that a killed process left behind. */
   async removeIfOlder(uploadId: string, before: number): Promise<void> {
     for (const path of this.pathsOf(uploadId)) await this.#removeIfOlder(path, before)
   }

@@ -14,7 +14,7 @@ const BYTES_PER_SESSION = 500
 
 /**
  * The sessions of a process that has a directory to itself: all of them in memory, and each change as a line of one
- * file, from which they are read at the next start. A change counts when its line is in the file.
+ * file, from which they are read at the next start. A change takes effect when its line is in the file.
  */
 export class SessionJournal implements StoredSessions {
   readonly #folder: SessionFolder
@@ -30,7 +30,7 @@ export class SessionJournal implements StoredSessions {
     this.#file = file
   }
 
-  /** Takes over sessions that are files, one each, as processes that share a directory keep them. */
+  /** Takes over sessions stored as one file each, as processes that share a directory keep them. */
   static async open(
     folder: SessionFolder,
     fs: FileSystem,
@@ -56,7 +56,7 @@ export class SessionJournal implements StoredSessions {
     }
   }
 
-  /** From now on, changes are flushed to the disk before they count. */
+  /** From now on, changes are flushed to disk before they take effect. */
   flushChanges(): void {
     this.#file.flushLines()
   }
@@ -136,8 +136,8 @@ export class SessionJournal implements StoredSessions {
   }
 
   /**
-   * A file counts more than what the journal says of its session: where both exist, the journal was being moved to files
-   * when that was interrupted, and another process may have continued with the file.
+   * A file takes precedence over the journal: if both have a session, a move from the journal to files was interrupted,
+   * and another process may have continued with the file.
    */
   async #takeOverFiles(fs: FileSystem): Promise<void> {
     const taken: string[] = []

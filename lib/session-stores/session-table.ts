@@ -55,7 +55,7 @@ export class SessionTable {
     return this.#ended.values()
   }
 
-  /** The sessions as they are now, for a caller that takes its time. */
+  /** A snapshot of the sessions, for a slow caller. */
   list({ openOnly = false } = {}): SessionRecord[] {
     return openOnly ? [...this.#open.values()] : [...this.#open.values(), ...this.#ended.values()]
   }

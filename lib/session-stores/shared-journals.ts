@@ -32,7 +32,7 @@ export async function openJournal(folder: SessionFolder, fs: FileSystem): Promis
   const handle = opened
   const release = async () => {
     if (--handle.count > 0) return
-    // What is being written now is in the file before it is opened again.
+    // Waits until pending writes are in the file before it is opened again.
     handle.closing = handle.journal
       .then(
         (journal) => journal.close(),

@@ -8,7 +8,7 @@ import type { Sessions } from './sessions.js'
 
 /** Milliseconds between two checks. */
 const HEALTH_CHECK_INTERVAL = 1_000
-/** Milliseconds that an adapter may take to answer. */
+/** Milliseconds that an adapter may take to respond. */
 const HEALTH_CHECK_TIMEOUT = 5_000
 
 interface CheckedService {

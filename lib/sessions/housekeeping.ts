@@ -8,7 +8,7 @@ import { sweep, sweepAll } from './sweep.js'
 
 /** Milliseconds for which a failure to open storage or store is remembered before the next attempt. */
 const OPEN_RETRY_DELAY = 1_000
-/** Processes that share a store, and may all have been started together, sweep first within this many milliseconds. */
+/** Processes that share a store, and may all have been started together, first sweep within this many milliseconds. */
 const FIRST_SWEEP_SPREAD = 60_000
 /** The lock of the process that sweeps. */
 const SWEEP_LOCK = 'sweep'
@@ -20,13 +20,13 @@ interface HousekeepingOptions {
   readonly storage: StorageAdapter
   /** Milliseconds between two sweeps. */
   readonly interval: number
-  /** Remove all sessions at the start, because uploads are disabled. */
+  /** Remove all sessions at startup, because uploads are disabled. */
   readonly clear: boolean
   readonly onExpired: (session: SessionInfo) => void
   readonly onError: (error: Error) => void
 }
 
-/** Opens storage and store, sweeps at the start and at an interval, and finally closes everything. */
+/** Opens storage and store, sweeps at startup and at intervals, and finally closes everything. */
 export class Housekeeping {
   readonly #options: HousekeepingOptions
   readonly #timers: NodeJS.Timeout[]
@@ -40,7 +40,7 @@ export class Housekeeping {
 
   constructor(options: HousekeepingOptions) {
     this.#options = options
-    // Timers never keep a process alive that has nothing else to do.
+    // Timers must not keep an otherwise idle process alive.
     this.#timers = [
       setInterval(() => this.#sweepAgain(), options.interval).unref(),
       setInterval(() => this.#forgetEnded(), FORGET_INTERVAL).unref(),

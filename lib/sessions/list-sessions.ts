@@ -9,7 +9,7 @@ const CONCURRENCY = 8
 
 /**
  * The open sessions. The bytes received are known to this process, or from the record; the storage, which may be slow
- * to respond, is asked only where both are missing.
+ * to respond, is asked only if both are missing.
  */
 export async function listSessions(sessions: Sessions, storage: StorageAdapter): Promise<SessionInfo[]> {
   const infos: SessionInfo[] = []

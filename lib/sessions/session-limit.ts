@@ -17,7 +17,7 @@ export function tooManySessions(user: string | undefined, count: number, max: nu
 
 /**
  * Counts the open sessions of each user, for stores without `createWithin`: from a listing of all sessions, which is
- * repeated when it is too old, and from the sessions that this process creates and ends meanwhile.
+ * repeated when it is too old, and from the sessions that this process creates and ends in between.
  */
 export class SessionLimit {
   readonly #store: Pick<SessionStore, 'list' | 'lock'>

@@ -3,7 +3,9 @@ import { BitsError } from '../protocol/bits-error.js'
 
 /** The lock on a session, until `release()`. */
 export interface SessionLease {
-  /** Aborts when a newer request of the session waits: stop reading, keep the bytes that arrived, release. */
+  /**
+   * Aborts when a newer request of the session waits: stop reading, keep the bytes that arrived, and release the lock.
+   */
   readonly signal: AbortSignal
   /** Aborts when the store's lock was lost, and another process may hold it. */
   readonly lost: AbortSignal
@@ -14,7 +16,7 @@ export interface SessionLease {
 export interface LockRequester {
   /**
    * The connection of the request. Consecutive requests on one connection wait for each other; only those of other
-   * connections preempt (D31 b).
+   * connections preempt it (D31).
    */
   readonly connection?: object
   /** Aborts when the client has disconnected: other processes should then no longer release the lock for it. */
@@ -43,9 +45,9 @@ interface QueueEntry {
 const LOCK_TIMEOUT = 4 * 60 * 1000
 
 /**
- * One request at a time per session (D31). A client waits for an Ack before it sends the next packet, so a second request
- * on another connection means that the first connection is dead, whether or not this side knows yet: the newest wins.
- * Where several processes share a store, its lock extends this to all of them.
+ * One request at a time per session (D31). A client waits for an Ack before it sends the next packet, so a second
+ * request on another connection means that the first connection is dead, whether or not this side knows yet: the newest
+ * wins. If several processes share a store, its lock extends this to all of them.
  */
 export class SessionLocks {
   readonly #last = new Map<string, QueueEntry>()
@@ -56,7 +58,7 @@ export class SessionLocks {
   }
 
   /**
-   * @throws PreemptedError when a still newer request came while this one waited, or the client disconnected.
+   * @throws PreemptedError if an even newer request arrived while this one waited, or the client disconnected.
    * @throws BitsError `session-busy` when another process does not release the session.
    */
   async acquire(key: string, requester: LockRequester = {}): Promise<SessionLease> {

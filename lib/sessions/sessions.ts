@@ -115,8 +115,7 @@ export class Sessions {
   }
 
   /**
-   * The current state of the session.
-   * @throws BitsError `session-not-found` when it has ended or expired meanwhile.
+   * The current state of the session. @throws BitsError `session-not-found` if it has ended or expired in the meantime.
    */
   async reload(key: string): Promise<SessionRecord> {
     const record = await this.store.get(key)
@@ -124,7 +123,7 @@ export class Sessions {
     return record
   }
 
-  /** Changes a session; that counts as activity (D24). @throws BitsError `session-not-found` when it is gone. */
+  /** Changes a session; that counts as activity (D24). @throws BitsError `session-not-found` if it no longer exists. */
   async change(key: string, changes: SessionChange): Promise<SessionRecord> {
     const record = await this.store.update(key, () => ({ ...changes, lastActivity: this.now() }))
     if (!record) throw new BitsError('session-not-found', `Session ${key} is gone.`)
@@ -157,7 +156,7 @@ export class Sessions {
     return Math.min(this.timeout / 20, 60 * 60 * 1000)
   }
 
-  /** Ends a session: fragments are no longer accepted, and a repeated end is answered 200 for ten minutes (D10). */
+  /** Ends a session: fragments are no longer accepted, and a repeated end gets 200 for ten minutes (D10). */
   async end(key: string, state: 'closed' | 'cancelled'): Promise<SessionRecord> {
     const ended = await this.change(key, { state })
     this.progress.forget(key)

@@ -4,12 +4,12 @@ import { inspect } from 'node:util'
 /** Milliseconds after which a call counts as hanging. */
 const HANGING = 15_000
 
-/** Fails unless a call answered what it has to: `append() answered 3 instead of 6.` */
+/** Fails unless a call returned the expected value: `append() answered 3 instead of 6.` */
 export function assertAnswer(call: string, actual: unknown, expected: unknown): void {
   assert.deepEqual(actual, expected, `${call} answered ${inspect(actual)} instead of ${inspect(expected)}.`)
 }
 
-/** Fails unless both are the same bytes, of which it shows none. */
+/** Fails unless both are the same bytes, without showing any of them. */
 export function assertBytes(
   actual: Uint8Array | undefined,
   expected: Buffer,
@@ -25,7 +25,7 @@ export function assertBytes(
   assert.fail(`${what} differs from what was sent, from byte ${wrong} on.`)
 }
 
-/** Fails when a call that others must not hold up does not answer. */
+/** Fails if a call that must not be blocked by others does not return. */
 export async function assertAnswers<T>(call: string, when: string, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const hanging = new Promise<never>((_resolve, reject) => {

@@ -48,7 +48,7 @@ export async function contentOf(stream: Readable): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** Resolves when the storage has taken all that was written. */
+/** Resolves when the storage has read everything that was written. */
 export async function consumed(body: PassThrough): Promise<void> {
   while (body.readableLength > 0 || body.writableLength > 0) await setImmediate()
 }

@@ -27,14 +27,14 @@ export async function tryLock(
   return release && { release, requests }
 }
 
-/** As {@link tryLock}, for a lock that must be available. */
+/** Like {@link tryLock}, for a lock that must be available. */
 export async function lock(store: SessionStore, key: string, timeout = 0): Promise<HeldLock> {
   const held = await tryLock(store, key, { timeout })
   assert.ok(held, `lock() did not acquire the lock within ${timeout} ms, although it is available.`)
   return held
 }
 
-/** Fails when a lock can be acquired that is held already. */
+/** Fails if a lock can be acquired that is already held. */
 export async function assertHeld(
   store: SessionStore,
   key: string,

@@ -7,12 +7,12 @@ export interface LocksUnderTest {
   readonly other: SessionStore
   /**
    * Makes one of the stores stop renewing its locks, as if its process had been killed or suspended at that moment. The
-   * store is not used again, unless {@link wake} is there.
+   * store is not used again, unless {@link wake} exists.
    */
   die(store: SessionStore): Promise<void>
   /**
-   * Makes a store that died work again, as a suspended process does when it continues; optional. Without it, nothing is
-   * tested about locks that were lost.
+   * Makes a store that died work again, like a suspended process that resumes; optional. Without it, lost locks are not
+   * tested.
    */
   wake?(store: SessionStore): Promise<void>
   /** Called after each test, after both stores were closed; optional. */

@@ -17,13 +17,13 @@ export interface ContractOptions {
   readonly runner?: Runner | undefined
 }
 
-/** Tests by their names. Each gets a fresh subject. */
+/** Tests by name. Each gets a fresh subject. */
 export type ContractTests<Subject> = Readonly<Record<string, (subject: Subject) => Promise<void>>>
 
 /** The tests of each clause of a contract. Their titles begin with the clause: `append-offset: bytes are ...`. */
 export type ContractClauses<Subject> = Readonly<Record<string, ContractTests<Subject>>>
 
-/** As `assert.rejects`, for methods that may throw as well as reject. */
+/** Like `assert.rejects`, for methods that may throw as well as reject. */
 export function assertRejects(
   work: () => Awaitable<unknown>,
   expected?: AssertPredicate,

@@ -6,7 +6,7 @@ import { newRecord } from './new-record.js'
 import { assertRejects, type ContractClauses } from './runner.js'
 import { assertRecord } from './session-store-keeping.js'
 
-/** Milliseconds within which a holder is asked to give way, and within which a dead holder's lock is free. */
+/** Milliseconds within which a holder is asked to release its lock, and within which a dead holder's lock expires. */
 const REQUEST_LIMIT = 2_000
 const SUCCESSION_LIMIT = 15_000
 

@@ -6,7 +6,7 @@ import type { LocksUnderTest } from './locks-under-test.js'
 import { newRecord } from './new-record.js'
 import { assertRejects, type ContractClauses } from './runner.js'
 
-/** Milliseconds after which a wait that was aborted must no longer make a holder give way. */
+/** Milliseconds after which an aborted wait must no longer make a holder release its lock. */
 const ABORTED_WISH_LIFETIME = 3_000
 
 /** Holding a lock, and waiting for it. */

@@ -1,11 +1,11 @@
 import type { StagedUpload, StorageAdapter } from '../../types/storage.js'
 import { contentOf, never, streamOf } from './bodies.js'
 
-/** A storage under test, and what its tests need besides it. */
+/** A storage under test, and what its tests need in addition. */
 export interface StorageUnderTest {
   /** Empty, and not open yet. */
   readonly storage: StorageAdapter
-  /** The bytes at a destination; `undefined` when nothing is there. */
+  /** The bytes at a destination; `undefined` if there are none. */
   published(destination: string): Promise<Uint8Array | undefined>
   /**
    * Makes all further appends to this upload fail in a typical way (a full disk, a lost connection); optional. Without

@@ -33,7 +33,7 @@ const bodiesThatEndEarly: ContractTests<StorageBench> = Object.fromEntries(
   ]),
 )
 
-/** What becomes of a body that ends early, and of a storage that fails. */
+/** Bodies that end early, and storages that fail. */
 export const EARLY_ENDS: ContractClauses<StorageBench> = {
   'append-early-end': {
     ...bodiesThatEndEarly,

@@ -14,11 +14,11 @@ const ROUNDS = 6
 const SETTLED = 500
 const PAUSE = 50
 
-/** What an adapter may forget to release. */
+/** Resources that an adapter may forget to release. */
 export const HANDLES: ContractClauses<StorageBench> = {
   handles: {
     'files and connections are closed, however an upload ends': async (bench) => {
-      // Connections that are kept for later are open after the first rounds.
+      // Connections that are kept for reuse are open after the first rounds.
       for (let n = 0; n < ROUNDS; n++) await useEverything(bench, `before-${n}`)
       const before = await openHandles()
       if (before === undefined) return
@@ -30,10 +30,7 @@ export const HANDLES: ContractClauses<StorageBench> = {
   },
 }
 
-/**
- * Number of open files and connections, once those have closed that are about to; `undefined` where the system does not
- * say.
- */
+/** Number of open files and connections, once pending closes are done; `undefined` if the system does not report it. */
 async function openHandles(): Promise<number | undefined> {
   let open = Number.POSITIVE_INFINITY
   for (let waited = 0; waited < SETTLED; waited += PAUSE) {

@@ -7,7 +7,7 @@ import type { StorageBench } from './storage-bench.js'
 
 const TAKEN = { code: 'destination-taken' }
 
-/** Bytes of a file that is published while others look. */
+/** Size in bytes of a file that is published while others read it. */
 const LARGE = 3_000_000
 
 const FILE_NAMES: Readonly<Record<string, string>> = {
@@ -83,7 +83,7 @@ const wrongLengths: ContractTests<StorageBench> = Object.fromEntries(
   ]),
 )
 
-/** Publishes a large file and looks at its destination all the time: `before` or the whole file is there. */
+/** Publishes a large file while reading its destination: either `before` or the whole file is there. */
 async function assertAtomic(bench: StorageBench, before: Buffer | undefined): Promise<void> {
   const { storage, subject } = bench
   if (before) await bench.publishedNow('a.bin', before)

@@ -72,7 +72,7 @@ export const STAGING: ContractClauses<StorageBench> = {
       const { storage } = bench
       const content = randomBytes(90_000)
       const upload = await bench.filled('a.bin', content)
-      // As a process does that was suspended, while another one received the rest. It may reject.
+      // Like a process that was suspended while another one received the rest. It may reject.
       const late = streamOf(content.subarray(30_000, 60_000))
       await Promise.allSettled([(async () => storage.append(upload, 30_000, late, never()))()])
       assertAnswer('received() after a repeated append', await storage.received(upload), content.length)

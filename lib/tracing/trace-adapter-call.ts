@@ -10,8 +10,9 @@ interface AdapterCall extends Pick<OperationTrace, 'bits' | 'operation'> {
 }
 
 /**
- * Runs a method of an adapter between `start` and `asyncEnd` of the tracing channel. A plain result stays plain, unlike
- * with `tracePromise`, and its `asyncEnd` follows at once: subscribers need not distinguish the two.
+ * Runs a method of an adapter between `start` and `asyncEnd` of the tracing channel. A synchronous result stays
+ * synchronous, unlike with `tracePromise`, and its `asyncEnd` follows immediately, so subscribers need not distinguish
+ * the two.
  */
 export function traceAdapterCall({ bits, on, operation, args }: AdapterCall, work: () => unknown): unknown {
   if (!operationChannel.hasSubscribers) return work()

@@ -45,7 +45,7 @@ export function readAck(packet: PacketType, request: AnsweredRequest, response: 
   }
   if (packet === 'Create-Session') {
     if (!ack.sessionId) throw malformed('BITS-Session-Id is missing')
-    // Win32 ack-for-create-session: any string up to this length may stand for a GUID.
+    // Win32 ack-for-create-session: a session id may be any string up to this length.
     if (ack.sessionId.length > MAX_SESSION_ID) {
       throw malformed(`BITS-Session-Id has over ${MAX_SESSION_ID} characters`)
     }

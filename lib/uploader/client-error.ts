@@ -20,18 +20,18 @@ export interface BitsClientErrorOptions extends ErrorOptions {
 /** Why an upload did not succeed. Messages name hosts and paths of files, never credentials, headers or queries. */
 export class BitsClientError extends Error {
   override readonly name = 'BitsClientError'
-  /** The request that failed; absent when the fault lies with the local file. */
+  /** The request that failed; absent if the local file is the cause. */
   readonly packet: RequestKind | undefined
-  /** HTTP status; absent when no answer came. */
+  /** HTTP status; absent if there was no response. */
   readonly status: number | undefined
-  /** Unsigned 32 bits: the server's, or 0x80190000 + status for a bare status; absent when no answer came. */
+  /** Unsigned 32 bits: the server's, or 0x80190000 + status for a bare status; absent if there was no response. */
   readonly hresult: number | undefined
   /** Name of {@link hresult} in the Windows headers, `BG_E_HTTP_ERROR_404` for example, where it has one. */
   readonly hresultName: string | undefined
   readonly context: RemoteContext | undefined
-  /** A retry cannot succeed until something changes. When false, a later try may well succeed. */
+  /** A retry cannot succeed until something changes. When false, a later attempt may succeed. */
   readonly fatal: boolean
-  /** The connection was closed in place of a response. */
+  /** The connection was closed instead of a response. */
   readonly connectionLost: boolean
 
   constructor(message: string, options: BitsClientErrorOptions = {}) {

@@ -1,6 +1,6 @@
 import { MIN_FRAGMENT_SIZE } from '../protocol/limits.js'
 
-/** How many bytes the next fragment takes. */
+/** The size of the next fragment in bytes. */
 export class FragmentSize {
   #limit: number
   #current: number
@@ -17,7 +17,7 @@ export class FragmentSize {
   /**
    * 413: no fragment will be as large as the refused one again (MC-BUP 3.1.5.1.7).
    *
-   * @returns false when it can be no smaller.
+   * @returns false if it cannot be smaller.
    */
   refused(length: number): boolean {
     if (length <= MIN_FRAGMENT_SIZE) return false
@@ -26,7 +26,7 @@ export class FragmentSize {
     return true
   }
 
-  /** A poor connection may carry a smaller fragment; many servers discard one that was cut off. */
+  /** A smaller fragment may get through a poor connection; many servers discard an interrupted one. */
   interrupted(): void {
     this.#current = Math.min(this.#current, halve(this.#current))
   }

@@ -4,7 +4,7 @@ import { HEADER } from '../protocol/headers.js'
 import { REPR_DIGEST } from '../protocol/repr-digest.js'
 import type { AckFields } from './ack.js'
 
-/** A packet to send: what its headers are made of. */
+/** A packet to send: the source of its headers. */
 export interface OutgoingPacket {
   readonly type: PacketType
   readonly sessionId?: string | undefined
@@ -20,7 +20,7 @@ export interface OutgoingPacket {
 /**
  * Sends a packet, with the bytes of the file that its range names, and reads the Ack. Aborts with the caller's signal.
  *
- * @param onSent called with the number of bytes each time some were handed to the connection.
+ * @param onSent called with the number of bytes each time some were passed to the connection.
  * @throws BitsClientError
  */
 export type SendPacket = (
@@ -58,8 +58,8 @@ const contentRangeOf = ({ first, last, total }: ContentRange): string =>
 const MAX_CONTENT_NAME = 260
 
 /**
- * `Content-Name` of a file: its name, percent-encoded where a header or Windows could not take it. Servers make no use of
- * it, so that one too long is left out.
+ * `Content-Name` of a file: its name, percent-encoded where a header or Windows would not accept it. Servers ignore it,
+ * so one that is too long is left out.
  */
 export function contentNameOf(fileName: string): string | undefined {
   const name = fileName.replace(/[^\x20-\x7e]|[\\/:*?"<>|]/gu, percentEncode)

@@ -9,9 +9,9 @@ export interface AnsweredRequest {
   readonly kind: RequestKind
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
-  /** Were credentials added to the headers? Default: false. */
+  /** Whether credentials were added to the headers. Default: false. */
   readonly authenticated?: boolean
-  /** What the user can do about a refusal, in sentences; empty where the status says it all. */
+  /** What the user can do about a refusal, in sentences; empty if the status is sufficient. */
   readonly hint?: (facts: RefusalFacts) => string
 }
 
@@ -23,7 +23,7 @@ export interface RefusalFacts {
   readonly hresult: number | undefined
 }
 
-/** The error that a response with a status other than success stands for. */
+/** The error for a response with a status other than success. */
 export function refusal(request: AnsweredRequest, response: ResponseHead): BitsClientError {
   const { kind } = request
 

@@ -1,8 +1,9 @@
 import { BitsClientError } from './client-error.js'
 
 /**
- * `BITS-Reply-URL` as the server means it: relative to the directory of the destination at the origin host, whatever
- * `BITS-Host-Id` says (capture MC-BUP 4.2). A URL parser does the rest: `\` becomes `/`, braces are percent-encoded.
+ * Resolves `BITS-Reply-URL` as the server means it: relative to the directory of the destination at the origin host,
+ * whatever `BITS-Host-Id` says (capture MC-BUP 4.2). The URL parser does the rest: `\` becomes `/`, and braces are
+ * percent-encoded.
  */
 export function resolveReplyUrl(replyUrl: string, destination: URL): URL {
   const url = URL.canParse(replyUrl, destination.href) ? new URL(replyUrl, destination) : undefined

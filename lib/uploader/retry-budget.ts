@@ -10,8 +10,8 @@ export interface RetryLimits extends Delays {
 const MIN_SETBACKS = 3
 
 /**
- * Decides how long to retry. Failures in a row end with any Ack that moves the offset forward; setbacks and
- * restarts only with an offset never reached before, otherwise a server could keep a client going in circles forever.
+ * Decides how long to retry. Any Ack that moves the offset forward ends a series of failures; a series of setbacks and
+ * restarts ends only with an offset never reached before, otherwise a server could keep a client looping forever.
  */
 export class RetryBudget {
   readonly #limits: RetryLimits
@@ -29,7 +29,7 @@ export class RetryBudget {
     return this.#failures
   }
 
-  /** @returns milliseconds to wait after this error before the next attempt; undefined when it is time to give up. */
+  /** @returns milliseconds to wait after this error before the next attempt; `undefined` to give up. */
   delayAfter(error: BitsClientError): number | undefined {
     switch (reactionTo(error)) {
       case 'give-up':

@@ -17,22 +17,25 @@ export function reactionTo(error: BitsClientError): Reaction {
 const FATAL_HRESULTS = new Set<number>([HRESULT.BG_E_TOO_LARGE, HRESULT.E_INVALIDARG])
 
 /**
- * Does a file exist that the server does not overwrite? Win32 ack-for-create-session has servers answer 409, which
- * Windows tries again for days; but the file will not go away by itself.
+ * Whether a file exists that the server does not overwrite. By Win32 ack-for-create-session, servers answer 409, which
+ * Windows retries for days; but the file will not disappear by itself.
  */
 export const isDestinationTaken = (packet: RequestKind, hresult: number | undefined): boolean =>
   packet === 'Create-Session' && hresult === HRESULT.ERROR_FILE_EXISTS
 
 /**
- * Does the server reject the range of a fragment itself (MC-BUP 2.2.1.2)? A server application that refuses the file
- * is another matter, whatever its status.
+ * Whether the server itself rejects the range of a fragment (MC-BUP 2.2.1.2). A server application that refuses the
+ * file does not count, whatever its status.
  */
 export const isRangeRefused = ({ packet, status, hresult, context }: BitsClientError): boolean =>
   packet === 'Fragment' &&
   context !== 'server application' &&
   (status === 400 || status === 416 || hresult === HRESULT.E_INVALIDARG)
 
-/** Would sending this again fail in the same way? (Win32 handling-server-application-errors, ack-for-close-session) */
+/**
+ * Whether sending this again would fail in the same way (Win32 handling-server-application-errors,
+ * ack-for-close-session).
+ */
 export function isFatal(packet: RequestKind, status: number, hresult: number | undefined): boolean {
   if (hresult === HRESULT.BG_E_SESSION_NOT_FOUND) return false
   if (packet === 'Close-Session' || packet === 'Cancel-Session') return status < 500 || status > 599
@@ -51,7 +54,7 @@ export interface Delays {
   readonly maxRetryDelay: number
 }
 
-/** Milliseconds to wait after the nth failure in a row: doubled each time, then reduced at random by up to half. */
+/** Milliseconds to wait after the nth consecutive failure: doubled each time, then reduced at random by up to half. */
 export function backOff(failures: number, delays: Delays, random: () => number = Math.random): number {
   const whole = Math.min(delays.maxRetryDelay, delays.minRetryDelay * 2 ** (failures - 1))
   return Math.round(whole * (0.5 + random() / 2))

@@ -6,7 +6,10 @@ import type { Step, UploadSession } from './upload-session.js'
 
 type Helpers = Pick<UploadContext, 'settings' | 'host' | 'retryBudget' | 'reporter' | 'explain'>
 
-/** An upload from Create-Session, or from a Ping when it is resumed, to Close-Session, with all that may happen between. */
+/**
+ * An upload from Create-Session, or from a Ping when it is resumed, to Close-Session, with everything that may happen
+ * in between.
+ */
 export async function runUpload(session: UploadSession, helpers: Helpers): Promise<void> {
   const { settings } = helpers
   let step: Step | 'done' = session.state ? 'ping' : 'create'

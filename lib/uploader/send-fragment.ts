@@ -4,7 +4,7 @@ import type { FragmentSize } from './fragment-size.js'
 import { reactionTo } from './retry-policy.js'
 import type { UploadContext } from './upload-context.js'
 
-/** Sends the bytes from `offset` on, as many as `size` says, and learns from the outcome how many to send next. */
+/** Sends the bytes from `offset` on, as many as `size` says, and adapts the size to the outcome. */
 export async function sendFragment(
   { file, host, reporter, contentName, send }: UploadContext,
   size: FragmentSize,

@@ -22,7 +22,7 @@ export function withHost(url: URL, hostId: string): URL | undefined {
 
 /**
  * Which host gets the packets: the origin, or the one that `BITS-Host-Id` names, until that has failed for longer than
- * the fall-back time (MC-BUP 2.2.3.2, 3.1.2.3).
+ * the fallback time (MC-BUP 2.2.3.2, 3.1.2.3).
  */
 export class UploadHost {
   readonly #origin: URL
@@ -53,7 +53,9 @@ export class UploadHost {
     return this.#alternate?.timeout
   }
 
-  /** @param timeout seconds; without it the origin is never asked again. @returns false when the host id is not a host. */
+  /**
+   * @param timeout seconds; without it, the origin is never tried again. @returns false when the host id is not a host.
+   */
   adopt(hostId: string, timeout: number | undefined): boolean {
     const url = withHost(this.#origin, hostId)
     if (!url) return false
@@ -62,12 +64,12 @@ export class UploadHost {
     return true
   }
 
-  /** Starts the fall-back timer, unless it runs. */
+  /** Starts the fallback timer, unless it is running. */
   failed(): void {
     if (this.#alternate) this.#failingSince ??= this.#now()
   }
 
-  /** A fragment got through: the timer stops. */
+  /** Stops the timer after a successful fragment. */
   reached(): void {
     this.#failingSince = undefined
   }

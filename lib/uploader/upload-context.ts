@@ -5,7 +5,7 @@ import type { RetryBudget } from './retry-budget.js'
 import type { UploadHost } from './target-host.js'
 import type { UploadState } from './upload-types.js'
 
-/** Options that the state machine itself obeys; units as in the clients' options. */
+/** Options of the state machine itself; units as in the clients' options. */
 export interface SessionSettings {
   readonly resume?: UploadState | undefined
   readonly signal?: AbortSignal | undefined
@@ -26,12 +26,12 @@ export interface SourceFacts {
 
 /** Fetches the reply before its session is closed, which deletes it (Win32 close-session). */
 export interface ReplyFetcher {
-  /** Where the reply is; `undefined` before `fetch`. */
+  /** URL of the reply; `undefined` before `fetch`. */
   readonly url: URL | undefined
   readonly fetched: boolean
   /** Continues where an earlier call failed. @param replyUrl `BITS-Reply-URL`. @throws BitsClientError */
   fetch(replyUrl: string): Promise<void>
-  /** The upload starts over, and another reply will come. */
+  /** The upload starts over, and another reply will follow. */
   forget(): Promise<void>
 }
 

@@ -29,9 +29,11 @@ export class UploadSession {
   #closeUnanswered = false
   /** The server knows that the file is empty: it may have named a reply. */
   #emptyAcknowledged = false
-  /** The server accepts no empty fragment. Nor will it in its next session, so {@link forget} keeps this. */
+  /**
+   * The server does not accept an empty fragment. Neither will it in the next session, so {@link forget} keeps this.
+   */
   #emptyRefused = false
-  /** How often the connection was lost to an empty fragment. */
+  /** How often the connection was lost during an empty fragment. */
   #emptyLost = 0
 
   constructor(tools: UploadContext) {
@@ -109,7 +111,7 @@ export class UploadSession {
       throw new BitsClientError('BITS-Host-Id is not a host.', { packet: 'Create-Session', fatal: true })
     }
     this.#report()
-    // The other host has to answer before anything else is sent to it (MC-BUP 2.2.4).
+    // The other host must respond before anything else is sent to it (MC-BUP 2.2.4).
     return follow ? 'ping' : this.#next()
   }
 
@@ -176,13 +178,13 @@ export class UploadSession {
 
   async #close(): Promise<'done'> {
     const { file } = this.#tools
-    // Fragments have shown it already, unless none was taken (D16).
+    // Fragments have already shown it, unless none was accepted (D16).
     if (this.#emptyRefused) await file.assertUnchanged()
     try {
       await this.#send({ type: 'Close-Session', sessionId: this.#id, length: 0 })
     } catch (error) {
       if (!(error instanceof BitsClientError)) throw error
-      // An earlier Close-Session did arrive (D10); starting over would upload the file twice.
+      // An earlier Close-Session arrived (D10); starting over would upload the file twice.
       const closedBefore = this.#closeUnanswered && reactionTo(error) === 'restart'
       this.#closeUnanswered ||= error.status === undefined
       if (!closedBefore) throw error

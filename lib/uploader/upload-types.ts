@@ -4,7 +4,7 @@ import type { BitsClientError } from './client-error.js'
 export interface UploadProgress {
   /** Handed to the connection. Falls back to `acknowledged` when a fragment has to be sent again. */
   readonly sent: number
-  /** What the server says it has. */
+  /** Acknowledged by the server. */
   readonly acknowledged: number
   /** Size of the file. */
   readonly total: number
@@ -13,18 +13,20 @@ export interface UploadProgress {
 /** A failure that the upload may survive. */
 export interface UploadFailure {
   readonly error: BitsClientError
-  /** Failures in a row without progress, this one included. */
+  /** Consecutive failures without progress, including this one. */
   readonly failures: number
-  /** Milliseconds until the next try; absent when there will be none. */
+  /** Milliseconds until the next attempt; absent if there will be none. */
   readonly delay: number | undefined
 }
 
 /** The state another process needs to continue an upload; plain data for `JSON.stringify`. Keep it as private as the session id. */
 export interface UploadState {
   readonly sessionId: string
-  /** Bytes acknowledged. A hint: the server's own count is asked and followed. */
+  /** Bytes acknowledged. A hint: the server's own count takes precedence. */
   readonly offset: number
-  /** Size of the file in bytes, and time of its last change in milliseconds: another file must not be mixed in. */
+  /**
+   * Size of the file in bytes, and time of its last change in milliseconds: bytes of different files must not be mixed.
+   */
   readonly size: number
   readonly modified: number
   readonly hostId?: string | undefined

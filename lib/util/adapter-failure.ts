@@ -8,9 +8,9 @@ export type AdapterName = 'storage' | 'session store'
 const sources = new WeakMap<object, AdapterName>()
 
 /**
- * The same adapter, but {@link failedAdapter} recognizes the errors of its methods, and their calls are published on the
- * tracing channel. Methods are called on the adapter itself, which may have private fields. Plain results stay plain,
- * without a promise.
+ * The same adapter, but {@link failedAdapter} recognizes the errors of its methods, and their calls are published on
+ * the tracing channel. Methods are called on the adapter itself, which may have private fields. Synchronous results
+ * stay synchronous.
  *
  * @param bits the `bitsUpload()` that uses the adapter.
  */

@@ -2,14 +2,14 @@ import { join } from 'node:path'
 import { ignoreNotFound } from './errors.js'
 import type { FileSystem } from './fs.js'
 
-/** A block of most file systems. */
+/** The block size of most file systems. */
 const BLOCK = Buffer.alloc(4096)
 
 /**
- * Verifies that files can be created, written and removed in a directory, for readiness checks: not when the disk is
+ * Verifies that files can be created, written and removed in a directory, for readiness checks: fails if the disk is
  * full, read-only or no longer mounted.
  *
- * @param user distinguishes the files of those who check the same directory.
+ * @param user distinguishes the files of different users of the same directory.
  */
 export async function checkWritable(directory: string, user: string, fs: FileSystem): Promise<void> {
   const path = join(directory, `.check-${user}-${process.pid}`)

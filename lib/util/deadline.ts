@@ -7,7 +7,7 @@ export class DeadlineError extends Error {
  * Waits for `work` up to `milliseconds`, whether or not it can be stopped.
  *
  * @param stop called when the time is over.
- * @throws DeadlineError when the time is over; what becomes of the work afterwards is ignored.
+ * @throws DeadlineError when the time is over; the outcome of the work is then ignored.
  */
 export async function withDeadline<T>(work: Promise<T>, milliseconds: number, stop: () => void): Promise<T> {
   let timer: NodeJS.Timeout | undefined

@@ -1,6 +1,6 @@
 import { finished, type Readable } from 'node:stream'
 
-/** Milliseconds after which the rest of a body is given up. */
+/** Milliseconds after which the rest of a body is abandoned. */
 const DRAIN_TIMEOUT = 30_000
 
 /** Reads and discards a stream until it ends, `limit` bytes have been read, or half a minute has passed. */

@@ -2,14 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { drain } from './drain.js'
 
 /**
- * Bytes that are read after a response that closes the connection: more than any fragment of Windows has (MC-BUP note
+ * Bytes that are read after a response that closes the connection: more than any fragment from Windows has (MC-BUP note
  * 10).
  */
 const LINGER_BYTES = 16 * 1024 * 1024
 
 /**
  * Ends a response without a body. The rest of the request's body is read first, for a client that writes its whole body
- * before it reads. If more than `drainLimit` bytes are left, the response is sent at once, and the connection is closed.
+ * before it reads. If more than `drainLimit` bytes are left, the response is sent immediately, and the connection is
+ * closed.
  *
  * @param setHead sets status and headers, once the body has been read.
  */

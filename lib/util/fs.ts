@@ -5,7 +5,7 @@ import { OPEN_FAILURES, RENAME_FAILURES, retryWhileBusy } from './retry-while-bu
 
 type Retry = typeof retryWhileBusy
 
-/** Other systems let a file be used that another program has open. */
+/** Other systems allow changes to a file that another program has open. */
 const patiently: Retry = process.platform === 'win32' ? retryWhileBusy : (call) => call
 
 /**
@@ -130,7 +130,7 @@ export async function writeBytes(
   }
 }
 
-/** Flushes a file, given its descriptor, to the disk. Tests replace it to see what is flushed, and when. */
+/** Flushes a file, given its descriptor, to disk. Tests replace it to see what is flushed, and when. */
 export type Sync = (file: number) => Promise<void>
 
 /** Error codes of systems that cannot sync a directory: network and virtual file systems, FUSE, WSL. */
@@ -144,7 +144,7 @@ const CANNOT_SYNC_DIRECTORIES = new Set([
   'EISDIR',
 ])
 
-/** Flushes the entries of an open directory to the disk, if the file system can do that. */
+/** Flushes the entries of an open directory to disk, if the file system supports that. */
 export async function syncOpenDirectory(directory: number, sync: Sync = fsync): Promise<void> {
   try {
     await sync(directory)
@@ -154,8 +154,8 @@ export async function syncOpenDirectory(directory: number, sync: Sync = fsync): 
 }
 
 /**
- * Flushes the entries of a directory to the disk. Windows has no such call and needs none. A directory that this
- * process can write but not read cannot be opened for it.
+ * Flushes the entries of a directory to disk. Windows has no such call and needs none. A directory that this process
+ * can write but not read cannot be opened for it.
  */
 export async function syncDirectory(
   path: string,

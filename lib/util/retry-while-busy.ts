@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { errorCode } from './errors.js'
 
-/** What Windows answers to the renaming or removal of a file that another program has open. */
+/** Error codes on Windows for renaming or removing a file that another program has open. */
 export const RENAME_FAILURES: ReadonlySet<string> = new Set(['EPERM', 'EBUSY', 'EACCES'])
-/** What it answers to the opening of a file that another program has open for itself alone. */
+/** Error codes for opening a file that another program has open exclusively. */
 export const OPEN_FAILURES: ReadonlySet<string> = new Set(['EBUSY'])
 /** Milliseconds between tries: about a second in all. */
 const DELAYS = [10, 20, 40, 80, 160, 320, 400]
 
 /**
- * A file system call that is repeated for about a second while it fails with one of these codes: so long virus scanners
- * and indexers have new files open on Windows.
+ * Repeats a file system call for about a second while it fails with one of these codes: on Windows, virus scanners and
+ * indexers have new files open for that long.
  */
 export function retryWhileBusy<Arguments extends unknown[], Result>(
   call: (...args: Arguments) => Promise<Result>,

@@ -17,8 +17,8 @@ export class SharedRuns {
    * Resolves after a run that started no earlier than this call. All calls with one `key` must pass work of the same
    * effect: that of the first of them runs.
    *
-   * When a run fails, the calls that wait for the next one fail with it: Linux reports a failed write to the disk once,
-   * so that the next flush may succeed although it kept nothing of what was there when the first one failed.
+   * If a run fails, the calls that wait for the next one fail with it: Linux reports a failed write to disk once, so
+   * the next flush may succeed although it did not store what the first one failed to store.
    */
   run(key: string, work: () => Promise<void>): Promise<void> {
     if (!this.#waiting.has(key)) return this.#start(key, work)

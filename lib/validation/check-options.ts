@@ -15,14 +15,14 @@ export interface OptionsSchema<Options> {
   readonly checks: OptionChecks<Options>
   /** Options without a default. */
   readonly required?: readonly (keyof Options & string)[]
-  /** Options that hold secrets. A string in their place is not shown, since messages are logged. */
+  /** Options that contain secrets. A string passed instead is not shown, because messages are logged. */
   readonly secret?: readonly (keyof Options & string)[]
 }
 
 /**
  * Checks options one by one. `undefined` counts as absent.
  *
- * @throws OptionError that names the option, its value and what to give instead.
+ * @throws OptionError that names the option, its value and what to pass instead.
  */
 export function checkEach<Options>(
   { name: subject, checks, required = [], secret = [] }: OptionsSchema<Options>,

@@ -1,4 +1,4 @@
-/** A value for people, in a sentence that says what is wrong with it: a text or number itself, of an object its class. */
+/** Describes a value in a message: a string or number itself, of an object its class. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value)
   if (typeof value === 'function') return `the function or class ${value.name || 'without a name'}`

@@ -13,7 +13,7 @@ interface OptionProblem {
 }
 
 /**
- * An option that is wrong. The message names the option, its value and what to give instead.
+ * An invalid option. The message names the option, its value and what to pass instead.
  *
  * @example if (error instanceof OptionError) console.error(`--${error.option}: give ${error.expected}`)
  */

@@ -69,7 +69,7 @@ export function isMode(value: unknown): string | undefined {
   return isValid ? undefined : 'a number from 0 to 0o7777, 0o640 for example'
 }
 
-/** @param words all that a type has, which the compiler sees to. */
+/** @param words all values of a type, which the compiler checks. */
 export function isOneOf<Word extends string>(words: Readonly<Record<Word, true>>): Check {
   const quoted = Object.keys(words).map((word) => `'${word}'`)
   const expected = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`

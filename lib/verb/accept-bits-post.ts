@@ -60,12 +60,12 @@ const patchServerOf: ChannelListener = (message) => {
   const server = property(socket, 'server')
   if (!(socket instanceof Duplex) || !isHttpServer(server) || isPatched(server)) return
   patchServer(server, attach)
-  // Node publishes this after the 'connection' event of the same socket; a 'secureConnection' is yet to come.
+  // Node publishes this after the 'connection' event of the same socket, and before its 'secureConnection' event.
   if (server instanceof HttpServer) attach(server, socket)
 }
 
 const attach: Attach = (server, socket) => {
-  // HTTP/2, which has no such parser, and receives no BITS_POST.
+  // HTTP/2 has no such parser, and receives no BITS_POST.
   if (isHttp2Server(server) && property(socket, 'parser') === undefined) return
   if (!canRestartParsers() || !attachRestarter(server, socket)) attachRewriter(server, socket)
 }

@@ -7,8 +7,8 @@ import type { Http1Server } from './patch-server.js'
 import { VerbRestarter } from './verb-restarter.js'
 
 /**
- * By the `onIncoming` of their parsers, which Node removes when it puts a parser back into its pool. What else is set on
- * a parser stays there in its next life, perhaps on a connection of another server, and then does nothing.
+ * By the `onIncoming` of their parsers, which Node removes when it puts a parser back into its pool. Other properties
+ * set on a parser stay there when it is reused, perhaps for a connection of another server, and then have no effect.
  */
 const restarters = new WeakMap<object, VerbRestarter>()
 
@@ -49,7 +49,7 @@ export function attachRestarter(server: Http1Server, socket: Duplex): boolean {
   return true
 }
 
-/** Set on a parser, hide its own methods and call the restarter instead, as long as the parser has one. */
+/** Set on a parser, these hide its own methods and call the restarter instead, if the parser has one. */
 const RESTARTING_METHODS: Pick<NodeParser, 'execute' | 'finish' | 'getCurrentBuffer'> & ThisType<NodeParser> =
   {
     execute(bytes) {

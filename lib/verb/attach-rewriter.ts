@@ -8,7 +8,10 @@ import { VerbRewriter } from './verb-rewriter.js'
 interface RewrittenConnection {
   readonly server: Http1Server
   readonly rewriter: VerbRewriter
-  /** Is `onData` on the socket? It is not while the parser decides on a possible upgrade, which finds it untouched. */
+  /**
+   * Whether `onData` is attached to the socket. It is detached while the parser decides about an upgrade, which must
+   * get an unchanged socket.
+   */
   listening: boolean
   onData(chunk: unknown): void
 }
@@ -17,8 +20,8 @@ const rewrittenConnections = new WeakMap<Duplex, RewrittenConnection>()
 let restoresVerb = false
 
 /**
- * Puts a {@link VerbRewriter} in front of the parser of a connection: the way for versions of Node whose parser cannot
- * be restarted. A socket may come back as a new connection, after a CONNECT for example: then it gets a new rewriter.
+ * Puts a {@link VerbRewriter} in front of the parser of a connection, for versions of Node whose parser cannot be
+ * restarted. If a socket is used for a new connection, for example after a CONNECT, it gets a new rewriter.
  */
 export function attachRewriter(server: Http1Server, socket: Duplex): void {
   restoreVerbOnRequest()
@@ -34,7 +37,7 @@ export function attachRewriter(server: Http1Server, socket: Duplex): void {
   setListening(socket, connection, true)
 }
 
-/** Restores the verb before any other code sees the request: Node publishes this ahead of its own checks and events. */
+/** Restores the verb before any other code sees the request: Node publishes this before its own checks and events. */
 function restoreVerbOnRequest(): void {
   if (restoresVerb) return
   restoresVerb = true
@@ -49,8 +52,8 @@ function restoreVerbOnRequest(): void {
 }
 
 /**
- * A 'data' listener makes Node hand the bytes through JavaScript; in front of Node's own, it sees each buffer before
- * the parser reads that same buffer.
+ * A 'data' listener makes Node pass the bytes through JavaScript; placed before Node's own listener, it sees each
+ * buffer before the parser reads it.
  */
 function setListening(socket: Duplex, connection: RewrittenConnection, expected: boolean): void {
   if (connection.listening === expected) return

@@ -1,16 +1,16 @@
 import { METHODS } from 'node:http'
 
 /**
- * Node's parser refuses verbs it does not know; it knows BIND (RFC 5842), and skips spaces before the URL. So it can read
- * BIND and six spaces where the client sent BITS_POST and one: both have the same length and begin with `BI`.
+ * Node's parser refuses verbs it does not know; it knows BIND (RFC 5842), and skips spaces before the URL. So it can
+ * read BIND and six spaces instead of BITS_POST and one space: both have the same length and begin with `BI`.
  */
 export const VERB = 'BITS_POST '
 export const KNOWN_VERB = 'BIND      '
 export const KNOWN_BYTES = Buffer.from(KNOWN_VERB)
-/** Length of what the two have in common, at whose end the parser refuses the verb. */
+/** Length of the common prefix, after which the parser refuses the verb. */
 export const COMMON_LENGTH = 'BI'.length
 
-/** Other runtimes that bring a `node:http` of their own, by their names in `process.versions`. */
+/** Other runtimes with their own `node:http`, by their names in `process.versions`. */
 const OTHER_RUNTIMES = { bun: 'Bun', deno: 'Deno' }
 const REMEDY =
   'Use Node 20 to 26, or set acceptBitsPost: false and acceptPost: true behind a proxy that turns BITS_POST into POST.'

@@ -42,7 +42,7 @@ export class Section {
   }
 }
 
-/** Finds the end of the body that Node's parser is about to read, from the headers it passed on. */
+/** Finds the end of the body that Node's parser is about to read, from the headers that it reported. */
 export function bodyOf({ rawHeaders }: IncomingMessage): Reader | 'none' | 'unsure' {
   let framing: 'content-length' | 'transfer-encoding' | undefined
   let value = ''
@@ -62,8 +62,8 @@ export function bodyOf({ rawHeaders }: IncomingMessage): Reader | 'none' | 'unsu
 }
 
 /**
- * Does Node's parser take these headers for an upgrade? It does so when there is an `Upgrade`, and a `Connection` that
- * lists it. Versions of Node differ about tabs around it, which they do not pass on.
+ * Whether Node's parser takes these headers for an upgrade: if there is an `Upgrade`, and a `Connection` that lists it.
+ * Versions of Node differ about tabs around it, which they do not pass on.
  */
 export function upgradeOf({ rawHeaders }: IncomingMessage, head: string): 'none' | 'upgrade' | 'unsure' {
   let hasUpgrade = false

@@ -2,15 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import { property } from '../util/property.js'
 
 /**
- * The parser of one connection, as `socket.parser` holds it: undocumented, and the same in Node 20 to 26. Everything
- * here that another version might do otherwise is tried by the self-test before any connection depends on it.
+ * The parser of one connection, as `socket.parser` holds it: undocumented, and the same in Node 20 to 26. The self-test
+ * checks everything here that another version might do differently, before any connection depends on it.
  */
 export interface NodeParser {
   /** Receives each request when its head is complete. Null on a parser that Node has put back into its pool. */
   onIncoming: ((request: IncomingMessage, keepAlive: boolean) => unknown) | null
   /** Takes the parser off its server's list of connections. */
   remove(): void
-  /** Starts from the beginning, also on a parser that has refused something, and puts it on the list. */
+  /** Resets the parser, even after an error, and puts it on the list. */
   initialize(...args: unknown[]): void
   /** Returns how many of the bytes were read. Errors have `code` and `bytesParsed`. */
   execute(bytes: Buffer): ParserResult
@@ -26,9 +26,9 @@ export type ParserResult = number | Error | undefined
 
 /** The constructor of parsers names the callbacks that a parser calls. */
 export interface ParserSlots {
-  /** At the first byte of each request. Node leaves it empty on servers. */
+  /** Called at the first byte of each request. Node leaves it empty on servers. */
   readonly kOnMessageBegin: number
-  /** After each buffer that the parser has read from the socket by itself, without a 'data' event. */
+  /** Called after each buffer that the parser has read from the socket by itself, without a 'data' event. */
   readonly kOnExecute: number
 }
 

@@ -47,7 +47,7 @@ function askNode(options: ServerOptions): ParserArguments {
 
 const UNKNOWN_ARGUMENTS = 'This version of Node initializes its HTTP parsers in another way.'
 
-/** Makes a connection that ends at once. */
+/** Makes a connection that ends immediately. */
 function connectTo(server: HttpServer): { socket: Duplex; parser: unknown } {
   const socket = new InMemorySocket()
   server.emit('connection', socket)

@@ -9,8 +9,8 @@ const debug = debuglog('express-bits-upload')
 let result: boolean | undefined
 
 /**
- * Tells whether the parsers of this version of Node can be restarted, as {@link attachRestarter} does. Tested once,
- * by requests on a connection in memory. They end at the parser: neither servers nor their observers see them.
+ * Tells whether the parsers of this version of Node can be restarted, as {@link attachRestarter} does. Tested once, by
+ * requests on a connection in memory. They stop at the parser: neither servers nor their observers see them.
  */
 export function canRestartParsers(): boolean {
   result ??= tryRestart()

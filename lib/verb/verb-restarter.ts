@@ -7,7 +7,7 @@ import type { ParserResult } from './node-parser.js'
 const OTHER_STARTS = ['RE', 'UN']
 const OTHER_START = 2
 
-/** The parser's own methods, which the ones of {@link attachRestarter} hide. */
+/** The parser's own methods, which those of {@link attachRestarter} hide. */
 export interface NativeParser {
   execute(bytes: Buffer): ParserResult
   finish(): unknown
@@ -19,22 +19,22 @@ export interface NativeParser {
 /**
  * Reads BITS_POST on one connection, by letting Node's parser refuse it.
  *
- * The parser stops at the `T`, and says where; all that comes before has been read. When BITS_POST stands there, the
- * parser starts from the beginning, reads BIND in its place, and continues behind the verb. Nothing that a client sends
- * is changed, and where heads and bodies end is known to the parser alone.
+ * The parser stops at the `T` and reports the position; it has read everything before. If there is a BITS_POST, the
+ * parser is reset, reads BIND instead, and continues after the verb. Nothing that a client sends is changed, and only
+ * the parser decides where heads and bodies end.
  */
 export class VerbRestarter {
   readonly #native: NativeParser
-  /** Has a request begun whose head is not complete yet? Only then can the parser refuse a verb; after that, never. */
+  /** Whether a request has begun whose head is not complete. Only then can the parser refuse a verb. */
   #isInHead = false
-  /** The last bytes of such a head that has begun in earlier packets. */
+  /** The last bytes of such a head from earlier packets. */
   #headSoFar = ''
   /** The start of a BITS_POST at the end of the last packet, which the parser has refused. */
   #held = ''
   #refusal: ParserResult
-  /** Was the head in progress a BITS_POST? */
+  /** Whether the head in progress belongs to a BITS_POST. */
   #isVerb = false
-  /** What {@link getCurrentBuffer} returns, once the parser has forgotten. */
+  /** What {@link getCurrentBuffer} returns when the parser no longer has it. */
   #packet: Buffer | undefined
 
   constructor(native: NativeParser) {
@@ -54,13 +54,13 @@ export class VerbRestarter {
     request.method = 'BITS_POST'
   }
 
-  /** In place of the parser's method, on connections that Node reads through 'data' events. */
+  /** Replaces the parser's method, on connections that Node reads through 'data' events. */
   execute(packet: Buffer): ParserResult {
     const result = this.#native.execute(packet)
     return this.#isInHead ? this.#readHead(packet, result) : result
   }
 
-  /** In front of Node's callback, on connections whose packets the parser reads by itself. */
+  /** Runs before Node's callback, on connections whose packets the parser reads by itself. */
   onExecute(result: ParserResult, callback: (result: ParserResult) => void): void {
     if (!this.#isInHead) {
       callback(result)
@@ -81,7 +81,7 @@ export class VerbRestarter {
     return this.#packet ?? this.#native.getCurrentBuffer()
   }
 
-  /** A connection that ends in a verb which was refused: the parser itself is silent after a refusal. */
+  /** For a connection that ends in a refused verb: the parser itself reports nothing after a refusal. */
   finish(): unknown {
     return this.#held === '' ? this.#native.finish() : this.#refuse()
   }
@@ -130,7 +130,7 @@ export class VerbRestarter {
     if (at < 0 || OTHER_STARTS.includes(seen.slice(Math.max(at - OTHER_START, 0), at))) return 'none'
     const found = seen.slice(at, at + VERB.length)
     if (found === VERB) return start + VERB.length
-    // The letter that was refused has to be there. A head that is too long also fails at the end of a packet.
+    // The refused letter must be present. A head that is too long also fails at the end of a packet.
     const isCut = found.length > COMMON_LENGTH && start + found.length === packet.length
     if (!VERB.startsWith(found) || !isCut) return 'none'
     this.#held = found
@@ -138,7 +138,7 @@ export class VerbRestarter {
     return 'cut'
   }
 
-  /** Continues a verb that was cut. The parser has refused this packet too, as it does after any error. */
+  /** Continues a verb that was split. The parser has also refused this packet, as it does after any error. */
   #resumeVerb(packet: Buffer): number | 'cut' | 'refused' {
     const missing = VERB.length - this.#held.length
     const found = this.#held + packet.toString('latin1', 0, missing)
@@ -152,13 +152,13 @@ export class VerbRestarter {
     this.#isInHead = false
     this.#held = ''
     this.#refusal = undefined
-    // None of this packet; the refusal came with an earlier one.
+    // Nothing of this packet was read: the refusal came with an earlier one.
     if (typeof refusal === 'object') Object.assign(refusal, { bytesParsed: 0 })
     return refusal
   }
 }
 
-/** Enough to tell a verb that is cut before it is refused from those that end like it. */
+/** Enough to distinguish a split verb from those that end like it. */
 const KEPT = OTHER_START + COMMON_LENGTH
 
 /** After an upgrade that the server ignores, the parser reports a failure only by reading less than there is. */

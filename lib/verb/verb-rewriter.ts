@@ -4,7 +4,7 @@ import { bodyOf, CR, LF, NEED_MORE, type Reader, Section, UNSURE, upgradeOf } fr
 
 const VERB_BYTES = Buffer.from(VERB)
 
-/** A head without these words has no body, and the parser does not hand over the socket at its end. */
+/** A head without these words has no body, and the parser does not hand off the socket at its end. */
 const HAS_BODY = /content-length|transfer-encoding/i
 const UPGRADES = /^CONNECT |upgrade/i
 
@@ -15,12 +15,12 @@ const UPGRADES = /^CONNECT |upgrade/i
 type State = 'verb' | 'head' | 'complete head' | 'body' | 'given up'
 
 /**
- * Rewrites `BITS_POST` in the bytes of one connection before Node's parser sees them. CR, LF and lengths never change, so
- * rewriting neither adds nor removes a request.
+ * Rewrites `BITS_POST` in the bytes of one connection before Node's parser sees them. CR, LF and lengths never change,
+ * so rewriting neither adds nor removes a request.
  *
  * A byte of a body or header must never be rewritten. So the rewriter advances from message to message only while the
  * parser agrees: each request must be announced where one is expected, with the verb and URL that stand there, and be
- * complete where its body ends. When unsure it gives up: the connection is as if there were no rewriter, and Node
+ * complete where its body ends. When unsure, it gives up: the connection then behaves as without a rewriter, and Node
  * answers a later BITS_POST with 400.
  */
 export class VerbRewriter {
@@ -34,12 +34,14 @@ export class VerbRewriter {
   #body: Reader = () => UNSURE
   /** What follows a complete head in its buffer. */
   #rest: Buffer | undefined
-  /** Is this message an upgrade that the server ignores? Node drops what follows such a message in its buffer. */
+  /**
+   * Whether this message is an upgrade that the server ignores. Node drops what follows such a message in its buffer.
+   */
   #isIgnoredUpgrade = false
   /** Weak, so that an idle connection does not keep its last request; the parser holds one that is incomplete. */
   #request: WeakRef<IncomingMessage> | undefined
 
-  /** Sees a buffer before the parser does. Returns whether it wants the next one, else not before `announced`. */
+  /** Reads a buffer before the parser does. Returns whether it wants the next one; otherwise not before `announced`. */
   read(bytes: Buffer): boolean {
     if (this.#state === 'complete head') this.#state = 'given up'
     // The parser and the rewriter have to agree on whether a message has ended.
@@ -75,7 +77,7 @@ export class VerbRewriter {
     return this.#continue(rest)
   }
 
-  /** The verb and the URL must be those that stand in the head: another head must not lend its length to this body. */
+  /** The verb and the URL must be those in the head: the length in another head must not be used for this body. */
   #isHeadOf({ method, url }: IncomingMessage): boolean {
     const text = this.#text
     if (!method || url === undefined || !text.startsWith(`${method} `)) return false
@@ -112,7 +114,10 @@ export class VerbRewriter {
     return this.#state !== 'complete head' && this.#state !== 'given up'
   }
 
-  /** An upgrade finds the socket untouched: the rewriter wants nothing of it until the parser says that it is none. */
+  /**
+   * An upgrade must get an unchanged socket, so the rewriter stays off it until the parser says that it is not an
+   * upgrade.
+   */
   #willBeAnnounced(): boolean {
     return this.#state === 'complete head' && !UPGRADES.test(this.#text)
   }

@@ -14,8 +14,7 @@ export interface Item {
 }
 
 /**
- * Lists the files to send. A directory stands for all files in it, which keep their paths, including the directory's
- * name.
+ * Lists the files to send. A directory means all files in it, which keep their paths, including the directory's name.
  *
  * @param warn receives a message for each file that is skipped: links to directories, pipes and the like.
  * @throws CliError when these files cannot be sent to this URL, or a directory cannot be read.

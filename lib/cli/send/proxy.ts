@@ -18,12 +18,12 @@ export interface EnvironmentProxy {
 }
 
 /**
- * The proxy for a URL, found as curl does: in `https_proxy` or `http_proxy`, by the scheme of the URL, or `all_proxy`, in
- * lower or upper case, unless `no_proxy` names the host.
+ * The proxy for a URL, found as curl does: in `https_proxy` or `http_proxy`, by the scheme of the URL, or `all_proxy`,
+ * in lower or upper case, unless `no_proxy` names the host.
  *
  * @param ca the authorities that a proxy at an `https:` URL may have its certificate from; default: Node's.
  * @returns `undefined` when there is none.
- * @throws CliError when the variable holds anything but the URL of an HTTP proxy.
+ * @throws CliError if the value of the variable is not the URL of an HTTP proxy.
  */
 export async function proxyFor(url: URL, ca?: string): Promise<EnvironmentProxy | undefined> {
   // Loaded on demand: most commands need no proxy.
@@ -31,7 +31,7 @@ export async function proxyFor(url: URL, ca?: string): Promise<EnvironmentProxy 
   const found = getProxyForUrl(url.href)
   if (found === '' || isExempt(url, getProxyForUrl)) return undefined
   const variable = variableFor(url)
-  // The library gives a value without a scheme that of the URL; curl assumes http.
+  // For a value without a scheme, the library assumes that of the URL; curl assumes http.
   const text = Object.values(process.env).includes(found) ? found : found.replace(/^[^:]*/, 'http')
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
     throw usageError(
@@ -57,7 +57,7 @@ function variableFor({ protocol }: URL): string {
   return names.find((name) => process.env[name]) ?? 'https_proxy'
 }
 
-/** A function that rejects with what `explain` makes of its errors. */
+/** Wraps a function so that it rejects with the result of `explain` for its errors. */
 const explaining =
   <Args extends unknown[], Result>(
     call: (...args: Args) => Promise<Result>,
@@ -71,7 +71,7 @@ const explaining =
     }
   }
 
-/** The error of a connection to the proxy, with its code: the client knows those that last. */
+/** The error of a connection to the proxy, with its code: the client recognizes permanent ones. */
 function unreachable(
   { origin, variable }: Pick<EnvironmentProxy, 'origin' | 'variable'>,
   url: URL,
@@ -86,7 +86,7 @@ function unreachable(
   return Object.assign(new Error(message, { cause }), code !== undefined && { code })
 }
 
-/** The agent passes no address on to TLS, which would then look for `localhost` in the certificate. */
+/** The agent does not pass the address on to TLS, which would then look for `localhost` in the certificate. */
 function tlsFor(url: URL): TlsOptions | undefined {
   const host = withoutBrackets(url.hostname)
   if (isIP(host) === 0) return undefined

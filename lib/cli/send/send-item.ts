@@ -61,7 +61,7 @@ export async function sendItem({ file, url, name }: Item, context: SendContext):
   } catch (error) {
     progress.stop()
     if (job.state) saved.write(job.state)
-    // Else, with a fault of this machine, an earlier state is as good as it was.
+    // After a local error, an earlier state is still valid.
     else if (error instanceof BitsClientError && error.packet) saved.remove()
     throw failureOf(error, { resumed: resume !== undefined, proxy: context.proxy })
   }

@@ -40,7 +40,7 @@ export class ReplyDownload {
   /** @returns the reply, if its sink keeps it in memory. @throws BitsClientError */
   async fetch(line: RequestOptions): Promise<Buffer | undefined> {
     while (!(await this.#piece(line))) {
-      // The next one follows.
+      // The next request follows.
     }
     return this.#sink.finish()
   }

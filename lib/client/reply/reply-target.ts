@@ -38,7 +38,7 @@ export async function replyTarget(
   if (source !== undefined && (await isSameFile(source, found)))
     throw unfit(replyTo, 'another file; it is the one to upload')
   await access(replyTo, constants.W_OK)
-  // Uses the given name: the target of a shell's /dev/fd/63 has no path.
+  // Uses the name as given: the target of a shell's /dev/fd/63 has no path.
   if (!found.isFile()) return { kind: 'stream', path: replyTo }
   return await ensureWritable({
     kind: 'file',

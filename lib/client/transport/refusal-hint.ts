@@ -4,7 +4,7 @@ import type { RefusalFacts } from '../../uploader/refusal.js'
 import { isDestinationTaken } from '../../uploader/retry-policy.js'
 import { ADVICE } from '../advice.js'
 
-/** What the user can do about a refusal, in sentences; empty where the status says it all. */
+/** What the user can do about a refusal, in sentences; empty if the status is sufficient. */
 export function hintFor(facts: RefusalFacts): string {
   const { request, response, hresult } = facts
   const { kind: packet } = request
@@ -33,12 +33,15 @@ function otherServerHint({ request, response }: RefusalFacts): string {
     : 'The response has no BITS-Packet-Type: it does not come from a BITS server.'
 }
 
-/** Redirects are not followed: neither does Windows for uploads, and credentials might go to a stranger. */
+/**
+ * Redirects are not followed: Windows does not follow them for uploads either, and credentials might go to an unknown
+ * host.
+ */
 function redirectHint({ request, response }: RefusalFacts): string {
   const { url } = request
   const location = response.header('Location')
   if (location === undefined || !URL.canParse(location, url.href)) return ''
-  // Nothing else of it: a query may hold a secret.
+  // Only this part: a query may contain a secret.
   const { origin, protocol, pathname } = new URL(location, url)
   if (protocol !== 'http:' && protocol !== 'https:') return ''
   return `It redirects to ${origin}${pathname}: upload to that URL if it is the right one.`

@@ -11,7 +11,7 @@ interface Request {
 /**
  * Gets the credentials of a request. A failure is transient: an expired ticket may be renewed at any time.
  *
- * @param signal ends the waiting; the calls of Kerberos themselves cannot be aborted.
+ * @param signal ends the wait; Kerberos calls themselves cannot be aborted.
  * @throws BitsClientError, or the reason of the signal.
  */
 export async function credentialsFor(
@@ -41,13 +41,13 @@ export async function credentialsFor(
 const callWith = async (authenticate: Authenticate, url: URL): Promise<RequestCredentials> =>
   authenticate({ url: new URL(url) })
 
-/** @throws BitsClientError when the response does not come from the server that it should come from. */
+/** @throws BitsClientError if the response does not come from the expected server. */
 export async function verifyServer(
   { kind, url }: Request,
   credentials: RequestCredentials | undefined,
   { statusCode, headers }: IncomingMessage,
 ): Promise<void> {
-  // A refusal holds a challenge, and no proof.
+  // A refusal contains a challenge, not a proof.
   if (!credentials?.verify || statusCode === 401) return
   try {
     await credentials.verify(headers['www-authenticate'])

@@ -34,8 +34,8 @@ export interface OutgoingRequest {
 export type ResponseReader<T> = (response: IncomingMessage, alive: () => void) => Promise<T>
 
 /**
- * Sends one request and reads its response. A response that arrives before the whole request is sent ends the
- * sending, and the connection with it. Afterwards the socket is free for the next request, or destroyed.
+ * Sends one request and reads its response. A response that arrives before the whole request is sent stops the sending
+ * and closes the connection. Afterwards the socket is free for the next request, or destroyed.
  *
  * @throws BitsClientError when there is no response in time (transient), and the errors of `read` and of the body.
  */

@@ -22,14 +22,14 @@ const PASSING_ALERTS = new Set([0, 20, 80, 90])
 /** handshake_failure, those of certificates, unknown_ca, access_denied, certificate_required (RFC 8446 6.2, RFC 5246 7.2). */
 const CERTIFICATE_ALERTS = new Set([40, 41, 42, 43, 44, 45, 46, 48, 49, 116])
 
-/** A TLS failure that lasts until the configuration changes. */
+/** A TLS failure that persists until the configuration changes. */
 export interface TlsFault {
   readonly why: string
   /** How to fix it, as a sentence; empty if unknown. */
   readonly hint: string
 }
 
-/** @param message of the error that Node gives. */
+/** @param message of Node's error. */
 export function tlsFault(code: string, message: string): TlsFault | undefined {
   if (CERTIFICATE.test(code)) return { why: message || code, hint: certificateHint(code) }
   if (NOT_TLS.test(message)) {

@@ -12,7 +12,7 @@ const confirm = document.querySelector('#confirm')
 const news = document.querySelector('#action-news')
 const sweep = document.querySelector('#sweep')
 let isEnabled = false
-/** What happens after "yes". */
+/** Called after "yes". */
 let confirmed = () => {}
 
 /** Shows the buttons, if the dashboard has actions. */

@@ -15,7 +15,7 @@ export function showAllActive(sessions, count) {
   showActive({ sessions: [...sessions].reverse(), gone, totals: { active: count } })
 }
 
-/** Applies changes: new sessions whole, of others the changed fields. */
+/** Applies changes: new sessions in full, of others the changed fields. */
 export function showActive({ sessions, gone, totals }) {
   for (const uploadId of gone) {
     const element = rows.get(uploadId)?.element

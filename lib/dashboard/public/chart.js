@@ -8,7 +8,7 @@ const HEIGHT = 80
 
 const area = document.querySelector('#throughput-area')
 const description = document.querySelector('#throughput-description')
-/** Bytes by the number of their bar. */
+/** Bytes by bar number. */
 let bars = new Map()
 let count = 120
 

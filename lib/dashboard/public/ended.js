@@ -1,6 +1,6 @@
 import { bytes, time } from './format.js'
 
-/** Uploads that stay in view. */
+/** Maximum number of uploads shown. */
 const KEPT = 20
 const WORDS = {
   uploaded: 'uploaded',
@@ -17,7 +17,7 @@ const template = document.querySelector('#ended-row')
 /** Rows by upload id. */
 const rows = new Map()
 
-/** Adds finished and failed uploads, the latest first; a snapshot replaces all. */
+/** Adds finished and failed uploads, latest first; a snapshot replaces all. */
 export function showEnded(uploads, isSnapshot) {
   if (isSnapshot) for (const uploadId of [...rows.keys()]) remove(uploadId)
   for (const upload of [...uploads].reverse()) {

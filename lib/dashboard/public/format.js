@@ -14,7 +14,7 @@ export function time(date) {
     : date.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })
 }
 
-/** Seconds as people say them: `45 s`, `3 min`, `2 h 5 min`, `4 d`. */
+/** A number of seconds for humans: `45 s`, `3 min`, `2 h 5 min`, `4 d`. */
 export function duration(seconds) {
   if (seconds < 60) return `${Math.max(Math.round(seconds), 0)} s`
   const minutes = Math.round(seconds / 60)

@@ -28,7 +28,7 @@ export async function refreshSessions() {
   const url = new URL('sessions', BASE)
   url.search = new URLSearchParams({ filter: filter.value, state: state.value, page })
   const response = await fetch(url).catch(() => undefined)
-  // A later call knows better; a failed one is repeated soon.
+  // A later call has newer data; a failed one is repeated soon.
   if (!response?.ok || turn !== latest) return
   const list = await response.json()
   if (turn === latest) show(list)
@@ -48,7 +48,7 @@ function show({ sessions, matches, page: shown, pages, now }) {
   setDisabled(next, shown === pages)
 }
 
-/** The row that had the focus is another element now, or was removed. */
+/** The row that had the focus is now a different element, or was removed. */
 function refocus(uploadId) {
   const button =
     table.querySelector(`[data-upload-id="${uploadId}"]`) ?? document.querySelector('#open-title')

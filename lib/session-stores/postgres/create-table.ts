@@ -1,8 +1,8 @@
 import { column, type Database } from './database.js'
 
 /**
- * Creates the table if there is none. Servers that start at the same time take turns: `IF NOT EXISTS` does not keep two
- * of them from failing. An existing table is not touched, so the user then needs no right to create one.
+ * Creates the table if there is none. Servers that start at the same time take turns: `IF NOT EXISTS` does not prevent
+ * two of them from failing. An existing table is not touched, so the database user needs no permission to create one.
  *
  * The record is `json`, not `jsonb`, which cannot hold every string. Its version is random, so a session that is
  * deleted and created again has another one. A row without a record is a lock on something other than a session.

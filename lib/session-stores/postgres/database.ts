@@ -32,12 +32,12 @@ export class Database {
     this.#timeout = timeout
   }
 
-  /** @throws BitsError 503 when the database refuses the statement, or does not answer in time. */
+  /** @throws BitsError 503 when the database refuses the statement, or does not respond in time. */
   async query(text: string, values: unknown[] = []): Promise<PgResult> {
     return this.#limit(this.#pool.query(text, values))
   }
 
-  /** @throws as {@link query}; the transaction is rolled back then. */
+  /** @throws like {@link query}; the transaction is then rolled back. */
   async transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
     return this.#limit(this.#runTransaction(work))
   }

@@ -2,7 +2,7 @@ import { type Check, checkEach, type OptionChecks } from '../../validation/check
 import { isInteger, objectWith } from '../../validation/value-checks.js'
 import type { PgPool } from './database.js'
 
-/** Options of a {@link PostgresSessionStore}. `undefined` stands for what is left out. */
+/** Options of a {@link PostgresSessionStore}. `undefined` means the default. */
 export interface PostgresSessionStoreOptions {
   /** A `Pool` of the package `pg`, which you configure and end. */
   pool: PgPool
@@ -11,9 +11,9 @@ export interface PostgresSessionStoreOptions {
    * created when it does not exist. Default: `bits_sessions`.
    */
   table?: string | undefined
-  /** Milliseconds after which the lock of a process that has died is free. From 2,000. Default: 10,000. */
+  /** Milliseconds after which the lock of a dead process expires. From 2,000. Default: 10,000. */
   lease?: number | undefined
-  /** Milliseconds to wait for the database to respond; then the packet is answered with 503. Default: 5,000. */
+  /** Milliseconds to wait for the database to respond; after that, the packet gets 503. Default: 5,000. */
   timeout?: number | undefined
 }
 

@@ -18,7 +18,7 @@ export class RedisKeys {
     return `${this.#shard(shardOf(uploadId, this.#shards))}:${uploadId}`
   }
 
-  /** Sorted sets of upload ids by their last activity. */
+  /** Sorted sets of upload ids by last activity. */
   indices(uploadId: string): ShardIndices {
     return this.#indicesOf(shardOf(uploadId, this.#shards))
   }
@@ -27,13 +27,13 @@ export class RedisKeys {
     return Array.from({ length: this.#shards }, (_, shard) => this.#indicesOf(shard))
   }
 
-  /** A sorted set of the open sessions of a user, by the time at which it was last certain that they exist. */
+  /** A sorted set of the open sessions of a user, by the time at which they were last known to exist. */
   counted(user: string | undefined): string {
     const digest = user === undefined ? 'none' : createHash('sha256').update(user).digest('hex').slice(0, 32)
     return `${this.#prefix}:{user-${digest}}:sessions`
   }
 
-  /** Written to find out whether Redis accepts writes. */
+  /** Written to check whether Redis accepts writes. */
   get probe(): string {
     return `${this.#shard(0)}:index:probe`
   }
@@ -53,6 +53,6 @@ export interface ShardIndices {
   readonly ended: string
 }
 
-/** By the last digits, as they are random. Locks of other names are in the first shard. */
+/** By the last digits, which are random. Locks with other names are in the first shard. */
 const shardOf = (uploadId: string, shards: number): number =>
   (Number.parseInt(uploadId.slice(-4), 16) || 0) % shards

@@ -2,9 +2,9 @@ import { type Check, checkEach, type OptionChecks } from '../../validation/check
 import { isInteger, objectWith } from '../../validation/value-checks.js'
 import type { RedisConnection } from './connection.js'
 
-/** Options of a {@link RedisSessionStore}. `undefined` stands for what is left out. */
+/** Options of a {@link RedisSessionStore}. `undefined` means the default. */
 export interface RedisSessionStoreOptions {
-  /** `fromRedis(client)` or `fromIoredis(client)`. The client is yours: connect and close it. */
+  /** `fromRedis(client)` or `fromIoredis(client)`. You connect and close the client. */
   redis: RedisConnection
   /** Prefix of all keys. Applications that share a Redis need different ones. Default: `bits`. */
   prefix?: string | undefined
@@ -13,9 +13,9 @@ export interface RedisSessionStoreOptions {
    * removes the received bytes too. Default: 2,592,000 (30 days).
    */
   ttl?: number | undefined
-  /** Milliseconds after which the lock of a process that has died is free. From 2,000. Default: 10,000. */
+  /** Milliseconds after which the lock of a dead process expires. From 2,000. Default: 10,000. */
   lease?: number | undefined
-  /** Milliseconds to wait for Redis to respond; then the packet is answered with 503. Default: 5,000. */
+  /** Milliseconds to wait for Redis to respond; after that, the packet gets 503. Default: 5,000. */
   timeout?: number | undefined
   /**
    * Number of parts into which the indices are divided: at least one per node of a cluster, and one per 50,000 open

@@ -17,7 +17,7 @@ const CHECKS: OptionChecks<{ timeout?: number }> = {
  * @param timeout milliseconds to wait for it. Default: 240,000.
  * @returns a function that runs `work` while no server runs anything else for `key`. It rejects with a `BitsError`
  * `session-busy` (503) when the lock is not available in time.
- * @throws OptionError when an option is wrong.
+ * @throws OptionError if an option is invalid.
  */
 export function redisLock(
   store: Pick<RedisSessionStore, 'lock'>,
@@ -28,7 +28,7 @@ export function redisLock(
   return async (key, work) => {
     const release = await store.lock(createHash('sha256').update(key).digest('hex'), {
       timeout,
-      // A publication that has begun is finished either way.
+      // A publication that has begun is finished in any case.
       onReleaseRequested: () => {},
     })
     if (!release) throw new BitsError('session-busy', `Another server is publishing ${JSON.stringify(key)}.`)

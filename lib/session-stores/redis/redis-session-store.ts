@@ -169,7 +169,7 @@ export class RedisSessionStore implements SessionStore {
     }
   }
 
-  /** If a place is not freed, that is noticed when the user reaches the maximum. */
+  /** A place that is not freed is noticed when the user reaches the maximum. */
   async #free(user: string | undefined, uploadId: string): Promise<void> {
     await this.#places.free(user, uploadId).catch(() => {})
   }

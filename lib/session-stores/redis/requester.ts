@@ -3,7 +3,7 @@ import { DeadlineError, withDeadline } from '../../util/deadline.js'
 import { asError } from '../../util/errors.js'
 import type { RedisConnection, RedisScript } from './connection.js'
 
-/** Runs a script. @throws BitsError 503 when Redis refuses it, or does not answer in time. */
+/** Runs a script. @throws BitsError 503 when Redis refuses it, or does not respond in time. */
 export type RunScript = (
   script: RedisScript,
   keys: readonly string[],

@@ -4,13 +4,16 @@ import { type RunScript, replyTexts } from './requester.js'
 import { FREE_PLACE, TAKE_PLACE } from './scripts.js'
 
 /**
- * Milliseconds after which to check that a session with a place still exists. It may be gone without having freed it:
- * when a process was killed, or when Redis forgot the session.
+ * Milliseconds after which to check that a session with a place still exists. It may have ended without freeing its
+ * place, if a process was killed or Redis expired the session.
  */
 const BELIEVED_FOR = 60_000
 const LOOKUPS_AT_A_TIME = 8
 
-/** Places of users' open sessions. They are in another slot than the sessions, so they are taken first, and freed last. */
+/**
+ * Places for users' open sessions. They are in a different slot than the sessions, so they are taken first, and freed
+ * last.
+ */
 export class UserPlaces {
   readonly #run: RunScript
   readonly #keys: RedisKeys

@@ -2,7 +2,7 @@ import { BoundedMap } from '../../util/bounded-map.js'
 import type { FileSystem } from '../../util/fs.js'
 import type { Location } from './upload-directory.js'
 
-/** Checks that no upload followed, because a session was refused, push each other out. */
+/** Maximum number of checks to remember: some are never used, because their session was refused. */
 const MAX_CHECKED = 1000
 
 /**
@@ -22,8 +22,8 @@ export class CheckedDirectories {
   }
 
   /**
-   * The directory nearest to a destination, once for each check. It may have been exchanged for a symbolic link
-   * meanwhile, so its path must still lead to itself.
+   * The directory nearest to a destination, once for each check. It may have been replaced with a symbolic link in the
+   * meantime, so its path must still lead to itself.
    *
    * @returns `undefined` when it has to be located again.
    */

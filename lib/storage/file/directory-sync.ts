@@ -6,19 +6,19 @@ import type { ParentDirectory } from './parent-directory.js'
 const MAX_DIRECTORIES = 10_000
 
 /**
- * Flushes names to the disk: after a power cut a file is found by its name, below directories that are found by
- * theirs. A directory that was just created may not be on the disk, whether created by this process or by one that
- * died before it flushed anything. Therefore all directories of a file are flushed once in the lifetime of this
- * process, and afterwards only its parent. A directory that was removed and created again counts as a new one.
+ * Flushes names to disk: after a power failure, a file is found by its name, below directories that are found by
+ * theirs. A directory that was just created may not be on disk, whether created by this process or by one that died
+ * before it flushed anything. Therefore all directories of a file are flushed once in the lifetime of this process, and
+ * afterwards only its parent. A directory that was removed and created again counts as a new one.
  *
  * Files that are published in one directory at the same time share a flush that starts after the last of them has its
  * name.
  */
 export class DirectorySync {
   readonly #fs: FileSystem
-  /** Identities, by path, of directories whose own names are on the disk, those above them included. */
+  /** Identities, by path, of directories whose own names are on disk, including those above them. */
   readonly #known = new Map<string, string>()
-  /** By identity, because a directory may be exchanged for another one of its path. */
+  /** By identity, because a directory may be replaced with another one at its path. */
   readonly #parents = new SharedRuns()
   /** By path. */
   readonly #others = new SharedRuns()

@@ -105,7 +105,7 @@ export class FilePublisher {
     return { destination, size, path: pathOfLocation(location) }
   }
 
-  /** Removes what a process that died may have left beside a destination. */
+  /** Removes what a dead process may have left next to a destination. */
   async removeLeftovers(upload: StagedUpload): Promise<void> {
     // The sweep does not know uploads without a session.
     if (upload.destination === '') return
@@ -180,7 +180,7 @@ export class FilePublisher {
     await this.#announce(path)
   }
 
-  /** The mode of a published file: as asked, or as that of any file created in the directory. */
+  /** The mode of a published file: as configured, or that of any file created in the directory. */
   async #modeOf(parent: ParentDirectory): Promise<number | undefined> {
     const { fileMode } = this.#options
     if (fileMode !== undefined || process.platform === 'win32') return fileMode
@@ -215,6 +215,6 @@ export class FilePublisher {
 
 const pathOfLocation = ({ existing, missing, name }: Location): string => join(existing, ...missing, name)
 
-/** Temporary names beside a destination. No client knows the id of an upload before it has ended. */
+/** Temporary names next to a destination. No client knows the id of an upload before it has ended. */
 const createdName = ({ uploadId }: StagedUpload): string => `.bits-${uploadId}.tmp`
 const copyName = ({ uploadId }: StagedUpload): string => `.bits-${uploadId}.part`

@@ -10,23 +10,23 @@ export interface WritableFile {
 const MAX_BUFFERED = 512 * 1024
 /** The same for all requests of the process together: V8 is slow to release memory that was in use for long. */
 const MAX_BUFFERED_TOTAL = 2 * 1024 * 1024
-/** Bytes that may wait in each request, however many there are: what Node reads at once. */
+/** Bytes that may always wait in each request: what Node reads at once. */
 const MIN_BUFFERED = 64 * 1024
 /** Chunks in one write: some systems take no more than 1,024 at once. */
 const MAX_CHUNKS = 512
 
 let running = 0
 
-/** Bytes that may wait in one request: fewer where there are many. Half of them justify a trip to the thread pool. */
+/** Bytes that may wait in one request: fewer if there are many. Half of them justify a trip to the thread pool. */
 const plenty = (): number => Math.max(MIN_BUFFERED, Math.min(MAX_BUFFERED, MAX_BUFFERED_TOTAL / running))
 
 /**
- * Writes a stream to a file from `start` on. One write is in flight at a time; what arrives meanwhile is gathered into
- * the next, so that a large body costs few and large writes, and never more than about 1 MiB of memory; less where many
+ * Writes a stream to a file from `start` on. One write is in flight at a time; what arrives in the meantime is gathered
+ * into the next, so that a large body needs few, large writes, and never more than about 1 MiB of memory; less if many
  * bodies arrive at once.
  *
  * @returns the position after the last byte, when the stream ends, fails, is destroyed, or `signal` aborts: all that
- * had arrived is in the file. Rejects when a write fails; the stream is left paused then.
+ * had arrived is in the file. Rejects if a write fails; the stream is then left paused.
  */
 export function gatherWrite(
   file: WritableFile,
@@ -61,7 +61,7 @@ export function gatherWrite(
       waiting = []
       waitingBytes = 0
       writing = true
-      // There is room again: the next bytes arrive while these are written.
+      // There is space again: the next bytes arrive while these are written.
       if (!over) body.resume()
       try {
         await writeAll(file, chunks, position)

@@ -6,7 +6,7 @@ import { type FileSystem, type Sync, writeText } from '../../util/fs.js'
  * the staged file does not, the file was published.
  */
 export interface MovedMarker {
-  /** Bytes of the file; `undefined` when the marker was cut off by a crash. */
+  /** Bytes of the file; `undefined` if a crash truncated the marker. */
   readonly size: number | undefined
   /** The file was copied: it is published once its copy is no longer under its temporary name. */
   readonly isCopy: boolean

@@ -24,13 +24,13 @@ interface OpenOptions {
 }
 
 /**
- * The directory of a destination while something is done in it.
+ * The directory of a destination, while a file is created or published in it.
  *
  * Between the check of a path and its use, a local user who may write below the root can replace a directory with a
  * symbolic link. On Linux the directory is therefore opened once, checked by the path it then has, and used through its
  * descriptor (`/proc/self/fd/N/name`), which no replacement can redirect. Elsewhere, and without `/proc`, the path is
- * resolved once more afterwards ({@link ParentDirectory.verify}): a file that lies outside is removed again, after a
- * moment in which it was there.
+ * resolved once more afterward ({@link ParentDirectory.verify}): a file outside is removed again, after existing for a
+ * moment.
  */
 export class ParentDirectory {
   /** Its absolute path when it was opened. */
@@ -39,7 +39,7 @@ export class ParentDirectory {
   readonly parents: readonly [string, ...string[]]
   /** Whether one of them was created for the file. */
   readonly hasNewParents: boolean
-  /** The innermost of them that was not created. */
+  /** The innermost directory that was not created. */
   readonly existing: string
   readonly #fs: FileSystem
   readonly #descriptor: number | undefined
@@ -80,7 +80,7 @@ export class ParentDirectory {
       : syncOpenDirectory(this.#descriptor, this.#fs.fsync)
   }
 
-  /** Distinguishes this directory from another one that has its path later. */
+  /** Distinguishes this directory from another one that has the same path later. */
   async identity(): Promise<string> {
     const facts =
       this.#descriptor === undefined
@@ -90,7 +90,7 @@ export class ParentDirectory {
   }
 
   /**
-   * Checks that the path led to this directory, where that could not be pinned.
+   * Checks that the path led to this directory, if it could not be pinned.
    *
    * @throws BitsError `destination-refused`
    */
@@ -112,14 +112,14 @@ const pathThrough = (descriptor: number): string => `/proc/self/fd/${descriptor}
 const exchangedError = (destination: string): BitsError =>
   new BitsError('destination-refused', `The directory of "${destination}" was replaced during publication.`)
 
-/** @returns a descriptor of the directory that exists; `undefined` where it has to be used by its path. */
+/** @returns a descriptor of the existing directory; `undefined` if it must be used by its path. */
 async function pin(location: Location, { fs, destination }: OpenOptions): Promise<number | undefined> {
   if (process.platform !== 'linux') return undefined
   let descriptor: number
   try {
     descriptor = await fs.open(location.existing, OPEN_DIRECTORY)
   } catch (error) {
-    // It can be written to but not read: `verify` has to suffice.
+    // It can be written to but not read, so `verify` has to suffice.
     if (errorCode(error) === 'EACCES') return undefined
     return refuseBelowFile(error)
   }
@@ -183,7 +183,7 @@ async function makeByPath(
   return path
 }
 
-/** @returns false when it is there already, or a file is, which the next step finds out. */
+/** @returns false if it already exists, or if a file does, which the next step detects. */
 async function makeDirectory(path: string, fs: FileSystem, mode: number | undefined): Promise<boolean> {
   try {
     await fs.mkdir(path, mode)
@@ -192,7 +192,7 @@ async function makeDirectory(path: string, fs: FileSystem, mode: number | undefi
     throw error
   }
   if (mode === undefined) return true
-  // Exactly as asked, whatever the umask; the bit that gives files their directory's group is inherited and stays.
+  // Exactly as configured, whatever the umask; the setgid bit is inherited and stays.
   const inherited = (await fs.stat(path)).mode & SET_GROUP_ID
   await fs.chmod(path, mode | inherited).catch(ignoreUnsupportedMode)
   return true

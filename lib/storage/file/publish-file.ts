@@ -22,7 +22,7 @@ export interface Publication {
   /** Bytes. */
   readonly size: number
   readonly mode: number | undefined
-  /** Flushes a file to disk; `undefined` when that is left to the system. */
+  /** Flushes a file to disk; `undefined` if that is left to the system. */
   readonly sync: Sync | undefined
 }
 
@@ -46,8 +46,8 @@ export async function publishNew(publication: Publication): Promise<void> {
 }
 
 /**
- * Gives a staged file its name, replacing what may be there: readers see the old file or the new one, never neither.
- * The staged name stays, as with {@link publishNew}.
+ * Gives a staged file its name, replacing an existing file: readers see the old file or the new one, never neither. The
+ * staged name stays, as with {@link publishNew}.
  *
  * @throws BitsError `destination-is-directory`.
  */
@@ -60,7 +60,7 @@ export async function publishOver(publication: Publication): Promise<void> {
   } catch {
     await publishWithoutLink(publication, true)
   } finally {
-    // Renaming one name of a file to another of its names leaves both; and a failure leaves the first.
+    // Renaming one name of a file to another of its names leaves both, and a failure leaves the first.
     await remove(second, fs).catch(() => {})
   }
 }
@@ -133,7 +133,7 @@ async function move({ fs, staged, parent, name, size, sync }: Publication): Prom
   }
 }
 
-/** For a destination to which the staged file can be neither linked nor moved, as behind a bind mount. */
+/** For a destination to which the staged file can be neither linked nor moved, such as one behind a bind mount. */
 async function copy(publication: Publication, overwrite: boolean): Promise<void> {
   const { fs, staged, parent, copyName, size, sync } = publication
   const temporary = parent.pathOf(copyName)
@@ -181,7 +181,7 @@ async function endCopy({ fs, staged, parent, copyName }: Publication): Promise<v
   await remove(staged, fs).catch(() => {})
 }
 
-/** Tells whether a copy got its name in a process that died before it could record that. */
+/** Tells whether a copy got its name from a process that died before it could record that. */
 async function wasCopied(publication: Publication): Promise<boolean> {
   const { fs, staged, parent, name, copyName } = publication
   if (!(await readMovedMarker(staged, fs))?.isCopy) return false

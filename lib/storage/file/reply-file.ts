@@ -9,7 +9,7 @@ import { remove } from './staged-file.js'
 export const draftOf = (path: string): string => `${path}.tmp`
 
 /**
- * Writes a reply beside its final name and renames it, so that an incomplete reply is never found.
+ * Writes a reply under a temporary name and renames it, so that an incomplete reply is never found.
  *
  * @param sync flush it to disk.
  * @returns its size in bytes.
@@ -49,7 +49,7 @@ async function writeBody(file: number, body: Readable, fs: FileSystem): Promise<
   return size
 }
 
-/** A reply's facts; `undefined` when there is none. */
+/** Size and date of a reply; `undefined` if there is none. */
 export async function statReplyFile(path: string, fs: FileSystem): Promise<StoredReply | undefined> {
   const facts = await fs.stat(path).catch(ignoreNotFound)
   return facts && { size: facts.size, lastModified: facts.mtime }

@@ -6,7 +6,7 @@ import { openStaged, writable } from './staged-file.js'
 import { SyncedLengths } from './synced-lengths.js'
 import { ignoreUnsupportedMode } from './upload-directory.js'
 
-/** Failures to remember before those of ended uploads are looked for. */
+/** Number of failures to remember before those of ended uploads are removed. */
 const MANY_FAILURES = 500
 
 interface StagedFile {
@@ -15,8 +15,8 @@ interface StagedFile {
 }
 
 /**
- * Bytes of uploads before their publication. If the disk fails to keep some of them, the upload goes back to the last
- * length known to be on the disk, and the client sends them again.
+ * Bytes of uploads before their publication. If the disk fails to store some of them, the upload goes back to the last
+ * length known to be on disk, and the client sends them again.
  */
 export class StagedFiles {
   readonly #fs: FileSystem
@@ -67,7 +67,7 @@ export class StagedFiles {
       this.#lengths.noteSynced(uploadId, size)
       return size
     } catch (error) {
-      // Another process may be appending: the next append cuts off what does not count.
+      // Another process may be appending: the next append truncates what does not count.
       this.#lengths.noteFailure(uploadId, path)
       await this.#forgetEnded()
       throw error
@@ -98,7 +98,7 @@ export class StagedFiles {
     }
   }
 
-  /** NFS may report only when a file is closed that it could not keep what was written. */
+  /** NFS may report only on close that it failed to store what was written. */
   async #close({ uploadId, path }: StagedFile, file: number): Promise<void> {
     try {
       await this.#fs.close(file)
@@ -126,7 +126,7 @@ export class StagedFiles {
     this.#lengths.forget(uploadId)
   }
 
-  /** On failure the file ends where it is known to be on the disk. */
+  /** On failure, the file is truncated to the length known to be on disk. */
   async #sync({ uploadId, path }: StagedFile, file: number, length: number): Promise<void> {
     try {
       await this.#fs.fsync(file)
@@ -137,7 +137,7 @@ export class StagedFiles {
     }
   }
 
-  /** Where `truncate` fails too, the length above does not count until the next append has cut it off. */
+  /** If `truncate` also fails, the bytes above do not count until the next append has truncated them. */
   async #goBack({ uploadId, path }: StagedFile, truncate: (length: number) => Promise<void>): Promise<void> {
     try {
       await truncate(this.#lengths.noteFailure(uploadId, path))
@@ -147,7 +147,7 @@ export class StagedFiles {
     }
   }
 
-  /** Uploads can end in another process: once there are many failures, those without data are forgotten. */
+  /** Uploads can end in another process: once there are many failures, those without data are dropped. */
   async #forgetEnded(): Promise<void> {
     const { failures } = this.#lengths
     if (failures.size < this.#failuresUntilCheck) return

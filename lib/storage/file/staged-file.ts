@@ -5,7 +5,7 @@ import type { WritableFile } from './gather-write.js'
 /**
  * Opens staged data to add to it at `offset`.
  *
- * @param cutOff truncate it to `offset`: more was written, but the disk failed to keep it.
+ * @param cutOff truncate it to `offset`: more was written, but the disk failed to store it.
  * @returns its file descriptor.
  * @throws Error when the data has a second name: it may be a published file by now, to which nothing may be added.
  */
@@ -36,7 +36,7 @@ async function openOrCreate(path: string, offset: number, fs: FileSystem): Promi
   try {
     return await fs.open(path, 'r+')
   } catch (error) {
-    // The data was removed from outside: only an upload that starts over does not need it.
+    // Another program removed the data: only an upload that starts over does not need it.
     if (offset === 0 && errorCode(error) === 'ENOENT') return fs.open(path, 'wx', 0o600)
     throw error
   }
@@ -47,7 +47,7 @@ export const writable = (file: number, fs: FileSystem): WritableFile => ({
   write: (bytes, offset, length, position) => fs.write(file, bytes, offset, length, position),
 })
 
-/** @returns whether it was there. */
+/** @returns whether it existed. */
 export const remove = (path: string, fs: Pick<FileSystem, 'unlink'>): Promise<boolean> =>
   fs.unlink(path).then(
     () => true,

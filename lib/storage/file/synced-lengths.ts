@@ -1,7 +1,7 @@
 /** Maximum number of uploads to remember; forgotten ones are synced once more. */
 const MAX_SYNCED_UPLOADS = 10_000
 
-/** Data that ends after what is known to be on the disk. */
+/** Data that extends beyond what is known to be on disk. */
 interface SyncFailure {
   readonly path: string
   /** Bytes to go back to. */
@@ -9,21 +9,21 @@ interface SyncFailure {
 }
 
 /**
- * How much of an upload's staged data is known to be on the disk.
+ * How much of an upload's staged data is known to be on disk.
  *
- * Linux reports a failed write to the disk once, drops the pages, and lets the next sync succeed. So a failure is
+ * Linux reports a failed write to disk once, drops the pages, and lets the next sync succeed. So a failure is
  * remembered: what was not synced before it does not count, whatever a later sync says, until it has been sent again.
  */
 export class SyncedLengths {
   readonly #synced = new Map<string, number>()
   readonly #failed = new Map<string, SyncFailure>()
 
-  /** Bytes known to be on the disk; `undefined` when that is not known. */
+  /** Bytes known to be on disk; `undefined` if unknown. */
   synced(uploadId: string): number | undefined {
     return this.failedAt(uploadId) ?? this.#synced.get(uploadId)
   }
 
-  /** Bytes to go back to; `undefined` unless a sync failed since. */
+  /** Bytes to go back to; `undefined` unless a sync has failed since. */
   failedAt(uploadId: string): number | undefined {
     return this.#failed.get(uploadId)?.length
   }
@@ -47,7 +47,7 @@ export class SyncedLengths {
     return length
   }
 
-  /** The file was cut off after the bytes to go back to: its size can be trusted again. */
+  /** The file was truncated to the bytes to go back to: its size can be trusted again. */
   noteCut(uploadId: string): void {
     this.#failed.delete(uploadId)
   }

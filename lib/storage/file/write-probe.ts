@@ -18,14 +18,13 @@ const PROBE_NAME = '.bits-probe.tmp'
 export interface WriteProbeResult {
   /** The mode of a file that is created there. */
   readonly fileMode: number
-  /** Files can be moved from there to the staged data. */
+  /** Whether files can be moved from there to the staged data. */
   readonly isMovable: boolean
 }
 
 /**
- * Finds out by trying whether files can be written to a directory, before a client sends any byte (D40). A probe file
- * is created there and moved to the staged data; both are undone. The result is valid for a minute, or until an error
- * there.
+ * Tries whether files can be written to a directory, before a client sends any byte (D40). A probe file is created
+ * there and moved to the staged data; both are undone. The result is valid for a minute, or until an error there.
  */
 export class WriteProbe {
   readonly #fs: FileSystem
@@ -40,7 +39,7 @@ export class WriteProbe {
     this.#now = now
   }
 
-  /** The result that still counts for a directory. */
+  /** The result that is still valid for a directory. */
   known(directory: string): WriteProbeResult | undefined {
     const result = this.#results.get(directory)
     return result && result.until > this.#now() ? result : undefined
@@ -59,7 +58,7 @@ export class WriteProbe {
     return result
   }
 
-  /** For a directory that was created in one that was probed, and has inherited from it. */
+  /** For a directory that was created in a probed one, and has inherited from it. */
   remember(directory: string, result: WriteProbeResult): void {
     if (this.#results.size >= MAX_PROBED_DIRECTORIES) this.#results.clear()
     this.#results.set(directory, { ...result, until: this.#now() + PROBE_TTL })
@@ -77,7 +76,7 @@ export class WriteProbe {
       await this.#fs.rename(path, moved)
     } catch (error) {
       const wasThere = await remove(path, this.#fs)
-      // Gone already: another process probes the directory at the same time.
+      // Already removed: another process probes the directory at the same time.
       return { fileMode, isMovable: errorCode(error) === 'ENOENT' && !wasThere }
     }
     await remove(moved, this.#fs)

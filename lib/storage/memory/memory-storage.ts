@@ -28,7 +28,7 @@ const MEMORY_STORAGE_CHECKS: OptionChecks<MemoryStorageOptions> = {
 interface Staged {
   chunks: Buffer[]
   length: number
-  /** Bytes that count as staged; none once it is published, when they count as the file's. */
+  /** Bytes that count as staged; none once published, when they count as the file's. */
   counted: number
   lastModified: Date
   /** The file at its destination: the same memory, under a second name until the upload is discarded. */
@@ -115,7 +115,7 @@ export class MemoryStorage implements StorageAdapter {
     let length = 0
     try {
       for await (const chunk of body) {
-        // A copy, as of what is staged.
+        // A copy, like that of staged data.
         const bytes = Buffer.from(chunk)
         // The earlier reply is replaced, so its bytes do not count.
         this.#makeRoom(bytes.length - this.#replyLength(upload))

@@ -3,7 +3,7 @@ import { asError } from '../../util/errors.js'
 import type { BufferBudget } from './buffer-budget.js'
 import { GrowingBuffer } from './growing-buffer.js'
 
-/** What an append needs. */
+/** Dependencies of an append. */
 export interface AppendContext {
   readonly budget: BufferBudget
   /** Bytes of the largest segment. */
@@ -134,7 +134,7 @@ class SegmentAppend {
     this.#stopHolding ??= this.#context.budget.holding(this.#release)
   }
 
-  /** Nothing is held at this point, so that no two uploads can wait for each other. */
+  /** Holds no memory at this point, so that no two uploads can wait for each other. */
   async #waitForMemory(): Promise<void> {
     const { budget } = this.#context
     this.#isWaiting = true
@@ -148,7 +148,7 @@ class SegmentAppend {
         this.#hold()
       }
     } catch {
-      // The signal aborted: the client sends again what found no memory.
+      // The signal aborted: the client sends the bytes without memory again.
       this.#isWaiting = false
       this.#chunks = []
     }

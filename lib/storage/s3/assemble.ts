@@ -46,8 +46,8 @@ async function writePart(
 }
 
 /**
- * Reduces the number of parts to what a multipart upload can have: neighbours become one segment each, with multipart
- * uploads of their own.
+ * Reduces the number of parts to what a multipart upload can have: groups of neighbors become one segment each, with
+ * their own multipart uploads.
  */
 export async function reduceParts(
   context: S3Context,

@@ -51,7 +51,7 @@ export class Bucket {
     return this.#requester.timeout
   }
 
-  /** Rejects when the bucket does not exist, or may not be used. */
+  /** Rejects if the bucket does not exist or must not be used. */
   async check(): Promise<void> {
     const { client, bucket } = this.#requester
     const command = new HeadBucketCommand({ Bucket: bucket })

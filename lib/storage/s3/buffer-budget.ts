@@ -11,7 +11,7 @@ interface Waiter {
  */
 export class BufferBudget {
   readonly max: number
-  /** Where buffers come from, within what is free. */
+  /** Source of buffers, within the free memory. */
   readonly pool = new BufferPool(() => this.max - this.#used)
   #used = 0
   readonly #waiting: Waiter[] = []
@@ -39,7 +39,7 @@ export class BufferBudget {
   /**
    * Waits for memory. A request for more than the total gets the total.
    *
-   * @returns the bytes taken, to be given back. Rejects with the signal's reason when it aborts.
+   * @returns the bytes taken, to be released later. Rejects with the signal's reason when it aborts.
    */
   async take(bytes: number, signal?: AbortSignal): Promise<number> {
     const wanted = Math.min(bytes, this.max)

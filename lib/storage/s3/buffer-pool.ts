@@ -2,8 +2,8 @@
 const SMALLEST = 64 * 1024
 
 /**
- * Large buffers that are used again: the garbage collector frees them late, so that a busy process would have twice the
- * memory that it uses.
+ * Reuses large buffers: the garbage collector frees them late, so a busy process would need twice the memory that it
+ * uses.
  */
 export class BufferPool {
   readonly #free = new Map<number, Buffer[]>()

@@ -6,10 +6,10 @@ import { type Cover, coverOf, type Piece } from './cover.js'
 import type { Segment } from './keys.js'
 import { listStaged } from './staging.js'
 
-/** Milliseconds after which an incomplete listing is asked for again: some services list a new object late. */
+/** Milliseconds after which an incomplete listing is requested again: some services list a new object late. */
 const LISTING_LAG = 250
 
-/** Pieces that make a whole file, and the notes that were listed with them. */
+/** Pieces that make up a whole file, and the notes that were listed with them. */
 export interface CompleteUpload {
   readonly pieces: readonly Piece[]
   readonly notes: readonly string[]
@@ -38,7 +38,7 @@ export async function readableCover(
 }
 
 /**
- * The same for an upload that has to be complete. If there is a hole nevertheless, what lies above it is removed, so
+ * The same for an upload that has to be complete. If there is a gap nevertheless, everything above it is removed, so
  * that the client learns where to continue.
  *
  * @throws Error when it is not complete.
@@ -59,7 +59,7 @@ export async function requireComplete(
   )
 }
 
-/** From the top down, so that at any moment no hole is added below the highest end. */
+/** From the top down, so that no gap is ever added below the highest end. */
 async function removeAbove(
   { bucket, concurrency }: S3Context,
   hole: number,

@@ -4,7 +4,7 @@ import type { StagingKeys } from './keys.js'
 import type { MultipartRequests } from './multipart.js'
 import type { PartLimits } from './plan-parts.js'
 
-/** What the operations of a storage share. */
+/** Shared by the operations of a storage. */
 export interface S3Context {
   readonly bucket: Bucket
   readonly multipart: MultipartRequests

@@ -7,17 +7,17 @@ export interface Piece {
   readonly to: number
 }
 
-/** What segments hold together. */
+/** What the segments contain together. */
 export interface Cover {
-  /** Adjoining pieces from the start to {@link end}. */
+  /** Adjacent pieces from the start to {@link end}. */
   readonly pieces: readonly Piece[]
-  /** Where the first hole begins. */
+  /** Where the first gap begins. */
   readonly end: number
-  /** The highest end of all segments; above {@link end} when there is a hole. */
+  /** The highest end of all segments; above {@link end} if there is a gap. */
   readonly highest: number
 }
 
-/** Covers an upload from `start` with as few segments as possible, until there is a hole or nothing more. */
+/** Covers an upload from `start` with as few segments as possible, up to the first gap or the end. */
 export function coverOf(segments: readonly Segment[], start = 0): Cover {
   const byStart = [...segments].sort((a, b) => a.start - b.start)
   const pieces: Piece[] = []

@@ -1,13 +1,13 @@
 import { BitsError } from '../../protocol/bits-error.js'
 import { describeValue } from '../../validation/describe-value.js'
 
-/** Bytes of the longest key. */
+/** Maximum length of a key in bytes. */
 const MAX_KEY = 1024
 
 /**
  * The key of a file.
  *
- * @throws BitsError `destination-refused` when it is too long, or lies among staged data.
+ * @throws BitsError `destination-refused` if it is too long, or under the staging prefix.
  * @throws TypeError when the option `key` returned something else.
  */
 export function fileKey(

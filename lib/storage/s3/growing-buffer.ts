@@ -23,7 +23,7 @@ export class GrowingBuffer {
     return this.#memory.length
   }
 
-  /** Can bytes be added without {@link grow}? */
+  /** Whether bytes can be added without {@link grow}. */
   get hasRoom(): boolean {
     return this.#length < Math.min(this.capacity, this.maxSize)
   }
@@ -48,14 +48,14 @@ export class GrowingBuffer {
     if (smaller.length > 0) this.#pool.put(smaller)
   }
 
-  /** Copies as much of `chunk` as there is room for. Returns how many bytes that were. */
+  /** Copies as much of `chunk` as fits. Returns the number of bytes. */
   fill(chunk: Buffer): number {
     const taken = chunk.copy(this.#memory, this.#length, 0, this.maxSize - this.#length)
     this.#length += taken
     return taken
   }
 
-  /** Returns the memory. {@link bytes} must not be used any more. */
+  /** Returns the memory. {@link bytes} must no longer be used. */
   recycle(): void {
     if (this.#memory.length > 0) this.#pool.put(this.#memory)
     this.#memory = Buffer.alloc(0)

@@ -9,8 +9,8 @@ import { smallRun } from './small-run.js'
 const logMerge = debuglog('express-bits-upload:s3')
 
 /**
- * Merges the newest small segments of an upload into one, once there are many. The joint segment is there before those
- * it is made of are deleted. A failure does no harm, as the upload is complete without it.
+ * Merges the newest small segments of an upload into one, once there are many. The merged segment exists before its
+ * parts are deleted. A failure has no effect, because the upload is complete without it.
  *
  * @param segments the newest of the upload, in the order of a listing.
  */
@@ -38,7 +38,7 @@ async function mergeRun(
 ): Promise<void> {
   const start = run.at(-1)?.start ?? 0
   const { pieces, end } = coverOf(run, start)
-  // Uploads wait for memory, housekeeping does not: the next fragment is another occasion.
+  // Uploads wait for memory, merging does not: it can be done after the next fragment.
   if (!budget.tryTake(memoryFor(pieces))) return
   try {
     const { key } = keys.newSegment(uploadId, start, end)

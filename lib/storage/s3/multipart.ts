@@ -45,7 +45,7 @@ export class MultipartRequests {
     return completedPart(number, ETag)
   }
 
-  /** Makes a part of a range of another object. */
+  /** Creates a part from a range of another object. */
   async copyPart(
     upload: MultipartUpload,
     number: number,
@@ -84,7 +84,7 @@ export class MultipartRequests {
     )
   }
 
-  /** Aborts a multipart upload, unless it is gone. */
+  /** Aborts a multipart upload, unless it no longer exists. */
   async abort({ key, id }: MultipartUpload): Promise<void> {
     const { client, bucket } = this.#requester
     const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: id })

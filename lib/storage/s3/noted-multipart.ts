@@ -4,8 +4,8 @@ import type { S3ObjectSettings } from './object-settings.js'
 import { noteOf } from './staging.js'
 
 /**
- * Runs `work`, which writes and completes a multipart upload. The note is written before anything else, so that a process
- * that takes the upload over can abort it. When `work` fails, the multipart upload is aborted.
+ * Runs `work`, which writes and completes a multipart upload. The note is written before anything else, so that a
+ * process that takes over the upload can abort it. If `work` fails, the multipart upload is aborted.
  */
 export async function withMultipart<Result>(
   { bucket, multipart, keys }: S3Context,
@@ -31,5 +31,5 @@ export async function withMultipart<Result>(
   return result
 }
 
-/** A note that stays is dealt with when the upload is published again or discarded. */
+/** A remaining note is handled when the upload is published again or discarded. */
 const keepNote = (): void => {}

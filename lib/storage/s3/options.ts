@@ -4,16 +4,13 @@ import { type Check, checkEach, type OptionChecks } from '../../validation/check
 import { isFunction, isInteger, isOneOf, objectWith } from '../../validation/value-checks.js'
 import type { S3ObjectSettings } from './object-settings.js'
 
-/** Options of an {@link S3Storage}. `undefined` stands for what is left out. */
+/** Options of an {@link S3Storage}. `undefined` means the default. */
 export interface S3StorageOptions {
   /** A client of `@aws-sdk/client-s3` 3, which you configure and destroy. */
   client: S3Client
   /** The bucket, which must exist. */
   bucket: string
-  /**
-   * Where the bytes of unfinished uploads and replies lie, in the same bucket; ends with a slash. Default:
-   * `BITS-Sessions/`.
-   */
+  /** Prefix of unfinished uploads and replies, in the same bucket; ends with a slash. Default: `BITS-Sessions/`. */
   stagingPrefix?: string | undefined
   /** The key of a file, from its destination. Default: the destination itself. */
   key?: ((destination: string) => string) | undefined
@@ -25,26 +22,26 @@ export interface S3StorageOptions {
    */
   segmentSize?: number | undefined
   /**
-   * Bytes that all uploads together hold in memory. From 16,777,216 (16 MiB). Default: 268,435,456 (256 MiB). When they
-   * are used up, uploads store smaller objects or wait.
+   * Bytes that all uploads together may hold in memory. From 16,777,216 (16 MiB). Default: 268,435,456 (256 MiB).
+   * Beyond that, uploads store smaller objects or wait.
    */
   maxBuffered?: number | undefined
   /** Maximum concurrent requests of one publication. Default: 8. */
   concurrency?: number | undefined
   /**
    * Milliseconds that one request may take, including the client's retries; after that, the packet is answered with
-   * 503. Where the service copies bytes itself, each 32 MiB adds a second. Default: 60,000.
+   * 503. When the service copies bytes itself, each 32 MiB adds a second. Default: 60,000.
    */
   timeout?: number | undefined
   /**
    * How a file is assembled: `copy` (default) has the service copy the staged objects; with `stream` their bytes pass
-   * through this process, in parts of one size, for Cloudflare R2 and for services without `UploadPartCopy`.
+   * through this process, in parts of equal size, for Cloudflare R2 and for services without `UploadPartCopy`.
    */
   assemble?: 'copy' | 'stream' | undefined
   /**
-   * A lock that all servers share: runs `work` while nothing else runs for `key`. Needed where several servers share a
-   * bucket and the service does not honour `If-None-Match` (a warning says so when the storage is opened). Without it,
-   * publications to one key wait for each other in this process only.
+   * A lock that all servers share: runs `work` while nothing else runs for `key`. Needed if several servers share a
+   * bucket and the service does not honor `If-None-Match` (a warning says so when the storage is opened). Without it,
+   * publications to one key wait for each other only in this process.
    */
   exclusive?: (<T>(key: string, work: () => Promise<T>) => Promise<T>) | undefined
 }

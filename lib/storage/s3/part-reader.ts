@@ -14,7 +14,7 @@ export class PartReader {
     this.#chunks = body[Symbol.asyncIterator]()
   }
 
-  /** Has the stream ended, with nothing left to read? */
+  /** Whether the stream has ended, with nothing left to read. */
   get isOver(): boolean {
     return this.#isOver && this.#rest.length === 0
   }
@@ -33,7 +33,7 @@ export class PartReader {
   async #next(): Promise<boolean> {
     const { done, value } = await this.#chunks.next()
     if (done) this.#isOver = true
-    // A stream in object mode may have texts among its chunks.
+    // A stream in object mode may have strings among its chunks.
     else this.#rest = Buffer.from(value)
     return !this.#isOver
   }

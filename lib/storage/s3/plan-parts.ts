@@ -7,17 +7,17 @@ export type Part =
 
 /** Limits of the service. */
 export interface PartLimits {
-  /** Bytes of the smallest part that is not the last. */
+  /** Minimum size in bytes of a part that is not the last. */
   readonly minPartSize: number
-  /** Parts of one multipart upload. */
+  /** Maximum number of parts of a multipart upload. */
   readonly maxParts: number
 }
 
 export const S3_LIMITS: PartLimits = { minPartSize: 5 * 1024 * 1024, maxParts: 10_000 }
 
 /**
- * Plans parts that the service mostly copies by itself. What is too small for a part is joined in memory with as much of
- * the following bytes as makes one; a joined part has fewer than twice `minPartSize` bytes.
+ * Plans parts that the service mostly copies by itself. Segments too small for a part are joined in memory with as many
+ * of the following bytes as needed; a joined part has fewer than twice `minPartSize` bytes.
  */
 export function planParts(pieces: readonly Piece[], minPartSize: number): Part[] {
   const parts: Part[] = []
@@ -67,7 +67,7 @@ export function planEqualParts(pieces: readonly Piece[], partSize: number): Part
   return parts.map((joined) => ({ kind: 'join', pieces: joined }))
 }
 
-/** Splits what is more than one multipart upload can have into groups, each of which becomes one object first. */
+/** Splits more parts than a multipart upload can have into groups, each of which first becomes one object. */
 export function groupParts(parts: readonly Part[], maxParts: number): Part[][] {
   const size = Math.ceil(parts.length / maxParts)
   const groups: Part[][] = []

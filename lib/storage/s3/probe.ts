@@ -2,7 +2,7 @@ import type { S3Context } from './context.js'
 import type { MultipartUpload } from './multipart.js'
 import { isPreconditionFailed, isRefused } from './service-error.js'
 
-/** Which requests of the service honour `If-None-Match: *`. */
+/** Which requests of the service honor `If-None-Match: *`. */
 export interface Conditions {
   readonly put: boolean
   readonly copy: boolean
@@ -10,7 +10,7 @@ export interface Conditions {
 }
 
 /**
- * Finds out whether the service honours conditional writes, by trying to write over an object: some services refuse the
+ * Tests whether the service honors conditional writes, by trying to overwrite an object: some services refuse the
  * condition, and others ignore it and overwrite.
  *
  * @throws when the bucket cannot be used at all.

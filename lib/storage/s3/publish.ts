@@ -20,7 +20,7 @@ export interface S3Publication {
   readonly settings: S3ObjectSettings
   readonly overwrite: boolean
   readonly conditions: Conditions
-  /** Keeps publications to one key from overlapping, where the service has no condition for it. */
+  /** Keeps publications to one key from overlapping if the service has no conditional writes. */
   readonly exclusive: <T>(key: string, work: () => Promise<T>) => Promise<T>
 }
 
@@ -30,7 +30,7 @@ interface FoundObjects {
   readonly other?: ObjectFacts | undefined
 }
 
-/** Bytes of the parts that pass through this process, all of one size, as some services require. */
+/** Size in bytes of the parts that pass through this process, all equal, as some services require. */
 const EQUAL_PART_SIZE = 8 * 1024 * 1024
 
 /** Assembles segments that cover the whole file at its key. */
@@ -67,8 +67,8 @@ export async function findPublished(
 }
 
 /**
- * Writes the file. A process that resumes too late finds its segments or its multipart upload gone. Only an empty file
- * has nothing staged that could be missing.
+ * Writes the file. A process that resumes too late finds that its segments or its multipart upload no longer exist.
+ * Only an empty file has no staged data that could be missing.
  */
 async function writeObject(
   context: S3Context,
@@ -85,7 +85,7 @@ async function writeObject(
   await assemble(context, upload.uploadId, fitting, key, { settings, onlyIfNew })
 }
 
-/** The request after which the file is there, and which can have a condition. */
+/** The request that creates the file, which can have a condition. */
 const requestFor = ({ length }: readonly Piece[]): keyof Conditions =>
   length === 0 ? 'put' : length === 1 ? 'copy' : 'complete'
 
@@ -95,8 +95,8 @@ function plan({ assemble, limits }: S3Context, pieces: readonly Piece[], total: 
 }
 
 /**
- * Explains why a file could not be written. The answer may only have been lost, or the SDK may have sent the request
- * twice: the file itself tells.
+ * Explains why a file could not be written. The response may only have been lost, or the SDK may have sent the request
+ * twice: the file itself shows which.
  */
 async function explainFailure(context: S3Context, publication: S3Publication, error: unknown): Promise<void> {
   const { own, other } = await findOwn(context, publication)
@@ -105,7 +105,7 @@ async function explainFailure(context: S3Context, publication: S3Publication, er
   throw isTaken ? taken(publication) : error
 }
 
-/** Nothing is acknowledged that cannot be seen at its destination. */
+/** Nothing is acknowledged that is not visible at its destination. */
 async function confirm(context: S3Context, publication: S3Publication): Promise<StoredFile> {
   const { total, overwrite, upload, key } = publication
   const { own, other } = await findOwn(context, publication)

@@ -3,13 +3,13 @@ import { withDeadline } from '../../util/deadline.js'
 import type { Bucket, Range } from './bucket.js'
 import { ignoreMissing, toStorageError } from './service-error.js'
 
-/** Consecutive responses that may break off before their first byte. */
+/** Number of consecutive responses that may fail before their first byte. */
 const MAX_FAILURES = 3
 
 /**
- * Reads a range of an object. A response that breaks off is continued with another request.
+ * Reads a range of an object. An incomplete response is continued with another request.
  *
- * @throws when the object is not there, was replaced meanwhile, or does not have that many bytes.
+ * @throws if the object does not exist, was replaced in the meantime, or does not have that many bytes.
  */
 export async function* readObject(
   bucket: Bucket,
@@ -44,7 +44,7 @@ export async function* readObject(
   }
 }
 
-/** The text of an object of up to 64 KiB; `undefined` when it is not there. */
+/** The text of an object of up to 64 KiB; `undefined` if it does not exist. */
 export async function readText(bucket: Bucket, key: string): Promise<string | undefined> {
   const answer = await bucket.get(key, { from: 0, to: 64 * 1024 }).catch(ignoreMissing)
   if (!answer) return undefined
@@ -53,7 +53,7 @@ export async function readText(bucket: Bucket, key: string): Promise<string | un
   return Buffer.concat(chunks).toString()
 }
 
-/** The chunks of an answer, each of which has to come within `timeout` milliseconds of being asked for. */
+/** The chunks of a response, each of which must arrive within `timeout` milliseconds. */
 async function* chunksOf(body: Readable, timeout: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
   const chunks = body[Symbol.asyncIterator]()
   const abort = () => void body.destroy(new Error('aborted'))

@@ -1,12 +1,12 @@
 import type { Segment } from './keys.js'
 import { SMALL } from './small-run.js'
 
-/** Uploads whose segments are remembered: what is forgotten is merged later. */
+/** Maximum number of uploads whose segments are remembered; those of others are merged later. */
 const MAX_UPLOADS = 1000
 
 /**
- * The newest segments of uploads, as the last listing showed them, for the append that follows it. Those of a file that
- * comes in large fragments are not needed.
+ * The newest segments of uploads, as the last listing showed them, for the append that follows it. Not needed for a
+ * file that arrives in large fragments.
  */
 export class RecentSegments {
   readonly #uploads = new Map<string, readonly Segment[]>()

@@ -5,7 +5,7 @@ import type { S3Context } from './context.js'
 import { withMultipart } from './noted-multipart.js'
 import { PartReader } from './part-reader.js'
 
-/** Bytes of a reply that is written by one request, and of the first parts of a larger one. */
+/** Maximum bytes of a reply that is written with one request, and the size of the first parts of a larger one. */
 const PART_SIZE = 8 * 1024 * 1024
 /** Parts after which the next ones are twice as large: the size of a reply is not known before its end. */
 const DOUBLE_AFTER = 1000
@@ -13,7 +13,7 @@ const DOUBLE_AFTER = 1000
 /**
  * Stores a reply, replacing an earlier one; an empty one only removes that.
  *
- * @returns its bytes. Rejects when `body` fails; the earlier reply is still there then.
+ * @returns its size in bytes. Rejects if `body` fails; the earlier reply then still exists.
  */
 export async function writeReply(context: S3Context, uploadId: string, body: Readable): Promise<number> {
   const { bucket, keys, budget } = context
@@ -77,6 +77,6 @@ async function readPart(budget: BufferBudget, reader: PartReader, size: number):
   }
 }
 
-/** Where the service requires parts of one size, a reply can have 80 GB; elsewhere as much as an object can. */
+/** If the service requires parts of equal size, a reply can have 80 GB; otherwise, as much as an object can. */
 const partSizeAt = ({ assemble }: S3Context, index: number): number =>
   assemble === 'stream' ? PART_SIZE : PART_SIZE * 2 ** Math.floor(index / DOUBLE_AFTER)

@@ -16,7 +16,7 @@ export interface S3RequestOptions<Answer> {
 /** How an object is written. */
 export interface WriteOptions {
   readonly settings?: S3ObjectSettings | undefined
-  /** Fail with `PreconditionFailed` when there is an object already. */
+  /** Fail with `PreconditionFailed` if the object already exists. */
   readonly onlyIfNew?: boolean | undefined
   /** Bytes that the service has to copy or assemble. */
   readonly size?: number | undefined
@@ -27,7 +27,7 @@ export interface WriteOptions {
 const COPY_RATE = 32 * 1024 * 1024
 
 /**
- * Sends requests for one bucket, each with a deadline of its own: a service that hangs must not hang an upload, and the
+ * Sends requests for one bucket, each with its own deadline: a service that hangs must not hang an upload, and the
  * SDK's `requestTimeout` only warns unless configured otherwise.
  */
 export class Requester {
@@ -42,7 +42,7 @@ export class Requester {
     this.timeout = timeout
   }
 
-  /** @throws what `toStorageError` makes of the SDK's error. */
+  /** @throws the SDK's error, converted by `toStorageError`. */
   async request<Answer>(
     operation: string,
     key: string,

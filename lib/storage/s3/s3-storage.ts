@@ -32,12 +32,15 @@ import { Requester } from './requester.js'
 import { abortNoted } from './staging.js'
 import { streamFrom } from './stream-from.js'
 
-/** Names that {@link S3Storage.received} asks for: as cheap as one, and enough for the longest run of small segments. */
+/**
+ * Number of names that {@link S3Storage.received} requests: as cheap as one, and enough for the longest run of small
+ * segments.
+ */
 const NEWEST = 100
 
 /**
- * Uploads in an S3 bucket, for any number of servers. Each fragment becomes an object that is never written again, a
- * segment; the service puts the segments together when the file is complete.
+ * Uploads in an S3 bucket, for any number of servers. Each fragment becomes an object that never changes, a segment;
+ * the service assembles the segments when the file is complete.
  */
 export class S3Storage implements StorageAdapter {
   readonly #settings: S3Settings
@@ -62,7 +65,7 @@ export class S3Storage implements StorageAdapter {
     }
   }
 
-  /** Tries which conditional writes the service honours, once. */
+  /** Tests once which conditional writes the service honors. */
   async open(): Promise<void> {
     if (this.#conditions) return
     const conditions = await probeConditions(this.#context)

@@ -2,9 +2,9 @@ import { BitsError } from '../../protocol/bits-error.js'
 import { serviceUnavailable } from '../../protocol/unavailable.js'
 import { asError } from '../../util/errors.js'
 
-/** Error codes of services that have no room left, or may not use what is left. */
+/** Error codes of services that have no space left, or have reached a quota. */
 const FULL = new Set(['QuotaExceeded', 'QuotaExceededException', 'XMinioStorageFull', 'InsufficientCapacity'])
-/** Error codes with a status below 500 for failures that pass by themselves. */
+/** Error codes with a status below 500 for transient failures. */
 const PASSING = new Set([
   'SlowDown',
   'Throttling',
@@ -21,7 +21,7 @@ interface Refusal {
   readonly status: number
 }
 
-/** Reads an error of the SDK, or one of {@link toStorageError}; `undefined` when the service did not answer. */
+/** Reads an error of the SDK, or one of {@link toStorageError}; `undefined` if the service did not respond. */
 function refusalOf(error: unknown): Refusal | undefined {
   if (typeof error !== 'object' || error === null) return undefined
   const metadata: unknown = Reflect.get(error, '$metadata')
@@ -37,7 +37,7 @@ export function isNotFound(error: unknown): boolean {
   return refusal?.status === 404 && refusal.code !== 'NoSuchBucket'
 }
 
-/** Tells whether the service honoured `If-None-Match`. Swift answers 412 for another reason, with another code. */
+/** Tells whether the service honored `If-None-Match`. Swift answers 412 for another reason, with another code. */
 export const isPreconditionFailed = (error: unknown): boolean =>
   refusalOf(error)?.code === 'PreconditionFailed'
 
@@ -60,7 +60,7 @@ export function ignoreMissing(error: unknown): undefined {
 
 /**
  * Converts an SDK error to the response to the client: 503 if another attempt may succeed, "disk full" if the service
- * has no room, and 500 if the configuration has to change.
+ * has no space, and 500 if the configuration has to change.
  *
  * @param request for the message.
  */

@@ -13,11 +13,11 @@ const MAX_MERGED = 32 * MIB
 const MERGED_PER_FILE = 9000
 
 /**
- * Chooses the segments to merge into one, so that even a file that comes in fragments of 5 KB is made of few objects, and
- * each byte is written about three times at most.
+ * Chooses the segments to merge into one, so that even a file in fragments of 5 KB consists of few objects, and each
+ * byte is written at most about three times.
  *
  * @param segments the newest of an upload, in the order of a listing.
- * @returns adjoining segments, the newest first; `undefined` when there is nothing to merge yet.
+ * @returns adjacent segments, newest first; `undefined` when there is nothing to merge yet.
  */
 export function smallRun(
   segments: readonly Segment[],
@@ -32,7 +32,7 @@ export function smallRun(
   return tail.length >= TINY_RUN ? tail : undefined
 }
 
-/** Small segments from the top down, each adjoining or overlapping the one before. */
+/** Small segments from the top down, each adjacent to or overlapping the one before. */
 function newestRun(segments: readonly Segment[]): Segment[] {
   const run: Segment[] = []
   let [candidate, ...below] = segments

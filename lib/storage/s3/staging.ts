@@ -10,7 +10,7 @@ export interface StagedObjects {
   readonly notes: readonly string[]
 }
 
-/** Lists what is staged for an upload, the reply aside. */
+/** Lists what is staged for an upload, except the reply. */
 export async function listStaged(
   bucket: Bucket,
   keys: StagingKeys,
@@ -31,8 +31,8 @@ export const noteOf = ({ key, id }: MultipartUpload): Buffer =>
   Buffer.from(JSON.stringify({ Key: key, UploadId: id }))
 
 /**
- * Aborts the multipart upload that a note names, and deletes the note. The process that began it may only be asleep:
- * once aborted, it cannot complete what it began.
+ * Aborts the multipart upload that a note names, and deletes the note. The process that began it may only be suspended:
+ * once aborted, it cannot complete the upload.
  */
 export async function abortNoted(bucket: Bucket, multipart: MultipartRequests, note: string): Promise<void> {
   const text = await readText(bucket, note)
