@@ -9,7 +9,7 @@ import { readPassword } from './password.js'
 import { type EnvironmentProxy, proxyFor } from './proxy.js'
 
 /** How the requests of a command reach the server. */
-export interface RequestSettings {
+export interface SendRequestSettings {
   readonly request: UploadOptions
   readonly proxy: EnvironmentProxy | undefined
 }
@@ -24,7 +24,7 @@ export async function requestOptions(
   flags: SendFlags,
   url: URL,
   note: (line: string) => void,
-): Promise<RequestSettings> {
+): Promise<SendRequestSettings> {
   const headers = Object.fromEntries(await readHeaders('--header', flags.header ?? []))
   const tls = await readClientTls(flags)
   const proxy = await proxyFor(url, tls?.ca)
