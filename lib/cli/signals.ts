@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty'
 import { exitCodeOf } from './output.js'
 
 type Signal = 'SIGINT' | 'SIGTERM'
@@ -25,4 +26,12 @@ export function listenForSignals(): {
     })
   }
   return { signal: controller.signal, first: () => first }
+}
+
+/**
+ * Keeps SIGHUP from ending the process: for a service it means to reload, even if there is nothing to reload. In a
+ * terminal it means that the terminal has closed, which ends the process.
+ */
+export function surviveHangup(): void {
+  if (!isatty(0)) process.on('SIGHUP', () => {})
 }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { Command } from 'commander'
 import { runCli } from '../../lib/cli/run-cli.js'
 import { addServeCommand } from '../../lib/cli/serve/command.js'
+import { keyOf, scopeOf } from '../../lib/cli/serve/config/option-scope.js'
 import { fixtures } from '../support/fixtures.js'
 
 const { directory } = fixtures()
@@ -229,6 +230,24 @@ describe('serve --config', () => {
     const program = new Command()
     addServeCommand(program, () => {})
     const [serve] = program.commands
+    const isAbout = (scope: string, heading: string) =>
+      serve?.options
+        .filter((option) => scopeOf(option) === scope && option.helpGroupHeading === heading)
+        .map(keyOf)
+    // A new option is for one directory unless it is listed as one of the server.
+    expect(isAbout('directory', 'Access control:')).toEqual([
+      'htpasswd',
+      'negotiate',
+      'service',
+      'keytab',
+      'realm',
+      'trust-session-id',
+      'read',
+      'list',
+    ])
+    for (const heading of ['Server:', 'Log:']) expect(isAbout('directory', heading)).toEqual([])
+    for (const heading of ['Uploads:', 'S3 and Redis:', 'Processing:', 'IIS settings:'])
+      expect([heading, isAbout('server', heading)]).toEqual([heading, []])
     const withFile = serve?.options.filter(({ flags }) => /file/.test(flags)).map(({ flags }) => flags)
     for (const flags of withFile ?? []) expect(flags).toMatch(/<file>$/)
   })

@@ -98,3 +98,12 @@ function connects(port: number): Promise<boolean> {
     socket.on('error', () => resolve(false))
   })
 }
+
+test('SIGHUP does not end a server that has nothing to reload: the systemd unit reloads with it', async () => {
+  const server = await start(await directory())
+  server.kill('SIGHUP')
+  expect((await fetch(server.origin)).status).toBe(200)
+  server.kill('SIGHUP')
+  expect((await fetch(server.origin)).status).toBe(200)
+  expect(await server.stop()).toBe(0)
+})

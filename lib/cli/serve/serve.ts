@@ -5,7 +5,7 @@ import { defined } from '../../util/objects.js'
 import { allSettledOrThrow } from '../../util/promises.js'
 import { EXIT } from '../output.js'
 import { printError } from '../say.js'
-import { listenForSignals } from '../signals.js'
+import { listenForSignals, surviveHangup } from '../signals.js'
 import { AccessControl, checkPageAccess } from './access.js'
 import { logHeader } from './access-log.js'
 import { createApp } from './app.js'
@@ -80,6 +80,7 @@ async function run(
   )
   const running = directories.map((directory) => startUploads(directory, authenticators.get(directory)))
   const stop = listenForSignals()
+  surviveHangup()
   let reload: { close(): void } | undefined
   try {
     const draining = new Draining()

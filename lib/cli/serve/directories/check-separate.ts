@@ -16,15 +16,27 @@ export async function checkSeparate(
   flags: ServeFlags,
 ): Promise<void> {
   for (const directory of directories) checkPages(directory, flags)
-  for (const [index, one] of directories.entries()) {
-    for (const other of directories.slice(index + 1)) {
-      checkUrls(one, other)
-      await checkDisk(one, other)
-      checkBuckets(one, other)
-      checkRedis(one, other)
+  const checked: LocatedDirectory[] = []
+  for (const directory of directories) {
+    const one = { directory, disk: await diskOf(directory, directories.length) }
+    for (const other of checked) {
+      checkUrls(other.directory, directory)
+      checkDisk(other, one)
+      checkBuckets(other.directory, directory)
+      checkRedis(other.directory, directory)
     }
+    checked.push(one)
   }
 }
+
+interface LocatedDirectory {
+  readonly directory: ConfiguredDirectory
+  /** As {@link diskPathOf}; absent when it is not on a disk, or the only one. */
+  readonly disk: readonly string[] | undefined
+}
+
+const diskOf = async ({ stores }: ConfiguredDirectory, count: number): Promise<string[] | undefined> =>
+  count === 1 || stores.directory === undefined ? undefined : diskPathOf(stores.directory)
 
 /** Express takes `/a` and `/A` for the same path. */
 const urlSegments = (path: string): string[] => path.toLowerCase().split('/').filter(Boolean)
@@ -61,17 +73,16 @@ function checkUrls(one: ConfiguredDirectory, other: ConfiguredDirectory): void {
     : conflict(one, other, 'are nested: neither "path" may be below the other.')
 }
 
-async function checkDisk(one: ConfiguredDirectory, other: ConfiguredDirectory): Promise<void> {
-  const [path, otherPath] = [one.stores.directory, other.stores.directory]
-  if (path === undefined || otherPath === undefined) return
-  if (!shareDisk(await diskPathOf(path), await diskPathOf(otherPath))) return
-  throw path === otherPath
-    ? conflict(one, other, `have the same directory, ${path}: give each its own.`)
-    : conflict(
-        one,
-        other,
-        `have directories that are the same or inside one another, ${path} and ${otherPath}: give each its own.`,
-      )
+function checkDisk(one: LocatedDirectory, other: LocatedDirectory): void {
+  if (!one.disk || !other.disk || !shareDisk(one.disk, other.disk)) return
+  const [path, otherPath] = [one.directory.stores.location, other.directory.stores.location]
+  throw conflict(
+    one.directory,
+    other.directory,
+    path === otherPath
+      ? `have the same directory, ${path}: give each its own.`
+      : `have directories that are the same or inside one another, ${path} and ${otherPath}: give each its own.`,
+  )
 }
 
 function checkBuckets(one: ConfiguredDirectory, other: ConfiguredDirectory): void {
