@@ -38,7 +38,6 @@ async function shell(lines: string, env: Record<string, string> = {}) {
     env: {
       PATH: `${cwd}:${process.env.PATH}`,
       HOME: cwd,
-      TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json'),
       ...env,
     },
     stdio: ['ignore', 'ignore', 'pipe'],

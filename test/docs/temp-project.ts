@@ -1,16 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { transform } from 'esbuild'
 import { freePort, untilListening } from '../support/ports.js'
+import { bundledPackage } from '../support/programs/path.js'
 import { temporaryDirectory } from '../support/serve.js'
 import type { Block } from './blocks.js'
 
 export const ROOT = join(import.meta.dirname, '../..')
-export const TSX = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/loader.mjs')).href
 
-/** A directory where blocks are written and run. Close it afterwards. */
+/**
+ * A project where blocks are written and run, with the package in its `node_modules`. All other packages are those of
+ * this repository. Close it afterwards.
+ */
 export class TempProject {
   /** Inside the repository, so that blocks find their packages. */
   readonly source: string
@@ -27,6 +30,9 @@ export class TempProject {
 
   static async open(): Promise<TempProject> {
     const source = await mkdtemp(join(import.meta.dirname, '.blocks-'))
+    await writeFile(join(source, 'package.json'), '{ "type": "module" }')
+    await mkdir(join(source, 'node_modules'))
+    await symlink(bundledPackage(), join(source, 'node_modules/express-bits-upload'), 'junction')
     const cwd = await temporaryDirectory()
     return new TempProject(source, cwd.path, () => cwd.remove())
   }
@@ -34,7 +40,6 @@ export class TempProject {
   /** Writes a block unchanged, under the name in its first line, otherwise as `main`. @returns its path. */
   async write({ text, language }: Pick<Block, 'text' | 'language'>): Promise<string> {
     const name = /^\/\/ (\S+\.[jt]s)$/m.exec(text.split('\n')[0] ?? '')?.[1] ?? `main.${language}`
-    // Blocks are written inside this package, so their .js files are ES modules.
     const path = join(this.source, name)
     await writeFile(path, text)
     return path
@@ -46,7 +51,7 @@ export class TempProject {
     env: Record<string, string> = {},
   ): Promise<BlockServer> {
     const port = await freePort()
-    const child = this.#spawn(await this.write(block), { ...env, PORT: String(port) })
+    const child = await this.#start(block, { ...env, PORT: String(port) })
     try {
       await untilListening(port, () => child.process.exitCode !== null)
     } catch (error) {
@@ -57,7 +62,7 @@ export class TempProject {
 
   /** Runs a block until it exits. */
   async run(block: Pick<Block, 'text' | 'language'>): Promise<Finished> {
-    const child = this.#spawn(await this.write(block), {})
+    const child = await this.#start(block, {})
     const [code] = await once(child.process, 'close')
     return { code, stdout: child.stdout.join(''), stderr: child.stderr.join('') }
   }
@@ -68,10 +73,12 @@ export class TempProject {
     await this.#removeCwd()
   }
 
-  #spawn(path: string, env: Record<string, string>): Output {
-    const process_ = spawn(process.execPath, ['--import', TSX, path], {
+  async #start(block: Pick<Block, 'text' | 'language'>, env: Record<string, string>): Promise<Output> {
+    const path = await this.write(block)
+    await this.#compile()
+    const process_ = spawn(process.execPath, [path.replace(/\.ts$/, '.js')], {
       cwd: this.cwd,
-      env: { PATH: process.env.PATH, TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json'), ...env },
+      env: { PATH: process.env.PATH, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#children.add(process_)
@@ -79,6 +86,16 @@ export class TempProject {
     process_.stdout.on('data', (text) => output.stdout.push(String(text)))
     process_.stderr.on('data', (text) => output.stderr.push(String(text)))
     return output
+  }
+
+  /** Compiles all TypeScript blocks: Node 20 does not run them. */
+  async #compile(): Promise<void> {
+    for (const name of await readdir(this.source)) {
+      if (!name.endsWith('.ts')) continue
+      const path = join(this.source, name)
+      const { code } = await transform(await readFile(path, 'utf8'), { loader: 'ts', target: 'node20' })
+      await writeFile(path.replace(/\.ts$/, '.js'), code)
+    }
   }
 }
 

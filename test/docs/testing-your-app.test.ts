@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
 import { BLOCKS } from './blocks.js'
-import { ROOT, TSX } from './temp-project.js'
 import { useTempProject } from './use-temp-project.js'
 
 const temp = useTempProject()
@@ -12,9 +11,9 @@ test.each(found.map((block) => [block.section, block] as const))(
   '%s: the test passes',
   async (_section, block) => {
     const path = await temp.project.write(block)
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', TSX, '--test', path], {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--test', path], {
       cwd: temp.project.cwd,
-      env: { PATH: process.env.PATH, TSX_TSCONFIG_PATH: `${ROOT}/tsconfig.json` },
+      env: { PATH: process.env.PATH },
     })
     expect(stdout).toMatch(/ pass 1$/m)
     expect(stdout).toMatch(/ fail 0$/m)
