@@ -1,10 +1,12 @@
 // Packs the package as it would be published, checks the tarball, and installs it into the apps of test/consumers.
 //   npm run test:package [consumer ...]
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { unexpectedFiles } from './unexpected-files.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -35,6 +37,8 @@ function tryConsumer(name, tarball) {
   return run(app, 'npm', '--silent', 'test')
 }
 
+const readPackage = (directory) => JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+
 function check(name, action) {
   try {
     console.log(`ok: ${name}\n${action() ?? ''}`.trim())
@@ -50,6 +54,18 @@ const asked = process.argv.slice(2)
 check('the tarball holds what it should', () => {
   const wrong = unexpectedFiles(root, files)
   if (wrong.length > 0) throw new Error(wrong.join('\n'))
+})
+check('the module for browsers has less than 6 KB, compressed', () => {
+  const { length } = gzipSync(readFileSync(join(root, 'dist', 'browser.js')), { level: 9 })
+  if (length >= 6 * 1024) throw new Error(`It has ${length} bytes.`)
+  return `${length} bytes`
+})
+check('npm publishes package.json as it is', () => {
+  const copy = join(work, 'published')
+  mkdirSync(copy)
+  cpSync(join(root, 'package.json'), join(copy, 'package.json'))
+  run(copy, 'npm', 'pkg', 'fix')
+  assert.deepEqual(readPackage(copy), readPackage(root))
 })
 check('publint', () => void run(root, 'npx', 'publint', '--strict', tarball))
 check('are the types wrong?', () => void run(root, 'npx', 'attw', tarball))
