@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { renameSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { errorCode, ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, nodeFileSystem } from '../util/fs.js'
 import { processWideMap } from '../util/process-wide.js'
+import { directoryIdentity } from './directory-identity.js'
 
 const NAME = 'lease'
 /** Maximum path length of a socket in bytes (108 on Linux, 104 on macOS and BSD). */
@@ -11,12 +13,20 @@ const MAX_PATH = 100
 /** Milliseconds for a process on this machine to accept a connection. */
 const CONNECT_TIMEOUT = 1_000
 
-interface Holding {
-  count: number
-  readonly server: Promise<Server | undefined>
+/** A server that listens on a socket in the directory. */
+interface LeaseSocket {
+  readonly server: Server
+  readonly path: string
+  readonly identity: string | undefined
 }
 
-/** The leases of this process, by the path of the socket. */
+interface Holding {
+  count: number
+  readonly path: string
+  readonly socket: Promise<LeaseSocket | undefined>
+}
+
+/** The leases of this process, by the identity of the directory, or by the path where that is unknown. */
 const holdings = processWideMap<Holding>('leases')
 
 /** A directory that is reserved for this process. */
@@ -32,28 +42,30 @@ export interface DirectoryLease {
  * has to expire. Processes on one machine see each other, even in containers; those on other machines do not. Where
  * sockets are not available (Windows, some mounted file systems, very long paths) the lease keeps nobody out.
  *
+ * @param place identity of the directory, if it has one: its path may have led to another one before.
  * @returns `undefined` while another process has it. This process may acquire it several times.
  */
 export async function takeLease(
   folder: string,
   fs: FileSystem = nodeFileSystem,
+  place?: string,
 ): Promise<DirectoryLease | undefined> {
   const path = join(folder, NAME)
   if (process.platform === 'win32' || Buffer.byteLength(path) > MAX_PATH) {
     return { isExclusive: false, release: async () => {} }
   }
-  const holding = holdings.get(path) ?? { count: 0, server: listenAt(path, fs) }
-  holdings.set(path, holding)
+  const holding = heldAt(path, place) ?? { count: 0, path, socket: listenAt(path, fs) }
+  holdings.set(place ?? path, holding)
   holding.count++
   const release = async () => {
     if (--holding.count > 0) return
-    if (holdings.get(path) === holding) holdings.delete(path)
-    const server = await holding.server.catch(() => undefined)
-    await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()))
+    for (const [key, held] of holdings) if (held === holding) holdings.delete(key)
+    const socket = await holding.socket.catch(() => undefined)
+    if (socket) await closeSocket(socket, fs)
   }
   try {
-    const server = await holding.server
-    return { isExclusive: server !== undefined, release }
+    const socket = await holding.socket
+    return { isExclusive: socket !== undefined, release }
   } catch (error) {
     await release()
     if (error instanceof HeldElsewhere) return undefined
@@ -61,21 +73,55 @@ export async function takeLease(
   }
 }
 
+/** A store may have taken it that could not find out the identity, or one that could. */
+function heldAt(path: string, place: string | undefined): Holding | undefined {
+  if (place !== undefined) return holdings.get(place) ?? holdings.get(path)
+  return holdings.get(path) ?? [...holdings.values()].find((held) => held.path === path)
+}
+
 class HeldElsewhere extends Error {
   override readonly name = 'HeldElsewhere'
 }
 
 /** @returns `undefined` where the file system has no sockets. */
-async function listenAt(path: string, fs: FileSystem): Promise<Server | undefined> {
+async function listenAt(path: string, fs: FileSystem): Promise<LeaseSocket | undefined> {
   for (;;) {
     const server = createServer((socket) => socket.destroy())
     const error = await new Promise<unknown>((resolve) => {
       server.once('error', resolve)
       server.listen(path, () => resolve(undefined))
     })
-    if (error === undefined) return server.unref()
+    if (error === undefined) {
+      const identity = await directoryIdentity(path, fs).catch(() => undefined)
+      return { server: server.unref(), path, identity }
+    }
     if (errorCode(error) !== 'EADDRINUSE') return undefined
     await removeStale(path, fs)
+  }
+}
+
+/**
+ * When Node closes a socket, it removes whatever has its path. If the path now leads to another directory, that is the
+ * lease of the other directory, which is therefore renamed for a moment.
+ */
+async function closeSocket({ server, path, identity }: LeaseSocket, fs: FileSystem): Promise<void> {
+  const there = await directoryIdentity(path, fs).catch(() => undefined)
+  const aside =
+    there === undefined || there === identity ? undefined : `${path}-${randomBytes(4).toString('hex')}`
+  await new Promise<void>((resolve) => {
+    const isAside = aside !== undefined && tryToRename(path, aside)
+    server.close(() => resolve())
+    if (isAside) tryToRename(aside, path)
+  })
+}
+
+/** @returns whether it succeeded. Where names cannot be changed, Node removes none either. */
+function tryToRename(from: string, to: string): boolean {
+  try {
+    renameSync(from, to)
+    return true
+  } catch {
+    return false
   }
 }
 

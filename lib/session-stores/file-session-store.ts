@@ -10,6 +10,7 @@ import { ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, nodeFileSystem } from '../util/fs.js'
 import { checkEach, type OptionChecks } from '../validation/check-options.js'
 import { isBoolean, isPath } from '../validation/value-checks.js'
+import { directoryIdentity } from './directory-identity.js'
 import { type DirectoryLease, takeLease } from './directory-lease.js'
 import { HeldLocks } from './held-locks.js'
 import { isOnLocalFileSystem } from './local-file-system.js'
@@ -45,11 +46,24 @@ const FILE_SESSION_STORE_CHECKS: OptionChecks<FileSessionStoreOptions> = {
 /** Milliseconds to wait for another process that moves sessions between a journal and files. */
 const MOVE_TIMEOUT = 2_000
 const MOVE_RETRY = 50
+/** Milliseconds between two checks that the path still leads to the folder that was opened. */
+const PLACE_CHECK_INTERVAL = 1_000
+
+/** Sessions, until `release` is called. */
+interface OpenedSessions {
+  readonly sessions: StoredSessions
+  readonly release: () => Promise<void>
+  /** Identity of the folder whose journal this is; `undefined` for files, which are found by their paths each time. */
+  readonly place?: string
+}
 
 /**
  * Sessions in the folder `BITS-Sessions`, so that they survive a restart. A process that has the directory to itself
  * keeps them in memory and in one journal. Processes that share a directory, and those that cannot keep others out
  * (Windows, macOS, network drives), keep a file for each session. Whichever way a store finds them, it takes them over.
+ *
+ * When another folder takes the place of this one, such as that of a volume that is mounted over it, the sessions are
+ * those of that folder; one without sessions gets those that there were.
  */
 export class FileSessionStore implements SessionStore {
   readonly #fs: FileSystem
@@ -59,7 +73,9 @@ export class FileSessionStore implements SessionStore {
   readonly #files: SessionFiles
   /** See {@link FileSessionStoreOptions.shared}. */
   readonly lock?: NonNullable<SessionStore['lock']>
-  #opened: { readonly sessions: StoredSessions; readonly release: () => Promise<void> } | undefined
+  #opened: OpenedSessions | undefined
+  #checkedAt = 0
+  #reopening: Promise<StoredSessions> | undefined
   #hasAdvised = false
 
   /** @throws OptionError when an option is invalid. */
@@ -84,8 +100,10 @@ export class FileSessionStore implements SessionStore {
   async open(): Promise<void> {
     await this.#folder.create()
     const opened = await (this.lock ? this.#openShared() : this.#openAlone())
-    await this.close()
+    const before = this.#opened
     this.#opened = opened
+    this.#checkedAt = performance.now()
+    await before?.release()
   }
 
   /** @throws when the folder of the sessions cannot be written to. */
@@ -94,17 +112,18 @@ export class FileSessionStore implements SessionStore {
   }
 
   async close(): Promise<void> {
+    await this.#reopening?.catch(() => {})
     const opened = this.#opened
     this.#opened = undefined
     await opened?.release()
   }
 
-  async #openShared() {
+  async #openShared(): Promise<OpenedSessions> {
     await this.#tryLock()
     const deadline = Date.now() + MOVE_TIMEOUT
     // One of the processes that share the directory moves the sessions, and the others wait for it.
     while (await this.#hasJournal()) {
-      const lease = await this.#takeLease()
+      const lease = await this.#takeLease(await this.#place())
       if (lease) await this.#moveToFiles().finally(lease.release)
       else if (Date.now() < deadline) await delay(MOVE_RETRY)
       else throw this.#heldElsewhere()
@@ -112,14 +131,17 @@ export class FileSessionStore implements SessionStore {
     return { sessions: this.#files, release: async () => {} }
   }
 
-  async #openAlone() {
-    const lease = await this.#takeLease()
+  async #openAlone(): Promise<OpenedSessions> {
+    const place = await this.#place()
+    const lease = await this.#takeLease(place)
     if (!lease) throw this.#heldElsewhere()
     try {
-      if (lease.isExclusive && (await isOnLocalFileSystem(this.#folder.path, this.#fs))) {
-        const { journal, release } = await openJournal(this.#folder, this.#fs)
+      if (lease.isExclusive && place !== undefined) {
+        const isNew = !(await this.#hasJournal())
+        const { journal, release } = await openJournal(this.#folder, place, this.#fs)
         if (this.#isDurable) journal.flushChanges()
-        return { sessions: journal, release: () => release().finally(lease.release) }
+        if (isNew) await this.#takeAlong(journal).catch((error) => this.#undo(release, error))
+        return { sessions: journal, place, release: () => release().finally(lease.release) }
       }
       if (await this.#hasJournal()) await this.#moveToFiles()
       return { sessions: this.#files, release: lease.release }
@@ -129,10 +151,62 @@ export class FileSessionStore implements SessionStore {
     }
   }
 
+  /** Identity of the folder. Only local file systems have one that lasts. */
+  async #place(): Promise<string | undefined> {
+    const { path } = this.#folder
+    return (await isOnLocalFileSystem(path, this.#fs)) ? directoryIdentity(path, this.#fs) : undefined
+  }
+
   /** @returns `undefined` while another process, or an unshared store of this one, uses the directory. */
-  async #takeLease(): Promise<DirectoryLease | undefined> {
-    if (this.lock && isJournalOpen(this.#folder)) return undefined
-    return takeLease(this.#folder.path, this.#fs)
+  async #takeLease(place: string | undefined): Promise<DirectoryLease | undefined> {
+    if (this.lock && place !== undefined && isJournalOpen(place)) return undefined
+    return takeLease(this.#folder.path, this.#fs, place)
+  }
+
+  /** Sessions whose folder is gone: a client whose file is published has yet to hear of it. */
+  async #takeAlong(journal: StoredSessions): Promise<void> {
+    const known = this.#opened
+    if (known?.place === undefined || known.sessions === journal) return
+    for await (const record of known.sessions.list()) await journal.create(record)
+  }
+
+  /** Without its journal, the next attempt finds the folder as new as this one did. */
+  async #undo(release: () => Promise<void>, error: unknown): Promise<never> {
+    await release()
+    await this.#fs.unlink(this.#folder.journalPath).catch(ignoreNotFound)
+    throw error
+  }
+
+  /** The sessions of the folder that the path leads to. */
+  #inPlace(): Awaitable<StoredSessions> {
+    const isDue = performance.now() - this.#checkedAt >= PLACE_CHECK_INTERVAL
+    return isDue && this.#openedNow.place !== undefined ? this.#checkPlace() : this.#openedNow.sessions
+  }
+
+  #checkPlace(): Promise<StoredSessions> {
+    this.#reopening ??= this.#reopenIfMoved().finally(() => {
+      this.#reopening = undefined
+    })
+    return this.#reopening
+  }
+
+  async #reopenIfMoved(): Promise<StoredSessions> {
+    if ((await directoryIdentity(this.#folder.path, this.#fs)) !== this.#openedNow.place) await this.open()
+    this.#checkedAt = performance.now()
+    return this.#openedNow.sessions
+  }
+
+  /** Runs an operation, and once more when it failed because the folder was not where it had been. */
+  async #run<T>(operation: (sessions: StoredSessions) => Awaitable<T>): Promise<T> {
+    const sessions = await this.#inPlace()
+    try {
+      return await operation(sessions)
+    } catch (error) {
+      if (this.#openedNow.place === undefined) throw error
+      const inPlace = await this.#checkPlace()
+      if (inPlace === sessions) throw error
+      return operation(inPlace)
+    }
   }
 
   async #hasJournal(): Promise<boolean> {
@@ -172,48 +246,49 @@ export class FileSessionStore implements SessionStore {
     return new BitsError('session-busy', message)
   }
 
-  get #sessions(): StoredSessions {
+  get #openedNow(): OpenedSessions {
     if (!this.#opened)
       throw new Error('This FileSessionStore is not open: await open() before its other methods.')
-    return this.#opened.sessions
+    return this.#opened
   }
 
-  async create(record: SessionRecord): Promise<void> {
-    await this.#sessions.create(record)
+  create(record: SessionRecord): Promise<void> {
+    return this.#run((sessions) => sessions.create(record))
   }
 
   /**
    * Where processes share the directory, it lists the markers of the sessions of this user. Those that were created
    * without a limit do not count there.
    */
-  async createWithin(record: SessionRecord, max: number): Promise<number | undefined> {
-    return this.#sessions.createWithin(record, max)
+  createWithin(record: SessionRecord, max: number): Promise<number | undefined> {
+    return this.#run((sessions) => sessions.createWithin(record, max))
   }
 
   get(uploadId: string): Awaitable<SessionRecord | undefined> {
-    return this.#sessions.get(uploadId)
+    const sessions = this.#inPlace()
+    return 'then' in sessions ? sessions.then((now) => now.get(uploadId)) : sessions.get(uploadId)
   }
 
-  async update(
+  update(
     uploadId: string,
     change: (current: SessionRecord) => SessionChange | undefined,
   ): Promise<SessionRecord | undefined> {
-    return this.#sessions.update(uploadId, change)
+    return this.#run((sessions) => sessions.update(uploadId, change))
   }
 
-  async delete(uploadId: string): Promise<void> {
-    await this.#sessions.delete(uploadId)
+  delete(uploadId: string): Promise<void> {
+    return this.#run((sessions) => sessions.delete(uploadId))
   }
 
-  list(options?: { readonly openOnly?: boolean }): AsyncIterable<SessionRecord> {
-    return this.#sessions.list(options)
+  async *list(options?: { readonly openOnly?: boolean }): AsyncIterable<SessionRecord> {
+    yield* (await this.#inPlace()).list(options)
   }
 
-  expired(before: number): AsyncIterable<SessionRecord> {
-    return this.#sessions.expired(before)
+  async *expired(before: number): AsyncIterable<SessionRecord> {
+    yield* (await this.#inPlace()).expired(before)
   }
 
-  ended(before: number): AsyncIterable<SessionRecord> {
-    return this.#sessions.ended(before)
+  async *ended(before: number): AsyncIterable<SessionRecord> {
+    yield* (await this.#inPlace()).ended(before)
   }
 }

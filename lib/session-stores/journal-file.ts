@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { dirname } from 'node:path'
 import { ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, syncDirectory, writeBytes } from '../util/fs.js'
+import { directoryIdentity } from './directory-identity.js'
 
 /**
  * Appending, so that lines of other processes are not overwritten, and their presence shows in the size of the file.
@@ -29,6 +30,13 @@ interface JournalFileOptions {
   readonly minCompaction?: number
 }
 
+interface OpenedFile {
+  readonly descriptor: number
+  readonly place: string | undefined
+  readonly length: number
+  readonly liveBytes: number
+}
+
 /**
  * A file to which lines are appended. Lines that arrive during a write share the next one. A failed write leaves
  * nothing behind: before anything else is written, the file is truncated to the end of the last complete write.
@@ -38,6 +46,8 @@ export class JournalFile {
   readonly #fs: FileSystem
   readonly #snapshot: () => Iterable<string>
   readonly #minCompaction: number
+  /** Identity of its directory. */
+  readonly #place: string | undefined
   #descriptor: number
   #length: number
   #compactAt: number
@@ -50,8 +60,9 @@ export class JournalFile {
   #waiting: WaitingEntry[] = []
   #writing: Promise<void> | undefined
 
-  private constructor(options: JournalFileOptions, descriptor: number, length: number, liveBytes: number) {
+  private constructor(options: JournalFileOptions, { descriptor, place, length, liveBytes }: OpenedFile) {
     this.#path = options.path
+    this.#place = place
     this.#fs = options.fs
     this.#snapshot = options.snapshot
     this.#descriptor = descriptor
@@ -74,7 +85,8 @@ export class JournalFile {
       const bytes = await fs.readFile(path)
       const { length, liveBytes } = await replay(bytes)
       if (length < bytes.length) await fs.ftruncate(descriptor, length)
-      return new JournalFile(options, descriptor, length, liveBytes)
+      const place = await directoryIdentity(dirname(path), fs)
+      return new JournalFile(options, { descriptor, place, length, liveBytes })
     } catch (error) {
       await fs.close(descriptor)
       throw error
@@ -156,6 +168,10 @@ export class JournalFile {
 
   /** Lines written to a file that was removed or replaced would be lost. */
   async #check(): Promise<void> {
+    const directory = dirname(this.#path)
+    if ((await directoryIdentity(directory, this.#fs)) !== this.#place) {
+      throw new Error(`"${directory}" is gone, or another directory has taken its place.`)
+    }
     const [own, there] = await Promise.all([
       this.#fs.fstat(this.#descriptor),
       this.#fs.stat(this.#path).catch(ignoreNotFound),

@@ -10,7 +10,7 @@ interface Opened {
   closing?: Promise<void>
 }
 
-/** The journals of this process, by path: two stores of one directory must not write to it independently. */
+/** The journals of this process, by directory: two stores of one directory must not write to it independently. */
 const journals = processWideMap<Opened>('journals')
 
 export interface JournalHandle {
@@ -18,16 +18,23 @@ export interface JournalHandle {
   readonly release: () => Promise<void>
 }
 
-/** Opens the journal of a folder that this process has to itself, or shares the one that it has open. */
-export async function openJournal(folder: SessionFolder, fs: FileSystem): Promise<JournalHandle> {
-  const path = folder.journalPath
-  let opened = journals.get(path)
+/**
+ * Opens the journal of a folder that this process has to itself, or shares the one that it has open.
+ *
+ * @param place identity of the folder: its path may have led to another one before.
+ */
+export async function openJournal(
+  folder: SessionFolder,
+  place: string,
+  fs: FileSystem,
+): Promise<JournalHandle> {
+  let opened = journals.get(place)
   while (opened?.closing) {
     await opened.closing.catch(() => {})
-    opened = journals.get(path)
+    opened = journals.get(place)
   }
   opened ??= { count: 0, journal: SessionJournal.open(folder, fs) }
-  journals.set(path, opened)
+  journals.set(place, opened)
   opened.count++
   const handle = opened
   const release = async () => {
@@ -38,7 +45,7 @@ export async function openJournal(folder: SessionFolder, fs: FileSystem): Promis
         (journal) => journal.close(),
         () => {},
       )
-      .finally(() => journals.delete(path))
+      .finally(() => journals.delete(place))
     await handle.closing
   }
   try {
@@ -49,4 +56,5 @@ export async function openJournal(folder: SessionFolder, fs: FileSystem): Promis
   }
 }
 
-export const isJournalOpen = (folder: SessionFolder): boolean => journals.has(folder.journalPath)
+/** @param place identity of the folder. */
+export const isJournalOpen = (place: string): boolean => journals.has(place)

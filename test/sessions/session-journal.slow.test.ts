@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises'
+import { appendFile, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, jest, test } from '@jest/globals'
 import { FileSessionStore, type SessionRecord } from 'express-bits-upload'
@@ -125,15 +125,27 @@ onLinux('what other programs do to the journal', () => {
     expect(await stores.afterRestart()).toEqual(new Map([[idOf(1), newRecord(1, { total: 1 })]]))
   })
 
-  test('removing its folder makes changes fail until the folder exists again', async () => {
+  test('removing its folder costs no session: it is made again', async () => {
     const store = await open()
     await store.create(newRecord(1))
-    const folder = stores.folder
-    await rename(folder, `${folder}-moved`)
+    await rename(stores.folder, `${stores.folder}-moved`)
+    await until(async () => {
+      expect(await passCheck(store)).toBe(true)
+      return (await stat(stores.journal).catch(() => undefined)) !== undefined
+    })
+    expect(await store.get(idOf(1))).toEqual(newRecord(1, { total: 1 }))
+    expect(await stores.afterRestart()).toEqual(new Map([[idOf(1), newRecord(1, { total: 1 })]]))
+  })
+
+  test('removing its folder makes changes fail while it cannot be made again', async () => {
+    const store = await open()
+    await store.create(newRecord(1))
+    await rename(stores.folder, `${stores.folder}-moved`)
+    await writeFile(stores.folder, 'a file')
     await until(async () => !(await passCheck(store)))
-    await mkdir(folder)
+    await rm(stores.folder)
     await until(() => passCheck(store))
-    expect(await readFile(stores.journal, 'utf8')).toContain(idOf(1))
+    expect(await store.get(idOf(1))).toEqual(newRecord(1, { total: 1 }))
   })
 
   test('writing to it makes changes fail, because another process would not see them', async () => {

@@ -283,6 +283,17 @@ describe('on a file system without hard links', () => {
   })
 })
 
+test('staged data that is discarded while its length is looked up counts as gone', async () => {
+  const upload = await filled('a.bin', 'abc')
+  const open: typeof nodeFileSystem.open = async (path, flags, mode) => {
+    if (String(path).endsWith('.part')) await storage.discard(upload)
+    return nodeFileSystem.open(path, flags, mode)
+  }
+  // A process that was restarted: it syncs what an earlier one wrote.
+  const restarted = new FileStorage({ directory, durability: 'fragment' }, { open })
+  expect(await restarted.received(upload)).toBe(0)
+})
+
 describe('the list of staged data', () => {
   test('has all that a crash can leave behind, with the time of its last change, and nothing else', async () => {
     const upload = await filled('a.bin', 'abc')

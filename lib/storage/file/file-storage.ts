@@ -11,7 +11,7 @@ import type {
 } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
 import { checkWritable } from '../../util/check-writable.js'
-import { ignoreNotFound } from '../../util/errors.js'
+import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import { type FileSystem, nodeFileSystem } from '../../util/fs.js'
 import { checkEach, type OptionChecks } from '../../validation/check-options.js'
 import { isBoolean, isMode, isOneOf, isPath } from '../../validation/value-checks.js'
@@ -113,7 +113,12 @@ export class FileStorage implements StorageAdapter {
 
   async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
     const staged = { uploadId: upload.uploadId, path: this.path(upload) }
-    const length = await this.#staged.append(staged, offset, body, signal)
+    const length = await this.#staged.append(staged, offset, body, signal).catch(async (error: unknown) => {
+      // Nothing was read yet. The folder was removed, or something was mounted over it.
+      if (offset > 0 || errorCode(error) !== 'ENOENT') throw error
+      await this.#uploads.ensureOpen()
+      return this.#staged.append(staged, offset, body, signal)
+    })
     if (this.durability === 'fragment' && offset === 0) await this.#syncDirectories([this.#uploads.staging])
     return length
   }

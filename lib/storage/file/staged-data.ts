@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { errorCode } from '../../util/errors.js'
+import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
 import { gatherWrite } from './gather-write.js'
 import { openStaged, writable } from './staged-file.js'
@@ -61,7 +61,9 @@ export class StagedFiles {
     if (failedAt !== undefined) return Math.min(failedAt, size)
     if (!this.#syncsFragments || size === 0 || this.#appending.has(uploadId)) return size
     if ((this.#lengths.synced(uploadId) ?? 0) >= size) return size
-    const file = await this.#fs.open(path, 'r+')
+    const file = await this.#fs.open(path, 'r+').catch(ignoreNotFound)
+    // Discarded since its size was read.
+    if (file === undefined) return 0
     try {
       await this.#fs.fsync(file)
       this.#lengths.noteSynced(uploadId, size)

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { BitsError } from '../../protocol/bits-error.js'
 import { directoryError } from '../../protocol/destination.js'
@@ -33,6 +34,8 @@ export class UploadDirectory {
   readonly staging: string
   readonly #createDirectories: boolean
   readonly #fs: FileSystem
+  /** Identity of the folder of staged data when it was last opened. */
+  #opened: string | undefined
 
   constructor({ directory, createDirectories, fs }: UploadDirectoryOptions) {
     this.root = resolve(directory)
@@ -52,15 +55,17 @@ export class UploadDirectory {
       const made = await this.#fs.mkdir(this.root, { recursive: true })
       await this.#fs.mkdir(this.staging, { recursive: true, mode: 0o700 })
       await this.#checkStaging()
+      this.#opened = stagingIdentity(await this.#fs.lstat(this.staging))
       return made === undefined ? [] : directoriesBetween(dirname(made), this.root)
     } catch (error) {
       throw explainNotWritable(error, this.root)
     }
   }
 
-  /** Creates the directories again if they were removed, or covered by a mount, since they were opened. */
+  /** Opens the directories again if they were removed, or others have taken their place, since they were opened. */
   async ensureOpen(): Promise<void> {
-    if ((await this.#fs.lstat(this.staging).catch(ignoreNotFound)) === undefined) await this.open()
+    const facts = await this.#fs.lstat(this.staging).catch(ignoreNotFound)
+    if (facts === undefined || stagingIdentity(facts) !== this.#opened) await this.open()
   }
 
   /**
@@ -163,6 +168,8 @@ export function refuseOutside(directory: string, root: string, destination: stri
   if (isWithin(directory, root) && !isWithin(directory, join(root, RESERVED_NAME))) return
   throw new BitsError('destination-refused', `"${destination}" leads outside the upload directory.`)
 }
+
+const stagingIdentity = ({ dev, ino }: Stats): string => `${dev}:${ino}`
 
 const isWithin = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
