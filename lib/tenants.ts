@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Request } from 'express'
+import type { Awaitable } from '../types/awaitable.js'
 import type { BitsUploadOptions, RequestSettings } from '../types/options.js'
 import { createDelivery, createService, storageIdentity } from './create-service.js'
 import type { Emit } from './events.js'
@@ -11,6 +12,7 @@ import { Bandwidth } from './packets/bandwidth.js'
 import type { UploadService, UploadServices } from './packets/context.js'
 import { NewSessionLimit } from './packets/new-session-limit.js'
 import { defined } from './util/objects.js'
+import { isPromise } from './util/promises.js'
 
 /** With more storages than this, `perRequest` most likely creates a new one for each request. */
 const TENANT_WARNING_THRESHOLD = 1000
@@ -45,8 +47,12 @@ export class Tenants implements UploadServices {
    * The service for a request.
    * @throws TypeError when `perRequest` returns invalid settings.
    */
-  async of(req: Request): Promise<UploadService> {
-    const answer = await this.#options.perRequest?.(req)
+  of(req: Request): Awaitable<UploadService> {
+    const answer = this.#options.perRequest?.(req)
+    return isPromise(answer) ? answer.then((settings) => this.#with(settings)) : this.#with(answer)
+  }
+
+  #with(answer: RequestSettings | undefined): UploadService {
     if (!answer) return this.base
     checkRequestSettings(answer)
     const own = defined(answer)

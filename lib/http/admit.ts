@@ -1,10 +1,12 @@
 import type { Request } from 'express'
+import type { Awaitable } from '../../types/awaitable.js'
 import type { PacketType } from '../../types/packets.js'
 import { checkUser } from '../options/checks.js'
 import type { ServerSettings } from '../options/upload-options.js'
 import type { RequestContext, UploadService } from '../packets/context.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { parseDestination } from '../protocol/destination.js'
+import { isPromise } from '../util/promises.js'
 import type { PacketHead } from './read-packet.js'
 
 /**
@@ -21,7 +23,10 @@ export async function admit(
   const { settings } = service
   const destination = parseDestination(req.url)
   req.bits = { packet, destination, uploadId }
-  await refuseDisabled(req, settings)
+  const enabled = isEnabled(req, settings)
+  if (!(isPromise(enabled) ? await enabled : enabled)) {
+    throw new BitsError('uploads-disabled', 'The option enabled turns uploads off.')
+  }
   const path = `${req.baseUrl ?? ''}/${destination}`
   // A session id authorizes a client to continue its own session, and no other. A Ping's is ignored (D6).
   const continues = packet !== 'Create-Session' && packet !== 'Ping'
@@ -29,14 +34,14 @@ export async function admit(
     const record = await service.sessions.store.get(uploadId)
     if (record?.path === path) return { req, uploadId, destination, path, user: record.user }
   }
-  if (!(await settings.authorize(req, destination))) {
+  const authorized = settings.authorize(req, destination)
+  if (!(isPromise(authorized) ? await authorized : authorized)) {
     throw new BitsError('access-denied', `The option authorize refused "${destination}".`)
   }
-  const user = checkUser(await settings.user(req))
+  const named = settings.user(req)
+  const user = checkUser(isPromise(named) ? await named : named)
   return { req, uploadId, destination, path, user }
 }
 
-async function refuseDisabled(req: Request, { enabled }: ServerSettings): Promise<void> {
-  if (typeof enabled === 'function' ? await enabled(req) : enabled) return
-  throw new BitsError('uploads-disabled', 'The option enabled turns uploads off.')
-}
+const isEnabled = (req: Request, { enabled }: ServerSettings): Awaitable<boolean> =>
+  typeof enabled === 'function' ? enabled(req) : enabled

@@ -9,6 +9,7 @@ import { toBitsError } from '../protocol/to-bits-error.js'
 import { PreemptedError } from '../sessions/session-lock.js'
 import { failedAdapter } from '../util/adapter-failure.js'
 import { asError, errorCode } from '../util/errors.js'
+import { isPromise } from '../util/promises.js'
 import { originOf } from '../util/request-origin.js'
 import { admit } from './admit.js'
 import { detectConsumedBody } from './consumed-body.js'
@@ -27,8 +28,9 @@ export async function answer(req: Request, services: UploadServices): Promise<Ac
   let context: PacketContext | undefined
   try {
     if (services.closed) throw new BitsError('closing', 'bits.close() was called.')
-    service = await services.of(req)
-    await service.housekeeping.ready()
+    const found = services.of(req)
+    service = isPromise(found) ? await found : found
+    if (!service.housekeeping.isOpen) await service.housekeeping.ready()
     const packet = readPacket(req, head)
     if (req.httpVersion === '1.0') warnOfHttp10(services, service)
     context = { ...(await admit(req, packet.type, head, service)), origin }

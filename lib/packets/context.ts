@@ -1,4 +1,5 @@
 import type { Request } from 'express'
+import type { Awaitable } from '../../types/awaitable.js'
 import type { StorageAdapter } from '../../types/storage.js'
 import type { DeliverToApplication } from '../delivery/completed-upload.js'
 import type { Deliveries } from '../delivery/deliver.js'
@@ -30,7 +31,7 @@ export interface UploadServices {
   /** `bits.close()` was called. */
   readonly closed: boolean
   /** The service for a request, according to the option `perRequest`. */
-  of(req: Request): Promise<UploadService>
+  of(req: Request): Awaitable<UploadService>
 }
 
 /** Handles the packets of one set of options. */

@@ -1,3 +1,4 @@
+import type { Awaitable } from '../../types/awaitable.js'
 import type { Ack, Packet } from '../../types/packets.js'
 import { cancelSession } from './cancel-session.js'
 import { closeSession } from './close-session.js'
@@ -7,11 +8,7 @@ import { fragment } from './fragment.js'
 import { ping } from './ping.js'
 
 /** Calls the handler of the packet's type. */
-export async function handlePacket(
-  packet: Packet,
-  context: PacketContext,
-  service: UploadService,
-): Promise<Ack> {
+export function handlePacket(packet: Packet, context: PacketContext, service: UploadService): Awaitable<Ack> {
   switch (packet.type) {
     case 'Ping':
       return ping()

@@ -50,6 +50,11 @@ export class Housekeeping {
     else this.#sweepAgain()
   }
 
+  /** Whether storage and store are open. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
   /**
    * Resolves once storage and store are open. Rejects when they cannot be opened; a call at least a second later
    * tries again.

@@ -91,7 +91,7 @@ export class SessionLocks {
     const lease = new Lease(key, entry)
     try {
       if (lease.signal.aborted) throw new PreemptedError()
-      await lease.lock(this.#store, timeout, disconnected)
+      if (hasLock(this.#store)) await lease.lock(this.#store, timeout, disconnected)
     } catch (error) {
       entry.end()
       throw error
@@ -118,6 +118,10 @@ export class SessionLocks {
   }
 }
 
+type StoreWithLock = Required<Pick<SessionStore, 'lock'>>
+
+const hasLock = (store: Pick<SessionStore, 'lock'>): store is StoreWithLock => store.lock !== undefined
+
 class Lease implements SessionLease {
   readonly signal: AbortSignal
   readonly #key: string
@@ -137,13 +141,8 @@ class Lease implements SessionLease {
     return this.#lost.signal
   }
 
-  /** Acquires the store's lock too, if it has locks. */
-  async lock(
-    store: Pick<SessionStore, 'lock'>,
-    timeout: number,
-    disconnected: AbortSignal | undefined,
-  ): Promise<void> {
-    if (!store.lock) return
+  /** Acquires the store's lock too. */
+  async lock(store: StoreWithLock, timeout: number, disconnected: AbortSignal | undefined): Promise<void> {
     const signal = disconnected ? AbortSignal.any([this.signal, disconnected]) : this.signal
     try {
       const onReleaseRequested: LockOptions['onReleaseRequested'] = (reason) => this.#stop(reason)
@@ -157,7 +156,7 @@ class Lease implements SessionLease {
 
   async release(): Promise<void> {
     try {
-      await this.#unlock?.()
+      if (this.#unlock) await this.#unlock()
     } catch {
       // A lock that was lost cannot be released, and the session is free either way.
     }

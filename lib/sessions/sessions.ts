@@ -3,6 +3,7 @@ import type { SessionChange, SessionRecord, SessionStore } from '../../types/ses
 import type { StagedUpload } from '../../types/storage.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { newSessionId, sessionKey } from '../protocol/session-id.js'
+import { isPromise } from '../util/promises.js'
 import { ProgressBook } from './progress.js'
 import { SessionLimit, tooManySessions } from './session-limit.js'
 import { SessionLocks } from './session-lock.js'
@@ -71,7 +72,7 @@ export class Sessions {
   async #store(record: SessionRecord, max: number): Promise<void> {
     const { uploadId, user } = record
     const counts = max < Number.POSITIVE_INFINITY && this.store.createWithin !== undefined
-    if (!counts) await this.limit.claim(uploadId, user, max)
+    if (!counts && max < Number.POSITIVE_INFINITY) await this.limit.claim(uploadId, user, max)
     let count: number | undefined
     try {
       if (counts) count = await this.store.createWithin?.(record, max)
@@ -99,7 +100,8 @@ export class Sessions {
    * @throws BitsError `session-not-found`, also for a session of another user or destination (D32).
    */
   async find(key: string | undefined, owner: SessionOwner): Promise<SessionRecord> {
-    const record = key === undefined ? undefined : await this.store.get(key)
+    const found = key === undefined ? undefined : this.store.get(key)
+    const record = isPromise(found) ? await found : found
     if (!record) throw new BitsError('session-not-found', 'No session has the id that the packet names.')
     if (
       record.path !== owner.path ||

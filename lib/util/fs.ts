@@ -52,14 +52,11 @@ type ResolvePath = (path: string) => Promise<string>
  */
 export const realpathWith =
   (native: ResolvePath, portable: ResolvePath): ResolvePath =>
-  async (path) => {
-    try {
-      return await native(path)
-    } catch (error) {
+  (path) =>
+    native(path).catch((error: unknown) => {
       if (REALPATH_FAILURES.has(errorCode(error) ?? '')) throw error
       return portable(path)
-    }
-  }
+    })
 
 export const realpath = realpathWith(promisify(fs.realpath.native), promisify(fs.realpath))
 

@@ -2,18 +2,15 @@
 export class KeyedQueue {
   readonly #last = new Map<string, Promise<void>>()
 
-  /** Runs `work` after all earlier work for `key`. */
-  async run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#last.get(key) ?? Promise.resolve()).then(work)
-    const settled = turn.then(
-      () => {},
-      () => {},
-    )
-    this.#last.set(key, settled)
-    try {
-      return await turn
-    } finally {
+  /** Runs `work` after all earlier work for `key`; at once if there is none. */
+  run<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const last = this.#last.get(key)
+    const turn = last ? last.then(work) : work()
+    const end = () => {
       if (this.#last.get(key) === settled) this.#last.delete(key)
     }
+    const settled: Promise<void> = turn.then(end, end)
+    this.#last.set(key, settled)
+    return turn
   }
 }

@@ -14,9 +14,9 @@ const { directory: newDirectory, connect, afterwards } = fixtures()
 const SCRIPT = new URL('../fixtures/measured-server.ts', import.meta.url)
 const SMALL = bytes(4096)
 const TRIES = 10
-/** Reached: 29 and 366. */
-const MOST_REQUESTS = 29
-const MOST_PROMISES = 390
+/** Reached: 27 and 280. */
+const MOST_REQUESTS = 27
+const MOST_PROMISES = 300
 const FRAGMENT = bytes(8 * 1024 * 1024)
 const FRAGMENTS = 16
 

@@ -186,7 +186,7 @@ export class FilePublisher {
     if (fileMode !== undefined || process.platform === 'win32') return fileMode
     const inherited = parent.hasNewParents ? this.#probe.known(parent.existing) : undefined
     if (inherited) this.#probe.remember(parent.path, inherited)
-    return (await this.#probe.check(parent)).fileMode
+    return (this.#probe.known(parent.path) ?? (await this.#probe.check(parent))).fileMode
   }
 
   /**

@@ -65,7 +65,8 @@ export class ParentDirectory {
       return new ParentDirectory(fs, location, await makeByPath(location, options), undefined)
     }
     const path = join(location.existing, ...location.missing)
-    return new ParentDirectory(fs, location, path, await descend(pinned, location, options))
+    const descriptor = location.missing.length > 0 ? await descend(pinned, location, options) : pinned
+    return new ParentDirectory(fs, location, path, descriptor)
   }
 
   /** The path to use for a name in the directory. */

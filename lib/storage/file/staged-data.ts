@@ -88,11 +88,14 @@ export class StagedFiles {
     size: number,
     options: { readonly sync: boolean; readonly mode: number | undefined; readonly isPublished: boolean },
   ): Promise<void> {
-    if (!options.sync && options.mode === undefined) return
+    const { mode } = options
+    if (!options.sync) {
+      if (mode !== undefined) await this.#fs.chmod(path, mode).catch(ignoreUnsupportedMode)
+      return
+    }
     const file = await this.#fs.open(path, 'r+')
     try {
-      if (options.mode !== undefined) await this.#fs.fchmod(file, options.mode).catch(ignoreUnsupportedMode)
-      if (!options.sync) return
+      if (mode !== undefined) await this.#fs.fchmod(file, mode).catch(ignoreUnsupportedMode)
       if (options.isPublished) await this.#fs.fsync(file)
       else await this.#sync({ uploadId, path }, file, size)
     } finally {
