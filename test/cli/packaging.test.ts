@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, jest, test } from '@jest/globals'
@@ -62,6 +65,37 @@ describe('the Dockerfile', () => {
     expect(stage).not.toContain('VOLUME')
     const [, entry = ''] = /^ENTRYPOINT (.*)$/m.exec(stage) ?? []
     expect(JSON.parse(entry)).toEqual(['node', '/app/dist/cli.js', 'serve', '--host', '0.0.0.0', '--health'])
+  })
+
+  test('its health check fails for a server that is not ready, or does not answer, and for no other', async () => {
+    const text = await readFile(join(ROOT, 'Dockerfile'), 'utf8')
+    const [, command = ''] = /^HEALTHCHECK .*\\\n *CMD (.*)$/m.exec(text) ?? []
+    const [, ...args]: string[] = JSON.parse(command)
+    let status = 200
+    const server = createServer((_req, res) => res.writeHead(status).end()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const isHealthy = () =>
+      run(
+        process.execPath,
+        args.map((arg) => arg.replace(':8080/', `:${port}/`)),
+      ).then(
+        () => true,
+        () => false,
+      )
+    try {
+      expect(await isHealthy()).toBe(true)
+      // Passwords are asked for, for example.
+      status = 401
+      expect(await isHealthy()).toBe(true)
+      status = 503
+      expect(await isHealthy()).toBe(false)
+    } finally {
+      server.close()
+      server.closeAllConnections()
+      await once(server, 'close')
+    }
+    expect(await isHealthy()).toBe(false)
   })
 
   test('copies only what the build context contains', async () => {

@@ -61,7 +61,7 @@ ${up}${entries.map(row).join('\n')}
 function row({ name, size, modified }: ListedEntry): string {
   // "./" keeps a name with a colon from being read as a scheme.
   const link = `./${name.split('/').map(encodeURIComponent).join('/')}`
-  const time = modified.toISOString().slice(0, 16).replace('T', ' ')
+  const [day, time] = modified.toISOString().slice(0, 16).split('T')
   const bytes = size?.toLocaleString('en') ?? ''
-  return `<tr><td class="name"><a href="${escapeHtml(link)}">${escapeHtml(escapeControls(name))}</a><td class="number">${bytes}<td class="number">${time}`
+  return `<tr><td class="name"><a href="${escapeHtml(link)}">${escapeHtml(escapeControls(name))}</a><td class="number">${bytes}<td class="number"><span>${day}</span> ${time}`
 }
