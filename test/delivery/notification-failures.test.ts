@@ -82,6 +82,10 @@ describe.each(TYPES)('a notification %s that fails', (type) => {
     },
   )
 
+  test.each([600, 999])('with %d, which no client knows: the client gets 500', async (status) => {
+    await refused(response(status), { status: 500, error: '0x801901F4' })
+  })
+
   test('with a 403 of HTTP/1.0, after which it is not notified again', async () => {
     const app = await application('HTTP/1.0 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
     const running = await start({ directory: await directory(), notification: { type, url: app.url } })

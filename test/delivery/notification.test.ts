@@ -415,8 +415,13 @@ describe('the URL of a notification', () => {
     ])
   })
 
-  test('with an invalid Host is the client’s error', async () => {
-    const { ack, id } = await own('handler.asp', PATH, '[::1')
+  test('is never made of a path whose first segment looks like the host, as with an empty Host', async () => {
+    const { ack, posts } = await own('handler.asp', PATH, '')
+    expect([ack.status, ack.header('BITS-Error-Code'), posts]).toEqual([400, '0x80070057', []])
+  })
+
+  test.each(['[::1', 'u/x', 'a@b'])('with the invalid Host "%s" is the client’s error', async (host) => {
+    const { ack, id } = await own('handler.asp', PATH, host)
     expectAck(ack, { status: 400, error: '0x80070057', session: id, offset: 5 })
   })
 

@@ -249,6 +249,8 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     ],
     ['an object with a status', { status: 503 }, { status: 503, error: '0x801901F7' }],
     ['a status that leads elsewhere', { status: 302 }, { status: 302, error: '0x8019012E' }],
+    ['a status that clients do not know', { status: 600 }, { status: 500, error: '0x80004005' }],
+    ['the largest status', { status: 999 }, { status: 500, error: '0x80004005' }],
     ['an error without a status', new Error('broken'), { status: 500, error: '0x80004005' }],
     [
       'an error with a status that is no failure',

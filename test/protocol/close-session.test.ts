@@ -92,6 +92,15 @@ describe('D16: an empty file', () => {
     expect(uploaded).toMatchObject([{ destination: 'file.bin', size: 0 }])
   })
 
+  test('replaces a file with overwrite, also without a Fragment', async () => {
+    const storage = new MemoryStorage()
+    storage.files.set('file.bin', Buffer.from('old'))
+    const connection = await connect(await start({ storage, overwrite: true }))
+    const id = await openSession(connection, PATH)
+    expectAck(await connection.exchange(closeSession(PATH, id)), { status: 200, session: id })
+    expect(storage.files.get('file.bin')).toEqual(EMPTY)
+  })
+
   test.each(['bytes 0--1/0', 'bytes */0', 'BYTES */0'])('is complete with "%s"', async (range) => {
     const root = await directory()
     const running = await start({ directory: root })

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect, test } from '@jest/globals'
 import express, { type Express, type RequestHandler } from 'express'
 import { type BitsUpload, type BitsUploadOptions, bitsUpload, MemoryStorage } from 'express-bits-upload'
@@ -107,4 +110,20 @@ test('after close() nothing is logged', async () => {
   await running.bits.close()
   expect(await exchange(packet('Ping', PATH))).toBe(404)
   expect(await warnings()).toEqual([])
+})
+
+test('an answer of another framework, which never passes its requests on, causes a warning', async () => {
+  await serve(() => undefined)
+  // As Fastify answers verbs that it does not know, before its adapters for middleware.
+  const server = createServer((_req, res) =>
+    res.writeHead(404, { 'Content-Type': 'application/json' }).end('{}'),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  afterwards(() => server.close())
+  const other = await connect({ port: (server.address() as AddressInfo).port })
+  expect((await other.exchange(createSession(PATH))).status).toBe(404)
+  expect(await warnings()).toEqual([
+    expect.stringContaining(`BITS_POST ${PATH} was answered 404 without an Ack`),
+  ])
 })
