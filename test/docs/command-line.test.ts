@@ -218,7 +218,9 @@ describe('commands that cannot be run here: compared with their source', () => {
 const FOREIGN = [
   '--build',
   '--external',
+  '--fdpass',
   '--global',
+  '--no-summary',
   '--now',
   '--root',
   '--time',
@@ -232,6 +234,8 @@ test('every flag that a document names exists', async () => {
     files.filter((file) => file.endsWith('.ts')).map((file) => readFile(join(ROOT, 'lib/cli', file), 'utf8')),
   )
   const known = [...sources.join('\n').matchAll(/'(?:-\w, )?(--[a-z0-9-]+)/g)].map(([, flag]) => flag)
+  const bench = await readFile(join(ROOT, 'test/bench/main.ts'), 'utf8')
+  known.push(...[...bench.matchAll(/^ {4}([a-z]+): \{ type: /gm)].map(([, flag]) => `--${flag}`))
   const named = DOCUMENTS.flatMap(({ text }) => [...text.matchAll(/(?<![\w-])--[a-z][a-z0-9-]+/g)])
   const flags = [...new Set(named.map(([flag]) => flag))]
   expect(flags.length).toBeGreaterThan(15)
