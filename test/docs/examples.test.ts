@@ -62,7 +62,7 @@ const TRIED: Readonly<Record<string, string>> = {
   // iis-migration.test.ts, windows.test.ts, command-line.test.ts
   'docs/iis-migration.md#IIS migration': 'js',
   'docs/iis-migration.md#Step by step': 'powershell bat json json sh sh powershell',
-  // scaling.test.ts
+  // scaling.slow.test.ts
   'docs/limits.md#Limits and clean-up': 'js',
   // limits.test.ts
   'docs/limits.md#Byte quotas': 'js',
@@ -87,7 +87,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/processing-uploads.md#HTTP notification': 'js js js',
   'docs/processing-uploads.md#Multer handlers': 'js',
   'docs/processing-uploads.md#Replies': 'js',
-  // scaling.test.ts
+  // scaling.slow.test.ts
   // s3.test.ts
   'docs/s3.md#S3': 'sh js',
   'docs/s3.md#Permissions': 'json',
@@ -98,7 +98,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/scaling.md#Shared disk': 'js',
   // command-line.test.ts, test/cli/packaging.test.ts
   'docs/scaling.md#S3 and Redis': 'sh sh',
-  // scaling.test.ts
+  // scaling.slow.test.ts
   'docs/scaling.md#Independent servers (host id)': 'js',
   // shared-sessions.slow.test.ts
   'docs/shared-sessions.md#Redis': 'js',
@@ -122,7 +122,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/windows-server.md#Firewall and port': 'powershell bat',
   'docs/windows-server.md#Updates': 'powershell',
   'docs/writing-adapters.md#Writing a storage adapter': 'ts',
-  // custom-storage.test.ts, processing-uploads.test.ts
+  // custom-storage.slow.test.ts, processing-uploads.test.ts
   'docs/writing-adapters.md#Replies and other optional methods': 'ts',
   'docs/writing-adapters.md#Writing a session store': 'ts ts',
   'docs/writing-adapters.md#Contract tests': 'ts',
