@@ -26,13 +26,13 @@ import { allSettledOrThrow } from './util/promises.js'
 import { acceptBitsPostEverywhere } from './verb/accept-bits-post.js'
 
 const NOT_EXPRESS =
-  'BITS upload: the request does not come from Express. Other frameworks can mount an Express app that holds the ' +
+  'BITS upload: the request does not come from Express. Other frameworks can mount an Express app that contains the ' +
   "middleware: express().use('/uploads', bitsUpload())."
 const HTTP_2 =
-  'BITS upload: the request came by HTTP/2, which neither Express nor this protocol supports. Serve it from ' +
-  'node:http or node:https; a proxy in front may speak HTTP/2, if it speaks HTTP/1.1 to Node.'
+  'BITS upload: the request came over HTTP/2, which neither Express nor this protocol supports. Serve it from ' +
+  'node:http or node:https; a proxy in front may use HTTP/2 if it uses HTTP/1.1 with Node.'
 const NOT_CALLED =
-  "bitsUpload makes the middleware, it is not one: call it, as in app.use('/uploads', bitsUpload())."
+  "bitsUpload creates the middleware and is not one itself: call it, as in app.use('/uploads', bitsUpload())."
 
 const CLOSING: BitsHealth = { storage: 'closing', sessions: 'closing' }
 

@@ -36,7 +36,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.done
   const program = new Command('express-bits-upload')
     .description(
-      "Receive and send files as Windows' Background Intelligent Transfer Service (BITS) uploads them.",
+      'Receive and send files the way the Windows Background Intelligent Transfer Service (BITS) uploads them.',
     )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')

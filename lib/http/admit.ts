@@ -25,7 +25,7 @@ export async function admit(
   req.bits = { packet, destination, uploadId }
   const enabled = isEnabled(req, settings)
   if (!(isPromise(enabled) ? await enabled : enabled)) {
-    throw new BitsError('uploads-disabled', 'The option enabled turns uploads off.')
+    throw new BitsError('uploads-disabled', 'The option enabled disables uploads.')
   }
   const path = `${req.baseUrl ?? ''}/${destination}`
   // A session id authorizes a client to continue its own session, and no other. A Ping's is ignored (D6).

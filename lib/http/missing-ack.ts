@@ -74,6 +74,6 @@ function originalPath(request: IncomingMessage): string {
 
 const remedy = ({ method }: IncomingMessage): string =>
   method === 'POST'
-    ? 'Behind a proxy that turns BITS_POST into POST, set acceptPost: true, and check that the mount path matches.'
+    ? 'Behind a proxy that converts BITS_POST to POST, set acceptPost: true, and check that the mount path matches.'
     : 'Mount it with app.use(path, bitsUpload()) above the handler of this path: app.post() and app.all() do not receive ' +
       'the verb.'

@@ -6,7 +6,7 @@ export class MemorySessionStore implements SessionStore {
   readonly #sessions = new SessionTable()
 
   async create(record: SessionRecord): Promise<void> {
-    if (this.#sessions.get(record.uploadId)) throw new Error(`A session ${record.uploadId} exists already.`)
+    if (this.#sessions.get(record.uploadId)) throw new Error(`A session ${record.uploadId} already exists.`)
     this.#sessions.put(record)
   }
 

@@ -68,7 +68,7 @@ export class SessionJournal implements StoredSessions {
   create(record: SessionRecord): Promise<void> {
     const { uploadId } = record
     return this.#turns.run(uploadId, async () => {
-      if (this.#sessions.get(uploadId)) throw new Error(`A session ${uploadId} exists already.`)
+      if (this.#sessions.get(uploadId)) throw new Error(`A session ${uploadId} already exists.`)
       await this.#file.append(createdLine(record), () => this.#sessions.put(record))
     })
   }
@@ -173,7 +173,7 @@ function* snapshot(sessions: SessionTable): Iterable<string> {
 /** A line that a crash interrupted is always the last one: these were damaged later. */
 function warnOfSkippedLines(path: string, count: number): void {
   process.emitWarning(
-    `express-bits-upload: ${count} damaged lines of "${path}" were skipped. Uploads whose sessions are lost start again.`,
+    `express-bits-upload: ${count} damaged lines of "${path}" were skipped. Uploads whose sessions were lost start over.`,
   )
 }
 

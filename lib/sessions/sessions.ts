@@ -121,14 +121,14 @@ export class Sessions {
    */
   async reload(key: string): Promise<SessionRecord> {
     const record = await this.store.get(key)
-    if (!record) throw new BitsError('session-not-found', `Session ${key} is gone.`)
+    if (!record) throw new BitsError('session-not-found', `Session ${key} no longer exists.`)
     return record
   }
 
   /** Changes a session; that counts as activity (D24). @throws BitsError `session-not-found` if it no longer exists. */
   async change(key: string, changes: SessionChange): Promise<SessionRecord> {
     const record = await this.store.update(key, () => ({ ...changes, lastActivity: this.now() }))
-    if (!record) throw new BitsError('session-not-found', `Session ${key} is gone.`)
+    if (!record) throw new BitsError('session-not-found', `Session ${key} no longer exists.`)
     return record
   }
 

@@ -4,9 +4,9 @@ import { inspect } from 'node:util'
 /** Milliseconds after which a call counts as hanging. */
 const HANGING = 15_000
 
-/** Fails unless a call returned the expected value: `append() answered 3 instead of 6.` */
+/** Fails unless a call returned the expected value: `append() returned 3 instead of 6.` */
 export function assertAnswer(call: string, actual: unknown, expected: unknown): void {
-  assert.deepEqual(actual, expected, `${call} answered ${inspect(actual)} instead of ${inspect(expected)}.`)
+  assert.deepEqual(actual, expected, `${call} returned ${inspect(actual)} instead of ${inspect(expected)}.`)
 }
 
 /** Fails unless both are the same bytes, without showing any of them. */
@@ -29,7 +29,7 @@ export function assertBytes(
 export async function assertAnswers<T>(call: string, when: string, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const hanging = new Promise<never>((_resolve, reject) => {
-    const message = `${call} did not answer within ${HANGING / 1000} seconds ${when}.`
+    const message = `${call} did not return within ${HANGING / 1000} seconds ${when}.`
     timer = setTimeout(() => reject(new assert.AssertionError({ message })), HANGING)
   })
   try {

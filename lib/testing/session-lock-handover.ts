@@ -13,7 +13,7 @@ const SUCCESSION_LIMIT = 15_000
 /** How a lock passes from one process to the next. */
 export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
   'lock-wanted': {
-    'a holder is asked to give way within two seconds, and the waiter gets the lock': async ({
+    'a holder is asked for its lock within two seconds, and the waiting process gets it': async ({
       one,
       other,
     }) => {
@@ -30,7 +30,7 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
       await (await waiting).release()
     },
 
-    'a holder that keeps it in spite of requests has it until it releases it': async ({ one, other }) => {
+    'a holder that ignores requests keeps the lock until it releases it': async ({ one, other }) => {
       const held = await lock(one, LOCK_KEY)
       const waiting = tryLock(other, LOCK_KEY, { timeout: 4_000 })
       assert.equal(await waiting, undefined, 'lock() acquired a lock that another process holds.')
@@ -40,7 +40,7 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
   },
 
   'lock-alive': {
-    'a live holder keeps it beyond the time after which a dead one is succeeded': async ({ one, other }) => {
+    'a live holder keeps the lock for longer than a dead one': async ({ one, other }) => {
       const held = await lock(one, LOCK_KEY)
       await assertHeld(other, LOCK_KEY, { timeout: SUCCESSION_LIMIT })
       assert.ok(!held.requests.includes('lost'), 'The lock of a live holder was lost.')
@@ -49,7 +49,7 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
   },
 
   'lock-expiry': {
-    'a holder that dies is succeeded within 15 seconds': async ({ one, other, die }) => {
+    'the lock of a dead holder can be acquired within 15 seconds': async ({ one, other, die }) => {
       await one.create(newRecord(1))
       await lock(one, LOCK_KEY)
       await die(one)
@@ -60,9 +60,7 @@ export const LOCK_HANDOVER: ContractClauses<LocksUnderTest> = {
   },
 
   'lock-lost': {
-    'a process that has lost its lock is notified, and cannot change the session any more': async (
-      subject,
-    ) => {
+    'a process that has lost its lock is notified, and can no longer change the session': async (subject) => {
       const { one, other, wake } = subject
       if (!wake) return
       for (const n of [1, 2]) await one.create(newRecord(n))

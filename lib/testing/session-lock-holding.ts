@@ -21,14 +21,14 @@ export const LOCK_HOLDING: ContractClauses<LocksUnderTest> = {
       await (await lock(one, LOCK_KEY)).release()
     },
 
-    'of many that race for it, one acquires it': async ({ one, other }) => {
+    'of many concurrent attempts, one acquires it': async ({ one, other }) => {
       const attempts = Array.from({ length: 20 }, (_, n) => tryLock(n % 2 ? one : other, LOCK_KEY))
       const holders = (await Promise.all(attempts)).flatMap((held) => held ?? [])
       assert.equal(holders.length, 1, `${holders.length} of 20 hold the lock at the same time.`)
       await holders[0]?.release()
     },
 
-    'no two work at the same time, however many want it': async ({ one, other }) => {
+    'no two hold it at the same time, however many want it': async ({ one, other }) => {
       let working = 0
       const work = async (n: number) => {
         const held = await lock(n % 2 ? one : other, LOCK_KEY, 30_000)
@@ -69,7 +69,7 @@ export const LOCK_HOLDING: ContractClauses<LocksUnderTest> = {
       await held.release()
     },
 
-    'it waits as long as the timeout says': async ({ one, other }) => {
+    'it waits until the timeout': async ({ one, other }) => {
       const held = await lock(one, LOCK_KEY)
       const start = Date.now()
       await assertHeld(other, LOCK_KEY, { timeout: 500 })
@@ -80,17 +80,14 @@ export const LOCK_HOLDING: ContractClauses<LocksUnderTest> = {
   },
 
   'lock-abort': {
-    'a signal that has aborted makes it reject': async ({ one, other }) => {
+    'it rejects if the signal has already aborted': async ({ one, other }) => {
       const held = await lock(one, LOCK_KEY)
       await assertRejects(() => tryLock(other, LOCK_KEY, { timeout: 10_000, signal: AbortSignal.abort() }))
       await held.release()
       await (await lock(other, LOCK_KEY)).release()
     },
 
-    'an aborted wait rejects soon, and leaves nothing that makes a holder give way': async ({
-      one,
-      other,
-    }) => {
+    'an aborted wait rejects soon, and leaves no request for the lock behind': async ({ one, other }) => {
       const held = await lock(one, LOCK_KEY)
       const client = new AbortController()
       const start = Date.now()
@@ -102,7 +99,7 @@ export const LOCK_HOLDING: ContractClauses<LocksUnderTest> = {
       await delay(ABORTED_WISH_LIFETIME)
       const next = await lock(one, LOCK_KEY)
       await delay(ABORTED_WISH_LIFETIME)
-      assert.deepEqual(next.requests, [], 'A holder was asked to give way to a wait that had been aborted.')
+      assert.deepEqual(next.requests, [], 'A holder was asked for its lock on behalf of an aborted wait.')
       await next.release()
     },
 

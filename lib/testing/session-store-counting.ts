@@ -53,7 +53,7 @@ export const COUNTING: ContractClauses<SessionStore> = {
       assertAnswer('createWithin()', await createWithin(newRecord(7), 3), 3)
     }),
 
-    'a change that is not the end of a session frees no place': ifItCounts(async (createWithin, store) => {
+    'a change that does not end a session frees no place': ifItCounts(async (createWithin, store) => {
       await createWithin(newRecord(1), 1)
       await store.update(newRecord(1).uploadId, () => ({ total: 5, lastActivity: 7 }))
       await store.update(newRecord(1).uploadId, () => undefined)
@@ -79,14 +79,16 @@ export const COUNTING: ContractClauses<SessionStore> = {
   },
 
   'create-within-atomic': {
-    'of many that race, as many are created as there are places': ifItCounts(async (createWithin, store) => {
-      const attempts = Array.from({ length: 30 }, (_, n) => createWithin(newRecord(n), 7))
-      const results = await Promise.all(attempts)
-      const created = results.filter((result) => result === undefined).length
-      assert.equal(created, 7, `createWithin() created ${created} sessions instead of 7.`)
-      let count = 0
-      for await (const record of store.list()) count += record.state === 'receiving' ? 1 : 0
-      assert.equal(count, 7, `list() has ${count} sessions instead of 7.`)
-    }),
+    'of many concurrent creations, as many succeed as there are places': ifItCounts(
+      async (createWithin, store) => {
+        const attempts = Array.from({ length: 30 }, (_, n) => createWithin(newRecord(n), 7))
+        const results = await Promise.all(attempts)
+        const created = results.filter((result) => result === undefined).length
+        assert.equal(created, 7, `createWithin() created ${created} sessions instead of 7.`)
+        let count = 0
+        for await (const record of store.list()) count += record.state === 'receiving' ? 1 : 0
+        assert.equal(count, 7, `list() has ${count} sessions instead of 7.`)
+      },
+    ),
   },
 }

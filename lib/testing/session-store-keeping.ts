@@ -6,7 +6,7 @@ import { assertRejects, type ContractClauses } from './runner.js'
 
 /** Fails unless both are equal; a field that is `undefined` may also be absent. */
 export function assertRecord(actual: SessionRecord | undefined, expected: SessionRecord): void {
-  assert.ok(actual, `The store answered ${actual} instead of the session ${expected.uploadId}.`)
+  assert.ok(actual, `The store returned ${actual} instead of the session ${expected.uploadId}.`)
   assertAnswer('The store', withoutUndefined(actual), withoutUndefined(expected))
 }
 

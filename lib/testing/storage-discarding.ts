@@ -6,7 +6,7 @@ import type { StorageBench } from './storage-bench.js'
 /** Discarding and listing staged bytes. */
 export const DISCARDING: ContractClauses<StorageBench> = {
   discard: {
-    'a discarded upload is gone, and may be discarded again': async (bench) => {
+    'a discarded upload no longer exists, and may be discarded again': async (bench) => {
       const { storage, subject } = bench
       const upload = await bench.filled('a.bin', Buffer.from('abc'))
       await storage.discard(upload)
@@ -33,7 +33,7 @@ export const DISCARDING: ContractClauses<StorageBench> = {
       const asked = Array.from({ length: 20 }, () => storage.received(upload))
       const [, ...answers] = await Promise.all([storage.discard(upload), ...asked])
       for (const held of answers)
-        assert.ok(held === 0 || held === 3, `received() during discard() answered ${held}.`)
+        assert.ok(held === 0 || held === 3, `received() during discard() returned ${held}.`)
       assertAnswer('received() after discard()', await storage.received(upload), 0)
     },
   },
@@ -53,7 +53,7 @@ export const DISCARDING: ContractClauses<StorageBench> = {
   },
 
   staged: {
-    'lists what is staged, once or more': async (bench) => {
+    'lists each staged upload at least once': async (bench) => {
       const { storage } = bench
       if (!storage.staged) return
       const before = Date.now() - 2000

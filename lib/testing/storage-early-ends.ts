@@ -16,7 +16,7 @@ const ENDS: Readonly<Record<string, (body: PassThrough, stop: AbortController) =
 
 const bodiesThatEndEarly: ContractTests<StorageBench> = Object.fromEntries(
   Object.entries(ENDS).map(([how, end]) => [
-    `of a body that ${how} a part is kept and reported, and the upload continues after it`,
+    `the received part of a body that ${how} is kept and reported, and the upload continues after it`,
     async (bench) => {
       const { storage } = bench
       const content = randomBytes(300_000)
@@ -38,15 +38,14 @@ export const EARLY_ENDS: ContractClauses<StorageBench> = {
   'append-early-end': {
     ...bodiesThatEndEarly,
 
-    'of a body whose source fails a part is kept and reported, and the upload continues after it': async (
-      bench,
-    ) => {
-      const content = randomBytes(300_000)
-      const upload = await bench.begun('a.bin', content.length)
-      const body = failingAfter(content.subarray(0, 200_000), new Error('The source failed.'))
-      const kept = await bench.storage.append(upload, 0, body, never())
-      await assertContinues(bench, upload, content, kept, 200_000)
-    },
+    'the received part of a body whose source fails is kept and reported, and the upload continues after it':
+      async (bench) => {
+        const content = randomBytes(300_000)
+        const upload = await bench.begun('a.bin', content.length)
+        const body = failingAfter(content.subarray(0, 200_000), new Error('The source failed.'))
+        const kept = await bench.storage.append(upload, 0, body, never())
+        await assertContinues(bench, upload, content, kept, 200_000)
+      },
 
     'a body that ended before it was read does not hang': async (bench) => {
       const upload = await bench.begun('a.bin', 10)
@@ -64,16 +63,16 @@ export const EARLY_ENDS: ContractClauses<StorageBench> = {
       }
     },
 
-    'a signal that had aborted before ends an append at once': async (bench) => {
+    'an already aborted signal ends an append immediately': async (bench) => {
       const upload = await bench.filled('a.bin', Buffer.from('abc'))
       const appended = (async () => bench.storage.append(upload, 3, new PassThrough(), AbortSignal.abort()))()
-      const kept = await assertAnswers('append()', 'although its signal had aborted', appended)
+      const kept = await assertAnswers('append()', 'although its signal had already aborted', appended)
       assertAnswer('append() of no bytes at 3', kept, 3)
     },
   },
 
   'append-failure': {
-    'an append that cannot be stored rejects, and does not destroy the body, so that an Ack can say why':
+    'an append that cannot be stored rejects, and does not destroy the body, so that an Ack can report why':
       async (bench) => {
         const { storage, subject } = bench
         if (!subject.breakAppends) return
@@ -92,7 +91,7 @@ export const EARLY_ENDS: ContractClauses<StorageBench> = {
         const received = await storage.received(upload)
         assert.ok(
           received >= 0 && received < PLENTY,
-          `received() answered ${received}, although appends fail.`,
+          `received() returned ${received}, although appends fail.`,
         )
       },
   },
@@ -107,8 +106,8 @@ async function assertContinues(
   sent: number,
 ): Promise<void> {
   const { storage } = bench
-  assert.ok(kept >= 0 && kept <= sent, `append() answered ${kept}, although ${sent} bytes were sent.`)
-  assertAnswer(`received() after an append that answered ${kept}`, await storage.received(upload), kept)
+  assert.ok(kept >= 0 && kept <= sent, `append() returned ${kept}, although ${sent} bytes were sent.`)
+  assertAnswer(`received() after an append that returned ${kept}`, await storage.received(upload), kept)
   const rest = streamOf(content.subarray(kept))
   assertAnswer('append() of the rest', await storage.append(upload, kept, rest, never()), content.length)
   assertBytes(await bench.stagedContent(upload), content)

@@ -12,7 +12,7 @@ const LARGE = 3_000_000
 
 const FILE_NAMES: Readonly<Record<string, string>> = {
   'a file': 'a.bin',
-  'a file in directories, with letters of other scripts': 'deep/er/ä ö 漢字.bin',
+  'a file in directories, with non-Latin letters': 'deep/er/ä ö 漢字.bin',
   'a file with a name of 255 bytes': 'n'.repeat(255),
 }
 
@@ -62,7 +62,7 @@ const LENGTHS: Readonly<Record<string, number>> = { 'too few': 4, 'too many': 2 
 
 const wrongLengths: ContractTests<StorageBench> = Object.fromEntries(
   Object.entries(LENGTHS).map(([many, total]) => [
-    `an upload with ${many} bytes is published neither as a new file nor in place of another`,
+    `an upload with ${many} bytes is neither published as a new file nor over another`,
     async (bench) => {
       const { storage } = bench
       await bench.publishedNow('old.bin', 'old')
@@ -115,7 +115,7 @@ async function assertAtomic(bench: StorageBench, before: Buffer | undefined): Pr
 /** Publishing staged bytes. */
 export const PUBLISHING: ContractClauses<StorageBench> = {
   'publish-hidden': {
-    'nothing is at the destination before publish(), even when all bytes are staged': async (bench) => {
+    'nothing is at the destination before publish(), even if all bytes are staged': async (bench) => {
       const { storage, subject } = bench
       await bench.begun('begun.bin', 10)
       await bench.filled('complete.bin', Buffer.from('abc'))
@@ -131,7 +131,7 @@ export const PUBLISHING: ContractClauses<StorageBench> = {
   'publish-length': {
     ...wrongLengths,
 
-    'an upload of which nothing is staged is not published': async (bench) => {
+    'an upload without staged data is not published': async (bench) => {
       await assertRejects(
         async () => bench.storage.publish(bench.newUpload('a.bin', 3), { overwrite: false }),
         undefined,
@@ -142,8 +142,8 @@ export const PUBLISHING: ContractClauses<StorageBench> = {
   },
 
   'publish-atomic': {
-    'a new file appears at once, with all its bytes': (bench) => assertAtomic(bench, undefined),
-    'a file that is replaced is there until the new one is complete': (bench) =>
+    'a new file appears with all its bytes': (bench) => assertAtomic(bench, undefined),
+    'a file being replaced stays until the new one is complete': (bench) =>
       assertAtomic(bench, Buffer.from('old')),
   },
 
@@ -191,7 +191,7 @@ export const PUBLISHING: ContractClauses<StorageBench> = {
       assertAnswer('published()', await bench.publishedText('a.bin'), 'newer')
     },
 
-    'of uploads that race with overwriting all are published, and one of the files is there, whole': async (
+    'of concurrent uploads with overwriting, all are published, and one complete file remains': async (
       bench,
     ) => {
       const { storage, subject } = bench

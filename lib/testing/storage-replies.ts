@@ -48,7 +48,7 @@ export const REPLIES: ContractClauses<StorageBench> = {
       assertAnswer('The size that statReply()', facts?.size, reply.length)
       assert.ok(
         facts && facts.lastModified.getTime() > before,
-        'The date that statReply() answered is too old.',
+        'The date that statReply() returned is too old.',
       )
       assertBytes(await replyOf(storage, upload), reply)
       for (const [start, end] of [
@@ -84,7 +84,7 @@ export const REPLIES: ContractClauses<StorageBench> = {
       assertAnswer('statReply()', await replySize(storage, upload), 0)
     }),
 
-    'nothing is kept of a reply that fails': ifKept(async (storage, bench) => {
+    'nothing of a failed reply is kept': ifKept(async (storage, bench) => {
       const upload = await bench.begun('a.bin')
       const error = new Error('The application stopped.')
       const fail = () => storage.writeReply(upload, failingAfter(Buffer.alloc(100_000), error))
@@ -122,7 +122,7 @@ export const REPLIES: ContractClauses<StorageBench> = {
       assertAnswer('statReply()', await storage.statReply(upload), undefined)
     }),
 
-    'a reply that is discarded while it is looked up is found or not': ifKept(async (storage, bench) => {
+    'statReply() during a discard either finds the reply or does not': ifKept(async (storage, bench) => {
       const upload = await bench.begun('a.bin')
       await storage.writeReply(upload, streamOf(Buffer.from('abc')))
       const asked = Array.from({ length: 20 }, () => storage.statReply(upload))

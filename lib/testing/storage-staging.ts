@@ -10,7 +10,7 @@ import type { StorageBench } from './storage-bench.js'
 /** Staging bytes. */
 export const STAGING: ContractClauses<StorageBench> = {
   'begin-empty': {
-    'an upload that has begun holds nothing': async (bench) => {
+    'an upload that has begun is empty': async (bench) => {
       assertAnswer(
         'received() after begin()',
         await bench.storage.received(await bench.begun('a.bin', 10)),
@@ -24,7 +24,7 @@ export const STAGING: ContractClauses<StorageBench> = {
   },
 
   'append-length': {
-    'append() and received() answer with the staged length, whatever the pieces': async (bench) => {
+    'append() and received() return the staged length, however the bytes are split': async (bench) => {
       const { storage } = bench
       const upload = await bench.begun('a.bin', 100_003)
       let offset = 0
@@ -46,7 +46,7 @@ export const STAGING: ContractClauses<StorageBench> = {
   },
 
   'append-offset': {
-    'bytes are stored from the offset on, whatever their pieces': async (bench) => {
+    'bytes are stored from the offset on, however they are split': async (bench) => {
       const content = randomBytes(100_003)
       const upload = await bench.begun('a.bin', content.length)
       let offset = 0
@@ -81,7 +81,7 @@ export const STAGING: ContractClauses<StorageBench> = {
   },
 
   'append-without-begin': {
-    'an upload whose staged data is gone starts over at offset 0': async (bench) => {
+    'an upload whose staged data was removed starts over at offset 0': async (bench) => {
       const { storage } = bench
       const upload = bench.newUpload('a.bin', 3)
       const call = 'append() of 3 bytes without begin()'
@@ -92,9 +92,7 @@ export const STAGING: ContractClauses<StorageBench> = {
   },
 
   'received-during-append': {
-    'during an append, received() answers with a length between its start and what was sent': async (
-      bench,
-    ) => {
+    'during an append, received() returns a length between its start and what was sent': async (bench) => {
       const { storage } = bench
       const upload = await bench.begun('a.bin', 1_001_000)
       await storage.append(upload, 0, streamOf(Buffer.alloc(1000)), never())
@@ -107,7 +105,7 @@ export const STAGING: ContractClauses<StorageBench> = {
         const asked = (async () => storage.received(upload))()
         const held = await assertAnswers('received()', 'during an append', asked)
         const range = `a number from 1000 to ${sent}`
-        assert.ok(held >= 1000 && held <= sent, `received() answered ${held} instead of ${range}.`)
+        assert.ok(held >= 1000 && held <= sent, `received() returned ${held} instead of ${range}.`)
         await assertAnswers('append()', 'to what was sent', consumed(body))
       }
       body.end()
@@ -131,7 +129,7 @@ export const STAGING: ContractClauses<StorageBench> = {
       }
     },
 
-    'an upload whose client is slow does not hold up another': async (bench) => {
+    'an upload with a slow client does not block another': async (bench) => {
       const { storage } = bench
       const slow = await bench.begun('slow.bin', 6)
       const body = new PassThrough()

@@ -13,7 +13,7 @@ export const COMMON_LENGTH = 'BI'.length
 /** Other runtimes with their own `node:http`, by their names in `process.versions`. */
 const OTHER_RUNTIMES = { bun: 'Bun', deno: 'Deno' }
 const REMEDY =
-  'Use Node 20 to 26, or set acceptBitsPost: false and acceptPost: true behind a proxy that turns BITS_POST into POST.'
+  'Use Node 20 to 26, or set acceptBitsPost: false and acceptPost: true behind a proxy that converts BITS_POST to POST.'
 
 /**
  * @param methods the verbs that the parser of this runtime knows.

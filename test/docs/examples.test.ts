@@ -80,7 +80,7 @@ const TRIED: Readonly<Record<string, string>> = {
   // command-line.test.ts, windows.test.ts
   'docs/processing-uploads.md#A program': 'sh sh bat',
   // scanning.slow.test.ts
-  'docs/processing-uploads.md#Scan before anyone sees it': 'js text',
+  'docs/processing-uploads.md#Scanning for viruses': 'js text',
   'docs/processing-uploads.md#Scanning with a program': 'sh sh',
   'docs/processing-uploads.md#Scans that take minutes': 'js',
   // processing-uploads.test.ts

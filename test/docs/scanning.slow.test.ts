@@ -14,7 +14,7 @@ jest.setTimeout(120_000)
 
 const temp = useTempProject()
 const PAGE = 'docs/processing-uploads.md'
-const SECTION = `${PAGE}#Scan before anyone sees it`
+const SECTION = `${PAGE}#Scanning for viruses`
 const INFECTED = Buffer.concat([FILE, Buffer.from('THIS FILE IS INFECTED'), FILE])
 const REFUSED = { status: 403, context: 'server application', fatal: true }
 

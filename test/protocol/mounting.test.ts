@@ -119,7 +119,7 @@ describe('mounted after middleware that leaves a Fragment alone', () => {
 
 describe('mounted without a call, as app.use(bitsUpload)', () => {
   const SENTENCE =
-    "bitsUpload makes the middleware, it is not one: call it, as in app.use('/uploads', bitsUpload())."
+    "bitsUpload creates the middleware and is not one itself: call it, as in app.use('/uploads', bitsUpload())."
 
   test('each request fails with a sentence that says to call it', async () => {
     const errors: unknown[] = []

@@ -190,5 +190,7 @@ test('over HTTP/2 every packet is answered, and the log says what to do', async 
     expect([headers[':status'], headers['bits-packet-type']]).toEqual([500, 'Ack'])
     stream.close()
   }
-  expect(logger.lines).toEqual([expect.stringMatching(/^error: .*came by HTTP\/2.* Serve it from node:http/)])
+  expect(logger.lines).toEqual([
+    expect.stringMatching(/^error: .*came over HTTP\/2.* Serve it from node:http/),
+  ])
 })

@@ -133,7 +133,7 @@ onLinux('the journal of a FileSessionStore', () => {
   test('is shared by the stores of a process, until the last of them is closed', async () => {
     const [one, other] = [await open(), await open()]
     await one.create(newRecord(1))
-    await expect(other.create(newRecord(1))).rejects.toThrow('exists already')
+    await expect(other.create(newRecord(1))).rejects.toThrow('already exists')
     await Promise.all(
       Array.from({ length: 40 }, (_, n) => (n % 2 ? one : other).update(idOf(1), () => ({ total: n }))),
     )

@@ -276,7 +276,7 @@ export const BROKEN_LOCKS: Readonly<Record<string, BrokenSessionStore>> = {
     caughtBy: ['lock-lost', 'lock-release'],
   },
 
-  'never asks a holder to give way': {
+  'never asks a holder for its lock': {
     make: (engine) =>
       new (class extends PlainSessionStore {
         override want() {}

@@ -34,7 +34,7 @@ test('a failure names the call, and what came before it', async () => {
   const register = (runner: Runner) => storageContract(() => underTest(storage), { runner })
   const failed = await failedTests(register, ['discard'])
   expect(failed.map(({ message }) => message)).toContainEqual(
-    expect.stringContaining('received() after discard() answered 3 instead of 0.'),
+    expect.stringContaining('received() after discard() returned 3 instead of 0.'),
   )
 })
 

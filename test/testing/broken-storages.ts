@@ -18,7 +18,7 @@ export interface BrokenStorage {
 }
 
 export const BROKEN_STORAGES: Readonly<Record<string, BrokenStorage>> = {
-  'answers an append with the length of the body': {
+  'returns the length of the body from append()': {
     make: () =>
       new (class extends PlainStorage {
         override async append(...args: Append) {
@@ -411,7 +411,7 @@ export const BROKEN_STORAGES: Readonly<Record<string, BrokenStorage>> = {
     caughtBy: ['uploads-apart'],
   },
 
-  'answers received() when the append is over': {
+  'returns from received() only after the append': {
     make: () =>
       new (class extends PlainStorage {
         #appending: Promise<unknown> = Promise.resolve()

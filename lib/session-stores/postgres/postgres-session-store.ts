@@ -109,4 +109,4 @@ export class PostgresSessionStore implements SessionStore {
 }
 
 const alreadyExists = ({ uploadId }: SessionRecord): Error =>
-  new Error(`PostgresSessionStore: a session ${uploadId} exists already.`)
+  new Error(`PostgresSessionStore: a session ${uploadId} already exists.`)

@@ -141,7 +141,7 @@ export class RedisSessionStore implements SessionStore {
     const { uploadId } = record
     const args = [...this.#written(record), this.#ttl, isCounted ? 1 : 0]
     if (Number(await this.#run(CREATE, this.#keysOf(uploadId), args)) === 1) return
-    throw new Error(`RedisSessionStore: a session ${uploadId} exists already.`)
+    throw new Error(`RedisSessionStore: a session ${uploadId} already exists.`)
   }
 
   async #read(uploadId: string): Promise<string | undefined> {

@@ -209,7 +209,7 @@ export class FilePublisher {
       const facts = await this.#fs.lstat(path).catch(ignoreNotFound)
       if (facts?.isFile() && facts.size === size) return
     }
-    throw new BitsError('staged-data-missing', `The staged data of "${upload.destination}" is gone.`)
+    throw new BitsError('staged-data-missing', `The staged data of "${upload.destination}" was removed.`)
   }
 }
 

@@ -84,7 +84,7 @@ export class MemoryStorage implements StorageAdapter {
   async publish(upload: StagedUpload, options: { overwrite: boolean }): Promise<StoredFile> {
     const staged = this.#staged.get(upload.uploadId)
     if (!staged)
-      throw new BitsError('staged-data-missing', `The staged data of "${upload.destination}" is gone.`)
+      throw new BitsError('staged-data-missing', `The staged data of "${upload.destination}" was removed.`)
     const total = upload.total ?? 0
     if (staged.length !== total) {
       throw new Error(
@@ -139,7 +139,7 @@ export class MemoryStorage implements StorageAdapter {
     const content = this.#replies.get(upload.uploadId)?.content
     // A reader that was promised these bytes must not get an empty stream.
     if (!content)
-      return failing(new BitsError('staged-data-missing', `The reply of ${upload.uploadId} is gone.`))
+      return failing(new BitsError('staged-data-missing', `The reply of ${upload.uploadId} was removed.`))
     return Readable.from([range ? content.subarray(range.start, range.end + 1) : content], {
       objectMode: false,
     })

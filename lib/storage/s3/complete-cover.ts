@@ -54,7 +54,7 @@ export async function requireComplete(
   if (isWhole(cover, total)) return { pieces: cover.pieces, notes }
   if (cover.highest > cover.end) await removeAbove(context, cover.end, segments)
   throw new Error(
-    `S3Storage: of ${total} bytes of upload ${uploadId}, ${cover.end} are staged without a hole, and the highest ends at ` +
+    `S3Storage: of ${total} bytes of upload ${uploadId}, ${cover.end} are staged without a gap, and the highest ends at ` +
       `${cover.highest}: it cannot be published.`,
   )
 }

@@ -115,7 +115,7 @@ async function confirm(context: S3Context, publication: S3Publication): Promise<
     // Another upload has replaced it since, which is allowed.
     return storedFile(context, publication, undefined)
   }
-  const found = other ? `has ${other.size} bytes` : 'is not there'
+  const found = other ? `has ${other.size} bytes` : 'does not exist'
   throw new Error(`S3Storage: "${key}" was published with ${total} bytes, and ${found}.`)
 }
 

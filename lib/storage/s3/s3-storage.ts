@@ -72,9 +72,9 @@ export class S3Storage implements StorageAdapter {
     this.#conditions = conditions
     if (this.#settings.exclusive || Object.values(conditions).every(Boolean)) return
     process.emitWarning(
-      `S3Storage: the service of the bucket "${this.#settings.bucket}" does not always honour If-None-Match. ` +
+      `S3Storage: the service of the bucket "${this.#settings.bucket}" does not always honor If-None-Match. ` +
         'If several servers use the bucket, uploads to one name that end at the ' +
-        'same time may replace one another, whatever the option overwrite says: give the option exclusive.',
+        'same time may replace one another, even without overwrite: set the option exclusive.',
       { code: 'BITS_S3_UNCONDITIONAL' },
     )
   }
@@ -188,7 +188,7 @@ export class S3Storage implements StorageAdapter {
     const { bucket, keys } = this.#context
     const size = range ? range.end + 1 : (await this.statReply(upload))?.size
     if (size === undefined) {
-      throw new BitsError('staged-data-missing', `The reply of ${upload.uploadId} is gone.`)
+      throw new BitsError('staged-data-missing', `The reply of ${upload.uploadId} was removed.`)
     }
     yield* readObject(bucket, keys.reply(upload.uploadId), { from: range?.start ?? 0, to: size }, signal)
   }

@@ -13,9 +13,9 @@ const newPrefix = () => `test-${++prefixes}`
 
 /** The tests of a lock that only wait are made once, with one client on one node. */
 const WAITS = [
-  'lock-wanted: a holder that keeps it in spite of requests has it until it releases it',
-  'lock-alive: a live holder keeps it beyond the time after which a dead one is succeeded',
-  'lock-abort: an aborted wait rejects soon, and leaves nothing that makes a holder give way',
+  'lock-wanted: a holder that ignores requests keeps the lock until it releases it',
+  'lock-alive: a live holder keeps the lock for longer than a dead one',
+  'lock-abort: an aborted wait rejects soon, and leaves no request for the lock behind',
 ]
 const all: Runner = { describe, test }
 const withoutWaits: Runner = {

@@ -33,7 +33,7 @@ describe('when a storage opens', () => {
         await storage.open()
       })
       expect(warnings).toEqual([
-        expect.stringMatching(/"uploads" does not always honour If-None-Match.*option exclusive/),
+        expect.stringMatching(/"uploads" does not always honor If-None-Match.*option exclusive/),
       ])
       expect(s3.objects.keys).toEqual([])
       expect(s3.multiparts.open).toEqual([])

@@ -93,7 +93,7 @@ describe('a publication that fails', () => {
       const second = stagedKeys(s3).find((key) => key.includes('-000000000003e8-'))
       s3.objects.delete(second ?? '')
       await expect(storage.publish(upload, { overwrite: false })).rejects.toThrow(
-        '1000 are staged without a hole',
+        '1000 are staged without a gap',
       )
       expect(await storage.received(upload)).toBe(1000)
       await send(storage, upload, content, 1000)
