@@ -1,9 +1,12 @@
 import { writeSync } from 'node:fs'
 
-const SOAKING = process.env.SOAK === '1'
+/** The share of the repetitions to run under `npm run test:soak`: 1 for all of them, less where time is short. */
+const SHARE = Number(process.env.SOAK ?? 0)
+const SOAKING = SHARE > 0
 
-/** How often to repeat: `normal` times under `npm test`, `soaking` times under `npm run test:soak`. */
-export const times = (normal: number, soaking: number): number => (SOAKING ? soaking : normal)
+/** How often to repeat: `normal` times, or up to `soaking` times under `npm run test:soak`. */
+export const times = (normal: number, soaking: number): number =>
+  Math.max(normal, Math.round(soaking * SHARE))
 
 /** A line on the terminal, when the test takes long enough for somebody to wait for it. */
 export function tell(message: string): void {
