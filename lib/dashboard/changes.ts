@@ -1,4 +1,4 @@
-import type { Frame } from './overview.js'
+import type { Frame } from './frame.js'
 import type { ThroughputView } from './throughput.js'
 import type { EndedView, SessionView } from './views.js'
 

@@ -1,9 +1,11 @@
 import type { FileDigest, SessionInfo } from 'express-bits-upload'
 import { isFatal } from '../uploader/retry-policy.js'
+import type { Frame } from './frame.js'
 import type { BitsDashboardOptions } from './options.js'
 import { PollLoop } from './poll-loop.js'
 import { type DashboardSource, openSessions } from './sources.js'
-import { BUCKETS, Throughput, type ThroughputView } from './throughput.js'
+import { BUCKETS, Throughput } from './throughput.js'
+import { TodayTotals } from './today-totals.js'
 import { type EndedView, endedView, type Outcome, type SessionView, sessionView } from './views.js'
 
 /** Milliseconds without progress after which a session counts as waiting. */
@@ -12,33 +14,6 @@ const ACTIVE_FOR = 10_000
 const MAX_SHOWN = 20
 /** Maximum number of finished and failed uploads shown. */
 const MAX_ENDED = 20
-
-/** What all viewers see at a given moment. */
-export interface Frame {
-  /** Milliseconds since 1970, by the clock of the server. */
-  readonly now: number
-  readonly totals: Totals
-  /** Active sessions, latest first. */
-  readonly sessions: readonly SessionView[]
-  /** Finished and failed uploads, latest first. */
-  readonly ended: readonly EndedView[]
-  readonly throughput: ThroughputView
-  /** Whether sessions can be cancelled from the page. */
-  readonly actions: boolean
-}
-
-export interface Totals {
-  readonly active: number
-  readonly waiting: number
-  /** Bytes per second. */
-  readonly rate: number
-  /** Uploads published since midnight, by this process. */
-  readonly files: number
-  /** Their bytes. */
-  readonly bytes: number
-  /** Some or all sessions cannot be listed at the moment. */
-  readonly unlisted: boolean
-}
 
 interface Entry {
   readonly source: DashboardSource
@@ -63,7 +38,7 @@ export class SessionOverview {
   #ended: EndedView[] = []
   /** Ids of the sessions in the last frame: they keep their place while they are active. */
   #shown = new Set<string>()
-  #today = { day: '', files: 0, bytes: 0 }
+  readonly #today = new TodayTotals()
   #unlisted = false
 
   constructor(
@@ -89,7 +64,7 @@ export class SessionOverview {
       this.#remember(session, source, isFatal('Fragment', status, undefined) ? 'refused' : 'failed')
     })
     bits.on('uploaded', ({ session, size, digest }) => {
-      this.#count(size)
+      this.#today.add(size)
       this.#end({ ...session, received: size }, source, 'uploaded', digest)
     })
     bits.on('error', (_error, { uploadId }) => {
@@ -131,7 +106,7 @@ export class SessionOverview {
         rate += entry.rate
       }
     }
-    const { files, bytes } = this.#uploadedToday(now)
+    const { files, bytes } = this.#today.at(now)
     return {
       now,
       totals: {
@@ -216,16 +191,6 @@ export class SessionOverview {
     for (const [uploadId, { source, heard }] of this.#sessions) {
       if (listed.has(source) && !present.has(uploadId) && heard < begin) this.#sessions.delete(uploadId)
     }
-  }
-
-  #count(size: number): void {
-    const { day, files, bytes } = this.#uploadedToday(Date.now())
-    this.#today = { day, files: files + 1, bytes: bytes + size }
-  }
-
-  #uploadedToday(now: number): { day: string; files: number; bytes: number } {
-    const day = new Date(now).toDateString()
-    return this.#today.day === day ? this.#today : { day, files: 0, bytes: 0 }
   }
 }
 

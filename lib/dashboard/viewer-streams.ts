@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express'
 import { changesBetween } from './changes.js'
-import type { Frame, SessionOverview } from './overview.js'
+import type { Frame } from './frame.js'
+import type { SessionOverview } from './overview.js'
 
 /** Milliseconds between two messages to a page. They also keep proxies from closing a quiet stream. */
 const UPDATE_INTERVAL = 1_000

@@ -2,10 +2,8 @@ import type { NotificationOptions } from '../../types/delivery.js'
 import type { IisProperties } from '../../types/iis.js'
 import type { BitsUploadOptions, Logger } from '../../types/options.js'
 import { DEFAULT_HOST_ID_FALLBACK_TIMEOUT } from '../protocol/limits.js'
-import { findUnknownKey } from '../validation/check-options.js'
-import { describeValue } from '../validation/describe-value.js'
-import type { Names } from '../validation/value-checks.js'
 import { isHostId } from './host-id.js'
+import { refuseUnknownProperty } from './iis-property-names.js'
 import {
   INFINITE,
   invalid,
@@ -42,28 +40,6 @@ const CLEANUP_UNITS = [
 /** Maximum seconds between two sweeps: the limit of timers. */
 const MAX_CLEANUP = 24 * 24 * 60 * 60
 
-const IIS_PROPERTY_NAMES: Names<IisProperties> = {
-  BITSUploadEnabled: true,
-  BITSMaximumUploadSize: true,
-  BITSAllowOverwrites: true,
-  BITSSessionTimeout: true,
-  BITSSessionDirectory: true,
-  BITSServerNotificationType: true,
-  BITSServerNotificationURL: true,
-  BITSHostId: true,
-  BITSHostIdFallbackTimeout: true,
-  BITSSessionLimitEnable: true,
-  BITSNumberOfSessionsLimit: true,
-  BITSCleanupUseDefault: true,
-  BITSCleanupCount: true,
-  BITSCleanupUnits: true,
-  MaxBandwidth: true,
-  MaxConnections: true,
-  // IIS's own bookkeeping.
-  BITSCleanupWorkItemKey: true,
-  BITSUploadMetadataVersion: true,
-}
-
 type WarnOfProperty = (message: string) => void
 
 /**
@@ -80,7 +56,7 @@ export function iisOptions(
   { logger = console }: { readonly logger?: Pick<Logger, 'warn'> | undefined } = {},
 ): IisOptions {
   const warn: WarnOfProperty = (message) => logger.warn(`iisOptions(): ${message}.`)
-  refuseUnknown(properties)
+  refuseUnknownProperty(properties)
   warnOfSessionDirectory(properties, warn)
   warnOfMaxConnections(properties, warn)
   return {
@@ -196,19 +172,6 @@ function warnOfMaxConnections(properties: IisProperties, warn: WarnOfProperty): 
   const limit = readInteger(properties, 'MaxConnections', 0)
   if (limit === undefined || limit === INFINITE) return
   warn(`MaxConnections ${limit} has no option: set server.maxConnections of the HTTP server`)
-}
-
-function refuseUnknown(properties: IisProperties): void {
-  if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) {
-    throw invalid(`the properties are ${describeValue(properties)}: give an object`)
-  }
-  const name = findUnknownKey(properties, IIS_PROPERTY_NAMES)
-  if (name === undefined) return
-  const known = Object.keys(IIS_PROPERTY_NAMES)
-  const meant = known.find((property) => property.toLowerCase() === name.toLowerCase())
-  throw invalid(
-    `there is no IIS property ${JSON.stringify(name)}: ${meant ? `did you mean ${meant}?` : `there are ${known.join(', ')}`}`,
-  )
 }
 
 /** An option with its value, or nothing if the property is not set. */

@@ -1,17 +1,11 @@
-import { constants } from 'node:fs'
 import { dirname } from 'node:path'
 import { ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, syncDirectory, writeBytes } from '../util/fs.js'
 import { directoryIdentity } from './directory-identity.js'
+import { OPEN_JOURNAL, replaceJournal, temporaryJournal } from './replace-journal.js'
 
-/**
- * Appending, so that lines of other processes are not overwritten, and their presence shows in the size of the file.
- */
-const CREATE_OR_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
 /** Milliseconds between two checks that the path still leads to this file, and that no other process writes to it. */
 const CHECK_INTERVAL = 1_000
-/** Characters that a compaction writes at once. */
-const CHUNK = 256 * 1024
 const MIN_COMPACTION = 8 * 1024 * 1024
 
 interface WaitingEntry {
@@ -79,8 +73,8 @@ export class JournalFile {
     replay: (bytes: Buffer) => Promise<{ readonly length: number; readonly liveBytes: number }>,
   ): Promise<JournalFile> {
     const { path, fs } = options
-    await fs.unlink(temporaryPath(path)).catch(ignoreNotFound)
-    const descriptor = await fs.open(path, CREATE_OR_APPEND, 0o600)
+    await fs.unlink(temporaryJournal(path)).catch(ignoreNotFound)
+    const descriptor = await fs.open(path, OPEN_JOURNAL, 0o600)
     try {
       const bytes = await fs.readFile(path)
       const { length, liveBytes } = await replay(bytes)
@@ -202,23 +196,7 @@ export class JournalFile {
 
   /** Writes the remaining sessions to a new file, which replaces the old one. */
   async #compact(): Promise<void> {
-    const temporary = temporaryPath(this.#path)
-    const descriptor = await this.#fs.open(temporary, CREATE_OR_APPEND | constants.O_TRUNC, 0o600)
-    let length = 0
-    try {
-      for (const chunk of joinLines(this.#snapshot())) {
-        const bytes = Buffer.from(chunk)
-        await writeBytes(descriptor, bytes, this.#fs)
-        length += bytes.length
-      }
-      // Otherwise a power cut could leave an empty file under the name of the old one.
-      await this.#fs.fsync(descriptor)
-      await this.#fs.rename(temporary, this.#path)
-    } catch (error) {
-      await this.#fs.close(descriptor).catch(() => {})
-      await this.#fs.unlink(temporary).catch(() => {})
-      throw error
-    }
+    const { descriptor, length } = await replaceJournal(this.#path, this.#snapshot(), this.#fs)
     const old = this.#descriptor
     this.#descriptor = descriptor
     this.#length = length
@@ -227,17 +205,4 @@ export class JournalFile {
     this.#hasNewName = true
     await this.#fs.close(old).catch(() => {})
   }
-}
-
-const temporaryPath = (path: string): string => `${path}.new`
-
-function* joinLines(lines: Iterable<string>): Iterable<string> {
-  let chunk = ''
-  for (const line of lines) {
-    chunk += line
-    if (chunk.length < CHUNK) continue
-    yield chunk
-    chunk = ''
-  }
-  if (chunk !== '') yield chunk
 }

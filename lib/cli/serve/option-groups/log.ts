@@ -14,6 +14,6 @@ export function addLogOptions(command: Command): void {
         .default('common'),
     )
     .option('-v, --verbose', 'log what happens to each upload')
-    .option('--check', 'check options and files, print the options in force with secrets masked, and exit')
+    .option('--check', 'check options and files, print the effective options with secrets masked, and exit')
     .optionsGroup('Help:')
 }

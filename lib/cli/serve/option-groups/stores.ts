@@ -6,7 +6,7 @@ export function addStoreOptions(command: Command): void {
     .optionsGroup('S3 and Redis:')
     .option(
       '--s3-bucket <name>',
-      'put the files into this bucket, in place of a directory; needs the package @aws-sdk/client-s3 3 and finds ' +
+      'store files in this bucket instead of a directory; needs the package @aws-sdk/client-s3 3 and finds ' +
         'credentials as other AWS programs do',
     )
     .option('--s3-prefix <folder>', 'folder in the bucket, for files and unfinished uploads')
@@ -16,7 +16,7 @@ export function addStoreOptions(command: Command): void {
     .addOption(
       new Option(
         '--s3-assemble <how>',
-        'how files are put together: the service copies what it has received, or the bytes stream through this server, ' +
+        'how files are assembled: the service copies what it has received, or the bytes stream through this server, ' +
           'for Cloudflare R2 and services without UploadPartCopy (default: "copy")',
       ).choices(['copy', 'stream']),
     )
@@ -25,5 +25,5 @@ export function addStoreOptions(command: Command): void {
       'keep the sessions in Redis, so that several servers can share them: redis://host:6379 for example, with the ' +
         'password in REDIS_PASSWORD; needs the package redis 6',
     )
-    .option('--redis-prefix <text>', 'start of all keys in Redis (default: "bits")')
+    .option('--redis-prefix <text>', 'prefix of all keys in Redis (default: "bits")')
 }

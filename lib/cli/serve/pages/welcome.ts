@@ -31,7 +31,7 @@ interface WelcomeSection {
   readonly command?: string
 }
 
-const WHAT = "This server receives files from Windows' Background Intelligent Transfer Service (BITS)."
+const WHAT = 'This server receives files from the Windows Background Intelligent Transfer Service (BITS).'
 
 function sectionsFor(req: Request, directories: readonly WelcomeFlags[]): WelcomeSection[] {
   const bases = directories.map((flags) => ({ ...flags, base: baseOf(req, flags) }))
