@@ -65,7 +65,7 @@ class SegmentAppend {
     this.#body = body
     this.#signal = signal
     this.#settle = settle
-    this.#gathered = new GrowingBuffer(context.segmentSize, context.budget.pool)
+    this.#gathered = new GrowingBuffer(context.segmentSize, context.budget)
   }
 
   start(): void {
@@ -123,9 +123,7 @@ class SegmentAppend {
 
   #grow(): boolean {
     const gathered = this.#gathered
-    if (gathered.isFull || !this.#context.budget.tryTake(gathered.nextCapacity - gathered.capacity))
-      return false
-    gathered.grow()
+    if (gathered.isFull || !gathered.tryGrow()) return false
     this.#hold()
     return true
   }
@@ -136,17 +134,11 @@ class SegmentAppend {
 
   /** Holds no memory at this point, so that no two uploads can wait for each other. */
   async #waitForMemory(): Promise<void> {
-    const { budget } = this.#context
     this.#isWaiting = true
     try {
-      const taken = await budget.take(this.#gathered.nextCapacity, this.#signal)
+      await this.#gathered.waitForMemory(this.#signal)
       this.#isWaiting = false
-      if (this.#isOver && this.#chunks.length === 0) {
-        budget.give(taken)
-      } else {
-        this.#gathered.grow()
-        this.#hold()
-      }
+      this.#hold()
     } catch {
       // The signal aborted: the client sends the bytes without memory again.
       this.#isWaiting = false
@@ -160,7 +152,7 @@ class SegmentAppend {
     const start = this.#start
     this.#stopHolding?.()
     this.#stopHolding = undefined
-    this.#gathered = new GrowingBuffer(this.#context.segmentSize, this.#context.budget.pool)
+    this.#gathered = new GrowingBuffer(this.#context.segmentSize, this.#context.budget)
     this.#start = start + gathered.length
     this.#isWriting = true
     // The next bytes arrive while these are sent.
@@ -168,15 +160,12 @@ class SegmentAppend {
     try {
       await this.#context.put(gathered.bytes, start)
     } catch (error) {
-      // The request may still be reading its memory, so that is not reused.
       this.#isWriting = false
-      this.#context.budget.give(gathered.capacity)
+      gathered.abandon()
       return this.#finish({ error: asError(error) })
     }
     this.#isWriting = false
-    const { capacity } = gathered
-    gathered.recycle()
-    this.#context.budget.give(capacity)
+    gathered.release()
     if (this.#gathered.length > 0 && this.#context.budget.isContended) return void this.#write()
     if (this.#gathered.length > 0) this.#hold()
     this.#proceed()
@@ -187,9 +176,7 @@ class SegmentAppend {
     this.#isSettled = true
     this.#isOver = true
     this.#stopHolding?.()
-    const { capacity } = this.#gathered
-    this.#gathered.recycle()
-    this.#context.budget.give(capacity)
+    this.#gathered.release()
     this.#body.off('data', this.#take)
     this.#body.pause()
     this.#signal.removeEventListener('abort', this.#end)

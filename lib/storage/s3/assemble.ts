@@ -1,6 +1,6 @@
 import type { CompletedPart } from '@aws-sdk/client-s3'
 import { mapConcurrently } from '../../util/map-concurrently.js'
-import { memoryFor, rangeOf, withCollected } from './collect.js'
+import { rangeOf, withCollected } from './collect.js'
 import type { S3Context } from './context.js'
 import type { MultipartUpload } from './multipart.js'
 import { withMultipart } from './noted-multipart.js'
@@ -35,14 +35,10 @@ async function writePart(
 ): Promise<CompletedPart> {
   if (part.kind === 'copy')
     return multipart.copyPart(upload, number, part.piece.segment.key, rangeOf(part.piece))
-  const taken = await budget.take(memoryFor(part.pieces))
-  try {
-    return await withCollected({ bucket, budget }, part.pieces, concurrency, (bytes) =>
-      multipart.uploadPart(upload, number, bytes),
-    )
-  } finally {
-    budget.give(taken)
-  }
+  const block = await budget.take(partSizeOf(part))
+  return withCollected({ bucket, budget }, block, part.pieces, concurrency, (bytes) =>
+    multipart.uploadPart(upload, number, bytes),
+  )
 }
 
 /**

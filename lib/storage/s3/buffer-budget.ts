@@ -1,50 +1,52 @@
-import { BufferPool } from './buffer-pool.js'
+import type { Block } from './slab.js'
+import { SlabPool } from './slab-pool.js'
 
 interface Waiter {
   readonly bytes: number
-  readonly proceed: () => void
+  readonly proceed: (block: Block) => void
 }
 
 /**
- * Bounds the bytes of all uploads that are in memory. Requests for memory are served in order. An upload that waits
- * must hold none, so that no two can wait for each other.
+ * Memory for the bytes of all uploads, up to a limit. Requests for memory are served in order. An upload that waits must
+ * hold none, so that no two can wait for each other.
  */
 export class BufferBudget {
-  readonly max: number
-  /** Source of buffers, within the free memory. */
-  readonly pool = new BufferPool(() => this.max - this.#used)
-  #used = 0
+  readonly #pool: SlabPool
   readonly #waiting: Waiter[] = []
   readonly #holders = new Set<() => void>()
 
   constructor(max: number) {
-    this.max = max
+    this.#pool = new SlabPool(max)
   }
 
+  /** Bytes of all blocks in use. */
   get used(): number {
-    return this.#used
+    return this.#pool.used
   }
 
   get isContended(): boolean {
     return this.#waiting.length > 0
   }
 
-  /** Takes memory if some is free and no one is waiting for it. */
-  tryTake(bytes: number): boolean {
-    if (this.isContended || this.#used + bytes > this.max) return false
-    this.#used += bytes
-    return true
+  /** @returns a block of at least `bytes` bytes, if one is free and no one is waiting. */
+  tryTake(bytes: number): Block | undefined {
+    return this.isContended ? undefined : this.#pool.take(bytes)
+  }
+
+  /** @returns a block with the bytes of `block`, which it replaces, if one is free and no one is waiting. */
+  tryDouble(block: Block): Block | undefined {
+    return this.isContended ? undefined : this.#pool.double(block)
   }
 
   /**
-   * Waits for memory. A request for more than the total gets the total.
+   * Waits for a block of at least `bytes` bytes. A block above the limit is available only while no other is in use.
    *
-   * @returns the bytes taken, to be released later. Rejects with the signal's reason when it aborts.
+   * @returns the block, to be released later. Rejects with the signal's reason when it aborts.
    */
-  async take(bytes: number, signal?: AbortSignal): Promise<number> {
-    const wanted = Math.min(bytes, this.max)
-    if (this.tryTake(wanted)) return wanted
-    await new Promise<void>((resolve, reject) => {
+  async take(bytes: number, signal?: AbortSignal): Promise<Block> {
+    const free = this.tryTake(bytes)
+    if (free) return free
+    return new Promise<Block>((resolve, reject) => {
       signal?.throwIfAborted()
       const giveUp = () => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
@@ -52,21 +54,27 @@ export class BufferBudget {
         reject(signal?.reason)
       }
       const waiter: Waiter = {
-        bytes: wanted,
-        proceed: () => {
+        bytes,
+        proceed: (block) => {
           signal?.removeEventListener('abort', giveUp)
-          resolve()
+          resolve(block)
         },
       }
       signal?.addEventListener('abort', giveUp, { once: true })
       this.#waiting.push(waiter)
       this.#relieve()
     })
-    return wanted
   }
 
-  give(bytes: number): void {
-    this.#used -= bytes
+  give(block: Block): void {
+    this.#pool.give(block)
+    this.#serve()
+    if (this.isContended) this.#relieve()
+  }
+
+  /** Gives back a block whose request failed: it may still be reading the memory, which is not used again. */
+  abandon(block: Block): void {
+    this.#pool.abandon(block)
     this.#serve()
     if (this.isContended) this.#relieve()
   }
@@ -83,10 +91,10 @@ export class BufferBudget {
 
   #serve(): void {
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
-      if (this.#used + next.bytes > this.max) return
-      this.#used += next.bytes
+      const block = this.#pool.take(next.bytes)
+      if (!block) return
       this.#waiting.shift()
-      next.proceed()
+      next.proceed(block)
     }
   }
 

@@ -1,9 +1,9 @@
 import { mapConcurrently } from '../../util/map-concurrently.js'
 import type { Bucket } from './bucket.js'
-import { bufferSizeFor } from './buffer-pool.js'
 import type { S3Context } from './context.js'
 import { type Piece, sizeOf, totalSize } from './cover.js'
 import { readObject } from './read-object.js'
+import type { Block } from './slab.js'
 
 /** The bytes of a piece, as a range of its object. */
 export const rangeOf = ({ segment, from, to }: Piece) => ({
@@ -11,26 +11,31 @@ export const rangeOf = ({ segment, from, to }: Piece) => ({
   to: to - segment.start,
 })
 
-/** Reads pieces into memory, one after another, and passes the bytes to `use`. */
+/**
+ * Reads pieces into a block of memory, one after another, and passes the bytes to `use`. Gives the block back.
+ *
+ * @param block of {@link totalSize} bytes at least.
+ */
 export async function withCollected<Result>(
   { bucket, budget }: Pick<S3Context, 'bucket' | 'budget'>,
+  block: Block,
   pieces: readonly Piece[],
   concurrency: number,
   use: (bytes: Buffer) => Promise<Result>,
   signal?: AbortSignal,
 ): Promise<Result> {
-  const size = totalSize(pieces)
-  const memory = budget.pool.get(bufferSizeFor(size))
-  const bytes = memory.subarray(0, size)
-  await readPieces(bucket, pieces, bytes, concurrency, signal)
-  const result = await use(bytes)
-  // Not after a failure: a request may still be reading the memory.
-  budget.pool.put(memory)
+  let result: Result
+  try {
+    const bytes = block.memory.subarray(0, totalSize(pieces))
+    await readPieces(bucket, pieces, bytes, concurrency, signal)
+    result = await use(bytes)
+  } catch (error) {
+    budget.abandon(block)
+    throw error
+  }
+  budget.give(block)
   return result
 }
-
-/** Memory that {@link withCollected} needs. */
-export const memoryFor = (pieces: readonly Piece[]): number => bufferSizeFor(totalSize(pieces))
 
 async function readPieces(
   bucket: Bucket,

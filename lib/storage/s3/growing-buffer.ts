@@ -1,31 +1,28 @@
-import { type BufferPool, bufferSizeFor } from './buffer-pool.js'
+import type { BufferBudget } from './buffer-budget.js'
+import type { Block } from './slab.js'
 
 /**
- * Gathers chunks in one piece of memory, whose capacity doubles. Chunks are copied: one may be a few bytes of a large
- * buffer, which it would keep in memory.
+ * Gathers chunks in one piece of memory, which is doubled when it is full. Chunks are copied: one may be a few bytes of a
+ * large buffer, which it would keep in memory.
  */
 export class GrowingBuffer {
   readonly maxSize: number
-  readonly #pool: BufferPool
-  #memory: Buffer = Buffer.alloc(0)
+  readonly #budget: BufferBudget
+  #block: Block | undefined
   #length = 0
 
-  constructor(maxSize: number, pool: BufferPool) {
+  constructor(maxSize: number, budget: BufferBudget) {
     this.maxSize = maxSize
-    this.#pool = pool
+    this.#budget = budget
   }
 
   get length(): number {
     return this.#length
   }
 
-  get capacity(): number {
-    return this.#memory.length
-  }
-
-  /** Whether bytes can be added without {@link grow}. */
+  /** Whether bytes can be added without {@link tryGrow}. */
   get hasRoom(): boolean {
-    return this.#length < Math.min(this.capacity, this.maxSize)
+    return this.#length < Math.min(this.#block?.memory.length ?? 0, this.maxSize)
   }
 
   get isFull(): boolean {
@@ -33,32 +30,43 @@ export class GrowingBuffer {
   }
 
   get bytes(): Buffer {
-    return this.#memory.subarray(0, this.#length)
+    return this.#block?.memory.subarray(0, this.#length) ?? Buffer.alloc(0)
   }
 
-  /** The capacity after {@link grow}. */
-  get nextCapacity(): number {
-    return bufferSizeFor(Math.min(this.maxSize, this.capacity + 1))
+  /** Returns false when there is no memory for more. */
+  tryGrow(): boolean {
+    const block = this.#block ? this.#budget.tryDouble(this.#block) : this.#budget.tryTake(1)
+    if (block) this.#block = block
+    return block !== undefined
   }
 
-  grow(): void {
-    const smaller = this.#memory
-    this.#memory = this.#pool.get(this.nextCapacity)
-    smaller.copy(this.#memory, 0, 0, this.#length)
-    if (smaller.length > 0) this.#pool.put(smaller)
+  /** Waits for the first memory. Rejects with the signal's reason when it aborts. */
+  async waitForMemory(signal: AbortSignal): Promise<void> {
+    this.#block = await this.#budget.take(1, signal)
   }
 
   /** Copies as much of `chunk` as fits. Returns the number of bytes. */
   fill(chunk: Buffer): number {
-    const taken = chunk.copy(this.#memory, this.#length, 0, this.maxSize - this.#length)
+    if (!this.#block) return 0
+    const taken = chunk.copy(this.#block.memory, this.#length, 0, this.maxSize - this.#length)
     this.#length += taken
     return taken
   }
 
   /** Returns the memory. {@link bytes} must no longer be used. */
-  recycle(): void {
-    if (this.#memory.length > 0) this.#pool.put(this.#memory)
-    this.#memory = Buffer.alloc(0)
+  release(): void {
+    this.#reset((block) => this.#budget.give(block))
+  }
+
+  /** The same after a failed request, which may still be reading {@link bytes}. */
+  abandon(): void {
+    this.#reset((block) => this.#budget.abandon(block))
+  }
+
+  #reset(giveBack: (block: Block) => void): void {
+    const block = this.#block
+    this.#block = undefined
     this.#length = 0
+    if (block) giveBack(block)
   }
 }

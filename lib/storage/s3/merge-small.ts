@@ -1,8 +1,8 @@
 import { debuglog } from 'node:util'
 import { mapConcurrently } from '../../util/map-concurrently.js'
-import { memoryFor, withCollected } from './collect.js'
+import { withCollected } from './collect.js'
 import type { S3Context } from './context.js'
-import { coverOf } from './cover.js'
+import { coverOf, totalSize } from './cover.js'
 import type { Segment } from './keys.js'
 import { smallRun } from './small-run.js'
 
@@ -39,13 +39,10 @@ async function mergeRun(
   const start = run.at(-1)?.start ?? 0
   const { pieces, end } = coverOf(run, start)
   // Uploads wait for memory, merging does not: it can be done after the next fragment.
-  if (!budget.tryTake(memoryFor(pieces))) return
-  try {
-    const { key } = keys.newSegment(uploadId, start, end)
-    const put = (bytes: Buffer) => bucket.put(key, bytes, { signal })
-    await withCollected({ bucket, budget }, pieces, concurrency, put, signal)
-  } finally {
-    budget.give(memoryFor(pieces))
-  }
+  const block = budget.tryTake(totalSize(pieces))
+  if (!block) return
+  const { key } = keys.newSegment(uploadId, start, end)
+  const put = (bytes: Buffer) => bucket.put(key, bytes, { signal })
+  await withCollected({ bucket, budget }, block, pieces, concurrency, put, signal)
   await mapConcurrently(run, concurrency, ({ key }) => bucket.delete(key, signal))
 }

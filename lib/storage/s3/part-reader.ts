@@ -1,16 +1,12 @@
 import type { Readable } from 'node:stream'
-import type { BufferPool } from './buffer-pool.js'
-import { GrowingBuffer } from './growing-buffer.js'
 
 /** Reads a stream in pieces of a given size. */
 export class PartReader {
   readonly #chunks: AsyncIterator<Buffer>
-  readonly #pool: BufferPool
   #rest: Buffer = Buffer.alloc(0)
   #isOver = false
 
-  constructor(body: Readable, pool: BufferPool) {
-    this.#pool = pool
+  constructor(body: Readable) {
     this.#chunks = body[Symbol.asyncIterator]()
   }
 
@@ -19,15 +15,16 @@ export class PartReader {
     return this.#isOver && this.#rest.length === 0
   }
 
-  /** Reads `size` bytes, or fewer when the stream ends. Rejects when it fails. */
-  async read(size: number): Promise<GrowingBuffer> {
-    const part = new GrowingBuffer(size, this.#pool)
-    while (!part.isFull) {
+  /** Fills `memory`, or less of it if the stream ends. Returns the number of bytes. Rejects if the stream fails. */
+  async read(memory: Buffer): Promise<number> {
+    let length = 0
+    while (length < memory.length) {
       if (this.#rest.length === 0 && !(await this.#next())) break
-      if (!part.hasRoom) part.grow()
-      this.#rest = this.#rest.subarray(part.fill(this.#rest))
+      const taken = this.#rest.copy(memory, length)
+      this.#rest = this.#rest.subarray(taken)
+      length += taken
     }
-    return part
+    return length
   }
 
   async #next(): Promise<boolean> {

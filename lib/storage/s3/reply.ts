@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
 import type { CompletedPart } from '@aws-sdk/client-s3'
-import type { BufferBudget } from './buffer-budget.js'
 import type { S3Context } from './context.js'
 import { withMultipart } from './noted-multipart.js'
 import { PartReader } from './part-reader.js'
+import type { Block } from './slab.js'
 
 /** Maximum bytes of a reply that is written with one request, and the size of the first parts of a larger one. */
 const PART_SIZE = 8 * 1024 * 1024
@@ -16,18 +16,15 @@ const DOUBLE_AFTER = 1000
  * @returns its size in bytes. Rejects if `body` fails; the earlier reply then still exists.
  */
 export async function writeReply(context: S3Context, uploadId: string, body: Readable): Promise<number> {
-  const { bucket, keys, budget } = context
+  const { bucket, keys } = context
   const key = keys.reply(uploadId)
-  const reader = new PartReader(body, budget.pool)
+  const reader = new PartReader(body)
   try {
-    const first = await readPart(budget, reader, PART_SIZE)
+    const first = await readPart(context, reader, PART_SIZE)
     if (!reader.isOver) return await writeParts(context, uploadId, first, reader)
-    try {
-      await (first.bytes.length > 0 ? bucket.put(key, first.bytes) : bucket.delete(key))
-      return first.bytes.length
-    } finally {
-      first.release()
-    }
+    const size = first.bytes.length
+    await storePart(context, first, (bytes) => (size > 0 ? bucket.put(key, bytes) : bucket.delete(key)))
+    return size
   } finally {
     body.destroy()
   }
@@ -46,35 +43,53 @@ async function writeParts(
       const completed: CompletedPart[] = []
       let size = 0
       while (part && part.bytes.length > 0) {
-        completed.push(await multipart.uploadPart(upload, completed.length + 1, part.bytes))
-        size += part.bytes.length
-        part.release()
+        const held: HeldPart = part
         part = undefined
-        if (!reader.isOver) part = await readPart(budget, reader, partSizeAt(context, completed.length))
+        size += held.bytes.length
+        const number = completed.length + 1
+        completed.push(await storePart(context, held, (bytes) => multipart.uploadPart(upload, number, bytes)))
+        if (!reader.isOver) part = await readPart(context, reader, partSizeAt(context, completed.length))
       }
       await multipart.complete(upload, completed, { size })
       return size
     })
   } finally {
-    part?.release()
+    if (part) budget.give(part.block)
   }
 }
 
 /** A part in memory. */
 interface HeldPart {
   readonly bytes: Buffer
-  release(): void
+  readonly block: Block
 }
 
-async function readPart(budget: BufferBudget, reader: PartReader, size: number): Promise<HeldPart> {
-  const taken = await budget.take(size)
+async function readPart({ budget }: S3Context, reader: PartReader, size: number): Promise<HeldPart> {
+  const block = await budget.take(size)
   try {
-    const { bytes } = await reader.read(size)
-    return { bytes, release: () => budget.give(taken) }
+    const length = await reader.read(block.memory.subarray(0, size))
+    return { bytes: block.memory.subarray(0, length), block }
   } catch (error) {
-    budget.give(taken)
+    budget.give(block)
     throw error
   }
+}
+
+/** Writes a part, and releases its memory. */
+async function storePart<Result>(
+  { budget }: S3Context,
+  { bytes, block }: HeldPart,
+  write: (bytes: Buffer) => Promise<Result>,
+): Promise<Result> {
+  let result: Result
+  try {
+    result = await write(bytes)
+  } catch (error) {
+    budget.abandon(block)
+    throw error
+  }
+  budget.give(block)
+  return result
 }
 
 /** If the service requires parts of equal size, a reply can have 80 GB; otherwise, as much as an object can. */

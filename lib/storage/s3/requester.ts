@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { withDeadline } from '../../util/deadline.js'
 import type { S3ObjectSettings } from './object-settings.js'
+import { RequestSlots } from './request-slots.js'
 import { toStorageError } from './service-error.js'
 
 /** How a request is made. */
@@ -26,6 +27,9 @@ export interface WriteOptions {
 /** Minimum bytes that a service copies in a second. */
 const COPY_RATE = 32 * 1024 * 1024
 
+/** Requests at a time, of all uploads and publications. The SDK has 50 connections unless it is configured otherwise. */
+const MAX_REQUESTS = 200
+
 /**
  * Sends requests for one bucket, each with its own deadline: a service that hangs must not hang an upload, and the
  * SDK's `requestTimeout` only warns unless configured otherwise.
@@ -35,6 +39,7 @@ export class Requester {
   readonly bucket: string
   /** Milliseconds for one request. */
   readonly timeout: number
+  readonly #slots = new RequestSlots(MAX_REQUESTS)
 
   constructor(client: S3Client, bucket: string, timeout: number) {
     this.client = client
@@ -51,7 +56,7 @@ export class Requester {
   ): Promise<Answer> {
     const stop = new AbortController()
     const abortSignal = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
-    const sending = send({ abortSignal })
+    const sending = this.#slots.run(() => send({ abortSignal }), abortSignal)
     try {
       return await withDeadline(sending, this.timeout + (size / COPY_RATE) * 1000, () => stop.abort())
     } catch (error) {

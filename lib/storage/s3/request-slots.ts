@@ -1,0 +1,58 @@
+/**
+ * Limits the requests in progress. The SDK prepares a request at once, which then waits for a connection with some 50 KB
+ * of memory; the end of many uploads at the same time would have thousands of them.
+ */
+export class RequestSlots {
+  #free: number
+  readonly #waiting = new Set<() => void>()
+
+  constructor(max: number) {
+    this.#free = max
+  }
+
+  /** Runs `work` in its turn. Rejects with the signal's reason when it aborts before that. */
+  async run<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+    if (this.#free > 0) this.#free--
+    else await this.#turn(signal)
+    let isOver = false
+    const release = () => {
+      if (isOver) return
+      isOver = true
+      this.#release()
+    }
+    // Aborted work that never ends must not keep its place.
+    signal.addEventListener('abort', release, { once: true })
+    try {
+      return await work()
+    } finally {
+      signal.removeEventListener('abort', release)
+      release()
+    }
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const giveUp = () => {
+        this.#waiting.delete(begin)
+        reject(signal.reason)
+      }
+      const begin = () => {
+        signal.removeEventListener('abort', giveUp)
+        resolve()
+      }
+      if (signal.aborted) return giveUp()
+      signal.addEventListener('abort', giveUp, { once: true })
+      this.#waiting.add(begin)
+    })
+  }
+
+  #release(): void {
+    const [next] = this.#waiting
+    if (!next) {
+      this.#free++
+      return
+    }
+    this.#waiting.delete(next)
+    next()
+  }
+}
