@@ -7,6 +7,12 @@ import { type Entry, nodeEntry } from './contender.js'
 import { apps, MIB, receivers, smallFileReceivers, watchedReceivers } from './contenders.js'
 import { type Figures, measure } from './measure.js'
 import { nodeProgram } from './node-program.js'
+import {
+  measureOpenSessions,
+  OPEN_SESSIONS_TITLE,
+  openSessionsTable,
+  openSessionsTargets,
+} from './open-sessions.js'
 import { measurePasswords, PASSWORD_TITLE, passwordTargets } from './passwords.js'
 import { type Target, table, targetTable } from './report.js'
 import type { Scenario } from './scenario.js'
@@ -96,6 +102,11 @@ try {
   if (PASSWORD_TITLE.includes(options.only)) {
     const serve = nodeEntry('serve', programs, 'passwords', put, (directory) => [directory])
     all.push(...passwordTargets(await measurePasswords(serve, workspace.path)))
+  }
+  if (OPEN_SESSIONS_TITLE.includes(options.only)) {
+    const stores = await measureOpenSessions(quick ? 2000 : 100_000, workspace.path)
+    print(openSessionsTable(stores))
+    all.push(...openSessionsTargets(stores))
   }
   print(targetTable(all))
 } finally {

@@ -28,7 +28,7 @@ export const targetTable = (targets: readonly Target[]): string =>
 export const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0)
 
 /** Columns: the first to the left, the others to the right. */
-function aligned(rows: readonly (readonly string[])[]): string {
+export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, n) => Math.max(...rows.map((row) => row[n]?.length ?? 0)))
   const cell = (text: string, n: number) =>
     n === 0 ? text.padEnd(widths[n] ?? 0) : text.padStart(widths[n] ?? 0)

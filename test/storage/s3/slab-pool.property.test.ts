@@ -58,7 +58,7 @@ describe('blocks of memory', () => {
         expect(pool.take(16 * MIB)?.memory.length).toBe(16 * MIB)
       },
     )
-    fc.assert(property, { numRuns: 60 })
+    fc.assert(property, { numRuns: 15 })
   })
 
   test('are used again, but not after a request that failed', () => {
