@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect, test } from '@jest/globals'
 import { type UploadFailure, type UploadOptions, uploadFile } from 'express-bits-upload/client'
 import { backOff, isFatal } from '../../lib/uploader/retry-policy.js'
@@ -160,7 +160,9 @@ describe('a request times out', () => {
     await new Promise((resolve) => deaf.on('listening', resolve))
     const { port } = deaf.address() as AddressInfo
     // The session is resumed, so that a Ping comes first; that one is answered.
+    const sockets: Socket[] = []
     deaf.on('connection', (socket) => {
+      sockets.push(socket)
       socket.write('HTTP/1.1 200 OK\r\nBITS-Packet-Type: Ack\r\nContent-Length: 0\r\n\r\n')
     })
     try {
@@ -178,6 +180,8 @@ describe('a request times out', () => {
       })
     } finally {
       deaf.close()
+      // A paused socket does not notice that the client has gone.
+      for (const socket of sockets) socket.destroy()
     }
   })
 

@@ -206,7 +206,11 @@ describe('a notification', () => {
   })
 
   test('by value times out if the application stops reading', async () => {
-    const server = createServer((socket) => socket.pause().on('error', () => {}))
+    const server = createServer((socket) => {
+      socket.pause().on('error', () => {})
+      // A paused socket does not notice that the client has gone.
+      afterwards(() => socket.destroy())
+    })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     afterwards(() => server.close())
