@@ -26,7 +26,9 @@ test('send refuses unusable certificates and keys', async () => {
   const read = (flags: Parameters<typeof requestOptions>[0]) =>
     requestOptions(flags, new URL('https://host/'), () => {})
   const { certFile: cert, keyFile: key } = one
-  await expect(read({ ca: bundle, cert, key })).resolves.toMatchObject({ tls: { cert: one.cert } })
+  await expect(read({ ca: bundle, cert, key })).resolves.toMatchObject({
+    request: { tls: { cert: one.cert } },
+  })
   for (const [flags, message] of [
     [{ ca: text }, /^--ca .*text: it contains no PEM certificate/],
     [{ ca: key }, /^--ca .*one\.key: it contains no PEM certificate/],
