@@ -76,7 +76,7 @@ describe('a publication that fails', () => {
       const content = sample(11 * MIB)
       const upload = uploadTo('large.bin', content.length)
       await send(await openStorage(s3), upload, content, 6 * MIB)
-      const storage = storageOn(s3, { timeout: 200 })
+      const storage = storageOn(s3, { timeout: 1000 })
       s3.trouble = ({ operation }) => (operation === 'UploadPartCopy' ? 'hang' : undefined)
       await expect(storage.publish(upload, { overwrite: false })).rejects.toMatchObject({ status: 503 })
       await until(() => s3.inFlight === 0)
