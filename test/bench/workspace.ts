@@ -50,7 +50,8 @@ function mountedImage(): Workspace | undefined {
     writeFileSync(image, '')
     // Sparse: it takes only as much of the disk as the files in it.
     truncateSync(image, IMAGE_BYTES)
-    run('mkfs.ext4', '-q', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image)
+    // Room for a million files: some scenarios create several for each of 100,000 sessions.
+    run('mkfs.ext4', '-q', '-i', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image)
     run('mount', '-o', 'loop', image, path)
   } catch {
     rmSync(base, { recursive: true, force: true })
