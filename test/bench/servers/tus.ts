@@ -11,5 +11,5 @@ const tus = new Server({
   namingFunction: (_req, metadata) => metadata?.name ?? '',
 })
 listen((req, res) => {
-  tus.handle(req, res)
+  tus.handle(req, res).catch(() => res.destroy())
 })
