@@ -15,14 +15,16 @@ import { Server } from './command.js'
 
 const { directory, connect, afterwards } = fixtures()
 
-/** Sockets and staged files that a process holds. */
+/** What a process holds open: paths of files, and sockets as `socket:[n]`. */
+async function openIn(pid: number): Promise<string[]> {
+  const numbers = await readdir(`/proc/${pid}/fd`)
+  return Promise.all(numbers.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
+}
+
+/** Number of sockets and files of this folder that a process holds open. */
 async function descriptors(pid: number, folder: string): Promise<number> {
-  let count = 0
-  for (const fd of await readdir(`/proc/${pid}/fd`)) {
-    const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')
-    if (target.startsWith('socket:') || target.startsWith(folder)) count++
-  }
-  return count
+  const open = await openIn(pid)
+  return open.filter((target) => target.startsWith('socket:') || target.startsWith(folder)).length
 }
 
 async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
@@ -40,10 +42,8 @@ describe('serve --idle-timeout', () => {
     ])
     afterwards(() => server.kill('SIGKILL'))
     const file = Buffer.alloc(100_000, 'x')
-    // It listens before it has opened its directory, where this socket keeps other processes out.
-    await until(async () =>
-      (await readdir(join(folder, 'BITS-Sessions')).catch((): string[] => [])).includes('lease'),
-    )
+    // It listens before it has opened its directory. The journal is the last of what it opens there.
+    await until(async () => (await openIn(server.pid)).some((target) => target.endsWith('.journal')))
     const before = await descriptors(server.pid, folder)
     const uploads = await Promise.all(
       Array.from({ length: 20 }, async (_, n) => {

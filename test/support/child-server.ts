@@ -19,6 +19,9 @@ export interface Figures {
   readonly errors: readonly string[]
 }
 
+/** What {@link ChildServer.start} can be told of its `bitsUpload()`. */
+export type ChildOptions = BitsUploadOptions & { readonly shared?: boolean }
+
 /** An upload server in a process of its own, its uploads at `/uploads`. */
 export class ChildServer {
   readonly port: number
@@ -33,18 +36,19 @@ export class ChildServer {
 
   /**
    * @param port 0 for a free one.
-   * @param options further options of its `bitsUpload()`, as far as JSON can say them.
+   * @param options further options of its `bitsUpload()`, as far as JSON can say them. `shared`: its sessions are kept in
+   *   a store that several processes can share.
    * @param hasFsHooks let {@link requestFs} fail its file system calls.
    */
   static async start(
     directory: string,
     port = 0,
-    options: BitsUploadOptions = {},
+    { shared = false, ...options }: ChildOptions = {},
     hasFsHooks = false,
   ): Promise<ChildServer> {
     const script = await bundleScript(SCRIPT, 'cjs')
     const hooks = hasFsHooks ? ['--import', dataUrl(await bundleScript(FS_HOOKS, 'esm'))] : []
-    const settings = JSON.stringify({ port, options: { directory, ...options } })
+    const settings = JSON.stringify({ port, options: { directory, ...options }, shared })
     const child = spawn(process.execPath, ['--expose-gc', ...hooks, '-', settings], {
       stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
     })
