@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { NotificationOptions } from '../../types/delivery.js'
 import { BitsError } from '../protocol/bits-error.js'
+import { storedReplyUrl } from '../protocol/reply-url.js'
 import { REPR_DIGEST } from '../protocol/repr-digest.js'
 import { uploadOf } from '../sessions/sessions.js'
 import { defined } from '../util/objects.js'
@@ -14,7 +15,7 @@ import type {
 } from './completed-upload.js'
 import { type NotificationTarget, notificationTarget, originalRequestUrl } from './notification-url.js'
 import { post } from './post.js'
-import { staticReplyUrl, storedReplyUrl, storeReply } from './store-reply.js'
+import { staticReplyUrl, storeReply } from './store-reply.js'
 
 /** The settings of a notification, with their defaults. */
 export type Notification = {

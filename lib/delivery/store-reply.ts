@@ -2,8 +2,7 @@ import type { Readable } from 'node:stream'
 import type { StorageAdapter } from '../../types/storage.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { MAX_URL } from '../protocol/limits.js'
-import { RESERVED_NAME } from '../protocol/reserved-folder.js'
-import { sessionGuid } from '../protocol/session-id.js'
+import { storedReplyUrl } from '../protocol/reply-url.js'
 import { uploadOf } from '../sessions/sessions.js'
 import type { CompletedRequest, DeliveryContext } from './completed-upload.js'
 import { ReplyBody } from './reply-body.js'
@@ -65,7 +64,3 @@ export function staticReplyUrl(url: string): string {
   }
   return url
 }
-
-/** Relative to the directory of the destination, in the form IIS uses (MC-BUP 4.2). */
-export const storedReplyUrl = (sessionId: string): string =>
-  `${RESERVED_NAME}\\Replies\\${sessionGuid(sessionId)}\\responsefile.bin`

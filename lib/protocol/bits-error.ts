@@ -105,7 +105,7 @@ export class BitsError extends Error {
 
   /** `instanceof BitsError` also holds for errors of another copy of this class. */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // Inherited by subclasses, which recognize their own instances only.
+    // biome-ignore lint/complexity/noThisInStatic: subclasses inherit it, and recognize their own instances only.
     if (this !== BitsError) return Function.prototype[Symbol.hasInstance].call(this, value)
     return typeof value === 'object' && value !== null && Reflect.get(value, BRAND) === true
   }

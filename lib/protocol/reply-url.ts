@@ -1,9 +1,14 @@
 import { pathOf } from './destination.js'
 import { isReservedName, RESERVED_NAME } from './reserved-folder.js'
+import { sessionGuid } from './session-id.js'
 
-const REPLY_FOLDER = 'replies'
+const REPLY_FOLDER = 'Replies'
 const REPLY_FILE = 'responsefile.bin'
 const REPLY_ID = /^\{?[0-9a-f-]{36}\}?$/i
+
+/** Relative to the directory of the destination, in the form IIS uses (MC-BUP 4.2). */
+export const storedReplyUrl = (sessionId: string): string =>
+  `${RESERVED_NAME}\\${REPLY_FOLDER}\\${sessionGuid(sessionId)}\\${REPLY_FILE}`
 
 /** A path below the mount point inside the server's own folder, which no other middleware may serve. */
 export interface ReservedPath {
@@ -23,7 +28,7 @@ export function reservedPathOf(url: string): ReservedPath | undefined {
   const [folder = '', replies = '', id = '', file = ''] = segments.slice(-4)
   const isReply =
     folder.toLowerCase() === RESERVED_NAME.toLowerCase() &&
-    replies.toLowerCase() === REPLY_FOLDER &&
+    replies.toLowerCase() === REPLY_FOLDER.toLowerCase() &&
     file.toLowerCase() === REPLY_FILE &&
     REPLY_ID.test(id)
   return { sessionId: isReply ? id : undefined }
