@@ -34,9 +34,10 @@ async function until(condition: () => Promise<boolean> | boolean): Promise<void>
 describe('serve --idle-timeout', () => {
   test('ends requests whose bytes stop arriving, and keeps those that arrived', async () => {
     const folder = await directory()
+    // Long enough to open all of them before the first is ended, on a busy machine too.
     const server = await Server.start(folder, [
       '--idle-timeout',
-      '1s',
+      '5s',
       '--max-sessions-per-user',
       'unlimited',
     ])
