@@ -89,7 +89,7 @@ export type ReleaseLock = () => Awaitable<void>
  * processes share uploads when they share both this and the storage. Every method may return a plain value instead of a
  * promise.
  *
- * The caller does not serialize the methods of a store: any two may run at the same time, even for one session.
+ * Calls may overlap: any two methods may run at the same time, even for the same session.
  *
  * `express-bits-upload/testing` has the tests that the package's own stores pass.
  */

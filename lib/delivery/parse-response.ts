@@ -27,7 +27,7 @@ export function parseResponse(value: unknown): ParsedResponse {
   return { publish: readPublish(value.publish), reply: readReply(value.reply) }
 }
 
-/** An instance of a class counts only if it has one of the two: any other would look like `{}`. */
+/** An instance of a class must have `reply` or `publish`: without either, it would be accepted like `{}`. */
 const isResponse = (value: unknown): value is { reply?: unknown; publish?: unknown } =>
   typeof value === 'object' && value !== null && ('reply' in value || 'publish' in value || isPlain(value))
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { RequestSlots } from '../../../lib/storage/s3/request-slots.js'
 import { never } from './support.js'
 
-/** Work that ends when it is told to. */
+/** Work that runs until `end` is called. */
 function task() {
   const state = { isRunning: false, end: () => {} }
   const work = () =>
