@@ -223,12 +223,11 @@ function suite(): void {
     const source = await demo.write('from-browser.txt', 'Hello from a browser.')
     await page.getByLabel('File', { exact: true }).setInputFiles(source)
     await page.getByRole('button', { name: 'Upload', exact: true }).click()
-    for (const each of [page, other]) await each.getByRole('link', { name: 'from-browser.txt' }).waitFor()
+    const inFiles = (each: Page) =>
+      each.getByRole('region', { name: 'Files', exact: true }).getByRole('link', { name: 'from-browser.txt' })
+    for (const each of [page, other]) await inFiles(each).waitFor()
     expect(page.url()).toBe(`${demo.origin}/`)
-    const [download] = await Promise.all([
-      other.waitForEvent('download'),
-      other.getByRole('link', { name: 'from-browser.txt' }).click(),
-    ])
+    const [download] = await Promise.all([other.waitForEvent('download'), inFiles(other).click()])
     expect(download.suggestedFilename()).toBe('from-browser.txt')
     expect(complaints).toEqual([])
   })
