@@ -7,14 +7,13 @@ const total = { passed: 0, failed: 0, skipped: 0 }
 const failures = []
 
 for (const file of readdirSync(directory).sort()) {
-  if (!file.endsWith('.check') || file.endsWith('.again.check')) continue
+  if (!file.endsWith('.check')) continue
   const name = file.slice(0, -'.check'.length)
   const passed = readFileSync(join(directory, file), 'utf8').trim() === 'passed'
   const tests = testsOf(join(directory, `${name}.json`))
   total.passed += tests ? tests.passed : Number(passed)
   // A run may fail without a failed test: too little coverage, for example.
-  const failed = passedAlone(name, tests) ? 0 : tests?.failed || Number(!passed)
-  if (tests?.failed && !failed) console.log(`\nFailed at first, and passed alone: ${tests.failed} of ${name}`)
+  const failed = tests?.failed || Number(!passed)
   total.failed += failed
   total.skipped += tests?.skipped ?? 0
   if (failed) failures.push(name)
@@ -24,12 +23,6 @@ if (failures.length > 0) console.log(`\nFailed: ${failures.join(', ')}`)
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`)
 if (total.failed > 0 || total.passed === 0) process.exitCode = 1
-
-/** Did all tests that failed pass when they were run by themselves? */
-function passedAlone(name, tests) {
-  const again = testsOf(join(directory, `${name}.again.json`))
-  return Boolean(tests?.failed && again && again.failed === 0 && again.passed > 0)
-}
 
 /** Returns undefined for a check that is not a run of jest, or that died before it wrote its report. */
 function testsOf(path) {
