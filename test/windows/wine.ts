@@ -3,6 +3,7 @@ import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { jest } from '@jest/globals'
 import { describeWithEngine } from '../support/engines.js'
 
 const run = promisify(execFile)
@@ -28,13 +29,20 @@ export const WINE_ENVIRONMENT = {
   // Neither .NET nor a browser is needed; without this, Wine offers to download them.
   WINEDLLOVERRIDES: 'mscoree,mshtml=',
   NODE_SKIP_PLATFORM_CHECK: '1',
+  // Wine maps names of Windows to those of this machine by its locale: in `C`, most characters are lost.
+  LC_ALL: 'C.UTF-8',
 }
+
+/** Milliseconds for a test: Wine starts a program in seconds, on a busy machine in a minute. */
+const TEST_TIMEOUT = 300_000
 
 const hasWine = (): boolean => spawnSync('wine', ['--version'], { env: WINE_ENVIRONMENT }).status === 0
 
 /** Describes tests that run Windows programs. */
-export const describeWindows = (body: () => void): void =>
+export function describeWindows(body: () => void): void {
+  jest.setTimeout(TEST_TIMEOUT)
   describeWithEngine("Wine (Debian's packages wine and wine64)", hasWine, body)
+}
 
 /** Fetches Node for Windows and creates a Windows for it, once on this machine. */
 export async function prepareWindows(): Promise<void> {
