@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
+import { ignoreUnsupportedMode } from './directory-errors.js'
 import { gatherWrite } from './gather-write.js'
 import { openStaged, writable } from './staged-file.js'
 import { SyncedLengths } from './synced-lengths.js'
-import { ignoreUnsupportedMode } from './upload-directory.js'
 
 /** Number of failures to remember before those of ended uploads are removed. */
 const MANY_FAILURES = 500

@@ -3,8 +3,9 @@ import { basename, dirname, join, resolve, sep } from 'node:path'
 import { BitsError } from '../../protocol/bits-error.js'
 import { directoryError } from '../../protocol/destination.js'
 import { RESERVED_NAME } from '../../protocol/reserved-folder.js'
-import { errorCode, ignoreNotFound } from '../../util/errors.js'
+import { ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
+import { explainNotWritable, ignoreUnsupportedMode, unlessMissingParent } from './directory-errors.js'
 
 /** The location of a file, with all symbolic links resolved. */
 export interface Location {
@@ -183,38 +184,3 @@ export function directoriesBetween(from: string, to: string): [string, ...string
   }
   return directories
 }
-
-const MODE_UNSUPPORTED = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL'])
-
-/** For `.catch()`: FAT, SMB and others have no modes, and files of another user cannot be given one. */
-export function ignoreUnsupportedMode(error: unknown): void {
-  if (!MODE_UNSUPPORTED.has(errorCode(error) ?? '')) throw error
-}
-
-const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS'])
-
-/** Tells whether an error means that this process has no write access, which lasts until the permissions change. */
-export const isNotWritable = (error: unknown): boolean => NOT_WRITABLE.has(errorCode(error) ?? '')
-
-function explainNotWritable(error: unknown, root: string): unknown {
-  if (!isNotWritable(error)) return error
-  return new Error(
-    `Uploads cannot be stored in "${root}" (${errorCode(error)}): ` +
-      `give the user that runs this process write access to it and to its folder ${RESERVED_NAME}.`,
-    { cause: error },
-  )
-}
-
-function unlessMissingParent(error: unknown): undefined {
-  if (errorCode(error) === 'ENOENT') return undefined
-  return refuseBelowFile(error)
-}
-
-export function refuseBelowFile(error: unknown): never {
-  const code = errorCode(error)
-  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ELOOP') throw belowFileError(error)
-  throw error
-}
-
-export const belowFileError = (cause?: unknown): BitsError =>
-  new BitsError('destination-refused', 'A directory in the path is a file.', { cause })

@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { BitsError } from '../../protocol/bits-error.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
+import { isNotWritable } from './directory-errors.js'
 import type { ParentDirectory } from './parent-directory.js'
 import { remove } from './staged-file.js'
-import { isNotWritable } from './upload-directory.js'
 
 /** Milliseconds for which the result of a probe is valid. */
 const PROBE_TTL = 60_000
