@@ -4,9 +4,9 @@ import {
   type Matcher,
   type PasswordClaim,
   PasswordGate,
-  TooBusyError,
 } from '../../lib/cli/serve/passwords/password-gate.js'
 import { PasswordWorkers } from '../../lib/cli/serve/passwords/password-workers.js'
+import { TooBusyError } from '../../lib/cli/serve/passwords/too-busy-error.js'
 import { fixtures } from '../support/fixtures.js'
 
 const { afterwards } = fixtures()

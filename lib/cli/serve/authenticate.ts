@@ -4,7 +4,8 @@ import { BitsError } from 'express-bits-upload'
 import { asError } from '../../util/errors.js'
 import { printError } from '../say.js'
 import type { HtpasswdFile } from './passwords/htpasswd-file.js'
-import { type PasswordGate, TooBusyError } from './passwords/password-gate.js'
+import type { PasswordGate } from './passwords/password-gate.js'
+import { TooBusyError } from './passwords/too-busy-error.js'
 
 /** Returns the name of the user making a request. @throws BitsError with the status to answer when access is denied. */
 export type IdentifyUser = (req: Request) => Promise<string | undefined>

@@ -2,6 +2,8 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { CheckQueue, type Claimant, type Standing } from './check-queue.js'
 import { addressKey } from './client-address.js'
 import { FailureCounts } from './failure-counts.js'
+import { FailureDelays } from './failure-delays.js'
+import { busy, TooBusyError } from './too-busy-error.js'
 import { VerdictMemory } from './verdict-memory.js'
 
 /** Maximum number of checks that wait for a worker. More would only wait until their clients had given up. */
@@ -10,23 +12,11 @@ const MAX_WAITING = 256
 /** Milliseconds that a check may wait. Windows waits five minutes for an answer. */
 const MAX_CHECK_WAIT = 30_000
 
-/** Milliseconds by which the answer to the first wrong password of an address is delayed, doubled for each further one. */
-const FIRST_DELAY = 100
-const MAX_DELAY = 30_000
-
-/** Maximum number of answers delayed at a time. */
-const MAX_DELAYED = 1000
-
 /** Bytes. htpasswd takes up to 255; one a hundred times as long would take a hundred times as long to check. */
 const MAX_CHECKED_PASSWORD = 1024
 
 /** Characters of a name by which failures are counted: the counts are kept for a while, and a name may be long. */
 const MAX_COUNTED_NAME = 64
-
-/** The server is too busy to check a password: the client should try again later. */
-export class TooBusyError extends Error {
-  override readonly name = 'TooBusyError'
-}
 
 /** Compares a password with a hash, off the main thread. */
 export interface Matcher {
@@ -65,7 +55,7 @@ export class PasswordGate {
   readonly #key = randomBytes(32)
   readonly #running = new Set<PendingCheck>()
   readonly #closing = new AbortController()
-  #delayed = 0
+  readonly #delays = new FailureDelays()
 
   /** @param now milliseconds, a clock that a test can hold still. */
   constructor(matcher: Matcher, now: () => number = () => performance.now()) {
@@ -91,7 +81,7 @@ export class PasswordGate {
     const signal = gone?.()
     if (known === false) this.#noteFailure(claimant)
     const verdict = known ?? (await this.#wait({ ...claimant, password, hash, isKnown, mark }, signal))
-    if (!verdict) await this.#delay(claimant, signal)
+    if (!verdict) await this.#delayAnswer(claimant, signal)
     return verdict
   }
 
@@ -178,34 +168,10 @@ export class PasswordGate {
     this.#failures.add(pairKey(claimant))
   }
 
-  /** Holds back the answer to a wrong password. */
-  async #delay({ address }: Claimant, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#delayed >= MAX_DELAYED) throw busy()
-    const delay = FIRST_DELAY * 2 ** (this.#failures.of(address) - 1)
-    this.#delayed++
-    try {
-      const signals = [this.#closing.signal, ...(signal ? [signal] : [])]
-      await waitFor(Math.min(delay, MAX_DELAY), AbortSignal.any(signals))
-    } finally {
-      this.#delayed--
-    }
+  #delayAnswer({ address }: Claimant, signal: AbortSignal | undefined): Promise<void> {
+    const signals = [this.#closing.signal, ...(signal ? [signal] : [])]
+    return this.#delays.wait(this.#failures.of(address), AbortSignal.any(signals))
   }
 }
 
 const pairKey = ({ address, user }: Claimant): string => JSON.stringify([address, user])
-
-const busy = (): TooBusyError => new TooBusyError('Too many passwords wait to be checked.')
-
-/** Resolves early when the signal aborts. */
-function waitFor(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, milliseconds)
-    signal.addEventListener('abort', end)
-  })
-}
