@@ -3,6 +3,7 @@ import { StorageBench, type StorageUnderTest } from './storage-bench.js'
 import { DISCARDING } from './storage-discarding.js'
 import { EARLY_ENDS } from './storage-early-ends.js'
 import { HANDLES } from './storage-handles.js'
+import { OVERWRITING } from './storage-overwriting.js'
 import { PUBLISHING } from './storage-publishing.js'
 import { REPLIES } from './storage-replies.js'
 import { STAGING } from './storage-staging.js'
@@ -12,6 +13,7 @@ export const STORAGE_CLAUSES = {
   ...STAGING,
   ...EARLY_ENDS,
   ...PUBLISHING,
+  ...OVERWRITING,
   ...DISCARDING,
   ...HANDLES,
   ...REPLIES,
