@@ -6,13 +6,13 @@ import type { BitsHealth } from '../types/tracing.js'
 import { createEmit, createEmitter } from './events.js'
 import { answer } from './http/answer.js'
 import { watchForMissingAcks } from './http/missing-ack.js'
-import { errorAck, sendAck } from './http/send-ack.js'
+import { createFrameworkRefusal } from './http/other-framework.js'
+import { sendAck } from './http/send-ack.js'
 import { tracePacket } from './http/trace-packet.js'
 import { logPacket } from './logging/packet-log.js'
 import { readOptions } from './options/settings.js'
 import { cancelUpload } from './packets/cancel-upload.js'
 import type { UploadService } from './packets/context.js'
-import { BitsError } from './protocol/bits-error.js'
 import { pathOf } from './protocol/destination.js'
 import { HEADER } from './protocol/headers.js'
 import { reservedPathOf } from './protocol/reply-url.js'
@@ -25,12 +25,6 @@ import { isObject } from './util/is-object.js'
 import { allSettledOrThrow } from './util/promises.js'
 import { acceptBitsPostEverywhere } from './verb/accept-bits-post.js'
 
-const NOT_EXPRESS =
-  'BITS upload: the request does not come from Express. Other frameworks can mount an Express app that contains the ' +
-  "middleware: express().use('/uploads', bitsUpload())."
-const HTTP_2 =
-  'BITS upload: the request came over HTTP/2, which neither Express nor this protocol supports. Serve it from ' +
-  'node:http or node:https; a proxy in front may use HTTP/2 if it uses HTTP/1.1 with Node.'
 const NOT_CALLED =
   "bitsUpload creates the middleware and is not one itself: call it, as in app.use('/uploads', bitsUpload())."
 
@@ -99,13 +93,15 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   const settings = readOptions(options)
   if (settings.acceptBitsPost) acceptBitsPostEverywhere()
   const events = createEmitter(settings.logger)
+  const refuseOtherFramework = createFrameworkRefusal(settings.logger)
   const stopWatching = watchForMissingAcks(settings.logger)
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
 
   const handler: RequestHandler = (req, res, next) => {
     if (typeof req.get !== 'function') {
-      refuseOtherFramework(req, res, next)
+      if (req.method !== 'BITS_POST') return next()
+      void track(refuseOtherFramework(req, res))
       return
     }
     const reserved = reservedPath(req)
@@ -119,18 +115,6 @@ export function bitsUpload(options: BitsUploadOptions = {}): BitsUpload {
   }
   const tenants = new Tenants(options, settings, createEmit(events, settings.logger), handler)
   const health = new AdapterHealth(tenants.base)
-  let warnedOfFramework = false
-  /** Requests of connect, Fastify and bare servers lack what Express adds. Without an Ack the client would retry for days. */
-  const refuseOtherFramework: RequestHandler = (req, res, next) => {
-    if (req.method !== 'BITS_POST') {
-      next()
-      return
-    }
-    const sentence = req.httpVersionMajor > 1 ? HTTP_2 : NOT_EXPRESS
-    if (!warnedOfFramework) settings.logger.error(sentence)
-    warnedOfFramework = true
-    void track(sendAck(req, res, errorAck(new BitsError('unforeseen', sentence)), 0))
-  }
   const track = <T>(work: Promise<T>): Promise<T> => {
     running.add(work)
     const done = () => running.delete(work)
