@@ -31,21 +31,24 @@ export interface DemoOptions {
 export interface DemoApp {
   readonly app: Express
   readonly bits: BitsUpload
-  /** Ends the event streams of the page, and the uploads. Stop the server first. */
+  /** Closes the event streams of the page and the uploads. Stop the server first. */
   close(): Promise<void>
 }
 
-/** An app that takes files from Windows (BITS) and from browsers (a page, or a form), shows them arrive, answers some, and hands them out. */
+/**
+ * An app that receives files from Windows (BITS) and from browsers (a page or a form), shows their progress, replies to
+ * some of them, and serves them for download.
+ */
 export function createDemoApp(directory: string, options: DemoOptions = {}): DemoApp {
   const { users = {}, maxFormSize = 100 * 1024 * 1024, show, onPage, logger } = options
   const answers = new RecentAnswers()
-  // On the same file system as the files, under a name that is neither listed nor served.
+  // Must be on the same file system as the files. The name is neither listed nor served.
   const engine = multer.diskStorage({ destination: join(directory, '.form-uploads') })
   const handler = receiveFile(directory, (answer) => answers.add(answer))
   const bits = bitsUpload({
     directory,
     user: authenticate(users),
-    // What is neither listed nor served should not be uploaded either.
+    // A file that would be neither listed nor served should not be uploaded either.
     authorize: (_req, destination) => !isDotPath(destination),
     onUpload: processUploads(engine, handler),
     ...(logger && { logger }),
@@ -53,7 +56,7 @@ export function createDemoApp(directory: string, options: DemoOptions = {}): Dem
   const dashboard = bitsDashboard(bits, { files: '/uploads' })
   const app = express()
   app.disable('x-powered-by')
-  // Helmet's defaults, but for the one directive that would send browsers to https, which this server does not speak.
+  // Helmet's defaults, except for the directive that would send browsers to https, which this server does not support.
   app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }))
 
   app.use('/uploads', bits)

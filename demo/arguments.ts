@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util'
 
 export interface Arguments {
-  /** End after the demonstration instead of continuing to serve. */
+  /** Exit after the demonstration instead of continuing to serve. */
   readonly once: boolean
   readonly host: string
   readonly port: number
-  /** Where the uploaded files go. */
+  /** The directory for uploaded files. */
   readonly directory: string
 }
 
-/** @throws TypeError in a sentence for what it does not understand. */
+/** @throws TypeError for invalid arguments, with a message for the user. */
 export function readArguments(words: string[]): Arguments {
   const { values } = parseArgs({
     args: words,

@@ -5,8 +5,8 @@ import type { RequestHandler } from 'express'
 const SOURCE = join(import.meta.dirname, '../lib/browser/index.ts')
 
 /**
- * Serves `express-bits-upload/browser` to the page. The demo bundles it from its sources, because it runs without a build;
- * your app can serve the file of the package as it is.
+ * Serves `express-bits-upload/browser` to the page. The demo runs without a build, so it bundles the module from
+ * source; your app can serve the file in the package.
  */
 export function serveBrowserModule(): RequestHandler {
   let module: Promise<string> | undefined
@@ -19,7 +19,7 @@ export function serveBrowserModule(): RequestHandler {
   }
 }
 
-/** The module as the package ships it. Rejects when something in it needs Node. */
+/** Bundles the module as the package ships it. Rejects when something in it needs Node. */
 export async function bundleForBrowsers(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [SOURCE],

@@ -3,13 +3,13 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A connection to a local server that is as slow as a real one and can be cut. */
+/** A throttled connection to a local server that can be cut. */
 export interface CuttableConnection {
-  /** Where clients connect to, on 127.0.0.1. */
+  /** The address that clients connect to, on 127.0.0.1. */
   readonly port: number
-  /** Bytes that clients have sent through it. */
+  /** Bytes sent by clients so far. */
   readonly carried: number
-  /** Breaks all connections in the middle of whatever they carry. New ones can be made at once. */
+  /** Closes all connections abruptly. Clients can reconnect immediately. */
   cut(): void
   close(): Promise<void>
 }
@@ -17,8 +17,8 @@ export interface CuttableConnection {
 /**
  * A TCP proxy on 127.0.0.1.
  *
- * @param target the server. While nothing listens there, clients' connections break.
- * @param bytesPerSecond how fast it lets clients send, all together.
+ * @param target the server. While nothing listens there, connections from clients are closed.
+ * @param bytesPerSecond total rate at which clients can send.
  */
 export async function openLine(
   target: { host: string; port: number },
@@ -30,7 +30,7 @@ export async function openLine(
 
   async function* slowly(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of source) {
-      // Each chunk takes the line for as long as its bytes need.
+      // Delays each chunk by the time that its bytes need at this rate.
       free = Math.max(free, Date.now()) + (chunk.length * 1000) / bytesPerSecond
       const wait = free - Date.now()
       if (wait > 1) await sleep(wait)

@@ -1,7 +1,10 @@
 import { TextDecoder } from 'node:util'
 import { refuseFile } from './refusal.js'
 
-/** The text of an XML document, by its byte order mark, else by its declaration, else UTF-8 (XML 1.0, 4.3.3). */
+/**
+ * Decodes an XML document according to its byte order mark, otherwise its declaration, otherwise as UTF-8 (XML 1.0,
+ * 4.3.3).
+ */
 export async function* decodeXml(source: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let decoder: TextDecoder | undefined
   for await (const chunk of source) {
@@ -30,7 +33,7 @@ function decoderFor(encoding: string): TextDecoder {
   }
 }
 
-/** Without a chunk: the end. */
+/** Without a chunk, ends the document. */
 function decodeChunk(decoder: TextDecoder, chunk?: Buffer): string {
   try {
     return decoder.decode(chunk, { stream: chunk !== undefined })

@@ -7,23 +7,23 @@ import type { StartableShow } from './show-button.js'
 import { showReply } from './show-reply.js'
 import { say } from './terminal.js'
 
-/** Milliseconds within which an upload has to be shown. */
+/** Milliseconds within which the page has to show an upload. */
 const TIMEOUT = 50_000
 const SAMPLE_MEBIBYTES = 64
 
 export interface DemonstrationOptions {
-  /** Of the uploads. */
+  /** The upload directory. */
   readonly directory: string
   /** `name:password` of the user who uploads. */
   readonly credentials: string
   readonly server: () => RunningServer
   /** Restarts the server on the same port and directory. */
   readonly restart: () => Promise<RunningServer>
-  /** Ends it. */
+  /** Stops the server. */
   readonly signal: AbortSignal
 }
 
-/** Uploads that show what BITS survives, one at a time. Each removes the files of the one before. */
+/** Uploads that show what BITS recovers from, one at a time. Each removes the files of the previous one. */
 export class Demonstration implements StartableShow {
   readonly #options: DemonstrationOptions
   #running: Promise<void> | undefined
@@ -49,7 +49,7 @@ export class Demonstration implements StartableShow {
     return true
   }
 
-  /** Rejects if something did not arrive as it was sent. */
+  /** Rejects if a file did not arrive intact. */
   run(): Promise<void> {
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
@@ -57,7 +57,7 @@ export class Demonstration implements StartableShow {
     return this.#running
   }
 
-  /** Waits for the end, and removes all files. */
+  /** Waits for the current upload, and removes all files. */
   async stop(): Promise<void> {
     await this.#running?.catch(() => {})
     await this.#removeUploaded()

@@ -1,3 +1,3 @@
-/** `EEXIST` and the like, if the error is one of the system's. */
+/** Returns the code of a system error, such as `EEXIST`. */
 export const systemErrorCode = (error: unknown): unknown =>
   typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined

@@ -1,6 +1,6 @@
 import type { Response } from 'express'
 
-/** Responds with a page that says what went wrong. `message` is not escaped: never pass client input. */
+/** Responds with a page that contains an error message. `message` is not escaped: never pass client input. */
 export function sendErrorPage(res: Response, status: number, message: string): void {
   res.status(status).send(`<!doctype html>
 <html lang="en">

@@ -6,13 +6,13 @@ import { refuseOtherSites } from './own-page.js'
 
 export interface FormUploadOptions {
   readonly engine: StorageEngine
-  /** Finds the file in `req.file`. */
+  /** Passed the file in `req.file`. */
   readonly handler: RequestHandler
   /** Bytes. */
   readonly maxSize: number
 }
 
-/** Takes the file of an HTML form (`multipart/form-data`, field `file`). */
+/** Receives the file of an HTML form (`multipart/form-data`, field `file`). */
 export function formUpload({ engine, handler, maxSize }: FormUploadOptions): Router {
   const receive = multer({
     storage: engine,
@@ -35,7 +35,7 @@ function explainFormError(error: unknown): [status: number, message: string] {
   if (error instanceof MulterError && error.code === 'LIMIT_FILE_SIZE') {
     return [413, 'The file is too large for this form. Use BITS instead: see "Upload from Windows".']
   }
-  // Such as ENOSPC: the disk is full.
+  // For example, ENOSPC when the disk is full.
   if (/^E[A-Z]+$/.test(String(systemErrorCode(error)))) return [500, 'The server could not store the file.']
   return [400, 'The form was not what this server expects: one file, and nothing else.']
 }

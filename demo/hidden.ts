@@ -1,2 +1,4 @@
-/** Names that start with a dot are the server's own: they are neither listed, nor served, nor uploaded to. */
+/**
+ * Names that start with a dot are reserved for the server. They are not listed or served, and cannot be uploaded to.
+ */
 export const isDotPath = (path: string): boolean => path.split('/').some((name) => name.startsWith('.'))

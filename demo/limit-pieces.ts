@@ -4,10 +4,9 @@ import { refuseFile } from './refusal.js'
 const MAX_PIECE = 256 * 1024
 
 /**
- * Passes bytes on to a parser while it produces output: a record or a tag without end would fill the
- * memory.
+ * Passes bytes on to a parser as long as it produces output: an endless record or tag would fill the memory.
  *
- * @param made how many pieces the parser has made so far.
+ * @param made returns the number of pieces that the parser has produced so far.
  * @throws BitsError for a piece of more than 256 KiB.
  */
 export async function* limitPieces(

@@ -4,9 +4,9 @@ import type { RequestHandler } from 'express'
 import { isReservedName } from 'express-bits-upload'
 import { isDotPath } from './hidden.js'
 
-/** A file as the listing shows it. */
+/** An entry of the listing. */
 interface ListedFile {
-  /** Path below `/uploads`, `/` between its segments. */
+  /** Path below `/uploads`, with `/` between its segments. */
   readonly name: string
   readonly url: string
   /** Bytes. */
@@ -14,7 +14,10 @@ interface ListedFile {
   readonly modified: Date
 }
 
-/** Answers with the uploaded files as JSON, newest first: nothing hidden or unfinished, and no symbolic link. */
+/**
+ * Responds with a list of the uploaded files as JSON, newest first. Hidden and unfinished files and symbolic links are
+ * left out.
+ */
 export function listFiles(directory: string): RequestHandler {
   return async (_req, res) => {
     const files = await uploadedFiles(directory, '')
@@ -35,7 +38,7 @@ async function uploadedFiles(directory: string, prefix: string): Promise<ListedF
   return files
 }
 
-/** Leaves out a file that was removed meanwhile. */
+/** Returns `undefined` for a file that has been removed in the meantime. */
 async function listed(directory: string, name: string): Promise<ListedFile[]> {
   const facts = await lstat(join(directory, name)).catch(emptyIfNotFound)
   if (!('size' in facts)) return []

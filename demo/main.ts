@@ -8,12 +8,12 @@ import { type RunningServer, type ServerOptions, startServer, startServerSomewhe
 import { say } from './terminal.js'
 import { windowsCommands } from './windows-commands.js'
 
-/** Milliseconds after which the first upload starts although no page is open. */
+/** Milliseconds after which the first upload starts even if no page is open. */
 const WAIT_FOR_PAGE = 10_000
 
 const stopped = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // `npm` and the terminal may both send it: only the first counts.
+  // Both npm and the terminal may send the signal: only the first one counts.
   process.on(signal, () => stopped.abort(signal))
 }
 
@@ -66,7 +66,7 @@ function introduce(server: RunningServer, { directory, port }: ServerOptions): v
   say()
 }
 
-/** Waits for a page to watch the upload. */
+/** Waits until a page is open, which then shows the upload. */
 async function waitForPage({ origin }: RunningServer, opened: AbortSignal): Promise<void> {
   say(`Open ${origin}/ in a browser: an upload starts as soon as the page is open, or in 10 seconds.`)
   const signal = AbortSignal.any([stopped.signal, opened])
@@ -81,7 +81,7 @@ async function stay({ origin }: RunningServer): Promise<void> {
   say()
   say(`See it happen at ${origin}/ (Ctrl+C ends the demo and removes its own files).`)
   say('"Show an upload" on that page starts another one.')
-  // Keeps nothing else alive if the server fails.
+  // Lets the process exit if the server fails.
   await new Promise<void>((resolve) => {
     if (stopped.signal.aborted) resolve()
     else stopped.signal.addEventListener('abort', () => resolve(), { once: true })

@@ -1,10 +1,10 @@
 import type { BitsUpload } from 'express-bits-upload'
 import { say } from './terminal.js'
 
-/** The user of the demo's own uploads. */
+/** The user name of the demo's own uploads. */
 export const DEMO_USER = 'demo'
 
-/** Prints what happens to the uploads of everybody else: the demo's own have a progress bar. */
+/** Logs the uploads of all other clients: the demo's own have a progress bar. */
 export function narrate(bits: BitsUpload): void {
   bits.on('session', ({ destination, user }) => {
     if (user !== DEMO_USER) say(`${user ?? 'A guest'} uploads ${destination} ...`)

@@ -5,7 +5,7 @@ import type { StorageEngine } from 'multer'
 import { hasReport } from './report.js'
 
 /**
- * For the option `onUpload`: has a handler written for multer process each file that gets a report. `bitsUpload()`
+ * For the option `onUpload`: passes each file that gets a report to a handler written for multer. `bitsUpload()`
  * publishes what the handler accepts.
  */
 export function processUploads(
@@ -14,7 +14,7 @@ export function processUploads(
 ): NonNullable<BitsUploadOptions['onUpload']> {
   const receive = multerUpload(engine, handler)
   return async (upload, req) => {
-    // Spares other files, which may be large, the copy for the handler.
+    // Other files may be large: avoid the copy that the handler needs.
     if (!hasReport({ name: upload.destination, size: upload.size })) return undefined
     const response = await receive(upload, req)
     return typeof response === 'object' ? { ...response, publish: true } : response

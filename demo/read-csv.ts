@@ -5,15 +5,15 @@ import { limitPieces } from './limit-pieces.js'
 import { refuseFile } from './refusal.js'
 
 export interface CsvFacts {
-  /** Without the header. */
+  /** Not counting the header. */
   readonly rows: number
-  /** Of the header. */
+  /** From the header. */
   readonly columns: number
-  /** Rows with more or fewer columns than the header. */
+  /** Rows that have more or fewer columns than the header. */
   readonly unevenRows: number
 }
 
-/** @throws BitsError when it is not CSV. */
+/** @throws BitsError when the input is not CSV. */
 export async function readCsv(bytes: Readable, signal: AbortSignal): Promise<CsvFacts> {
   const facts = { rows: 0, columns: 0, unevenRows: 0 }
   const parser = parse({ bom: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true })
@@ -39,6 +39,6 @@ export async function readCsv(bytes: Readable, signal: AbortSignal): Promise<Csv
   return facts
 }
 
-/** `Export-Csv` of Windows PowerShell 5 names the type of its objects first. */
+/** `Export-Csv` of Windows PowerShell 5 writes the type of the objects first. */
 const isTypeLine = ([field, ...others]: string[]): boolean =>
   others.length === 0 && field !== undefined && field.startsWith('#TYPE ')

@@ -7,16 +7,16 @@ import { refuseFile } from './refusal.js'
 
 export interface XmlFacts {
   readonly elements: number
-  /** Of elements in each other. */
+  /** Depth of nested elements. */
   readonly depth: number
 }
 
 const MAX_DEPTH = 200
 
 /**
- * Entities that a document declares itself are neither expanded nor fetched: it is refused.
+ * Documents that declare entities are refused, so none is ever expanded or fetched.
  *
- * @throws BitsError when it is not well-formed.
+ * @throws BitsError when the document is not well-formed.
  */
 export async function readXml(bytes: Readable, signal: AbortSignal): Promise<XmlFacts> {
   const facts = { elements: 0, depth: 0 }

@@ -10,8 +10,8 @@ import { reportOn } from './report.js'
 import { safeName } from './safe-name.js'
 
 /**
- * A handler for files that an engine of multer has stored temporarily, from the form and from BITS: reports on each, and
- * removes it. `bitsUpload()` publishes the files of BITS; those of the form are published here.
+ * Creates a handler for files that a multer engine has stored temporarily, from the form or from BITS. It reports on
+ * each and removes it. `bitsUpload()` publishes the files of BITS; files of the form are published here.
  *
  * @param tell receives each report and each refusal.
  */
@@ -39,7 +39,10 @@ export function receiveFile(directory: string, tell: (answer: Answer) => void): 
   }
 }
 
-/** Gives a complete file its name, unless that is taken: nothing is overwritten, and partial files are never visible. */
+/**
+ * Moves a complete file to its name, unless the name is taken: nothing is overwritten, and partial files are never
+ * visible.
+ */
 async function publish(temporary: string, path: string): Promise<boolean> {
   try {
     await link(temporary, path)

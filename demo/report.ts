@@ -4,7 +4,7 @@ import { BitsError } from 'express-bits-upload'
 import { readCsv } from './read-csv.js'
 import { readXml } from './read-xml.js'
 
-/** A file that was received, whichever way. */
+/** A received file, whether from BITS or from the form. */
 export interface ReceivedFile {
   /** With `/` between directories. */
   readonly name: string
@@ -13,14 +13,14 @@ export interface ReceivedFile {
   open(): Readable
 }
 
-/** Finds out what is in a file. Rejects with a `BitsError` if the file is malformed. */
+/** Reads a file and describes its content. Rejects with a `BitsError` if the file is malformed. */
 type Read = (bytes: Readable, signal: AbortSignal) => Promise<object>
 
 const READERS = new Map<string, Read>([
   ['.csv', readCsv],
   ['.xml', readXml],
 ])
-/** Bytes of the largest file that is read. */
+/** Maximum size of a file that is read, in bytes. */
 const MAX_SIZE = 16 * 1024 * 1024
 
 const readerFor = ({ name, size }: Pick<ReceivedFile, 'name' | 'size'>): Read | undefined =>
@@ -30,11 +30,11 @@ const readerFor = ({ name, size }: Pick<ReceivedFile, 'name' | 'size'>): Read | 
 export const hasReport = (file: Pick<ReceivedFile, 'name' | 'size'>): boolean => readerFor(file) !== undefined
 
 /**
- * Reports on a `.csv` or `.xml` file of up to 16 MiB in JSON; resolves with `undefined` for other files.
+ * Describes a `.csv` or `.xml` file of up to 16 MiB as JSON. Resolves with `undefined` for other files.
  *
  * @param timeout milliseconds; Windows waits five minutes for the answer to its last fragment.
- * @throws BitsError 400 for a malformed file: it is not published, and Windows does not retry by itself. 503
- * when the report took too long: it is tried again, as the server may have been busy.
+ * @throws BitsError 400 for a malformed file: it is not published, and Windows does not retry. 503 when the report took
+ * too long: Windows retries, as the server may have been busy.
  */
 export async function reportOn(file: ReceivedFile, timeout = 30_000): Promise<string | undefined> {
   const { name, size } = file

@@ -8,7 +8,10 @@ import { uploadWithInterruptions } from './upload-with-interruptions.js'
 /** Fast enough to hold attention, slow enough to watch. */
 const BYTES_PER_SECOND = 16 * 1024 * 1024
 
-/** Uploads the file through a line that is cut once, to a server that restarts once. Throws unless all arrived. */
+/**
+ * Uploads the file over a connection that is cut once, to a server that restarts once. Throws unless the whole file
+ * arrived.
+ */
 export async function runScenario(scenario: Scenario): Promise<void> {
   const { server, file } = scenario
   const { hostname } = new URL(server.origin)
@@ -40,7 +43,7 @@ async function uploadAndCompare(scenario: Scenario, line: CuttableConnection): P
   say('  They are the same. Both times the upload continued where it was.')
 }
 
-/** Computed from a download of the file. */
+/** Computed from a downloaded copy of the file. */
 async function sha256Of(url: string, signal: AbortSignal): Promise<string> {
   const response = await fetch(url, { signal })
   if (!response.ok || !response.body) throw new Error(`GET ${url} was answered ${response.status}.`)

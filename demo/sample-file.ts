@@ -14,7 +14,7 @@ export interface SampleFile {
 
 const BYTES_PER_MIB = 1024 * 1024
 
-/** Writes a file of pseudo-random bytes, the same each time, into a temporary directory. */
+/** Writes a file of pseudo-random bytes, always the same, to a temporary directory. */
 export async function makeSampleFile(mebibytes: number): Promise<SampleFile> {
   const directory = await mkdtemp(join(tmpdir(), 'bits-demo-'))
   const remove = () => rm(directory, { recursive: true, force: true })
@@ -28,7 +28,7 @@ export async function makeSampleFile(mebibytes: number): Promise<SampleFile> {
 }
 
 async function fill(path: string, mebibytes: number): Promise<string> {
-  // The key stream of a cipher looks random, does not compress, and is quickly made.
+  // The key stream of a cipher looks random, does not compress, and is fast to generate.
   const generator = createCipheriv('aes-128-ctr', Buffer.alloc(16, 'key'), Buffer.alloc(16, 'iv'))
   const zeros = Buffer.alloc(BYTES_PER_MIB)
   const hash = createHash('sha256')

@@ -1,7 +1,7 @@
 import type { SampleFile } from './sample-file.js'
 import type { RunningServer } from './server.js'
 
-/** What the demo's upload needs to run. */
+/** What an upload of the demo needs. */
 export interface Scenario {
   readonly server: RunningServer
   /** Restarts the server on the same port and directory. */

@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import express, { type RequestHandler, Router } from 'express'
 
-/** Answers GET and HEAD with the uploaded files, ranges included. */
+/** Serves the uploaded files, including ranges. */
 export function serveFiles(directory: string): Router {
   const router = Router()
   router.use(byRealName(directory))
@@ -11,7 +11,8 @@ export function serveFiles(directory: string): Router {
       dotfiles: 'ignore',
       index: false,
       redirect: false,
-      // An uploaded page or script is untrusted: it is served as a download, and never runs in this site's origin.
+      // Uploaded pages and scripts are untrusted: they are served as downloads, so they never run in the origin of this
+      // site.
       setHeaders(res) {
         res.setHeader('Content-Type', 'application/octet-stream')
         res.setHeader('Content-Disposition', 'attachment')
@@ -23,8 +24,8 @@ export function serveFiles(directory: string): Router {
 }
 
 /**
- * Answers 404 for links, and for names that only the file system takes for a file's, as it may know `BITS-Sessions` also
- * as `BITS-S~1`: by its own name `bitsUpload()` has answered it.
+ * Responds 404 to links, and to alternative names that only the file system recognizes: it may know `BITS-Sessions` as
+ * `BITS-S~1`, too. Requests for the regular name have been handled by `bitsUpload()`.
  */
 function byRealName(directory: string): RequestHandler {
   const root = resolve(directory)
@@ -36,7 +37,7 @@ function byRealName(directory: string): RequestHandler {
   }
 }
 
-/** Path below the root with all links resolved; `undefined` when there is nothing. */
+/** The path below the root with all links resolved; `undefined` when nothing is there. */
 async function resolvedName(root: string, path: string): Promise<string | undefined> {
   try {
     return relative(await realpath(root), await realpath(join(root, path)))
@@ -45,7 +46,7 @@ async function resolvedName(root: string, path: string): Promise<string | undefi
   }
 }
 
-/** `undefined` for what no file name can be. */
+/** `undefined` for an invalid file name. */
 function decodeFilePath(path: string): string | undefined {
   try {
     const decoded = decodeURIComponent(path)

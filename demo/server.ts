@@ -7,7 +7,7 @@ import { systemErrorCode } from './error-code.js'
 export interface ServerOptions extends DemoOptions {
   readonly directory: string
   readonly host: string
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   readonly port: number
 }
 
@@ -17,13 +17,13 @@ export interface RunningServer {
   readonly origin: string
   readonly bits: BitsUpload
   /**
-   * Ends connections and uploads. What has arrived stays, and the next server on the same directory continues with it.
-   * May be called twice.
+   * Closes connections and stops uploads. Received bytes are kept, and the next server on the same directory continues
+   * with them. May be called twice.
    */
   stop(): Promise<void>
 }
 
-/** Starts the demo's app. Rejects with `EADDRINUSE` when the port is taken. */
+/** Starts the app of the demo. Rejects with `EADDRINUSE` when the port is taken. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { app, bits, close } = createDemoApp(options.directory, options)
   const server = createServer(app)
@@ -52,14 +52,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 async function listenOn(server: Server, port: number, host: string): Promise<void> {
   server.listen(port, host)
-  // Rejects when 'error' comes first.
+  // Rejects if 'error' is emitted first.
   await once(server, 'listening')
 }
 
 /** Error codes of an unavailable port: taken, or reserved by the system. */
 const UNAVAILABLE = new Set<unknown>(['EADDRINUSE', 'EACCES'])
 
-/** {@link startServer}, on any free port when the requested one is unavailable. */
+/** Like {@link startServer}, but uses any free port when the requested one is unavailable. */
 export async function startServerSomewhere(options: ServerOptions): Promise<RunningServer> {
   try {
     return await startServer(options)

@@ -1,13 +1,17 @@
 /**
- * Installs what the demo imports, if it is not there. Plain JavaScript, as it runs before anything is installed.
+ * Installs the packages that the demo imports, if they are missing. Plain JavaScript, because it runs before anything
+ * is installed.
  *
- * A fresh clone gets these packages alone, in seconds: the tests need seven times as many.
+ * A fresh clone gets only these packages, in seconds: the tests need seven times as many.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 
-/** Imported by the demo or by the parts of the library that it uses, besides the dependencies; `tsx` runs it. */
+/**
+ * Packages that the demo, or the parts of the library that it uses, import in addition to the dependencies; `tsx` runs
+ * it.
+ */
 export const PACKAGES = [
   'cli-progress',
   'csv-parse',
@@ -30,14 +34,14 @@ function setUp() {
     return exists(`${path}/package.json`) && read(`${path}/package.json`).version === locked[path]?.version
   }
   if ([...PACKAGES, ...Object.keys(dependencies)].every(isCurrent)) return
-  // Beside packages that are there already, npm would remove those that the demo does not need.
+  // If some packages are already there, npm would remove those that the demo does not need.
   if (exists('node_modules')) return npm('run', '--silent', 'setup')
   const specifiers = PACKAGES.map((name) => `${name}@${devDependencies[name]}`)
   const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
   npm('install', '--no-save', '--save-prod', '--omit=dev', ...quiet, ...specifiers)
 }
 
-/** `npm_execpath` is the npm that runs this script: on Windows, `npm` itself is no program. */
+/** `npm_execpath` is the npm that runs this script: on Windows, `npm` itself is not an executable. */
 function npm(...args) {
   const { status } = spawnSync(process.execPath, [process.env.npm_execpath ?? 'npm', ...args], {
     stdio: 'inherit',

@@ -4,11 +4,11 @@ import { ownButtonsOnly } from './own-page.js'
 /** The demonstration that the page can start. */
 export interface StartableShow {
   readonly isRunning: boolean
-  /** Returns false when it is running already. */
+  /** Returns false when it is already running. */
   start(): boolean
 }
 
-/** Behind the button "Show an upload": `GET` tells whether it is of use, `POST` starts an upload. */
+/** Handles the button "Show an upload": `GET` tells whether it can be used, `POST` starts an upload. */
 export function showButton(show: StartableShow | undefined): Router {
   const router = Router()
   router.get('/', (_req, res) => {

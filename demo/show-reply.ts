@@ -7,7 +7,10 @@ import { say } from './terminal.js'
 
 const COMPUTERS = 40
 
-/** Uploads a small inventory, and says what the server application replied. Throws unless it read all of it. */
+/**
+ * Uploads a small inventory, and prints the reply of the server application. Throws unless the application read all of
+ * it.
+ */
 export async function showReply(
   stage: Pick<Scenario, 'server' | 'name' | 'credentials' | 'signal'>,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import cliProgress from 'cli-progress'
 
-/** Prints above the bar that is on the screen; `undefined` when there is none. */
+/** Prints above the current progress bar; `undefined` when there is none. */
 let printAboveBar: ((text: string) => void) | undefined
 
 /** Prints a line. */
@@ -10,7 +10,7 @@ export const say = (line = ''): void => {
   else process.stdout.write(text)
 }
 
-/** `67108864` becomes `64.0 MiB`. */
+/** Formats `67108864` as `64.0 MiB`. */
 export const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
 
 /** A progress bar below the printed lines. */
@@ -20,7 +20,7 @@ export interface Bar {
   stop(): void
 }
 
-/** In a terminal a bar that moves; elsewhere, in a log, a line at each quarter. */
+/** Shows a moving bar in a terminal, and elsewhere a line at each quarter. */
 export const startBar = (total: number): Bar => (process.stdout.isTTY ? terminalBar(total) : quarters(total))
 
 function terminalBar(total: number): Bar {
@@ -41,7 +41,7 @@ function terminalBar(total: number): Bar {
   return {
     update(bytes) {
       const seconds = (Date.now() - started) / 1000
-      // At first the bytes only fill the buffers of this machine.
+      // The first bytes only fill the buffers of this machine.
       const rate = seconds < 1 ? '' : `${mib(bytes / seconds)}/s`
       bar.update(bytes, { amount: `${mib(bytes)} of ${mib(total)}`, rate })
     },

@@ -5,7 +5,7 @@ import type { CuttableConnection } from './cut-connection.js'
 import type { Scenario } from './scenario.js'
 import { mib, say, startBar } from './terminal.js'
 
-/** @returns how many sessions it took: one, when the upload always continued where it was. */
+/** @returns the number of sessions used: one, if the upload was always resumed where it stopped. */
 export async function uploadWithInterruptions(scenario: Scenario, line: CuttableConnection): Promise<number> {
   const { file, name, credentials } = scenario
   const bar = startBar(file.size)
@@ -20,7 +20,7 @@ export async function uploadWithInterruptions(scenario: Scenario, line: Cuttable
   async function cutConnection(): Promise<void> {
     line.cut()
     say('  The connection is cut, in the middle of a fragment.')
-    // Until the server has stored the last that came through.
+    // Wait until the server has stored all bytes that it received.
     await sleep(100)
     say(`  The server keeps what has arrived: ${await held(scenario.server.bits, name)}.`)
   }

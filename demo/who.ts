@@ -3,9 +3,9 @@ import type { Request } from 'express'
 import { BitsError } from 'express-bits-upload'
 
 /**
- * For the option `user`: the name of a client that sends the right password (HTTP Basic, so use https beyond your own
- * machine); `undefined` for a guest, who sends no credentials. To keep guests out, throw for them too: Windows then
- * sends the credentials of `Start-BitsTransfer -Authentication Basic -Credential`.
+ * For the option `user`: returns the name of a client that sends the right password (HTTP Basic, so use https beyond
+ * your own machine), and `undefined` for guests, who send no credentials. To exclude guests, throw for them as well:
+ * Windows then sends the credentials of `Start-BitsTransfer -Authentication Basic -Credential`.
  *
  * @throws BitsError 401 for a wrong name or password.
  */

@@ -1,4 +1,4 @@
-/** How to upload from Windows to this server, line by line. */
+/** Commands that upload from Windows to this server, one per line. */
 export const windowsCommands = (origin: string): string[] => [
   'Upload from Windows, in PowerShell',
   `  Start-BitsTransfer -TransferType Upload -Source C:\\path\\report.zip -Destination ${origin}/uploads/report.zip`,

@@ -2,10 +2,10 @@ const list = document.querySelector('#answers')
 const none = document.querySelector('#no-answers')
 const news = document.querySelector('#answer-news')
 const template = document.querySelector('#answer')
-/** The answers that are shown, as JSON. */
+/** The answers currently shown, as JSON. */
 let shown = '[]'
 
-/** Reads what the server application said, and shows it, the latest first. */
+/** Fetches the answers of the server application and shows them, the latest first. */
 export async function showAnswers() {
   const response = await fetch('/answers')
   if (!response.ok) throw new Error(`The answers cannot be read: ${response.status}.`)

@@ -4,7 +4,7 @@ const table = document.querySelector('#files')
 const empty = document.querySelector('#no-files')
 const template = document.querySelector('#file-row')
 let latest = 0
-/** The listing that is shown, as JSON. */
+/** The listing currently shown, as JSON. */
 let shown = ''
 
 /** Fetches the listing and shows it. */
@@ -13,7 +13,7 @@ export async function showFiles() {
   const response = await fetch('/uploads/')
   if (!response.ok) throw new Error(`The listing cannot be read: ${response.status}.`)
   const text = await response.text()
-  // A later call knows better.
+  // A later call has newer data.
   if (turn !== latest || text === shown) return
   shown = text
   const files = JSON.parse(text)

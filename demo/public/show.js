@@ -6,13 +6,13 @@ const WORDS = {
   running: 'An upload is being shown already.',
 }
 
-/** Shows whether the demo can start an upload now. */
+/** Enables the button when the demo can start an upload. */
 export async function showReadiness() {
   const response = await fetch('/show')
   const { state } = await response.json()
   section.hidden = state === 'unavailable'
   const isRunning = state === 'running'
-  // It keeps the focus, which a disabled button would lose.
+  // A disabled button would lose the focus.
   button.setAttribute('aria-disabled', String(isRunning))
   if (!isRunning && news.textContent === WORDS.running) news.textContent = ''
 }

@@ -1,6 +1,6 @@
 const KEY = 'unfinished-upload'
 
-/** `{ name, acknowledged, total }` of the upload that this browser has begun and not finished, also after a reload. */
+/** `{ name, acknowledged, total }` of the upload that this browser has started but not finished. Survives a reload. */
 export function unfinishedUpload() {
   try {
     return JSON.parse(localStorage.getItem(KEY)) ?? undefined
@@ -9,12 +9,12 @@ export function unfinishedUpload() {
   }
 }
 
-/** @param upload `undefined` when none is unfinished. */
+/** @param upload `undefined` to clear it. */
 export function noteUnfinished(upload) {
   try {
     if (upload) localStorage.setItem(KEY, JSON.stringify(upload))
     else localStorage.removeItem(KEY)
   } catch {
-    // Without storage, an upload does not continue after a reload.
+    // Without storage, an upload cannot be resumed after a reload.
   }
 }

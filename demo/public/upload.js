@@ -14,7 +14,7 @@ const FATAL = {
   413: (name) => `The server does not accept ${name}: it is too large.`,
 }
 
-/** The upload that runs: `{ stop, ended }`. */
+/** The current upload: `{ stop, ended }`. */
 let running
 
 const urlOf = (name) => `/uploads/${encodeURIComponent(name)}`
@@ -78,7 +78,7 @@ function fail({ name }, error) {
   show('Upload', explain?.(name) ?? error.message)
 }
 
-/** Ends the session on the server. A resumed upload knows it. */
+/** Ends the session on the server, whose id a resumed upload knows. */
 async function cancelUpload(file) {
   const stop = new AbortController()
   let isCancelled = true
@@ -111,7 +111,7 @@ cancel.addEventListener('click', async () => {
   const [file] = input.files
   running?.stop.abort()
   await running?.ended
-  // The upload may have finished before.
+  // The upload may have finished in the meantime.
   if (unfinishedUpload()) await cancelUpload(file)
 })
 
@@ -123,7 +123,7 @@ input.addEventListener('change', () => {
   show('Resume', `${file.name} is uploaded to ${doneOf(unfinished)}.`)
 })
 
-// The limit is that of the form, which is for browsers without scripts.
+// The limit belongs to the form, which is for browsers without scripts.
 document.querySelector('#form-limit').remove()
 const unfinished = unfinishedUpload()
 if (unfinished) {

@@ -45,7 +45,7 @@ export function addSendCommand(program: Command, done: (exitCode: number) => voi
     .command('send')
     .description('upload files as Windows does: interrupted uploads resume, for days if necessary')
     .usage('[options] <file...> <url>')
-    // Commander takes a list for its last argument only: the URL is the last word of it.
+    // Commander accepts a list only as the last argument, so the URL is taken from its end.
     .argument(
       '<file...>',
       'files or directories to upload, then the destination URL; if it ends with a slash, their names are added',

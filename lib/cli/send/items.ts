@@ -82,7 +82,7 @@ async function entriesOf(directory: string): Promise<Dirent[]> {
   }
 }
 
-/** Only links to files are followed: a link to a directory may be circular. */
+/** Only links to files are followed: a link to a directory may form a cycle. */
 async function isFileEntry(entry: Dirent, path: string): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isFile()
   return (await stat(path).catch(() => undefined))?.isFile() ?? false

@@ -33,7 +33,7 @@ export function accessLog(format: Exclude<LogFormat, 'none'>, log: Pick<Log, 'wr
   return morgan<Request, Response>(LINE_FORMATS[format], { stream })
 }
 
-/** What a log in this format begins with. */
+/** The first line of a log in this format. */
 export const logHeader = (format: LogFormat): string => (format === 'w3c' ? w3cHeader() : '')
 
 /** One JSON object per line, as log collectors read it. Fields without a value are left out. */

@@ -29,7 +29,7 @@ export interface AppParts {
   /** For the pages of the server as a whole; absent when access to them is unrestricted. */
   readonly authenticate: IdentifyUser | undefined
   readonly log: Pick<Log, 'write'>
-  /** Comes before everything else. */
+  /** Runs before all other handlers. */
   readonly first: readonly RequestHandler[]
 }
 
@@ -119,7 +119,7 @@ function publishedAs({
 
 const notFound: RequestHandler = (req, res) => sendStatus(req, res, 404)
 
-/** Responds with a status and nothing else. */
+/** Responds with a status and an empty body. */
 const sendError: ErrorRequestHandler = (error: unknown, req, res, next) => {
   const status: unknown =
     typeof error === 'object' && error !== null ? Reflect.get(error, 'status') : undefined

@@ -1,4 +1,4 @@
-/** Ends `serve --help`. */
+/** The last part of `serve --help`. */
 export const SERVE_EXAMPLES = `
 Examples:
   Try it on this machine:

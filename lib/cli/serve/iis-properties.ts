@@ -8,9 +8,9 @@ import type { ServeFlags } from './flags.js'
 type Values = Map<string, string | number | boolean>
 
 /**
- * The options that `--iis` and `--iis-file` set.
+ * Derives the options that `--iis` and `--iis-file` set.
  *
- * @throws CliError when they are wrong, or contradict each other.
+ * @throws CliError when they are invalid, or contradict each other.
  */
 export async function optionsOfIis({
   iis = [],

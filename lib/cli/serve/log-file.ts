@@ -16,7 +16,7 @@ export interface Log {
 /**
  * Opens the access log: standard output for `-`, otherwise a file, which is appended to.
  *
- * @param header what the log begins with, each time it is opened.
+ * @param header the first line, written each time it is opened.
  * @throws CliError when it cannot be opened.
  */
 export async function openLog(path: string, header: () => string): Promise<Log> {

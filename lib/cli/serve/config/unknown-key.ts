@@ -1,7 +1,7 @@
 import { closestName } from '../../../validation/closest-name.js'
 import { usageError } from '../../output.js'
 
-/** The error for a key that is not among those of a file, with the one that was probably meant. */
+/** Creates the error for an unknown key in a file, which suggests the most similar known one. */
 export function unknownKey(where: string, key: string, known: readonly string[]): Error {
   const kebab = key.replace(/^--/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   const meant = closestName(kebab, known)

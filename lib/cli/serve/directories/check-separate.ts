@@ -31,7 +31,7 @@ export async function checkSeparate(
 
 interface LocatedDirectory {
   readonly directory: ConfiguredDirectory
-  /** As {@link diskPathOf}; absent when it is not on a disk, or the only one. */
+  /** As {@link diskPathOf}; absent when it is not on a disk, or is the only directory. */
   readonly disk: readonly string[] | undefined
 }
 

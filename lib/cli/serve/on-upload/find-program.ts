@@ -54,7 +54,7 @@ async function refuseUnrunnable(name: string, path: string, platform: NodeJS.Pla
     throw new CliError(EXIT.failure, message, { cause })
   }
   const head = await firstBytesOf(path)
-  // Programs in the formats of systems have zeros in their first bytes.
+  // Executables contain zeros in their first bytes.
   if (head === undefined || head.toString('latin1', 0, 2) === '#!' || head.includes(0)) return
   throw usageError(
     `--on-upload ${name}: it cannot be run without a shell; its first line must name its interpreter, as #!/bin/sh does.`,

@@ -16,7 +16,7 @@ type ProgramFlags = Pick<
 /** Seconds. Windows waits five minutes for the Ack of a last fragment. */
 const DEFAULT_PROGRAM_TIMEOUT = 240
 
-/** Milliseconds to wait for other programs to end, in addition to the timeout. */
+/** Milliseconds to wait for other programs to finish, in addition to the timeout. */
 const MAX_SLOT_WAIT = 30_000
 
 const DEFAULT_CONCURRENCY = 4
