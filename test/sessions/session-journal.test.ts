@@ -9,6 +9,7 @@ import { SessionJournal } from '../../lib/session-stores/session-journal.js'
 import { SessionTable } from '../../lib/session-stores/session-table.js'
 import { newRecord } from '../../lib/testing/new-record.js'
 import { type FileSystem, nodeFileSystem } from '../../lib/util/fs.js'
+import { anyText } from '../support/any-text.js'
 import { DirectoryStores, idOf, onLinux, recordsOf, type StoreOptions } from '../support/directory-stores.js'
 import { sessionFiles } from '../support/files.js'
 import { interceptedFileSystem, systemError } from '../support/intercepted-fs.js'
@@ -27,13 +28,13 @@ type Operation =
 
 const number = fc.nat(5)
 const operation: fc.Arbitrary<Operation> = fc.oneof(
-  fc.record({ create: number, user: fc.string({ unit: 'binary', maxLength: 8 }) }),
+  fc.record({ create: number, user: anyText({ maxLength: 8 }) }),
   fc.record({
     update: number,
     change: fc.record<SessionChange>(
       {
         total: fc.option(fc.nat(), { nil: undefined }),
-        replyUrl: fc.option(fc.string({ unit: 'binary', maxLength: 20 }), { nil: undefined }),
+        replyUrl: fc.option(anyText({ maxLength: 20 }), { nil: undefined }),
         state: fc.constantFrom('receiving', 'published', 'closed', 'cancelled'),
         lastActivity: fc.nat(),
       },

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { BitsError } from '../../lib/protocol/bits-error.js'
 import { parseDestination, pathOf } from '../../lib/protocol/destination.js'
+import { anyText } from '../support/any-text.js'
 
 describe('the destination of a URL', () => {
   test.each([
@@ -92,7 +93,7 @@ const piece = fc.oneof(
     '．',
     '／',
   ),
-  fc.string({ unit: 'binary' }),
+  anyText(),
   fc.string({ unit: 'grapheme' }).map((text) => encodeURIComponent(text)),
 )
 const trickyPath = fc.array(piece, { maxLength: 12 }).map((pieces) => `/${pieces.join('')}`)
