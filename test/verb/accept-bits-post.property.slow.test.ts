@@ -1,0 +1,3 @@
+import { describeVerbProperties } from './verb-properties.js'
+
+describeVerbProperties(1)
