@@ -8,7 +8,6 @@ import type express from 'express'
 import { raw } from 'express'
 import { bitsUpload, MemoryStorage } from 'express-bits-upload'
 import { uploadFile } from 'express-bits-upload/client'
-import ts from 'typescript'
 import { closeSession, fragment, openSession, packet, RawConnection } from '../support/raw.js'
 import { serve } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
@@ -19,6 +18,7 @@ import { FILE, useTempProject } from './use-temp-project.js'
 
 /**
  * The languages of the blocks in each section. Every block has a test: in this file, or in the one that is named above it.
+ * The compiler reads those in TypeScript, too: typescript.slow.test.ts.
  */
 const TRIED: Readonly<Record<string, string>> = {
   'README.md#Installation': 'sh',
@@ -39,7 +39,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/authentication.md#Groups from LDAP': 'js',
   'docs/authentication.md#Apache in front': 'apache js',
   'docs/authentication.md#NTLM': 'js',
-  // browser.test.ts
+  // browser.slow.test.ts
   'docs/browser.md#Browser': 'html',
   'docs/browser.md#A server on another origin': 'js',
   'docs/client.md#Client': 'js',
@@ -432,18 +432,4 @@ describe('troubleshooting', () => {
     const ack = await connection.ack()
     expect([ack.status, ack.header('BITS-Packet-Type')]).toEqual([400, undefined])
   })
-})
-
-test('TypeScript blocks pass the compiler', async () => {
-  const paths: string[] = []
-  for (const found of BLOCKS) if (found.language === 'ts') paths.push(await temp.project.write(found))
-  const config = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile)
-  const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, ROOT)
-  const program = ts.createProgram(paths, options)
-  const problems = paths.flatMap((path) => {
-    const file = program.getSourceFile(path)
-    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
-  })
-  expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([])
-  expect(paths).toHaveLength(5)
 })
