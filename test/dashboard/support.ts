@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express, { type RequestHandler } from 'express'
-import type { BitsUpload, BitsUploadEvents, SessionInfo } from 'express-bits-upload'
+import type { BitsUpload, BitsUploadEvents, SessionInfo, UploadedFile } from 'express-bits-upload'
 import { type BitsDashboardOptions, bitsDashboard, type DashboardSource } from 'express-bits-upload/dashboard'
 import type { Changes } from '../../lib/dashboard/changes.js'
 
@@ -127,3 +127,10 @@ export function session(
     ...rest,
   }
 }
+
+/** The event `uploaded` of a new session. */
+export const uploaded = (destination: string, size: number): UploadedFile => ({
+  destination,
+  size,
+  session: session(destination),
+})
