@@ -1,5 +1,6 @@
-import { afterAll, describe, test } from '@jest/globals'
+import { afterAll } from '@jest/globals'
 import { sessionLockContract } from 'express-bits-upload/testing'
+import { concurrentWaits } from '../support/concurrent-waits.js'
 import { RemoteStore } from '../support/remote-store.js'
 import { temporaryDirectory } from '../support/serve.js'
 
@@ -24,5 +25,5 @@ sessionLockContract(
       },
     }
   },
-  { runner: { describe, test }, name: 'the lock of a shared FileSessionStore, in two processes' },
+  { runner: concurrentWaits(), name: 'the lock of a shared FileSessionStore, in two processes' },
 )

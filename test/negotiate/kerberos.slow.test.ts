@@ -8,6 +8,7 @@ import { documentText } from '../docs/documents.js'
 import { FILE as DOCUMENTED, useTempProject } from '../docs/use-temp-project.js'
 import type { NegotiateServerSettings } from '../fixtures/negotiate-server.js'
 import { isInstalled, startProxy } from '../proxies/proxy.js'
+import { bundleScript } from '../support/bundle-script.js'
 import { describeWithEngine } from '../support/engines.js'
 import { fixtures } from '../support/fixtures.js'
 import { PROTOCOL, packet } from '../support/raw.js'
@@ -16,7 +17,7 @@ import { curl, curlPacket, unusedToken } from './curl.js'
 import { hasKdc, Kdc, REALM, type User } from './kdc.js'
 
 const FILE = contentOf(300_000)
-const SCRIPT = join(import.meta.dirname, '../fixtures/negotiate-server.ts')
+const SCRIPT = new URL('../fixtures/negotiate-server.ts', import.meta.url)
 /** Programs with it in `LD_PRELOAD` live at another time. */
 const FAKETIME = '/usr/$LIB/faketime/libfaketime.so.1'
 /** "correct horse", as `htpasswd -nbB` writes it. */
@@ -44,7 +45,8 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
       options: { keytab: kdc.keytab, ...settings.options },
     }
     const server = new Command([], {
-      arguments: ['--import', 'tsx', SCRIPT, JSON.stringify(all)],
+      arguments: ['--input-type=module', '-', JSON.stringify(all)],
+      stdin: Buffer.from(await bundleScript(SCRIPT, 'esm', 'external')).toString(),
       env: kdc.env(),
     })
     afterwards(async () => {

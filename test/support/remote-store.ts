@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import type {
   LockOptions,
   ReleaseLock,
@@ -9,8 +8,9 @@ import type {
   SessionStore,
 } from 'express-bits-upload'
 import type { StoreCall } from '../fixtures/store-process.js'
+import { bundleScript } from './bundle-script.js'
 
-const SCRIPT = fileURLToPath(new URL('../fixtures/store-process.ts', import.meta.url))
+const SCRIPT = new URL('../fixtures/store-process.ts', import.meta.url)
 
 /** The processes, for the next stores to use. */
 const idle: ChildProcess[] = []
@@ -39,9 +39,9 @@ export class RemoteStore implements SessionStore {
   static async start(directory: string): Promise<RemoteStore> {
     const child = idle.pop()
     if (child) return new RemoteStore(child, directory)
-    const started = spawn(process.execPath, ['--import', 'tsx', SCRIPT], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    })
+    const script = await bundleScript(SCRIPT, 'cjs')
+    const started = spawn(process.execPath, ['-'], { stdio: ['pipe', 'inherit', 'inherit', 'ipc'] })
+    started.stdin?.end(script)
     await once(started, 'message')
     return new RemoteStore(started, directory)
   }

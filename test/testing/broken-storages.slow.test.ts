@@ -1,25 +1,46 @@
-import { describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { type Runner, storageContract } from 'express-bits-upload/testing'
 import { STORAGE_CLAUSES } from '../../lib/testing/storage-contract.js'
-import { BROKEN_STORAGES } from './broken-storages.js'
-import { clausesOf, failedTests } from './failed-tests.js'
+import { BROKEN_STORAGES, type BrokenStorage } from './broken-storages.js'
+import { clausesOf, type FailedTest, failedTests } from './failed-tests.js'
 import { PlainStorage } from './plain-storage.js'
 import { underTest } from './storage-under-test.js'
 
 const caught = new Set<string>()
+
+/** It waits until no file or connection closes any more, so only the storages that it should catch are tested with it. */
+const WAITING_CLAUSE = 'handles'
+/** They are failed by calls that do not return for many seconds, which can pass while other storages are tested. */
+const HANGING_CLAUSES = ['received-during-append', 'uploads-apart']
+const OTHER_CLAUSES = Object.keys(STORAGE_CLAUSES).filter((clause) => clause !== WAITING_CLAUSE)
 
 test('a correct storage passes', async () => {
   const register = (runner: Runner) => storageContract(() => underTest(new PlainStorage()), { runner })
   expect(await failedTests(register)).toEqual([])
 })
 
+function failedBy({ make, caughtBy }: BrokenStorage): Promise<FailedTest[]> {
+  const register = (runner: Runner) => storageContract(() => underTest(make()), { runner })
+  const clauses = caughtBy.includes(WAITING_CLAUSE) ? Object.keys(STORAGE_CLAUSES) : OTHER_CLAUSES
+  return failedTests(register, { clauses })
+}
+
 describe('a broken storage is caught', () => {
+  const started = new Map<BrokenStorage, Promise<FailedTest[]>>()
+  beforeAll(() => {
+    for (const broken of Object.values(BROKEN_STORAGES)) {
+      if (broken.caughtBy.some((clause) => HANGING_CLAUSES.includes(clause)))
+        started.set(broken, failedBy(broken))
+    }
+  })
+
   test.each(
     Object.entries(BROKEN_STORAGES).map(
       ([what, broken]) => [what, broken.caughtBy.join(', '), broken] as const,
     ),
-  )('one that %s: %s', async (_what, _clauses, { make, caughtBy }) => {
-    const failed = await failedTests((runner) => storageContract(() => underTest(make()), { runner }))
+  )('one that %s: %s', async (_what, _clauses, broken) => {
+    const { caughtBy } = broken
+    const failed = await (started.get(broken) ?? failedBy(broken))
     expect(clausesOf(failed)).toEqual(caughtBy)
     for (const clause of caughtBy) caught.add(clause)
     // In words, rather than as a comparison of two values.
@@ -32,7 +53,7 @@ test('a failure names the call, and what came before it', async () => {
     override async discard() {}
   })()
   const register = (runner: Runner) => storageContract(() => underTest(storage), { runner })
-  const failed = await failedTests(register, ['discard'])
+  const failed = await failedTests(register, { clauses: ['discard'] })
   expect(failed.map(({ message }) => message)).toContainEqual(
     expect.stringContaining('received() after discard() returned 3 instead of 0.'),
   )

@@ -8,14 +8,14 @@ export interface FailedTest {
 }
 
 /**
- * Runs the tests of a contract.
+ * Runs the tests of a contract, in which each test has its own subject.
  *
  * @param register calls the contract with a runner.
- * @param clauses the tests of which clauses to run; default: all.
+ * @param options `clauses`: the tests of which clauses to run; default: all. `concurrently`: for tests that mostly wait.
  */
 export async function failedTests(
   register: (runner: Runner) => void,
-  clauses?: readonly string[],
+  { clauses, concurrently = false }: { clauses?: readonly string[]; concurrently?: boolean } = {},
 ): Promise<FailedTest[]> {
   const tests: { clause: string; title: string; body: () => Promise<void> }[] = []
   register({
@@ -26,13 +26,15 @@ export async function failedTests(
     },
   })
   const failed: FailedTest[] = []
-  for (const { clause, title, body } of tests) {
+  const run = async ({ clause, title, body }: (typeof tests)[number]) => {
     try {
       await body()
     } catch (error) {
       failed.push({ clause, title, message: error instanceof Error ? error.message : String(error) })
     }
   }
+  if (concurrently) await Promise.all(tests.map(run))
+  else for (const each of tests) await run(each)
   return failed
 }
 

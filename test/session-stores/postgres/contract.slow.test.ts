@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { PostgresSessionStore } from 'express-bits-upload/postgres'
 import { sessionLockContract, sessionStoreContract } from 'express-bits-upload/testing'
 import type { Pool } from 'pg'
 import { newRecord } from '../../../lib/testing/new-record.js'
 import { hasPostgres, type PostgresEngine, startPostgres } from '../../engines/postgres.js'
+import { concurrentWaits } from '../../support/concurrent-waits.js'
 import { describeWithEngine } from '../../support/engines.js'
 import { SuspendablePool } from './suspendable-pool.js'
 
@@ -24,8 +25,10 @@ describeWithEngine('PostgresSessionStore', hasPostgres, () => {
     await engine?.stop()
   })
 
+  const runner = concurrentWaits()
+
   sessionStoreContract(() => ({ store: new PostgresSessionStore({ pool, table: newTable() }) }), {
-    runner: { describe, test },
+    runner,
   })
 
   sessionLockContract(
@@ -42,7 +45,7 @@ describeWithEngine('PostgresSessionStore', hasPostgres, () => {
         wake: async (store) => poolOf(store)?.resume(),
       }
     },
-    { runner: { describe, test } },
+    { runner },
   )
 
   const rowsOf = async (table: string) => (await pool.query(`SELECT * FROM ${table}`)).rows
