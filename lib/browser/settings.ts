@@ -31,17 +31,17 @@ export function browserSettingsOf(
   destination: string | URL,
   options: BrowserUploadOptions,
 ): BrowserSettings {
-  if (typeof file?.slice !== 'function') throw new TypeError('Give a File or a Blob.')
+  if (typeof file?.slice !== 'function') throw new TypeError('Pass a File or a Blob.')
   const url = new URL(destination, Reflect.get(globalThis, 'location')?.href)
   // fetch() refuses a URL with a name and password in it.
   if (url.username || url.password) {
-    throw new TypeError('Give credentials in headers, not in the URL.')
+    throw new TypeError('Pass credentials in headers, not in the URL.')
   }
   const settings = { ...DEFAULTS, ...defined(options), url }
   const { fragmentSize: size } = settings
   if (!(size >= MIN_FRAGMENT_SIZE && size <= MAX_CLIENT_FRAGMENT_SIZE && size % 1 === 0)) {
     throw new TypeError(
-      `fragmentSize is ${size}: give ${MIN_FRAGMENT_SIZE} to ${MAX_CLIENT_FRAGMENT_SIZE} bytes.`,
+      `fragmentSize is ${size}: use ${MIN_FRAGMENT_SIZE} to ${MAX_CLIENT_FRAGMENT_SIZE} bytes.`,
     )
   }
   return settings

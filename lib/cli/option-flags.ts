@@ -26,7 +26,7 @@ export function namingFlag(error: unknown, names: FlagNames = {}): unknown {
 }
 
 const flagError = (flag: string, problem: string, expected: string): CliError =>
-  usageError(`${flag} ${problem}: give ${expected}.`)
+  usageError(`${flag} ${problem}: use ${expected}.`)
 
 /** Also by name: the client is a separate entry point with its own copy of the class. */
 const isOptionError = (error: unknown): error is OptionError =>

@@ -27,9 +27,7 @@ export function checkCertificates(option: string, path: string, pem: string): vo
  */
 export function checkKey(option: string, path: string, pem: string, certificate: string): void {
   if (/-----BEGIN ENCRYPTED|^Proc-Type:.*ENCRYPTED/m.test(pem)) {
-    throw usageError(
-      `${option} ${path}: the key has a password; give one without (openssl pkey -in ${path}).`,
-    )
+    throw usageError(`${option} ${path}: the key has a password; use one without (openssl pkey -in ${path}).`)
   }
   if (!isKeyOf(option, path, pem, certificate)) {
     throw usageError(`${option} ${path}: the key belongs to another certificate.`)

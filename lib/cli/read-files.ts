@@ -17,7 +17,7 @@ export async function readHeaders(option: string, given: readonly string[]): Pro
     for (const line of lines) {
       const colon = line.indexOf(':')
       const name = line.slice(0, Math.max(colon, 0))
-      if (!/^\S+$/.test(name)) throw usageError(`${option}: give "Name: value", or @file with such lines.`)
+      if (!/^\S+$/.test(name)) throw usageError(`${option}: use "Name: value", or @file with such lines.`)
       headers.push([name, line.slice(colon + 1).trim()])
     }
   }

@@ -8,7 +8,7 @@ export function size(text: string): number {
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([KMGT]?)(?:i?B)?$/i.exec(text) ?? []
   const bytes = Math.round(Number(number) * 1024 ** UNITS.indexOf(unit.toUpperCase()))
   if (number === '' || !Number.isSafeInteger(bytes)) {
-    throw new InvalidArgumentError('Give bytes, or a number with KB, MB, GB or TB: 500MB for example.')
+    throw new InvalidArgumentError('Use bytes, or a number with KB, MB, GB or TB: 500MB for example.')
   }
   return bytes
 }
@@ -17,14 +17,14 @@ export function size(text: string): number {
 export function headerSize(text: string): number {
   const bytes = size(text)
   if (bytes < 8192 || bytes > 1_048_576)
-    throw new InvalidArgumentError('Give a size from 8KB to 1MB: 64KB for example.')
+    throw new InvalidArgumentError('Use a size from 8KB to 1MB: 64KB for example.')
   return bytes
 }
 
 /** {@link size} per second, above 0. */
 export function rate(text: string): number {
   const bytes = size(text.replace(/\/s$/, ''))
-  if (bytes === 0) throw new InvalidArgumentError('Give a rate above 0, 2MB for example.')
+  if (bytes === 0) throw new InvalidArgumentError('Use a rate above 0, 2MB for example.')
   return bytes
 }
 
@@ -32,7 +32,7 @@ export function rate(text: string): number {
 export function duration(text: string): number {
   const [, number = '', unit] = /^(\d+(?:\.\d+)?)(s|m|h|d)?$/.exec(text) ?? []
   if (number === '')
-    throw new InvalidArgumentError('Give seconds, or a number with s, m, h or d: 12h for example.')
+    throw new InvalidArgumentError('Use seconds, or a number with s, m, h or d: 12h for example.')
   return (
     Number(number) *
     (unit === 's' || unit === 'm' || unit === 'h' || unit === 'd' ? SECONDS_PER_UNIT[unit] : 1)
@@ -43,7 +43,7 @@ export function duration(text: string): number {
 export function timeout(text: string): number {
   const seconds = duration(text)
   if (seconds === 0 || seconds > 24 * SECONDS_PER_UNIT.d) {
-    throw new InvalidArgumentError('Give a time above 0 and of at most 24 days: 5m for example.')
+    throw new InvalidArgumentError('Use a time above 0 and of at most 24 days: 5m for example.')
   }
   return seconds
 }
@@ -51,7 +51,7 @@ export function timeout(text: string): number {
 /** 0 lets the system choose. */
 export function port(text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
-    throw new InvalidArgumentError('Give a port, from 0 (any free one) to 65535.')
+    throw new InvalidArgumentError('Use a port, from 0 (any free one) to 65535.')
   }
   return Number(text)
 }
@@ -59,13 +59,13 @@ export function port(text: string): number {
 /** A count; `unlimited` where there need not be a limit. */
 export function count(text: string): number {
   if (text === 'unlimited') return Number.POSITIVE_INFINITY
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, or unlimited.')
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Use a whole number, or unlimited.')
   return Number(text)
 }
 
 /** How many of something may exist at a time. */
 export function positiveCount(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('Give a whole number from 1 to 9999.')
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('Use a whole number from 1 to 9999.')
   return Number(text)
 }
 
@@ -75,7 +75,7 @@ export function urlPath(text: string): string {
   // Other characters have a meaning in Express's paths.
   if (!/^[\w./~-]+$/.test(path) || path.split('/').some((segment) => /^\.+$/.test(segment))) {
     throw new InvalidArgumentError(
-      'Give a path of letters, digits, - . _ ~ and slashes: /uploads for example.',
+      'Use a path of letters, digits, - . _ ~ and slashes: /uploads for example.',
     )
   }
   return path

@@ -8,7 +8,7 @@ import type { UploadContent, UploadSource } from './upload-source.js'
 export function checkContent(content: unknown): void {
   if (typeof content === 'string' || types.isUint8Array(content) || isBlob(content)) return
   throw new TypeError(
-    `express-bits-upload/client: the file is ${describeValue(content)}: give a path, a Buffer or a Blob.`,
+    `express-bits-upload/client: the file is ${describeValue(content)}: use a path, a Buffer or a Blob.`,
   )
 }
 

@@ -92,12 +92,17 @@ const CLIENT_SUBJECT = 'express-bits-upload/client'
 
 function refuseTwoCredentials(): never {
   const problem = 'is set, and so are credentials in `headers` or in the URL'
-  throw new OptionError({ subject: CLIENT_SUBJECT, option: 'authenticate', problem, expected: 'one of them' })
+  throw new OptionError({
+    subject: CLIENT_SUBJECT,
+    option: 'authenticate',
+    problem,
+    expected: 'only one of them',
+  })
 }
 
 function refuseTwoDigests(): never {
   const problem = `is set, and so is "${REPR_DIGEST}" in \`headers\``
-  throw new OptionError({ subject: CLIENT_SUBJECT, option: 'digest', problem, expected: 'one of them' })
+  throw new OptionError({ subject: CLIENT_SUBJECT, option: 'digest', problem, expected: 'only one of them' })
 }
 
 const CLIENT_HEADERS = new Set(

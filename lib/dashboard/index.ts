@@ -27,7 +27,7 @@ export interface BitsDashboard extends Router {
  * @param bits what `bitsUpload()` returned; a list of several shares one page.
  * @example app.use('/live', bitsDashboard(bits))
  * @example app.use('/live', bitsDashboard([{ bits: evidence, prefix: 'evidence/' }, { bits: inventory }]))
- * @throws OptionError that names the option, its value and what to give instead.
+ * @throws OptionError that names the option, its value and what to use instead.
  * @throws TypeError if `bits` is not what `bitsUpload()` returned.
  */
 export function bitsDashboard(

@@ -23,7 +23,7 @@ export const isPathOrUrl: Check = (value) =>
 
 const DASHBOARD_OPTIONS: OptionChecks<BitsDashboardOptions> = { files: isPathOrUrl, actions: isBoolean }
 
-/** @throws OptionError that names the option, its value and what to give instead. */
+/** @throws OptionError that names the option, its value and what to use instead. */
 export function checkDashboardOptions(options: BitsDashboardOptions): void {
   checkEach({ name: 'bitsDashboard', checks: DASHBOARD_OPTIONS }, options)
 }

@@ -24,7 +24,7 @@ const isList = (value: unknown): value is readonly DashboardSource[] => Array.is
  * The sources of a dashboard.
  *
  * @param files the option `files`, for the only source.
- * @throws OptionError that names the option, its value and what to give instead.
+ * @throws OptionError that names the option, its value and what to use instead.
  * @throws TypeError if the first argument of `bitsDashboard()` is wrong.
  */
 export function sourcesOf(
@@ -38,7 +38,7 @@ export function sourcesOf(
     return [{ bits, files }]
   }
   if (files !== undefined)
-    throw new TypeError('bitsDashboard: with a list, give "files" for each bitsUpload() in the list.')
+    throw new TypeError('bitsDashboard: with a list, set "files" for each bitsUpload() in the list.')
   for (const source of bits)
     checkEach({ name: 'bitsDashboard', checks: SOURCE_OPTIONS, required: ['bits'] }, source)
   return bits

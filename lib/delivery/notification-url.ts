@@ -56,7 +56,7 @@ export function notificationTarget(
   throw new BitsError(
     'notification-unreachable',
     `The notification URL "${notificationUrl}" is relative, and the address of this server is unknown: ` +
-      'the connection of the upload had closed, or is not a TCP connection. Give an absolute URL.',
+      'the connection of the upload had closed, or is not a TCP connection. Use an absolute URL.',
   )
 }
 

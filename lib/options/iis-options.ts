@@ -80,7 +80,7 @@ function maxUploadSize(properties: IisProperties): number | undefined {
   if (text === '-1' || (typeof value === 'string' && text === undefined)) return MAX_UPLOAD_SIZE
   if (text === undefined) return undefined
   if (/^\d+$/.test(text)) return Math.min(Number(text), MAX_UPLOAD_SIZE)
-  throw invalid(`${name} is ${JSON.stringify(value)}: give a whole number from 0 to ${MAX_UPLOAD_SIZE}`)
+  throw invalid(`${name} is ${JSON.stringify(value)}: use a whole number from 0 to ${MAX_UPLOAD_SIZE}`)
 }
 
 function notification(properties: IisProperties, warn: WarnOfProperty): NotificationOptions | undefined {
@@ -94,11 +94,11 @@ function notification(properties: IisProperties, warn: WarnOfProperty): Notifica
     return undefined
   }
   if (url === undefined)
-    throw invalid(`${name} is ${number}, and there is no BITSServerNotificationURL: give one`)
+    throw invalid(`${name} is ${number}, and there is no BITSServerNotificationURL: set one`)
   const options: NotificationOptions = { type: number === 1 ? 'by-reference' : 'by-value', url }
   if (isNotification(options) === undefined) return options
   throw invalid(
-    `BITSServerNotificationURL is ${JSON.stringify(maskUserInfo(url))}: give ${NOTIFICATION_URL_EXPECTED}`,
+    `BITSServerNotificationURL is ${JSON.stringify(maskUserInfo(url))}: use ${NOTIFICATION_URL_EXPECTED}`,
   )
 }
 
@@ -111,7 +111,7 @@ function notificationType(properties: IisProperties): number | undefined {
   if (type >= 0) return type
   if (['0', '1', '2'].includes(value)) return Number(value)
   throw invalid(
-    `${name} is ${JSON.stringify(properties[name])}: give 0 (none), 1 (by reference) or 2 (by value)`,
+    `${name} is ${JSON.stringify(properties[name])}: use 0 (none), 1 (by reference) or 2 (by value)`,
   )
 }
 
@@ -128,7 +128,7 @@ function host(
     return {}
   }
   const expected = isHostId(hostId)
-  if (expected !== undefined) throw invalid(`BITSHostId is ${JSON.stringify(hostId)}: give ${expected}`)
+  if (expected !== undefined) throw invalid(`BITSHostId is ${JSON.stringify(hostId)}: use ${expected}`)
   return { hostId, ...optional('hostIdFallbackTimeout', timeout) }
 }
 
@@ -152,7 +152,7 @@ function cleanupInterval(properties: IisProperties): number | undefined {
   const units = CLEANUP_UNITS[readInteger(properties, 'BITSCleanupUnits', 0, 2) ?? 1]
   const count = readInteger(properties, 'BITSCleanupCount', 1, units?.max)
   if (usesDefault === false && count === undefined) {
-    throw invalid('BITSCleanupUseDefault is 0, and there is no BITSCleanupCount: give one')
+    throw invalid('BITSCleanupUseDefault is 0, and there is no BITSCleanupCount: set one')
   }
   return count === undefined || !units ? undefined : Math.min(count * units.seconds, MAX_CLEANUP)
 }

@@ -29,7 +29,7 @@ const IIS_PROPERTY_NAMES: Names<IisProperties> = {
 /** @throws TypeError for anything other than an object, and for a property that IIS does not have. */
 export function refuseUnknownProperty(properties: IisProperties): void {
   if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) {
-    throw invalid(`the properties are ${describeValue(properties)}: give an object`)
+    throw invalid(`the properties are ${describeValue(properties)}: use an object`)
   }
   const name = findUnknownKey(properties, IIS_PROPERTY_NAMES)
   if (name === undefined) return

@@ -12,7 +12,7 @@ export function readBoolean(properties: IisProperties, name: keyof IisProperties
   if (value === undefined) return undefined
   if (value === '1' || value === 'true') return true
   if (value === '0' || value === 'false') return false
-  throw invalid(`${name} is ${JSON.stringify(properties[name])}: give 0 or 1, true or false`)
+  throw invalid(`${name} is ${JSON.stringify(properties[name])}: use 0 or 1, true or false`)
 }
 
 /** What IIS writes for "no limit" in a DWORD. */
@@ -33,7 +33,7 @@ export function readInteger(
   if (value === undefined) return undefined
   const number = /^-?\d+$/.test(value) ? unsigned(Number(value)) : Number.NaN
   if (number >= min && number <= max) return number
-  throw invalid(`${name} is ${JSON.stringify(properties[name])}: give a whole number from ${min} to ${max}`)
+  throw invalid(`${name} is ${JSON.stringify(properties[name])}: use a whole number from ${min} to ${max}`)
 }
 
 const unsigned = (number: number): number => (number < 0 && number >= -(2 ** 31) ? number + 2 ** 32 : number)
@@ -43,7 +43,7 @@ export function refuseOtherThanNumber(properties: IisProperties, name: keyof Iis
   const value = readString(properties, name)
   // ADSI shows large numbers as negative ones.
   if (value === undefined || /^-?\d+$/.test(value)) return
-  throw invalid(`${name} is ${JSON.stringify(properties[name])}: give a whole number`)
+  throw invalid(`${name} is ${JSON.stringify(properties[name])}: use a whole number`)
 }
 
 export const invalid = (message: string): TypeError =>

@@ -33,10 +33,10 @@ export function findWrongHeader(headers: Iterable<readonly [string, unknown]>): 
 
 function headerProblem(name: string, value: unknown, before: ReadonlySet<string>): string | undefined {
   if (NOTIFICATION_HEADERS.has(name.toLowerCase())) return 'each notification has its own; leave it out'
-  if (before.has(name.toLowerCase())) return 'it is given twice; give it once'
-  if (typeof value !== 'string') return `its value is of type ${typeof value}; give a string`
+  if (before.has(name.toLowerCase())) return 'it is set twice; set it once'
+  if (typeof value !== 'string') return `its value is of type ${typeof value}; use a string`
   // Most likely a variable that is not set, and then the handler would not be protected.
-  if (value === '') return 'it has no value; give one'
+  if (value === '') return 'it has no value; set one'
   try {
     validateHeaderName(name)
     validateHeaderValue(name, value)

@@ -12,7 +12,7 @@ const NOTIFICATION_FIELDS: Names<NotificationOptions> = {
   headers: true,
 }
 
-/** What the URL of a notification must be; completes "give". */
+/** What the URL of a notification must be; completes "use". */
 export const NOTIFICATION_URL_EXPECTED = `an http: or https: URL, or a relative one, of at most ${MAX_URL.toLocaleString('en')} characters`
 
 /** Checks the option `notification`. */

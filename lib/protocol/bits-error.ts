@@ -169,6 +169,6 @@ export function isSendable(name: string, value: string): boolean {
 function failureStatus(status: unknown): number {
   if (typeof status === 'number' && Number.isInteger(status) && status >= 300 && status <= 599) return status
   throw new RangeError(
-    `BitsError: the status is ${describeValue(status)}: give a whole number from 300 to 599.`,
+    `BitsError: the status is ${describeValue(status)}: use a whole number from 300 to 599.`,
   )
 }

@@ -6,16 +6,16 @@ interface OptionProblem {
   readonly option?: string
   /** What is wrong, ready to follow the option's name: "is -1". */
   readonly problem: string
-  /** What to give instead, ready to follow "give": "a whole number of bytes". */
+  /** What to use instead, ready to follow "use": "a whole number of bytes". */
   readonly expected: string
-  /** Ends the message. Default: "give", and what is expected. */
+  /** Ends the message. Default: "use", and what is expected. */
   readonly advice?: string
 }
 
 /**
  * An invalid option. The message names the option, its value and what to pass instead.
  *
- * @example if (error instanceof OptionError) console.error(`--${error.option}: give ${error.expected}`)
+ * @example if (error instanceof OptionError) console.error(`--${error.option}: use ${error.expected}`)
  */
 export class OptionError extends TypeError {
   override readonly name = 'OptionError'
@@ -23,10 +23,10 @@ export class OptionError extends TypeError {
   readonly option: string | undefined
   /** What is wrong, ready to follow the option's name: "is -1". It shows no secrets. */
   readonly problem: string
-  /** What to give instead, ready to follow "give": "a whole number of bytes". */
+  /** What to use instead, ready to follow "use": "a whole number of bytes". */
   readonly expected: string
 
-  constructor({ subject, option, problem, expected, advice = `give ${expected}.` }: OptionProblem) {
+  constructor({ subject, option, problem, expected, advice = `use ${expected}.` }: OptionProblem) {
     const what = option === undefined ? problem : `the option ${option} ${problem}`
     super(`${subject}: ${what}: ${advice}`)
     this.option = option

@@ -72,7 +72,7 @@ describe('the option user: anything other than a string, null or undefined is re
       const connection = await connect(running)
       expectAck(await connection.exchange(createSession(PATH)), FAILED)
       expect(errors).toEqual([expect.any(TypeError)])
-      const sentence = `the option user returned a value of type ${type}: give a string, or undefined or null for`
+      const sentence = `the option user returned a value of type ${type}: use a string, or undefined or null for`
       expect(errors[0]?.message).toContain(sentence)
       const log = running.logger.lines.join('\n')
       expect(log).toContain(sentence)

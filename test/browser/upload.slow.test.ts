@@ -243,8 +243,8 @@ describeWithEngine(
         packet: 'Create-Session',
       })
       for (const [options, message] of [
-        ['{ fragmentSize: 1 }', 'fragmentSize is 1: give 5120 to 13631488 bytes.'],
-        ['{ file: "x.txt".valueOf && {} }', 'Give a File or a Blob.'],
+        ['{ fragmentSize: 1 }', 'fragmentSize is 1: use 5120 to 13631488 bytes.'],
+        ['{ file: "x.txt".valueOf && {} }', 'Pass a File or a Blob.'],
       ] as const) {
         expect((await upload(page, '/uploads/x', options)).error).toMatchObject({
           name: 'TypeError',
@@ -252,7 +252,7 @@ describeWithEngine(
         })
       }
       const secret = await upload(page, `${site.origin.replace('//', '//u:p@')}/uploads/x`)
-      expect(secret.error?.message).toBe('Give credentials in headers, not in the URL.')
+      expect(secret.error?.message).toBe('Pass credentials in headers, not in the URL.')
     })
 
     test('a file that changes while it is uploaded is a fatal error', async () => {

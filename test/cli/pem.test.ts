@@ -36,7 +36,7 @@ test('send refuses unusable certificates and keys', async () => {
     [{ cert: text, key }, /^--cert .*text: it contains no PEM certificate/],
     [{ cert, key: cert }, /^--key .*one\.pem: it contains no PEM private key/],
     [{ cert, key: other.keyFile }, /^--key .*other\.key: the key belongs to another certificate\.$/],
-    [{ cert, key: locked }, /^--key .*locked: the key has a password; give one without/],
+    [{ cert, key: locked }, /^--key .*locked: the key has a password; use one without/],
   ] as const) {
     await expect(read(flags)).rejects.toThrow(message)
   }

@@ -30,7 +30,7 @@ test('a file in place of the directory is named', async () => {
   await writeFile(path, '')
   await expect(prepare(path)).rejects.toMatchObject({
     exitCode: 1,
-    message: `${path} is not a directory: give the one that uploads go into.`,
+    message: `${path} is not a directory: name the directory for the uploads.`,
   })
   await expect(prepare(join(path, 'below'))).rejects.toMatchObject({
     exitCode: 1,

@@ -88,7 +88,7 @@ describe('send through a proxy', () => {
     )
     expect(known.stderr).not.toContain('secret')
     expect(stranger.stderr).toMatch(
-      /The proxy asks for other credentials: give them in the URL of the proxy, http:\/\/user:password@proxy:3128\. It went/,
+      /The proxy asks for other credentials: pass them in the URL of the proxy, http:\/\/user:password@proxy:3128\. It went/,
     )
   })
 
@@ -104,7 +104,7 @@ describe('send through a proxy', () => {
     expect(new Set(proxy.asked)).toEqual(new Set([`CONNECT 127.0.0.1:${port}`]))
     expect(await readFile(join(folder, 'a.bin'), 'utf8')).toBe('content')
     expect(wary.stderr).toContain(
-      'give the certificate of its authority with --ca. It went through the proxy http://127.0.0.1:',
+      'pass the certificate of its authority with --ca. It went through the proxy http://127.0.0.1:',
     )
   })
 

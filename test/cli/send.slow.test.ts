@@ -177,7 +177,7 @@ describe('send', () => {
     const reserved = send([file, `${origin}/uploads/b.bin`, '--header', 'Range: bytes=0-1'])
     expect(await reserved.exit).toBe(2)
     expect(reserved.stderr).toBe(
-      'error: --header has "Range", which the protocol itself uses: give other headers.\n',
+      'error: --header has "Range", which the protocol itself uses: use other headers.\n',
     )
 
     const authority = await Authority.create(folder)
@@ -189,7 +189,7 @@ describe('send', () => {
     const { port } = server.address() as AddressInfo
     const unknown = send([file, `https://127.0.0.1:${port}/a`, '--ca', authority.own.certFile])
     expect(await unknown.exit).toBe(3)
-    expect(unknown.stderr).toMatch(/certificate that it trusts: give --cert and --key\.\n$/)
+    expect(unknown.stderr).toMatch(/certificate that it trusts: use --cert and --key\.\n$/)
   })
 
   test('exits before it sends anything if a reply cannot be written', async () => {
@@ -197,8 +197,8 @@ describe('send', () => {
     let packets = 0
     const { origin } = await start({ directory: await directory(), authorize: () => ++packets > 0 })
     const expected: [number, string, RegExp][] = [
-      [2, file, /^error: --reply-to is ".*a file\.bin": give another file; it is the one to upload\.\n$/],
-      [2, folder, /^error: --reply-to is ".*": give a file; it is a directory\.\n$/],
+      [2, file, /^error: --reply-to is ".*a file\.bin": use another file; it is the one to upload\.\n$/],
+      [2, folder, /^error: --reply-to is ".*": use a file; it is a directory\.\n$/],
       [1, join(folder, 'missing', 'reply'), /^error: --reply-to: ENOENT: .*\n$/],
     ]
     for (const [code, replyTo, says] of expected) {
@@ -241,7 +241,7 @@ describe('send', () => {
     expect(seen).toContain(`Basic ${btoa('alice:secret')} of file`)
     const [, , , , refused, nobody] = commands
     expect(refused?.stderr).toMatch(
-      /^error: .*401.* It does not accept these credentials: give --user or --header\.\n$/,
+      /^error: .*401.* It does not accept these credentials: use --user or --header\.\n$/,
     )
     expect(nobody?.stderr).toMatch(/^error: --user: there is no terminal to prompt for the password:.*\n$/)
   })
@@ -259,7 +259,7 @@ describe('send', () => {
       [
         2,
         [folder, `${origin}/a`],
-        /^error: to send several files or a directory, give a URL that ends with a slash/,
+        /^error: to send several files or a directory, use a URL that ends with a slash/,
       ],
       // Not opened: that would wait for somebody to write into it.
       [1, [pipe, origin], /^error: ".*" is not a file\.\n$/],
@@ -267,7 +267,7 @@ describe('send', () => {
       [
         2,
         [file, origin, '--fragment-size', '1KB'],
-        /^error: --fragment-size is 1024: give a whole number of bytes, from .*\n$/,
+        /^error: --fragment-size is 1024: use a whole number of bytes, from .*\n$/,
       ],
       [3, [file, `${origin}/uploads/a.bin`], /^error: .*BG_E_TOO_LARGE.*\n$/],
       [3, [file, `${origin}/uploads/there.bin`], /^error: .*40[39].* A file of this name .*\n$/],

@@ -263,7 +263,7 @@ describe('serve', () => {
     const noDirectory = new Command(['serve', file, '--port', '0'])
     expect(await noDirectory.exit).toBe(1)
     expect(noDirectory.stderr).toMatch(
-      /^error: .*a file is not a directory: give the one that uploads go into\.\n$/,
+      /^error: .*a file is not a directory: name the directory for the uploads\.\n$/,
     )
   })
 })

@@ -183,7 +183,7 @@ describeWithEngine('serve with S3 and Redis', hasRedis, () => {
     const env = { ...CREDENTIALS, AWS_REGION: '', AWS_CONFIG_FILE: '/dev/null' }
     expect(await endsWith(noRegion, env)).toEqual([
       2,
-      expect.stringMatching(/^error: the region of the bucket is unknown: give --s3-region, or AWS_REGION/m),
+      expect.stringMatching(/^error: the region of the bucket is unknown: use --s3-region, or AWS_REGION/m),
     ])
   })
 })

@@ -31,10 +31,10 @@ describe('serve with S3 and Redis', () => {
 
   test.each([
     ['', /^error: missing required argument 'directory'$/],
-    ['a --s3-bucket b', /^error: uploads go into a directory or into --s3-bucket: give one of them\.$/],
-    ['a --s3-prefix p', /^error: --s3-prefix is for uploads in S3: give --s3-bucket, too\.$/],
-    ['a --s3-path-style', /^error: --s3-path-style is for uploads in S3: give --s3-bucket, too\.$/],
-    ['a --s3-assemble copy', /^error: --s3-assemble is for uploads in S3: give --s3-bucket, too\.$/],
+    ['a --s3-bucket b', /^error: uploads go into a directory or into --s3-bucket: use only one of them\.$/],
+    ['a --s3-prefix p', /^error: --s3-prefix is for uploads in S3: use --s3-bucket, too\.$/],
+    ['a --s3-path-style', /^error: --s3-path-style is for uploads in S3: use --s3-bucket, too\.$/],
+    ['a --s3-assemble copy', /^error: --s3-assemble is for uploads in S3: use --s3-bucket, too\.$/],
     [
       '--s3-bucket b --s3-assemble join',
       /--s3-assemble <how>' argument 'join' is invalid\. .* copy, stream\.$/m,
@@ -49,7 +49,7 @@ describe('serve with S3 and Redis', () => {
     ],
     [
       '--s3-bucket b --shared',
-      /^error: --shared is for servers that share a directory: .* give --redis instead\.$/,
+      /^error: --shared is for servers that share a directory: .* use --redis instead\.$/,
     ],
     ['--s3-bucket b --durability fragment', /^error: --durability is for directories: S3 keeps every/],
     [
@@ -58,30 +58,30 @@ describe('serve with S3 and Redis', () => {
     ],
     [
       '--s3-bucket b --s3-prefix a//b',
-      /^error: --s3-prefix is "a\/\/b": give a folder of letters, digits and/,
+      /^error: --s3-prefix is "a\/\/b": use a folder of letters, digits and/,
     ],
     [
       '--s3-bucket b --s3-endpoint localhost:9000',
-      /^error: --s3-endpoint is "localhost:9000": give an http: or/,
+      /^error: --s3-endpoint is "localhost:9000": use an http: or/,
     ],
     [
       '--s3-bucket b --notify-url http://app/',
-      /^error: a notification by reference names the path of a file, .* give --notify-type by-value\.$/,
+      /^error: a notification by reference names the path of a file, .* use --notify-type by-value\.$/,
     ],
     [
       '--s3-bucket b --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://app/',
       /^error: a notification by reference names the path of a file, /,
     ],
-    ['a --redis-prefix p', /^error: --redis-prefix is for sessions in Redis: give --redis, too\.$/],
+    ['a --redis-prefix p', /^error: --redis-prefix is for sessions in Redis: use --redis, too\.$/],
     [
       'a --shared --redis redis://h',
       /^error: --shared keeps the sessions in the directory, --redis in Redis: /,
     ],
     [
       'a --redis redis://h --redis-prefix {a}',
-      /^error: --redis-prefix is "\{a\}": give a string of letters, digits/,
+      /^error: --redis-prefix is "\{a\}": use a string of letters, digits/,
     ],
-    ['a --redis http://h', /^error: --redis is "http:\/\/h": give a URL like redis:\/\/host:6379 or/],
+    ['a --redis http://h', /^error: --redis is "http:\/\/h": use a URL like redis:\/\/host:6379 or/],
   ])('serve %s exits with 2 and one sentence', async (words, expected) => {
     expect(await check(...words.split(' ').filter((word) => word !== ''))).toBe(2)
     expect(err.trim()).toMatch(expected)

@@ -78,7 +78,7 @@ describe('invalid TLS files are named, with the remedy', () => {
       ],
       [
         { tlsCert, tlsKey: path('locked.key') },
-        /is encrypted: give its passphrase with --tls-passphrase-file\.$/,
+        /is encrypted: pass its passphrase with --tls-passphrase-file\.$/,
       ],
       [
         { tlsCert, tlsKey: path('locked.key'), tlsPassphraseFile: wrongPhrase },
@@ -110,10 +110,10 @@ describe('invalid TLS files are named, with the remedy', () => {
     await openssl('pkcs12', '-export', ...pair, '-out', path('a.pfx'))
     const tlsPfx = path('a.pfx')
     const cases: [TlsFlags, RegExp][] = [
-      [{ tlsPfx }, /^--tls-pfx .*a\.pfx is encrypted: give its passphrase with --tls-passphrase-file\.$/],
+      [{ tlsPfx }, /^--tls-pfx .*a\.pfx is encrypted: pass its passphrase with --tls-passphrase-file\.$/],
       [{ tlsPfx, tlsPassphraseFile: await write('w', 'x') }, /does not open with the passphrase/],
       [{ tlsPfx: server.certFile }, /is not a PKCS #12 file .* there are --tls-cert and --tls-key\.$/],
-      [{ tlsCert: tlsPfx, tlsKey: server.keyFile }, /probably a PKCS #12 file: give it as --tls-pfx\.$/],
+      [{ tlsCert: tlsPfx, tlsKey: server.keyFile }, /probably a PKCS #12 file: pass it as --tls-pfx\.$/],
     ]
     for (const [flags, sentence] of cases)
       await expect(readTls(flags)).rejects.toMatchObject({

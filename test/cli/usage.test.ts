@@ -47,115 +47,115 @@ describe('a usage error exits with 2 and one sentence', () => {
     ['serve', /missing required argument 'directory'/],
     ['serve a b', /too many arguments/],
     ['serve a --no-such', /unknown option '--no-such'/],
-    ['serve a --port 65536', /Give a port, from 0 \(any free one\) to 65535\./],
-    ['serve a --path /a/../b', /Give a path of letters/],
-    ['serve a --max-upload-size ten', /Give bytes, or a number with KB, MB, GB or TB/],
-    ['serve a --max-upload-size 9999999999TB', /Give bytes/],
-    ['serve a --max-bandwidth 0', /Give a rate above 0/],
-    ['serve a --session-timeout 1w', /Give seconds, or a number with s, m, h or d/],
-    ['serve a --session-timeout 0', /^error: --session-timeout is 0: give a number of seconds above 0\.$/],
+    ['serve a --port 65536', /Use a port, from 0 \(any free one\) to 65535\./],
+    ['serve a --path /a/../b', /Use a path of letters/],
+    ['serve a --max-upload-size ten', /Use bytes, or a number with KB, MB, GB or TB/],
+    ['serve a --max-upload-size 9999999999TB', /Use bytes/],
+    ['serve a --max-bandwidth 0', /Use a rate above 0/],
+    ['serve a --session-timeout 1w', /Use seconds, or a number with s, m, h or d/],
+    ['serve a --session-timeout 0', /^error: --session-timeout is 0: use a number of seconds above 0\.$/],
     [
       'serve a --max-fragment-size 1KB',
-      /^error: --max-fragment-size is 1024: give a whole number of bytes, from 5120/,
+      /^error: --max-fragment-size is 1024: use a whole number of bytes, from 5120/,
     ],
-    ['serve a --max-sessions-per-user few', /Give a whole number, or unlimited/],
+    ['serve a --max-sessions-per-user few', /Use a whole number, or unlimited/],
     ['serve a --durability always', /Allowed choices are none, publish, fragment/],
-    ['serve a --host-id a/b', /^error: --host-id is "a\/b": give a host as in a URL/],
+    ['serve a --host-id a/b', /^error: --host-id is "a\/b": use a host as in a URL/],
     [
       'serve a --host-id-fallback-timeout 1h',
-      /^error: --host-id-fallback-timeout needs --host-id: give that, too\.$/,
+      /^error: --host-id-fallback-timeout needs --host-id: use that, too\.$/,
     ],
     [
       'serve a --notify-url ftp://x',
-      /^error: --notify-url is "ftp:\/\/x": give an http: or https: URL of at most 2,200 characters\.$/,
+      /^error: --notify-url is "ftp:\/\/x": use an http: or https: URL of at most 2,200 characters\.$/,
     ],
     [
       'serve a --live-actions',
-      /^error: --live-actions adds buttons to the page of --live: give --live, too\.$/,
+      /^error: --live-actions adds buttons to the page of --live: use --live, too\.$/,
     ],
     [
       'serve a --live --live-host proxy.example',
-      /^error: --live-host is for the buttons of the live page: give --live-actions, too\.$/,
+      /^error: --live-host is for the buttons of the live page: use --live-actions, too\.$/,
     ],
     ['serve a --live b', /^error: too many arguments for 'serve'\. Expected 1 argument but got 2\b.*$/],
     [
       'serve a --notify-url /handler',
-      /^error: --notify-url is "\/handler": give an http: or https: URL of at most 2,200 characters\.$/,
+      /^error: --notify-url is "\/handler": use an http: or https: URL of at most 2,200 characters\.$/,
     ],
     [
       'serve a --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=/handler',
-      /^error: BITSServerNotificationURL is "\/handler": give an http: or https: URL of at most 2,200 characters\.$/,
+      /^error: BITSServerNotificationURL is "\/handler": use an http: or https: URL of at most 2,200 characters\.$/,
     ],
     [
       'serve a --notify-url ftp://user:s3cret@h/',
-      /^error: --notify-url is "ftp:\/\/…@h\/": give an http: or https: URL of at most 2,200 characters\.$/,
+      /^error: --notify-url is "ftp:\/\/…@h\/": use an http: or https: URL of at most 2,200 characters\.$/,
     ],
     [
       'serve a --notify-url http://h/ --notify-timeout 30d',
-      /^error: --notify-timeout is 2592000: give at most 24 days, in seconds\.$/,
+      /^error: --notify-timeout is 2592000: use at most 24 days, in seconds\.$/,
     ],
     [
       'serve a --notify-url http://h/ --notify-timeout 0',
-      /^error: --notify-timeout is 0: give a number of seconds above 0\.$/,
+      /^error: --notify-timeout is 0: use a number of seconds above 0\.$/,
     ],
     [
       'serve a --iis BITSServerNotificationType=1 --iis BITSServerNotificationURL=ftp://x',
-      /^error: IIS properties: BITSServerNotificationURL is "ftp:\/\/x": give an http: or https: URL/,
+      /^error: IIS properties: BITSServerNotificationURL is "ftp:\/\/x": use an http: or https: URL/,
     ],
-    ['serve a --iis BITSHostId=a/b', /^error: IIS properties: BITSHostId is "a\/b": give a host as in a URL/],
+    ['serve a --iis BITSHostId=a/b', /^error: IIS properties: BITSHostId is "a\/b": use a host as in a URL/],
     ['serve a --log-format xml', /Allowed choices are common, combined, bits, w3c, json, none/],
     ['serve a --on-upload scan.ps1', /^error: --on-upload scan\.ps1: it cannot be run without a shell; /],
     ['serve a --on-upload-timeout 1m', /^error: --on-upload-argument, -timeout and -concurrency need /],
-    ['serve a --on-upload sh --on-upload-concurrency 0', /Give a whole number from 1 to 9999\./],
+    ['serve a --on-upload sh --on-upload-concurrency 0', /Use a whole number from 1 to 9999\./],
     [
       'serve a --on-upload sh --notify-url http://h/',
-      /^error: --on-upload and a notification both decide whether to accept a file: give one of them\.$/,
+      /^error: --on-upload and a notification both decide whether to accept a file: use only one of them\.$/,
     ],
-    ['serve a --idle-timeout 0', /Give a time above 0 and of at most 24 days/],
-    ['serve a --idle-timeout 25d', /Give a time above 0 and of at most 24 days/],
-    ['serve a --max-header-size 4KB', /Give a size from 8KB to 1MB/],
+    ['serve a --idle-timeout 0', /Use a time above 0 and of at most 24 days/],
+    ['serve a --idle-timeout 25d', /Use a time above 0 and of at most 24 days/],
+    ['serve a --max-header-size 4KB', /Use a size from 8KB to 1MB/],
     ['serve a --tls-min-version 1.4', /Allowed choices are 1\.0, 1\.1, 1\.2, 1\.3/],
-    ['serve a --tls-pfx a --tls-cert b', /^error: --tls-pfx holds certificate and key: give it, or/],
-    ['serve a --tls-client-ca a', /^error: --tls-client-ca needs https: give --tls-cert and --tls-key, or/],
+    ['serve a --tls-pfx a --tls-cert b', /^error: --tls-pfx holds certificate and key: use it, or/],
+    ['serve a --tls-client-ca a', /^error: --tls-client-ca needs https: use --tls-cert and --tls-key, or/],
     [
       'serve a --negotiate --tls-client-ca a --tls-cert b --tls-key c',
-      /^error: --negotiate and --tls-client-ca both identify the user: give one of them\.$/,
+      /^error: --negotiate and --tls-client-ca both identify the user: use only one of them\.$/,
     ],
     [
       'serve a --service HTTP',
-      /^error: --service and --keytab are for Kerberos tickets: give --negotiate, too/,
+      /^error: --service and --keytab are for Kerberos tickets: use --negotiate, too/,
     ],
-    ['serve a --keytab k', /^error: --service and --keytab are for Kerberos tickets: give --negotiate, too/],
+    ['serve a --keytab k', /^error: --service and --keytab are for Kerberos tickets: use --negotiate, too/],
     ['serve a --tls-min-version 1.3', /^error: --tls-min-version needs https:/],
     ['serve a --tls-passphrase-file a', /^error: --tls-passphrase-file needs https:/],
     ['serve a --tls-cert cert.pem', /^error: https needs a certificate and its key/],
     [
       'serve a --trust-session-id',
-      /^error: --trust-session-id is for clients that send .* give --htpasswd, too\.$/,
+      /^error: --trust-session-id is for clients that send .* use --htpasswd, too\.$/,
     ],
     [
       'serve a --notify-type by-value',
-      /^error: --notify-type needs an application .* give its URL, too, as --notify-url or BITSServerNotificationURL\.$/,
+      /^error: --notify-type needs an application .* pass its URL, too, as --notify-url or BITSServerNotificationURL\.$/,
     ],
     [
       'serve a --notify-timeout 60',
-      /^error: --notify-timeout needs an application to notify: give its URL, too/,
+      /^error: --notify-timeout needs an application to notify: pass its URL, too/,
     ],
     [
       'serve a --notify-header A:b',
-      /^error: --notify-header needs an application to notify: give its URL, too/,
+      /^error: --notify-header needs an application to notify: pass its URL, too/,
     ],
     [
       'serve a --notify-url http://h/ --notify-header s3cret',
-      /^error: --notify-header: give "Name: value", or @file with such lines\.$/,
+      /^error: --notify-header: use "Name: value", or @file with such lines\.$/,
     ],
     [
       'serve a --notify-url http://h/ --notify-header Authorization:',
-      /^error: --notify-header Authorization: it has no value; give one\.$/,
+      /^error: --notify-header Authorization: it has no value; set one\.$/,
     ],
     [
       'serve a --notify-url http://h/ --notify-header A:s3cret --notify-header a:s3cret',
-      /^error: --notify-header a: it is given twice; give it once\.$/,
+      /^error: --notify-header a: it is set twice; set it once\.$/,
     ],
     [
       'serve a --notify-url http://h/ --notify-header A:s3cret€',
@@ -169,14 +169,14 @@ describe('a usage error exits with 2 and one sentence', () => {
       'serve a --notify-url http://h/ --notify-header content-length:3',
       /^error: --notify-header content-length: each notification has its own; leave it out\.$/,
     ],
-    ['serve a --iis BITSAllowOverwrites', /^error: --iis BITSAllowOverwrites: give a property and its value/],
+    ['serve a --iis BITSAllowOverwrites', /^error: --iis BITSAllowOverwrites: use a property and its value/],
     [
       'serve a --iis bitsallowoverwrites=1',
       /^error: IIS properties: .* did you mean BITSAllowOverwrites\?\.?$/,
     ],
     [
       'serve a --iis BITSAllowOverwrites=yes',
-      /^error: IIS properties: BITSAllowOverwrites is "yes": give 0 or 1/,
+      /^error: IIS properties: BITSAllowOverwrites is "yes": use 0 or 1/,
     ],
     [
       'serve a --iis MaxBandwidth=1 --iis MaxBandwidth=2',
@@ -187,15 +187,15 @@ describe('a usage error exits with 2 and one sentence', () => {
     ['send a b', /^error: the destination is not an http: or https: URL/],
     [
       'send a b http://h/x',
-      /^error: to send several files or a directory, give a URL that ends with a slash: /,
+      /^error: to send several files or a directory, use a URL that ends with a slash: /,
     ],
     [
       'send lib http://h/x',
-      /^error: to send several files or a directory, give a URL that ends with a slash: /,
+      /^error: to send several files or a directory, use a URL that ends with a slash: /,
     ],
     ['send a/x b/x http://h/', /^error: a\/x and b\/x would have the same URL: send one of them\.$/],
     ['send a b http://h/ --reply-to r', /^error: --reply-to names one file, but there are several to send/],
-    ['send a http://h --header x', /^error: --header: give "Name: value", or @file with such lines\.$/],
+    ['send a http://h --header x', /^error: --header: use "Name: value", or @file with such lines\.$/],
     ['send a http://h --header BITS-Packet-Type:Ping', /^error: --header has "BITS-Packet-Type"/],
     ['send a http://u:p@h --user alice', /^error: both the URL and --user name a user/],
     [
@@ -235,7 +235,7 @@ describe('a usage error exits with 2 and one sentence', () => {
     const words = `--${flag} --iis ${properties} --tls-cert cert.pem`.split(' ')
     expect(await run('serve', 'a', ...words)).toBe(2)
     const [name] = flag.split(' ')
-    expect(said).toBe(`error: --${name} contradicts the IIS properties: give one of them.\n`)
+    expect(said).toBe(`error: --${name} contradicts the IIS properties: use only one of them.\n`)
   })
 
   test.each([
@@ -245,7 +245,7 @@ describe('a usage error exits with 2 and one sentence', () => {
     [
       'what a flag contradicts',
       '{"MaxBandwidth": 5}',
-      /^error: --iis says MaxBandwidth=6, and .* says 5: give one/,
+      /^error: --iis says MaxBandwidth=6, and .* says 5: use only one of them\.$/,
     ],
   ])('an --iis-file with %s', async (_, content, sentence) => {
     const file = join(await directory(), 'iis.json')

@@ -126,7 +126,7 @@ describe('an error', () => {
   test('401 says what to do', async () => {
     const error = await failWith(refuse(401))
     expect(error).toMatchObject({ status: 401, fatal: true })
-    expect(error.message).toMatch(/asks for credentials: give them in `headers` or in the URL\.$/)
+    expect(error.message).toMatch(/asks for credentials: pass them in `headers` or in the URL\.$/)
   })
 })
 

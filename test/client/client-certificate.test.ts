@@ -25,7 +25,7 @@ describe('a server that requires a certificate', () => {
       expect(error).toMatchObject({ fatal: true, packet: 'Create-Session', status: undefined })
       expect(error.message).toMatch(message)
       expect(error.message).toMatch(
-        /\. It may want a certificate that it trusts: give one in `tls`, as `cert` and `key`\.$/,
+        /\. It may want a certificate that it trusts: pass one in `tls`, as `cert` and `key`\.$/,
       )
       await uploadFile(path, url, { tls: { ca, cert: mine.cert, key: mine.key } })
     })

@@ -84,6 +84,6 @@ describe('bytes in memory', () => {
 
 test.each([undefined, null, 7, ['a'], new ArrayBuffer(3), {}])('%p is refused with a message', (content) => {
   expect(() => Reflect.construct(UploadJob, [content, 'http://127.0.0.1/'])).toThrow(
-    /^express-bits-upload\/client: the file is .*: give a path, a Buffer or a Blob\.$/,
+    /^express-bits-upload\/client: the file is .*: use a path, a Buffer or a Blob\.$/,
   )
 })

@@ -50,7 +50,7 @@ describe('the option digest of the client', () => {
   test('cannot be combined with your own Repr-Digest', async () => {
     const options = { digest: 'sha256', headers: { 'repr-digest': '' } } as const
     await expect(uploadFile(FILE, 'http://127.0.0.1:9/file.bin', options)).rejects.toThrow(
-      'digest is set, and so is "Repr-Digest" in `headers`: give one of them',
+      'digest is set, and so is "Repr-Digest" in `headers`: use only one of them',
     )
   })
 })

@@ -8,45 +8,45 @@ const state = { sessionId: 'a', offset: 0, size: 10, modified: 1 }
 const unchecked = (options: unknown) => Reflect.construct(UploadJob, ['x', 'http://127.0.0.1/x', options])
 
 describe('invalid options are refused immediately, by name', () => {
-  const bytesWanted = 'give a whole number of bytes, from 5120 to 13631488.'
-  const timeWanted = (min: number) => `give a whole number of milliseconds, from ${min} to 2147483647.`
-  const stateWanted = 'the option resume is an object: give a state that onState received'
+  const bytesWanted = 'use a whole number of bytes, from 5120 to 13631488.'
+  const timeWanted = (min: number) => `use a whole number of milliseconds, from ${min} to 2147483647.`
+  const stateWanted = 'the option resume is an object: use a state that onState received'
   test.each<[options: unknown, sentence: string]>([
     [{ fragmentSize: 5119 }, `the option fragmentSize is 5119: ${bytesWanted}`],
     [{ fragmentSize: 13_631_489 }, `the option fragmentSize is 13631489: ${bytesWanted}`],
     [{ fragmentSize: '4MB' }, `the option fragmentSize is "4MB": ${bytesWanted}`],
-    [{ headers: 'X: y' }, 'the option headers is a string: give an object with strings as values.'],
-    [{ headers: new Map() }, 'the option headers is an object of class Map: give an object with strings'],
-    [{ userAgent: 7 }, 'the option userAgent is 7: give a string.'],
-    [{ agent: 'http://u:p@proxy/' }, 'the option agent is a string: give an Agent of'],
-    [{ agent: false }, 'the option agent is false: give an Agent of node:http or node:https.'],
-    [{ tls: 'ca.pem' }, 'the option tls is a string: give an object, { ca } for example.'],
+    [{ headers: 'X: y' }, 'the option headers is a string: use an object with strings as values.'],
+    [{ headers: new Map() }, 'the option headers is an object of class Map: use an object with strings'],
+    [{ userAgent: 7 }, 'the option userAgent is 7: use a string.'],
+    [{ agent: 'http://u:p@proxy/' }, 'the option agent is a string: use an Agent of'],
+    [{ agent: false }, 'the option agent is false: use an Agent of node:http or node:https.'],
+    [{ tls: 'ca.pem' }, 'the option tls is a string: use an object, { ca } for example.'],
     [
       { signal: new AbortController() },
-      'the option signal is an object of class AbortController: give an AbortSignal; it lacks addEventListener()',
+      'the option signal is an object of class AbortController: use an AbortSignal; it lacks addEventListener()',
     ],
     [
       { tls: { rejectUnauthorised: false } },
-      'the option tls is an object: give an object, { ca } for example; there is no rejectUnauthorised, there are ca, ',
+      'the option tls is an object: use an object, { ca } for example; there is no rejectUnauthorised, there are ca, ',
     ],
-    [{ cancelOnAbort: 'no' }, 'the option cancelOnAbort is "no": give true or false.'],
-    [{ followHostId: 'no' }, 'the option followHostId is "no": give true or false.'],
-    [{ onProgress: true }, 'the option onProgress is true: give a function.'],
-    [{ onState: {} }, 'the option onState is an object: give a function.'],
-    [{ onFailure: null }, 'the option onFailure is null: give a function.'],
+    [{ cancelOnAbort: 'no' }, 'the option cancelOnAbort is "no": use true or false.'],
+    [{ followHostId: 'no' }, 'the option followHostId is "no": use true or false.'],
+    [{ onProgress: true }, 'the option onProgress is true: use a function.'],
+    [{ onState: {} }, 'the option onState is an object: use a function.'],
+    [{ onFailure: null }, 'the option onFailure is null: use a function.'],
     [
       { retries: -1 },
-      'the option retries is -1: give a whole number of failures, from 0 to 2^53 - 1, or Infinity.',
+      'the option retries is -1: use a whole number of failures, from 0 to 2^53 - 1, or Infinity.',
     ],
-    [{ retries: Number.NaN }, 'the option retries is NaN: give a whole number of failures'],
-    [{ restarts: 0.5 }, 'the option restarts is 0.5: give a whole number of restarts, from 0'],
+    [{ retries: Number.NaN }, 'the option retries is NaN: use a whole number of failures'],
+    [{ restarts: 0.5 }, 'the option restarts is 0.5: use a whole number of restarts, from 0'],
     [{ minRetryDelay: -1 }, `the option minRetryDelay is -1: ${timeWanted(0)}`],
     [{ maxRetryDelay: Infinity }, `the option maxRetryDelay is Infinity: ${timeWanted(0)}`],
     [{ sendTimeout: 0 }, `the option sendTimeout is 0: ${timeWanted(1)}`],
     [{ responseTimeout: 0 }, `the option responseTimeout is 0: ${timeWanted(1)}`],
-    [{ replyTo: '' }, 'the option replyTo is "": give a path.'],
-    [{ maxReplySize: -1 }, 'the option maxReplySize is -1: give a whole number of bytes, from 0'],
-    [{ resume: JSON.stringify(state) }, 'the option resume is a string: give a state that onState received.'],
+    [{ replyTo: '' }, 'the option replyTo is "": use a path.'],
+    [{ maxReplySize: -1 }, 'the option maxReplySize is -1: use a whole number of bytes, from 0'],
+    [{ resume: JSON.stringify(state) }, 'the option resume is a string: use a state that onState received.'],
     [{ resume: { ...state, sessionId: '' } }, `${stateWanted}; it has no sessionId.`],
     [
       { resume: { ...state, size: '10' } },
@@ -65,7 +65,7 @@ describe('invalid options are refused immediately, by name', () => {
     [{ resume: { ...state, replyUrl: {} } }, `${stateWanted}; its replyUrl is of type object: a string`],
     [{ retry: 3 }, 'there is no option "retry": the options are fragmentSize, headers, '],
     [{ useragent: 'x' }, 'there is no option "useragent": did you mean userAgent?'],
-    [null, 'the options are null: give an object, or nothing.'],
+    [null, 'the options are null: use an object, or nothing.'],
   ])('%j', (options, sentence) => {
     const construct = () => unchecked(options)
     expect(construct).toThrow(TypeError)
@@ -74,7 +74,7 @@ describe('invalid options are refused immediately, by name', () => {
 
   test.each(['bits-session-id', 'Content-Length'])('the header %s', (name) => {
     expect(() => make({ headers: { [name]: '7' } })).toThrow(
-      `headers has "${name}", which the protocol itself uses: give other headers.`,
+      `headers has "${name}", which the protocol itself uses: use other headers.`,
     )
   })
 

@@ -69,7 +69,7 @@ describe('a 401', () => {
 
   test('without credentials asks for them', async () => {
     const error = await errorAfter(challenge('Basic realm="Negotiate, a b", Bearer'))
-    expect(error.message).toMatch(/ It asks for credentials: give them in `headers` or in the URL\.$/)
+    expect(error.message).toMatch(/ It asks for credentials: pass them in `headers` or in the URL\.$/)
   })
 
   test('names the schemes if the client supports none of them', async () => {
@@ -87,7 +87,7 @@ describe('a 401', () => {
 test('a 407 is about the proxy', async () => {
   const error = await errorAfter({ status: 407 })
   expect(error).toMatchObject({ fatal: true })
-  expect(error.message).toMatch(/ The proxy asks for other credentials: give them to the `agent`\.$/)
+  expect(error.message).toMatch(/ The proxy asks for other credentials: pass them to the `agent`\.$/)
 })
 
 describe('the wrong scheme', () => {
@@ -138,7 +138,7 @@ describe('the wrong scheme', () => {
     const unknown = await upload(`https://127.0.0.1:${await listen({ key, cert })}/a`)
     expect(unknown.error).toMatchObject({ fatal: true })
     expect(unknown.error.message).toMatch(
-      /\. This machine does not trust the server's certificate: give the certificate of the server's authority in `tls`, as `ca`\.$/,
+      /\. This machine does not trust the server's certificate: pass the certificate of the server's authority in `tls`, as `ca`\.$/,
     )
     expect(unknown.tries).toBe(1)
   })

@@ -68,12 +68,12 @@ const thanks = (): Reply => ({ body: 'Thanks.' })
 
 describe('an unusable replyTo is refused before anything is sent', () => {
   test.each([
-    ['the source', 'file.bin', 'give another file; it is the one to upload.'],
-    ['the source by another way', 'sub/../file.bin', 'give another file; it is the one to upload.'],
-    ['a symbolic link to the source', 'soft', 'give another file; it is the one to upload.'],
-    ['a hard link to the source', 'hard', 'give another file; it is the one to upload.'],
-    ['a directory', 'sub', 'give a file; it is a directory.'],
-    ['a directory that is not there', 'missing/', 'give a file; it is a directory.'],
+    ['the source', 'file.bin', 'use another file; it is the one to upload.'],
+    ['the source by another way', 'sub/../file.bin', 'use another file; it is the one to upload.'],
+    ['a symbolic link to the source', 'soft', 'use another file; it is the one to upload.'],
+    ['a hard link to the source', 'hard', 'use another file; it is the one to upload.'],
+    ['a directory', 'sub', 'use a file; it is a directory.'],
+    ['a directory that is not there', 'missing/', 'use a file; it is a directory.'],
   ])('%s', async (_, name, sentence) => {
     await withReply(thanks, async ({ directory, inside, upload, server }) => {
       await mkdir(inside('sub'))

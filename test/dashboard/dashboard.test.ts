@@ -291,7 +291,7 @@ describe('a list of several bitsUpload()', () => {
       [[{ bits, prefix: 1 }], {}, 'prefix is 1'],
       [[{ bits, files: 'x' }], {}, 'files'],
       [[{ bits, name: 'x' }], {}, 'there is no option "name"'],
-      [[{ bits }], { files: '/uploads' }, 'give "files" for each'],
+      [[{ bits }], { files: '/uploads' }, 'set "files" for each'],
     ]
     for (const [sources, options, problem] of wrong)
       expect(() => Reflect.apply(bitsDashboard, undefined, [sources, options])).toThrow(problem)

@@ -139,7 +139,7 @@ describe('a notification by reference', () => {
   test('needs a storage with paths', async () => {
     const notification = { type: 'by-reference', url: 'http://127.0.0.1/' } as const
     await expect(start({ storage: new MemoryStorage(), notification })).rejects.toThrow(
-      "give a FileStorage, or type: 'by-value'",
+      "use a FileStorage, or type: 'by-value'",
     )
   })
 })

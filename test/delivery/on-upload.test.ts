@@ -203,7 +203,7 @@ describe('onUpload', () => {
     const storage = new MemoryStorage()
     const notification = { type: 'by-value', url: 'x' } as const
     await expect(start({ storage, onUpload: () => {}, notification })).rejects.toThrow(
-      'give onUpload or notification, not both',
+      'use onUpload or notification, not both',
     )
   })
 })

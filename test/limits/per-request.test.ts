@@ -260,17 +260,17 @@ describe('perRequest', () => {
 describe('invalid settings for a request get 500, and the log says what is wrong:', () => {
   const memory = new MemoryStorage()
   const wrong: [string, unknown, RegExp][] = [
-    ['a limit', { maxUploadSize: 'lots' }, /the option maxUploadSize is "lots": give a whole number/],
+    ['a limit', { maxUploadSize: 'lots' }, /the option maxUploadSize is "lots": use a whole number/],
     ['a name', { maxuploadsize: 1 }, /no option "maxuploadsize": did you mean maxUploadSize\?/],
     ['an option that is not for requests', { acceptPost: true }, /perRequest .*acceptPost/],
     ['a name of every object', { constructor: 1 }, /there is no option "constructor"/],
-    ['two places', { storage: memory, directory: 'x' }, /give storage or directory, not both/],
-    ['sessions without a place', { sessionStore: new MemorySessionStore() }, /give its storage or directory/],
+    ['two places', { storage: memory, directory: 'x' }, /use storage or directory, not both/],
+    ['sessions without a place', { sessionStore: new MemorySessionStore() }, /use its storage or directory/],
     ['two deliveries', { onUpload: () => {}, notification: { type: 'by-value', url: 'x' } }, /not both/],
     [
       'a notification of paths there are none of',
       { notification: { type: 'by-reference', url: 'x' } },
-      /give a FileStorage/,
+      /use a FileStorage/,
     ],
     ['no object', 'tenant', /perRequest .*"tenant"/],
   ]

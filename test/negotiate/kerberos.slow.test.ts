@@ -331,13 +331,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
     })
 
     test.each([
-      [
-        'a keytab that does not exist',
-        '/nonexistent/x.keytab',
-        [],
-        2,
-        /--keytab is .*give a keytab .*ENOENT/,
-      ],
+      ['a keytab that does not exist', '/nonexistent/x.keytab', [], 2, /--keytab is .*use a keytab .*ENOENT/],
       [
         'a keytab of something else',
         undefined,

@@ -168,10 +168,10 @@ describe('at the start', () => {
   })
 
   test.each<[NegotiateOptions, RegExp]>([
-    [{ service: 'HTTP/host' }, /service is "HTTP\/host": give 'HTTP@host'/],
+    [{ service: 'HTTP/host' }, /service is "HTTP\/host": use 'HTTP@host'/],
     [
       { keytab: '/nonexistent/http.keytab' },
-      /keytab is \/nonexistent\/http.keytab: give a keytab that .*ENOENT/,
+      /keytab is \/nonexistent\/http.keytab: use a keytab that .*ENOENT/,
     ],
     [{ keytab: '/' }, /EISDIR/],
     [{ stripRealm: '' }, /stripRealm/],

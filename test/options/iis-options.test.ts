@@ -133,11 +133,11 @@ const FORMS: [IisProperties, IisOptions][] = [
   [{ BITSCleanupWorkItemKey: 'xyz', BITSUploadMetadataVersion: 1 }, {}],
 ]
 
-const WHOLE = /^iisOptions\(\): \w+ is .+: give a whole number from \d+ to \d+\.$/
+const WHOLE = /^iisOptions\(\): \w+ is .+: use a whole number from \d+ to \d+\.$/
 
 const WRONG: [Record<string, unknown>, RegExp][] = [
-  [{ BITSUploadEnabled: 'yes' }, /BITSUploadEnabled is "yes": give 0 or 1, true or false\./],
-  [{ BITSUploadEnabled: 2 }, /BITSUploadEnabled is 2: give 0 or 1, true or false\./],
+  [{ BITSUploadEnabled: 'yes' }, /BITSUploadEnabled is "yes": use 0 or 1, true or false\./],
+  [{ BITSUploadEnabled: 2 }, /BITSUploadEnabled is 2: use 0 or 1, true or false\./],
   [{ BITSAllowOverwrites: 'on' }, /BITSAllowOverwrites is "on"/],
   [{ BITSSessionLimitEnable: 7 }, /BITSSessionLimitEnable is 7/],
   [{ BITSCleanupUseDefault: 'x' }, /BITSCleanupUseDefault is "x"/],
@@ -155,40 +155,40 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
   [{ BITSCleanupCount: 0 }, WHOLE],
   [{ BITSCleanupCount: 1, BITSCleanupUnits: 3 }, WHOLE],
   [{ BITSCleanupUseDefault: 0, BITSCleanupCount: 90 }, WHOLE],
-  [{ BITSCleanupUseDefault: 1, BITSCleanupCount: 'x' }, /BITSCleanupCount is "x": give a whole number\./],
+  [{ BITSCleanupUseDefault: 1, BITSCleanupCount: 'x' }, /BITSCleanupCount is "x": use a whole number\./],
   [
     { BITSCleanupUseDefault: 1, BITSCleanupUnits: 'hours' },
-    /BITSCleanupUnits is "hours": give a whole number\./,
+    /BITSCleanupUnits is "hours": use a whole number\./,
   ],
   [{ MaxBandwidth: 0 }, WHOLE],
   [{ MaxBandwidth: 'much' }, WHOLE],
 
-  [{ BITSServerNotificationType: 3 }, /BITSServerNotificationType is 3: give .*0.*1.*2/],
-  [{ BITSServerNotificationType: 'BY-VALUE' }, /BITSServerNotificationType is "BY-VALUE": give .*0.*1.*2/],
+  [{ BITSServerNotificationType: 3 }, /BITSServerNotificationType is 3: use .*0.*1.*2/],
+  [{ BITSServerNotificationType: 'BY-VALUE' }, /BITSServerNotificationType is "BY-VALUE": use .*0.*1.*2/],
   [
     { BITSServerNotificationType: 1 },
     /BITSServerNotificationType is 1, and there is no BITSServerNotificationURL/,
   ],
   [
     { BITSServerNotificationType: 1, BITSServerNotificationURL: 'ftp://h/x' },
-    /BITSServerNotificationURL is "ftp:\/\/h\/x": give an http: or https: URL, or a relative one, of at most 2,200 characters\./,
+    /BITSServerNotificationURL is "ftp:\/\/h\/x": use an http: or https: URL, or a relative one, of at most 2,200 characters\./,
   ],
   [
     { BITSServerNotificationType: 2, BITSServerNotificationURL: '//elsewhere/handler' },
-    /BITSServerNotificationURL is "\/\/elsewhere\/handler": give an http: or https: URL/,
+    /BITSServerNotificationURL is "\/\/elsewhere\/handler": use an http: or https: URL/,
   ],
   [
     { BITSServerNotificationType: 2, BITSServerNotificationURL: `http://h/${'x'.repeat(2192)}` },
-    /BITSServerNotificationURL is "http:\/\/h\/x+": give an http: or https: URL/,
+    /BITSServerNotificationURL is "http:\/\/h\/x+": use an http: or https: URL/,
   ],
   [
     { BITSHostId: 'a b' },
-    /BITSHostId is "a b": give a host as in a URL, "bits2\.example\.com" or "\[::1\]:8080", at most 300 characters\./,
+    /BITSHostId is "a b": use a host as in a URL, "bits2\.example\.com" or "\[::1\]:8080", at most 300 characters\./,
   ],
-  [{ BITSHostId: 'http://h/' }, /BITSHostId is "http:\/\/h\/": give a host as in a URL/],
+  [{ BITSHostId: 'http://h/' }, /BITSHostId is "http:\/\/h\/": use a host as in a URL/],
   [
     { BITSHostId: 'h'.repeat(301) },
-    /BITSHostId is "h+": give a host as in a URL, .* at most 300 characters\./,
+    /BITSHostId is "h+": use a host as in a URL, .* at most 300 characters\./,
   ],
   [{ BITSCleanupUseDefault: 0 }, /BITSCleanupUseDefault is 0, and there is no BITSCleanupCount/],
 
@@ -250,7 +250,7 @@ describe('iisOptions()', () => {
 
   test.each([undefined, null, 'x', [[]]])('refuses %p, which is not an object', (properties) => {
     expect(() => Reflect.apply(iisOptions, undefined, [properties])).toThrow(
-      /^iisOptions\(\): .*give an object\.$/,
+      /^iisOptions\(\): .*use an object\.$/,
     )
   })
 

@@ -13,11 +13,11 @@ import {
 const unchecked = (options: unknown) => Reflect.apply(bitsUpload, undefined, [options])
 
 describe('bitsUpload() refuses an invalid option with a message that names the option, its value and the remedy', () => {
-  const storageWanted = 'give a FileStorage, a MemoryStorage or your own StorageAdapter'
-  const storeWanted = 'give a FileSessionStore, a MemorySessionStore or your own SessionStore'
-  const bytesWanted = (min: number) => `give a whole number of bytes, from ${min} to 2^53 - 1.`
-  const sizeWanted = 'give a whole number of bytes, from 0 to 2^53 - 1, or Infinity.'
-  const secondsWanted = 'give a number of seconds above 0.'
+  const storageWanted = 'use a FileStorage, a MemoryStorage or your own StorageAdapter'
+  const storeWanted = 'use a FileSessionStore, a MemorySessionStore or your own SessionStore'
+  const bytesWanted = (min: number) => `use a whole number of bytes, from ${min} to 2^53 - 1.`
+  const sizeWanted = 'use a whole number of bytes, from 0 to 2^53 - 1, or Infinity.'
+  const secondsWanted = 'use a number of seconds above 0.'
   const wrong: [options: Record<string, unknown>, ...parts: string[]][] = [
     [{ storage: null }, 'the option storage is null', `${storageWanted}.`],
     [{ storage: './uploads' }, 'the option storage is "./uploads"', `${storageWanted}.`],
@@ -31,8 +31,8 @@ describe('bitsUpload() refuses an invalid option with a message that names the o
       'storage is an object of class MemorySessionStore',
       'it lacks has()',
     ],
-    [{ directory: '' }, 'the option directory is ""', 'give a path.'],
-    [{ directory: 7 }, 'the option directory is 7', 'give a path.'],
+    [{ directory: '' }, 'the option directory is ""', 'use a path.'],
+    [{ directory: 7 }, 'the option directory is 7', 'use a path.'],
     [{ sessionStore: true }, 'the option sessionStore is true', `${storeWanted}.`],
     [
       { sessionStore: new Map() },
@@ -47,45 +47,40 @@ describe('bitsUpload() refuses an invalid option with a message that names the o
     [{ maxUploadSize: 10n }, 'the option maxUploadSize is 10', sizeWanted],
     [{ maxFragmentSize: 5119 }, 'the option maxFragmentSize is 5119', bytesWanted(5120)],
     [{ maxFragmentSize: Number.POSITIVE_INFINITY }, 'maxFragmentSize is Infinity', bytesWanted(5120)],
-    [{ overwrite: 'yes' }, 'the option overwrite is "yes"', 'give true or false.'],
-    [{ overwrite: 1 }, 'the option overwrite is 1', 'give true or false.'],
+    [{ overwrite: 'yes' }, 'the option overwrite is "yes"', 'use true or false.'],
+    [{ overwrite: 1 }, 'the option overwrite is 1', 'use true or false.'],
     [{ sessionTimeout: 0 }, 'the option sessionTimeout is 0', secondsWanted],
     [{ sessionTimeout: Number.POSITIVE_INFINITY }, 'the option sessionTimeout is Infinity', secondsWanted],
     [{ sessionTimeout: '14d' }, 'the option sessionTimeout is "14d"', secondsWanted],
     [{ cleanupInterval: -5 }, 'the option cleanupInterval is -5', secondsWanted],
-    [{ cleanupInterval: 3_000_000 }, 'the option cleanupInterval is 3000000', 'give at most 24 days'],
-    [{ authorize: true }, 'the option authorize is true', 'give a function.'],
-    [{ user: 'alice' }, 'the option user is "alice"', 'give a function.'],
-    [{ onUpload: {} }, 'the option onUpload is an object', 'give a function.'],
-    [{ perRequest: {} }, 'the option perRequest is an object', 'give a function.'],
+    [{ cleanupInterval: 3_000_000 }, 'the option cleanupInterval is 3000000', 'use at most 24 days'],
+    [{ authorize: true }, 'the option authorize is true', 'use a function.'],
+    [{ user: 'alice' }, 'the option user is "alice"', 'use a function.'],
+    [{ onUpload: {} }, 'the option onUpload is an object', 'use a function.'],
+    [{ perRequest: {} }, 'the option perRequest is an object', 'use a function.'],
     [{ enabled: 'no' }, 'the option enabled is "no"', 'true or false'],
-    [{ trustSessionId: 'no' }, 'the option trustSessionId is "no"', 'give true or false.'],
+    [{ trustSessionId: 'no' }, 'the option trustSessionId is "no"', 'use true or false.'],
     [{ maxSessionsPerUser: 0 }, 'the option maxSessionsPerUser is 0', 'from 1 to 2^53 - 1'],
-    [{ maxNewSessions: 5 }, 'the option maxNewSessions is 5', 'give { perSecond, concurrent } with numbers'],
+    [{ maxNewSessions: 5 }, 'the option maxNewSessions is 5', 'use { perSecond, concurrent } with numbers'],
     [{ maxNewSessions: { persecond: 1 } }, '{ perSecond, concurrent } with numbers; there is no persecond.'],
     [{ maxNewSessions: { perSecond: 0.5 } }, 'its perSecond must be a whole number of sessions, from 1'],
     [{ maxNewSessions: { concurrent: 0 } }, 'its concurrent must be a whole number of packets, from 1'],
-    [{ maxBandwidth: -1 }, 'the option maxBandwidth is -1', 'give bytes per second'],
+    [{ maxBandwidth: -1 }, 'the option maxBandwidth is -1', 'use bytes per second'],
     [{ maxBandwidth: { persession: 1 } }, '{ perSession, total } with such numbers; there is no persession.'],
-    [{ hostId: 'http://host/' }, 'the option hostId is "http://host/"', 'give a host as in a URL'],
-    [{ hostId: 'bücher.example' }, 'the option hostId is "bücher.example"', 'give a host as in a URL'],
-    [{ hostId: 'host:' }, 'the option hostId is "host:"', 'give a host as in a URL'],
-    [{ hostId: 'host:0' }, 'the option hostId is "host:0"', 'give a host as in a URL'],
-    [{ notification: 'http://user:pass@x/' }, 'the option notification is a string: give { type:'],
+    [{ hostId: 'http://host/' }, 'the option hostId is "http://host/"', 'use a host as in a URL'],
+    [{ hostId: 'bücher.example' }, 'the option hostId is "bücher.example"', 'use a host as in a URL'],
+    [{ hostId: 'host:' }, 'the option hostId is "host:"', 'use a host as in a URL'],
+    [{ hostId: 'host:0' }, 'the option hostId is "host:0"', 'use a host as in a URL'],
+    [{ notification: 'http://user:pass@x/' }, 'the option notification is a string: use { type:'],
     [
       { notification: { type: 'by-value', url: 'http://user:pa#ss@host/' } },
       'its url is "http://…@host/": an http: or https: URL',
     ],
-    [
-      { logger: {} },
-      'the option logger is an object',
-      'give console, or a logger like it',
-      'it lacks info()',
-    ],
-    [{ logger: false }, 'the option logger is false', 'give console'],
-    [{ acceptPost: null }, 'the option acceptPost is null', 'give true or false.'],
-    [{ acceptBitsPost: 0 }, 'the option acceptBitsPost is 0', 'give true or false.'],
-    [{ storage: new MemoryStorage(), directory: 'x' }, 'give storage or directory, not both.'],
+    [{ logger: {} }, 'the option logger is an object', 'use console, or a logger like it', 'it lacks info()'],
+    [{ logger: false }, 'the option logger is false', 'use console'],
+    [{ acceptPost: null }, 'the option acceptPost is null', 'use true or false.'],
+    [{ acceptBitsPost: 0 }, 'the option acceptBitsPost is 0', 'use true or false.'],
+    [{ storage: new MemoryStorage(), directory: 'x' }, 'use storage or directory, not both.'],
     [{ maxuploadsize: 5 }, 'there is no option "maxuploadsize"', 'did you mean maxUploadSize?'],
     [{ maxSize: 5 }, 'there is no option "maxSize"', 'the options are storage, directory, '],
     [{ dir: 'x' }, 'there is no option "dir"', 'did you mean directory?'],
@@ -112,9 +107,9 @@ describe('bitsUpload() refuses an invalid option with a message that names the o
     [new Map(), 'its headers must be an object with strings as values'],
     [{ 'X Y': 'secret' }, 'its header "X Y": there is a character in it that a header cannot have'],
     [{ 'X-Key': 'secret\n' }, 'its header "X-Key": there is a character in it that a header cannot have'],
-    [{ 'X-Key': ['secret'] }, 'its header "X-Key": its value is of type object; give a string'],
-    [{ 'X-Key': '' }, 'its header "X-Key": it has no value; give one'],
-    [TWICE, 'its header "x-key": it is given twice; give it once'],
+    [{ 'X-Key': ['secret'] }, 'its header "X-Key": its value is of type object; use a string'],
+    [{ 'X-Key': '' }, 'its header "X-Key": it has no value; set one'],
+    [TWICE, 'its header "x-key": it is set twice; set it once'],
     [{ 'bits-original-request-url': 'secret' }, 'each notification has its own; leave it out'],
     [{ Host: 'secret' }, 'its header "Host": each notification has its own; leave it out'],
   ])('headers of a notification, without showing their values: %j', (headers, sentence) => {
@@ -130,7 +125,7 @@ describe('bitsUpload() refuses an invalid option with a message that names the o
     [() => {}, 'the function or class without a name'],
   ])('%j instead of options', (options, shown) => {
     expect(() => unchecked(options)).toThrow(
-      `bitsUpload(): the options are ${shown}: give an object, or nothing.`,
+      `bitsUpload(): the options are ${shown}: use an object, or nothing.`,
     )
   })
 })
@@ -139,10 +134,10 @@ describe('storages and stores refuse theirs the same way', () => {
   const TAKERS = { FileStorage, FileSessionStore, MemoryStorage }
   const fileOptions = 'the options are directory, durability, createDirectories, fileMode, directoryMode.'
   test.each<[name: keyof typeof TAKERS, options: unknown, sentence: string]>([
-    ['FileStorage', { directory: '' }, 'the option directory is "": give a path.'],
-    ['FileStorage', { durability: 'none' }, 'the option directory is undefined: give a path.'],
-    ['FileStorage', undefined, 'the options are undefined: give an object.'],
-    ['FileStorage', './uploads', 'the options are "./uploads": give an object.'],
+    ['FileStorage', { directory: '' }, 'the option directory is "": use a path.'],
+    ['FileStorage', { durability: 'none' }, 'the option directory is undefined: use a path.'],
+    ['FileStorage', undefined, 'the options are undefined: use an object.'],
+    ['FileStorage', './uploads', 'the options are "./uploads": use an object.'],
     ['FileStorage', { directory: 'x', durable: true }, `there is no option "durable": ${fileOptions}`],
     [
       'FileStorage',
@@ -152,29 +147,29 @@ describe('storages and stores refuse theirs the same way', () => {
     [
       'FileStorage',
       { directory: 'x', durability: 'always' },
-      `the option durability is "always": give 'none', 'publish' or 'fragment'.`,
+      `the option durability is "always": use 'none', 'publish' or 'fragment'.`,
     ],
     [
       'FileStorage',
       { directory: 'x', createDirectories: 'no' },
-      'the option createDirectories is "no": give true or false.',
+      'the option createDirectories is "no": use true or false.',
     ],
-    ['FileSessionStore', {}, 'the option directory is undefined: give a path.'],
-    ['FileSessionStore', undefined, 'the options are undefined: give an object.'],
+    ['FileSessionStore', {}, 'the option directory is undefined: use a path.'],
+    ['FileSessionStore', undefined, 'the options are undefined: use an object.'],
     [
       'FileSessionStore',
       { directory: 'x', sharde: true },
       'there is no option "sharde": did you mean shared?',
     ],
-    ['FileSessionStore', { directory: 'x', shared: 'no' }, 'the option shared is "no": give true or false.'],
-    ['FileSessionStore', { directory: 'x', durable: 1 }, 'the option durable is 1: give true or false.'],
+    ['FileSessionStore', { directory: 'x', shared: 'no' }, 'the option shared is "no": use true or false.'],
+    ['FileSessionStore', { directory: 'x', durable: 1 }, 'the option durable is 1: use true or false.'],
     ['MemoryStorage', { maxByte: 1 }, 'there is no option "maxByte": did you mean maxBytes?'],
     [
       'MemoryStorage',
       { maxBytes: 0 },
-      'the option maxBytes is 0: give a whole number of bytes, from 1 to 2^53 - 1.',
+      'the option maxBytes is 0: use a whole number of bytes, from 1 to 2^53 - 1.',
     ],
-    ['MemoryStorage', null, 'the options are null: give an object, or nothing.'],
+    ['MemoryStorage', null, 'the options are null: use an object, or nothing.'],
   ])('%s %j', (name, options, sentence) => {
     const make = () => Reflect.construct(TAKERS[name], [options])
     expect(make).toThrow(TypeError)

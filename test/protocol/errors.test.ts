@@ -382,7 +382,7 @@ test.each([200, 204, 299, 600, 99, 404.5, Number.NaN, '404', undefined])(
   (status) => {
     expect(() => Reflect.construct(BitsError, [{ status }, 'No.'])).toThrow(
       new RangeError(
-        `BitsError: the status is ${describeValue(status)}: give a whole number from 300 to 599.`,
+        `BitsError: the status is ${describeValue(status)}: use a whole number from 300 to 599.`,
       ),
     )
   },

@@ -47,14 +47,14 @@ const content = (name: string) => readFile(join(directory, name), 'utf8')
 
 describe('the options of FileStorage', () => {
   test.each([
-    [{ directory: '' }, 'FileStorage: the option directory is "": give a path.'],
+    [{ directory: '' }, 'FileStorage: the option directory is "": use a path.'],
     [
       { directory: 'x', durability: 'always' },
-      "FileStorage: the option durability is \"always\": give 'none', 'publish' or 'fragment'.",
+      "FileStorage: the option durability is \"always\": use 'none', 'publish' or 'fragment'.",
     ],
     [
       { directory: 'x', createDirectories: 'no' },
-      'FileStorage: the option createDirectories is "no": give true or false.',
+      'FileStorage: the option createDirectories is "no": use true or false.',
     ],
   ])('%j is refused with a message', (options, message) => {
     expect(() => Reflect.construct(FileStorage, [options])).toThrow(new TypeError(message))

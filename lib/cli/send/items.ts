@@ -30,7 +30,7 @@ export async function itemsToSend(
   }
   if (!destinationUrl(destination, ['']).pathname.endsWith('/')) {
     throw usageError(
-      'to send several files or a directory, give a URL that ends with a slash: http://server/in/.',
+      'to send several files or a directory, use a URL that ends with a slash: http://server/in/.',
     )
   }
   const items: Item[] = []

@@ -16,7 +16,7 @@ export async function ticketsFor(
   const hasHeader = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
   if (user !== undefined || url.username !== '' || hasHeader)
     throw usageError(
-      '--negotiate contradicts --user, a user name in the URL and a header Authorization: give only one of them.',
+      '--negotiate contradicts --user, a user name in the URL and a header Authorization: use only one of them.',
     )
   const { negotiateClient } = await import('express-bits-upload/negotiate')
   try {

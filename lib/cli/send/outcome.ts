@@ -18,11 +18,11 @@ export function giveReply({ reply, replyUrl }: UploadResult, flags: SendFlags): 
 
 /** Maps the package's advice to flags. */
 const FLAG_ADVICE: Readonly<Record<keyof typeof ADVICE, string>> = {
-  credentials: 'give --user or --header',
+  credentials: 'use --user or --header',
   ticket: '--negotiate for a Kerberos ticket',
-  proxyCredentials: 'give them in the URL of the proxy, http://user:password@proxy:3128',
-  certificate: 'give --cert and --key',
-  authority: 'give the certificate of its authority with --ca',
+  proxyCredentials: 'pass them in the URL of the proxy, http://user:password@proxy:3128',
+  certificate: 'use --cert and --key',
+  authority: 'pass the certificate of its authority with --ca',
   largeReply: '--reply-to writes it to a file',
 }
 

@@ -13,6 +13,6 @@ export async function readPassword(user: string, file: string | undefined): Prom
   if (known !== undefined) return known
   if (canPrompt()) return promptPassword(`Password of ${user}: `)
   throw usageError(
-    '--user: there is no terminal to prompt for the password: set BITS_PASSWORD or give --password-file.',
+    '--user: there is no terminal to prompt for the password: set BITS_PASSWORD or use --password-file.',
   )
 }

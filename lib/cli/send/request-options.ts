@@ -31,7 +31,7 @@ export async function requestOptions(
   if (proxy) note(`Using the proxy ${proxy.origin}, from ${proxy.variable} in the environment.`)
   if (flags.user !== undefined) {
     if (url.username !== '' || url.password !== '') {
-      throw usageError('both the URL and --user name a user: give only one of them.')
+      throw usageError('both the URL and --user name a user: use only one of them.')
     }
     // The first colon ends the name (RFC 7617 2).
     if (flags.user.includes(':'))
@@ -39,7 +39,7 @@ export async function requestOptions(
     const password = await readPassword(flags.user, flags.passwordFile)
     headers.Authorization = `Basic ${Buffer.from(`${flags.user}:${password}`).toString('base64')}`
   } else if (flags.passwordFile !== undefined) {
-    throw usageError('--password-file needs a user name: give --user, too.')
+    throw usageError('--password-file needs a user name: use --user, too.')
   }
   const authenticate = flags.negotiate ? await ticketsFor(flags, url, headers) : undefined
   const allTls = proxy?.tls ? { ...tls, ...proxy.tls } : tls
@@ -64,7 +64,7 @@ async function readClientTls({ ca, cert, key }: SendFlags): Promise<ClientTls | 
     checkCertificates('--cert', cert, tls.cert)
     checkKey('--key', key, tls.key, tls.cert)
   } else if (cert !== undefined || key !== undefined) {
-    throw usageError('a client certificate needs its private key: give both --cert and --key.')
+    throw usageError('a client certificate needs its private key: use both --cert and --key.')
   }
   return ca === undefined && cert === undefined ? undefined : tls
 }

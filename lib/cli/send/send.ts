@@ -30,7 +30,7 @@ export async function send(paths: readonly string[], destination: string, flags:
   }
   const several = items.length > 1
   if (several && replyFile(flags) !== undefined) {
-    throw usageError('--reply-to names one file, but there are several to send: omit it, or give -.')
+    throw usageError('--reply-to names one file, but there are several to send: omit it, or use -.')
   }
   const { request, proxy } = await requestOptions(flags, first.url, note)
   checkSendOptions(first, { ...request, ...clientUploadOptions(flags) })

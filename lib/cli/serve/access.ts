@@ -26,14 +26,14 @@ export const hasUsers = ({
 export function checkDirectoryAccess(flags: ServeFlags): void {
   const { htpasswd, negotiate, trustSessionId, tlsClientCa } = flags
   if (negotiate && tlsClientCa !== undefined)
-    throw usageError('--negotiate and --tls-client-ca both identify the user: give one of them.')
+    throw usageError('--negotiate and --tls-client-ca both identify the user: use only one of them.')
   if (!negotiate && (flags.service ?? flags.keytab) !== undefined)
-    throw usageError('--service and --keytab are for Kerberos tickets: give --negotiate, too.')
+    throw usageError('--service and --keytab are for Kerberos tickets: use --negotiate, too.')
   if (htpasswd !== undefined && tlsClientCa !== undefined)
-    throw usageError('--htpasswd and --tls-client-ca both identify the user: give one of them.')
+    throw usageError('--htpasswd and --tls-client-ca both identify the user: use only one of them.')
   if (trustSessionId && htpasswd === undefined && !negotiate)
     throw usageError(
-      '--trust-session-id is for clients that send the password only once: give --htpasswd, too.',
+      '--trust-session-id is for clients that send the password only once: use --htpasswd, too.',
     )
 }
 
@@ -47,14 +47,14 @@ export function checkDirectoryAccess(flags: ServeFlags): void {
 export function checkPageAccess(flags: ServeFlags, directories: readonly ServeFlags[]): void {
   const livePath = livePathOf(flags)
   if (flags.liveActions && livePath === undefined)
-    throw usageError('--live-actions adds buttons to the page of --live: give --live, too.')
+    throw usageError('--live-actions adds buttons to the page of --live: use --live, too.')
   if (flags.liveHost !== undefined && !flags.liveActions)
-    throw usageError('--live-host is for the buttons of the live page: give --live-actions, too.')
+    throw usageError('--live-host is for the buttons of the live page: use --live-actions, too.')
   if (hasUsers(flags) || !directories.some(hasUsers)) return
   const page = livePath === undefined ? metricsPathOf(flags) && '--metrics' : '--live'
   if (page !== undefined)
     throw usageError(
-      `the page of ${page} shows the uploads of all directories, and everybody would see it: give "htpasswd" at the top level, too.`,
+      `the page of ${page} shows the uploads of all directories, and everybody would see it: set "htpasswd" at the top level, too.`,
     )
 }
 
@@ -64,7 +64,7 @@ export class AccessControl {
   #gate: Promise<PasswordGate> | undefined
 
   /**
-   * How users are identified. Equal flags give the same function.
+   * How users are identified. Equal flags result in the same function.
    *
    * @returns `undefined` when access is unrestricted.
    * @throws CliError when the htpasswd file or the keytab cannot be read.

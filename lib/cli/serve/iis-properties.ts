@@ -21,7 +21,9 @@ export async function optionsOfIis({
   for (const [name, value] of flags) {
     const other = properties.get(name)
     if (other !== undefined && String(other) !== value) {
-      throw usageError(`--iis says ${name}=${value}, and ${iisFile} says ${String(other)}: give one of them.`)
+      throw usageError(
+        `--iis says ${name}=${value}, and ${iisFile} says ${String(other)}: use only one of them.`,
+      )
     }
     properties.set(name, value)
   }
@@ -42,10 +44,10 @@ function readFlags(flags: readonly string[]): Map<string, string> {
   for (const flag of flags) {
     const [, name = '', value = ''] = /^(\w+)=(.*)$/s.exec(flag) ?? []
     if (name === '')
-      throw usageError(`--iis ${flag}: give a property and its value, BITSAllowOverwrites=1 for example.`)
+      throw usageError(`--iis ${flag}: use a property and its value, BITSAllowOverwrites=1 for example.`)
     const other = values.get(name)
     if (other !== undefined && other !== value) {
-      throw usageError(`--iis says ${name}=${other} and ${name}=${value}: give one of them.`)
+      throw usageError(`--iis says ${name}=${other} and ${name}=${value}: use only one of them.`)
     }
     values.set(name, value)
   }

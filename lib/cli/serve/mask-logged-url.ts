@@ -7,7 +7,7 @@ interface Character {
 }
 
 /**
- * Masks what would give readers of the log access: user and password, query values, and the session id in a reply URL
+ * Masks what would let readers of the log in: user and password, query values, and the session id in a reply URL
  * (`lib/protocol/reply-url.ts`). Takes linear time, as URLs are untrusted.
  */
 export function maskLoggedUrl(url: string): string {

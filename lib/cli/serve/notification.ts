@@ -32,18 +32,18 @@ export async function notificationOf(
     const source = flags.notifyUrl === undefined ? 'BITSServerNotificationURL' : '--notify-url'
     const shown = JSON.stringify(maskUserInfo(url))
     throw usageError(
-      `${source} is ${shown}: give an http: or https: URL of at most ${MAX_URL.toLocaleString('en')} characters.`,
+      `${source} is ${shown}: use an http: or https: URL of at most ${MAX_URL.toLocaleString('en')} characters.`,
     )
   }
   const late = timeout === undefined ? undefined : interval(timeout)
-  if (late !== undefined) throw usageError(`--notify-timeout is ${timeout}: give ${late}.`)
+  if (late !== undefined) throw usageError(`--notify-timeout is ${timeout}: use ${late}.`)
   const headers = notifyHeader && checked(await readHeaders('--notify-header', notifyHeader))
   return { type, url, ...(timeout !== undefined && { timeout }), ...(headers && { headers }) }
 }
 
 function oneOf<T>(flag: string, own: T | undefined, iis: T | undefined): T | undefined {
   if (own !== undefined && iis !== undefined && own !== iis)
-    throw usageError(`${flag} contradicts the IIS properties: give one of them.`)
+    throw usageError(`${flag} contradicts the IIS properties: use only one of them.`)
   return own ?? iis
 }
 
@@ -55,7 +55,7 @@ function refuseWithoutUrl({ notifyType, notifyTimeout, notifyHeader }: NotifyFla
   }).find(([, value]) => value !== undefined) ?? [undefined]
   if (flag === undefined) return
   throw usageError(
-    `${flag} needs an application to notify: give its URL, too, as --notify-url or BITSServerNotificationURL.`,
+    `${flag} needs an application to notify: pass its URL, too, as --notify-url or BITSServerNotificationURL.`,
   )
 }
 

@@ -24,7 +24,7 @@ export function ownHostOnly({ host, liveHost }: Pick<ServeFlags, 'host' | 'liveH
     // A page could fill the log.
     if (!isReported) {
       printError(
-        `warning: an action of the live page was refused, because its host ${name.slice(0, 100)} is not this machine. If that is the name of your proxy, give it with --live-host.`,
+        `warning: an action of the live page was refused, because its host ${name.slice(0, 100)} is not this machine. If that is the name of your proxy, pass it with --live-host.`,
       )
       isReported = true
     }

@@ -22,15 +22,15 @@ export async function uploadOptions(
   for (const [name, flag] of OVERLAP) {
     if (own[name] === undefined || iis[name] === undefined || isDeepStrictEqual(own[name], iis[name]))
       continue
-    throw usageError(`${flag} contradicts the IIS properties: give one of them.`)
+    throw usageError(`${flag} contradicts the IIS properties: use only one of them.`)
   }
   if (own.hostIdFallbackTimeout !== undefined && (own.hostId ?? iis.hostId) === undefined) {
-    throw usageError('--host-id-fallback-timeout needs --host-id: give that, too.')
+    throw usageError('--host-id-fallback-timeout needs --host-id: use that, too.')
   }
   const notification = await notificationOf(flags, iis.notification)
   if (directory === undefined && notification?.type === 'by-reference') {
     throw usageError(
-      'a notification by reference names the path of a file, and files in S3 have none: give --notify-type by-value.',
+      'a notification by reference names the path of a file, and files in S3 have none: use --notify-type by-value.',
     )
   }
   const total = own.maxBandwidth ?? iis.maxBandwidth

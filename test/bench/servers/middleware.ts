@@ -7,7 +7,7 @@ import { listen } from './listen.js'
 const [, , directory = '', durability = '', prototypes] = process.argv
 const known: readonly Durability[] = ['none', 'publish', 'fragment']
 const chosen = known.find((name) => name === durability)
-if (!chosen) throw new TypeError(`The durability is "${durability}": give ${known.join(', ')}.`)
+if (!chosen) throw new TypeError(`The durability is "${durability}": use ${known.join(', ')}.`)
 
 const app = express()
 app.use('/', bitsUpload({ storage: new FileStorage({ directory, durability: chosen }) }))

@@ -24,7 +24,7 @@ const stores: Readonly<Record<string, () => SessionStore>> = {
   shared: () => new FileSessionStore({ directory, shared: true }),
 }
 const sessionStore = stores[kind]?.()
-if (!sessionStore) throw new TypeError(`The store is "${kind}": give ${Object.keys(stores).join(', ')}.`)
+if (!sessionStore) throw new TypeError(`The store is "${kind}": use ${Object.keys(stores).join(', ')}.`)
 
 const storage = new FileStorage({ directory })
 const bits = bitsUpload({

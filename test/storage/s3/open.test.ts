@@ -68,15 +68,15 @@ describe('when a storage opens', () => {
 
 describe('the options of an S3Storage', () => {
   test.each([
-    [{ bucket: '' }, 'the option bucket is "": give a name'],
+    [{ bucket: '' }, 'the option bucket is "": use a name'],
     [
       { client: {} },
-      'the option client is an object: give an S3Client of @aws-sdk/client-s3; it lacks send()',
+      'the option client is an object: use an S3Client of @aws-sdk/client-s3; it lacks send()',
     ],
     [{ stagingPrefix: 'no slash' }, 'a prefix that ends with a slash'],
-    [{ segmentSize: 1000 }, 'the option segmentSize is 1000: give a whole number of bytes, from 5242880'],
+    [{ segmentSize: 1000 }, 'the option segmentSize is 1000: use a whole number of bytes, from 5242880'],
     [{ timeout: 0 }, 'a whole number of milliseconds, from 1'],
-    [{ assemble: 'both' }, "give 'copy' or 'stream'"],
+    [{ assemble: 'both' }, "use 'copy' or 'stream'"],
     [{ Bucket: 'x' }, 'did you mean bucket?'],
   ])('%j are refused with a message', async (wrong, sentence) => {
     await withS3({}, async (s3) => {

@@ -37,13 +37,13 @@ export function readDirectories(
 ): readonly DirectoryConfig[] {
   if (!Array.isArray(list) || list.length === 0) {
     const shown = Array.isArray(list) ? 'an empty list' : describeValue(list)
-    throw usageError(`${path}: "${DIRECTORIES_KEY}" is ${shown}: give a list like ${EXAMPLE}.`)
+    throw usageError(`${path}: "${DIRECTORIES_KEY}" is ${shown}: use a list like ${EXAMPLE}.`)
   }
   const entries: readonly unknown[] = list
   return entries.map((entry, index) => {
     const label = `${path}: ${DIRECTORIES_KEY}[${index}]`
     if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
-      throw usageError(`${label} is ${describeValue(entry)}: give an object, as in ${EXAMPLE}.`)
+      throw usageError(`${label} is ${describeValue(entry)}: use an object, as in ${EXAMPLE}.`)
     return readEntry(entry, label, folder, command)
   })
 }
@@ -54,7 +54,7 @@ function readEntry(entry: object, label: string, folder: string, command: Comman
   for (const [key, value] of Object.entries(entry)) {
     const invalid = (advice: string) => usageError(`${label}: "${key}" is ${describeValue(value)}: ${advice}`)
     if (key === DIRECTORY_KEY) {
-      if (typeof value !== 'string' || value === '') throw invalid('give a path.')
+      if (typeof value !== 'string' || value === '') throw invalid('use a path.')
       directory = resolve(folder, value)
       continue
     }
@@ -65,7 +65,7 @@ function readEntry(entry: object, label: string, folder: string, command: Comman
   }
   const flags = own.opts<ServeFlags>()
   if (directory === undefined && flags.s3Bucket === undefined)
-    throw usageError(`${label} has no place for its files: give "${DIRECTORY_KEY}", or "s3-bucket".`)
+    throw usageError(`${label} has no place for its files: use "${DIRECTORY_KEY}", or "s3-bucket".`)
   return { label: `${label} (${flags.path})`, flags, ...(directory !== undefined && { directory }) }
 }
 

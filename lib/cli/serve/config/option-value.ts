@@ -15,7 +15,7 @@ export function parseValue(
   invalid: (advice: string) => Error,
 ): unknown {
   if (option.isBoolean() || option.negate) {
-    if (typeof value !== 'boolean') throw invalid('give true or false.')
+    if (typeof value !== 'boolean') throw invalid('use true or false.')
     // As in commander, an option that is not given is absent.
     return value || option.negate ? value : undefined
   }
@@ -26,7 +26,7 @@ export function parseValue(
   const texts = values.map((one) => {
     if (typeof one === 'string' && one !== '') return absolute(option, one, folder)
     if (typeof one === 'number' && !isRepeatable && option.parseArg) return String(one)
-    throw invalid(`give a string${isRepeatable ? ', or a list of strings' : ''}.`)
+    throw invalid(`use a string${isRepeatable ? ', or a list of strings' : ''}.`)
   })
   if (isRepeatable) return texts
   const [text = ''] = texts

@@ -40,7 +40,7 @@ export async function readConfig(
     const invalid = (advice: string) => usageError(`${path}: "${key}" is ${describeValue(value)}: ${advice}`)
     const option = options.get(key)
     if (key === DIRECTORY_KEY) {
-      if (typeof value !== 'string' || value === '') throw invalid('give a path.')
+      if (typeof value !== 'string' || value === '') throw invalid('use a path.')
       directory = resolve(file.folder, value)
     } else if (option !== undefined) {
       const parsed = parseValue(option, value, file.folder, invalid)

@@ -48,7 +48,7 @@ async function configure({ label, directory, flags }: DirectoryConfig): Promise<
     }
     if (program && options.notification)
       throw usageError(
-        '--on-upload and a notification both decide whether to accept a file: give one of them.',
+        '--on-upload and a notification both decide whether to accept a file: use only one of them.',
       )
     checkUploadOptions(options)
     checkDirectoryAccess(flags)

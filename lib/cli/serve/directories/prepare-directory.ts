@@ -21,7 +21,7 @@ export async function prepareDirectory(
 ): Promise<void> {
   const existing = await stat(directory).catch(() => undefined)
   if (existing && !existing.isDirectory())
-    throw new CliError(EXIT.failure, `${directory} is not a directory: give the one that uploads go into.`)
+    throw new CliError(EXIT.failure, `${directory} is not a directory: name the directory for the uploads.`)
   const staging = join(directory, STAGING_FOLDER)
   const staged = await stat(staging).catch(() => undefined)
   if (staged && !staged.isDirectory())

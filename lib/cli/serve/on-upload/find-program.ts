@@ -22,7 +22,7 @@ export async function findProgram(
 ): Promise<string> {
   if (NEEDS_SHELL.test(name)) {
     throw usageError(
-      `--on-upload ${name}: it cannot be run without a shell; give the program that runs it, ` +
+      `--on-upload ${name}: it cannot be run without a shell; use the program that runs it, ` +
         `and --on-upload-argument for the script: --on-upload powershell.exe --on-upload-argument -File ` +
         `--on-upload-argument script.ps1 for example.`,
     )

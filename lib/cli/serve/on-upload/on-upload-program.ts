@@ -42,7 +42,7 @@ export async function onUploadProgram(flags: ProgramFlags): Promise<OnUploadProg
   const { onUpload: name, onUploadArgument: args = [], onUploadTimeout, onUploadConcurrency } = flags
   if (name === undefined) {
     if (args.length > 0 || (onUploadTimeout ?? onUploadConcurrency) !== undefined)
-      throw usageError('--on-upload-argument, -timeout and -concurrency need --on-upload: give that, too.')
+      throw usageError('--on-upload-argument, -timeout and -concurrency need --on-upload: use that, too.')
     return undefined
   }
   const file = await findProgram(name)

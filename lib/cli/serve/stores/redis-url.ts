@@ -16,7 +16,7 @@ export function redisUrl(text: string, env: NodeJS.ProcessEnv = process.env): st
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !isRedisUrl(url)) {
     throw usageError(
-      `--redis is ${JSON.stringify(shownRedisUrl(text))}: give a URL like redis://host:6379 or rediss://user:password@host:6380/0, ` +
+      `--redis is ${JSON.stringify(shownRedisUrl(text))}: use a URL like redis://host:6379 or rediss://user:password@host:6380/0, ` +
         'with special characters of the password percent-encoded.',
     )
   }

@@ -76,7 +76,7 @@ export async function s3Objects(
 function clientConfig({ s3Region, s3Endpoint, s3PathStyle }: S3Flags): S3ClientConfig {
   if (s3Endpoint !== undefined && !/^https?:$/.test(protocolOf(s3Endpoint)))
     throw usageError(
-      `--s3-endpoint is ${JSON.stringify(s3Endpoint)}: give an http: or https: URL, https://s3.example.com for example.`,
+      `--s3-endpoint is ${JSON.stringify(s3Endpoint)}: use an http: or https: URL, https://s3.example.com for example.`,
     )
   return {
     ...defined({ region: s3Region, endpoint: s3Endpoint, forcePathStyle: s3PathStyle }),
@@ -96,7 +96,7 @@ function folderOf(prefix: string | undefined): string {
   // As `stagingPrefix` of S3Storage, less its folder.
   if (/^[\w!.'()-][\w!.'()/-]{0,380}\/$/.test(folder) && !folder.includes('//')) return folder
   throw usageError(
-    `--s3-prefix is ${JSON.stringify(prefix)}: give a folder of letters, digits and !-_.'()/, inbox/2026 for example.`,
+    `--s3-prefix is ${JSON.stringify(prefix)}: use a folder of letters, digits and !-_.'()/, inbox/2026 for example.`,
   )
 }
 
@@ -106,7 +106,7 @@ async function requireRegion(region: () => Promise<string>): Promise<void> {
   } catch (cause) {
     throw new CliError(
       EXIT.usage,
-      `the region of the bucket is unknown: give --s3-region, or AWS_REGION in the environment.`,
+      `the region of the bucket is unknown: use --s3-region, or AWS_REGION in the environment.`,
       { cause },
     )
   }

@@ -25,7 +25,7 @@ export function checkStoreFlags(directory: string | undefined, flags: StoreFlags
     if (directory === undefined) throw usageError("missing required argument 'directory'")
     if (directory === '')
       throw usageError(
-        'the directory has no name (an unset variable?): give one, or . for the current directory.',
+        'the directory has no name (an unset variable?): name one, or . for the current directory.',
       )
     refuse(
       {
@@ -35,18 +35,18 @@ export function checkStoreFlags(directory: string | undefined, flags: StoreFlags
         '--s3-path-style': flags.s3PathStyle,
         '--s3-assemble': flags.s3Assemble,
       },
-      (flag) => `${flag} is for uploads in S3: give --s3-bucket, too.`,
+      (flag) => `${flag} is for uploads in S3: use --s3-bucket, too.`,
     )
   } else {
     if (directory !== undefined)
-      throw usageError('uploads go into a directory or into --s3-bucket: give one of them.')
-    if (s3Bucket === '') throw usageError('--s3-bucket has no name (an unset variable?): give one.')
+      throw usageError('uploads go into a directory or into --s3-bucket: use only one of them.')
+    if (s3Bucket === '') throw usageError('--s3-bucket has no name (an unset variable?): name one.')
     refuseFileFlags(flags)
   }
   if (redis === undefined && redisPrefix !== undefined)
-    throw usageError('--redis-prefix is for sessions in Redis: give --redis, too.')
+    throw usageError('--redis-prefix is for sessions in Redis: use --redis, too.')
   if (redis !== undefined && shared)
-    throw usageError('--shared keeps the sessions in the directory, --redis in Redis: give one of them.')
+    throw usageError('--shared keeps the sessions in the directory, --redis in Redis: use only one of them.')
 }
 
 /** What only a directory can do. */
@@ -57,7 +57,7 @@ function refuseFileFlags({ read, list, shared, durability, createDirectories }: 
   )
   refuse(
     { '--shared': shared },
-    () => '--shared is for servers that share a directory: with --s3-bucket, give --redis instead.',
+    () => '--shared is for servers that share a directory: with --s3-bucket, use --redis instead.',
   )
   refuse(
     { '--durability': durability },

@@ -29,7 +29,7 @@ export function checkPair(cert: NamedFile, key: NamedFile, passphrase: string | 
     own
       ? `${nameOf(cert)} starts with the certificate of ${oneLine(first?.subject)}: ` +
           'put that of the server first, and those of its authorities after it.'
-      : `${nameOf(key)} is not the key of the certificate in ${nameOf(cert)}: give the two that were made together.`,
+      : `${nameOf(key)} is not the key of the certificate in ${nameOf(cert)}: use two that belong together.`,
   )
 }
 
@@ -54,7 +54,7 @@ function readKey(file: NamedFile, passphrase: string | undefined): KeyObject {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text))
     throw certificateError(`${nameOf(file)} holds no private key in PEM. ${adviceFor(file)}`)
   if (isEncrypted && passphrase === undefined)
-    throw certificateError(`${nameOf(file)} is encrypted: give its passphrase with --tls-passphrase-file.`)
+    throw certificateError(`${nameOf(file)} is encrypted: pass its passphrase with --tls-passphrase-file.`)
   try {
     return createPrivateKey({ key: file.content, ...(passphrase !== undefined && { passphrase }) })
   } catch (cause) {
@@ -82,7 +82,7 @@ function pfxProblem(error: unknown, passphrase: string | undefined): string {
   if (!/mac verify failure/.test(asError(error).message))
     return 'is not a PKCS #12 file (.pfx, .p12). For certificates in PEM there are --tls-cert and --tls-key.'
   return passphrase === undefined
-    ? 'is encrypted: give its passphrase with --tls-passphrase-file.'
+    ? 'is encrypted: pass its passphrase with --tls-passphrase-file.'
     : 'does not open with the passphrase of --tls-passphrase-file.'
 }
 
@@ -93,7 +93,7 @@ function adviceFor({ option, content, path }: NamedFile): string {
   if (text.includes('PRIVATE KEY-----')) return 'It holds a private key: are the files swapped?'
   if (text.includes('-----BEGIN CERTIFICATE-----')) return 'It holds a certificate: are the files swapped?'
   if (content[0] !== 0x30) return 'Such a file has a line that starts with "-----BEGIN".'
-  if (/\.(?:pfx|p12)$/i.test(path)) return 'It is probably a PKCS #12 file: give it as --tls-pfx.'
+  if (/\.(?:pfx|p12)$/i.test(path)) return 'It is probably a PKCS #12 file: pass it as --tls-pfx.'
   const command = option === '--tls-key' ? 'pkey' : 'x509'
   return `It is probably in DER: convert it with "openssl ${command} -inform der -in ${path} -out new.pem".`
 }

@@ -35,9 +35,9 @@ export const tlsFiles = ({ tlsCert, tlsKey, tlsPfx, tlsPassphraseFile, tlsClient
 export function checkTlsFlags(flags: TlsFlags): void {
   const { tlsCert, tlsKey, tlsPfx, tlsPassphraseFile, tlsMinVersion, tlsClientCa } = flags
   if (tlsPfx !== undefined && (tlsCert ?? tlsKey) !== undefined)
-    throw usageError('--tls-pfx holds certificate and key: give it, or --tls-cert and --tls-key.')
+    throw usageError('--tls-pfx holds certificate and key: use it, or --tls-cert and --tls-key.')
   if ((tlsCert === undefined) !== (tlsKey === undefined))
-    throw usageError('https needs a certificate and its key: give --tls-cert and --tls-key.')
+    throw usageError('https needs a certificate and its key: use --tls-cert and --tls-key.')
   if (usesTls(flags)) return
   const [flag] = Object.entries({
     '--tls-passphrase-file': tlsPassphraseFile,
@@ -45,7 +45,7 @@ export function checkTlsFlags(flags: TlsFlags): void {
     '--tls-client-ca': tlsClientCa,
   }).find(([, value]) => value !== undefined) ?? [undefined]
   if (flag !== undefined)
-    throw usageError(`${flag} needs https: give --tls-cert and --tls-key, or --tls-pfx, too.`)
+    throw usageError(`${flag} needs https: use --tls-cert and --tls-key, or --tls-pfx, too.`)
 }
 
 /**
