@@ -153,7 +153,7 @@ describe('small segments', () => {
   test('are merged, and a failure to merge has no effect', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 1 })
-      const content = sample(70 * 1000)
+      const content = sample(40 * 1000)
       const upload = uploadTo('a.bin', content.length)
       s3.trouble = ({ operation, bytes: size }) =>
         (operation === 'PutObject' && size > 1000) || operation === 'GetObject'

@@ -61,6 +61,12 @@ export async function send(
 export const stagedKeys = (s3: FakeS3): string[] =>
   s3.objects.keys.filter((key) => key.startsWith('BITS-Sessions/'))
 
-/** Bytes without a pattern, the same at each call, and quick to make. */
-export const sample = (length: number): Buffer =>
-  createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(length))
+/** Bytes without a pattern, the same at each call. */
+export function sample(length: number): Buffer {
+  if (longest.length < length) {
+    longest = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(length))
+  }
+  return Buffer.from(longest.subarray(0, length))
+}
+
+let longest = Buffer.alloc(0)
