@@ -1,13 +1,8 @@
-import { execFile } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import { type IisProperties, iisOptions } from 'express-bits-upload'
 import { block } from './blocks.js'
 import { table } from './tables.js'
-import { FILE, useTempProject } from './use-temp-project.js'
 
-const temp = useTempProject()
 const PAGE = 'docs/iis-migration.md'
 const properties = block('json', { in: PAGE, containing: '"BITSAllowOverwrites"' })
 
@@ -70,18 +65,4 @@ test('the script reads the properties of the table', () => {
   const known = table('IIS property').map(([name = '']) => name)
   expect(named).toEqual(known.filter((name) => !unread.includes(name)))
   expect(Object.keys(JSON.parse(properties.text))).toEqual(named)
-})
-
-test('the server follows the properties, and answers curl', async () => {
-  await writeFile(temp.inside('virtual-directory.json'), properties.text)
-  const server = await temp.project.serve(block('js', { in: PAGE }))
-  await temp.upload(server, 'a.zip')
-  await temp.upload(server, 'a.zip') // BITSAllowOverwrites
-  expect(await temp.read('uploads/a.zip')).toEqual(FILE)
-  const curl = block('sh', { in: PAGE, containing: 'curl' }).text.replaceAll(
-    'new.example.com:3000',
-    `127.0.0.1:${server.port}`,
-  )
-  const { stdout } = await promisify(execFile)('sh', ['-c', curl])
-  expect(stdout).toMatch(/^HTTP\/1\.1 200 .*^BITS-Packet-Type: Ack\r$/ms)
 })
