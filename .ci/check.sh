@@ -1,0 +1,74 @@
+# For .ci/run: runs checks, some of them at the same time, and notes in $RESULTS how they went.
+
+# check <name> <seconds> <command ...>: one that is still running when its time is over, or when this script is
+# stopped, has failed. Its output is printed in one piece when it ends.
+check() {
+  local name=$1 seconds=$2 started=$SECONDS status=0
+  shift 2
+  printf '\n=== %s: started: %s\n' "$name" "$*"
+  echo failed >"$RESULTS/$name.check"
+  current=$name
+  # In the background, as a trap has to wait for a command in the foreground.
+  timeout --kill-after=20 "$seconds" "$@" >"$RESULTS/$name.log" 2>&1 &
+  running=$!
+  wait "$running" || status=$?
+  running=
+  if [ "$status" -eq 0 ]; then echo passed >"$RESULTS/$name.check"; fi
+  if [ "$status" -eq 124 ]; then echo "=== $name: stopped after $seconds s" >>"$RESULTS/$name.log"; fi
+  report "$name" "exit status $status after $((SECONDS - started)) s"
+  return "$status"
+}
+running=
+current=
+
+# suite <name> <seconds> <command ...>: the same for a run of jest, whose tests count one by one.
+suite() {
+  check "$@" --json --outputFile="$RESULTS/$1.json"
+}
+
+# report <name> <how it ended>: prints the output of a check, and not that of another one in between.
+report() {
+  {
+    flock 9
+    printf '\n=== %s: output\n' "$1"
+    cat "$RESULTS/$1.log"
+    printf '=== %s: %s\n' "$1" "$2"
+  } 9>"$RESULTS/lock"
+}
+
+# at_the_same_time <function ...>: runs each in a process of its own, and waits for all of them.
+at_the_same_time() {
+  local lane
+  for lane in "$@"; do
+    (
+      trap 'stop_check; exit 143' TERM
+      trap '' INT
+      "$lane"
+      exit 0
+    ) &
+    lanes+=($!)
+  done
+  wait "${lanes[@]}"
+  lanes=()
+}
+lanes=()
+
+stop_check() {
+  [ -n "$running" ] || return
+  kill "$running" 2>/dev/null
+  wait "$running"
+  report "$current" stopped
+}
+
+# stop <status>: ends all that is running, and this script.
+stop() {
+  trap '' TERM INT
+  if [ "${#lanes[@]}" -gt 0 ]; then
+    kill "${lanes[@]}" 2>/dev/null
+    wait "${lanes[@]}"
+  fi
+  stop_check
+  exit "$1"
+}
+trap 'stop 143' TERM
+trap 'stop 130' INT
