@@ -11,12 +11,12 @@ import { temporaryDirectory } from '../support/serve.js'
 import { tell, times, until } from '../support/soak.js'
 
 const ROUNDS = times(20, 500)
-/** Uploads under way at the same time. */
+/** Number of concurrent uploads. */
 const AT_ONCE = 4
 const FILE = bytes(200_000)
 const MiB = 1024 * 1024
 
-/** What of a request is sent before the connection ends. */
+/** The part of a request that is sent before the connection ends. */
 const PLACES: { place: string; part: (request: Buffer, head: number) => Buffer }[] = [
   { place: 'before the head ends', part: (request, head) => request.subarray(0, head - 9) },
   { place: 'after the head', part: (request, head) => request.subarray(0, head) },
@@ -48,7 +48,7 @@ interface Way {
   by(connection: RawConnection): void
 }
 
-/** An upload of which the second fragment is interrupted; then another connection continues or cancels it. */
+/** An upload whose second fragment is interrupted. Another connection then resumes or cancels it. */
 async function interruptedUpload({ part, by }: Way, resume: boolean): Promise<void> {
   const name = `${++count}.bin`
   const path = `/uploads/${name}`
@@ -60,7 +60,7 @@ async function interruptedUpload({ part, by }: Way, resume: boolean): Promise<vo
 
   const request = client.nextFragment()
   connection.write(part(request, request.indexOf('\r\n\r\n') + 4))
-  // Sometimes the server has read it all when the end comes, sometimes nothing.
+  // The server may have read all or nothing of it when the connection ends.
   await delay(count % 4)
   by(connection)
 
@@ -84,7 +84,7 @@ async function repeat(way: Way, rounds: number): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
 }
 
-/** Nothing is left of any upload; answers what memory the process holds then. */
+/** Checks that nothing is left of any upload. Returns the memory that the process then uses. */
 async function settled(): Promise<Figures> {
   await until(async () => (await server.figures()).connections === 0)
   expect(await openFiles(directory.path, server.pid)).toEqual([])

@@ -16,7 +16,7 @@ const passwords = new Map([
   ['bob', 'battery staple'],
 ])
 
-/** Middleware before ours: admits clients with a password (package `basic-auth`). */
+/** Runs before `bitsUpload()`: admits clients with a password (package `basic-auth`). */
 const askForPassword: RequestHandler = (req, res, next) => {
   const credentials = basicAuth(req)
   const right = credentials && passwords.get(credentials.name)
@@ -31,7 +31,7 @@ const askForPassword: RequestHandler = (req, res, next) => {
 const isEqual = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other))
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** For the option `user`: whom the middleware before has let in. */
+/** For the option `user`: the user that the preceding middleware admitted. */
 const whoItIs = (req: Request): string | undefined => req.res?.locals.user
 
 describe('Basic authentication before bitsUpload()', () => {

@@ -18,7 +18,7 @@ const ISSUER = 'https://login.example.com/'
 const keys = await generateKeyPair('RS256')
 const otherKeys = await generateKeyPair('RS256')
 
-/** Stands for the issuer of tokens: it tells its public key. */
+/** A fake issuer of tokens, which publishes its public key. */
 const issuer = createServer((_req, res) => {
   void exportJWK(keys.publicKey).then((key) => {
     res.setHeader('Content-Type', 'application/json')
@@ -47,7 +47,7 @@ const token = ({ audience = AUDIENCE, expires = '5m', key = keys.privateKey } = 
     .setExpirationTime(expires)
     .sign(key)
 
-/** Middleware before ours: admits clients with a token (package `express-oauth2-jwt-bearer`). */
+/** Runs before `bitsUpload()`: admits clients with a token (package `express-oauth2-jwt-bearer`). */
 const serve = async () => {
   const folder = await directory()
   const askForToken = auth({

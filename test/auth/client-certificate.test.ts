@@ -15,7 +15,7 @@ import { clientError, FAST, withFile } from '../support/upload-fixture.js'
 
 const { directory, afterwards } = fixtures()
 
-/** Middleware before ours: admits clients with a certificate of our authority (Node's own TLS). */
+/** Runs before `bitsUpload()`: admits clients with a certificate of our authority (Node's own TLS). */
 const askForCertificate: RequestHandler = (req, res, next) => {
   if (req.socket instanceof TLSSocket && req.socket.authorized) return next()
   res.sendStatus(403)
@@ -38,7 +38,7 @@ async function serve(authority: Authority, certificate: Certificate) {
       key: certificate.key,
       ca: authority.own.cert,
       requestCert: true,
-      // Who has none, or a wrong one, is answered by the middleware instead of by a broken handshake.
+      // The middleware rejects clients without a valid certificate; the handshake itself succeeds.
       rejectUnauthorized: false,
     },
     app,

@@ -9,9 +9,7 @@ import { cancelSession, closeSession, createSession, fragment, PROTOCOL, packet 
 
 const { start, connect, directory } = fixtures()
 
-/**
- * For the option `user`, and not as middleware before ours: only there can it be left out for packets of a session.
- */
+/** For the option `user`. Unlike preceding middleware, it can be skipped for packets of a session. */
 function whoIsIt(req: Request): string {
   const credentials = basicAuth(req)
   if (credentials?.name === 'alice' && credentials.pass === 'secret') return 'alice'
@@ -22,7 +20,7 @@ function whoIsIt(req: Request): string {
 const PATH = '/uploads/a.bin'
 const FILE = Buffer.from('hello')
 
-/** A session of alice's, who does not show her password again. */
+/** A session of alice, who does not send her password again. */
 async function begin(trustSessionId: boolean) {
   const folder = await directory()
   const running = await start({ directory: folder, user: whoIsIt, trustSessionId, onUpload: () => 'a reply' })

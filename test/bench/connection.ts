@@ -1,20 +1,20 @@
 import { connect, type Socket } from 'node:net'
 
-/** What came back. */
+/** A response. */
 export interface Answer {
   readonly status: number
-  /** Head as it came, for {@link headerOf}. */
+  /** The head exactly as received, for {@link headerOf}. */
   readonly head: string
 }
 
 const END_OF_HEAD = '\r\n\r\n'
-/** The one answer without a body and without a length. */
+/** The only response without a body and without a length. */
 const NO_CONTENT = 'HTTP/1.1 204'
 const LAST_CHUNK = '0\r\n\r\n'
 
 /**
- * A kept-alive HTTP connection with as little between the benchmark and the socket as there can be, so that what is
- * measured is the server.
+ * A kept-alive HTTP connection with as little code as possible between the benchmark and the socket, so that the server
+ * is what is measured.
  */
 export class Connection {
   readonly #socket: Socket
@@ -37,7 +37,7 @@ export class Connection {
     })
   }
 
-  /** Sends one request and waits for its answer; one at a time. */
+  /** Sends one request and waits for its response. Not for concurrent use. */
   request(line: string, headers: Readonly<Record<string, string>>, body?: Buffer): Promise<Answer> {
     let head = `${line} HTTP/1.1\r\nHost: bench\r\n`
     for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`
@@ -73,7 +73,7 @@ export class Connection {
   }
 }
 
-/** Where an answer ends, which may be later than what has been received; `NaN` when nothing tells. */
+/** The position where a response ends, which may be beyond the received bytes; `NaN` when nothing indicates it. */
 function endOfAnswer(received: string, head: string, body: number): number {
   if (head.startsWith(NO_CONTENT)) return body
   if (headerOf(head, 'Transfer-Encoding') !== 'chunked')
@@ -82,7 +82,7 @@ function endOfAnswer(received: string, head: string, body: number): number {
   return last < 0 ? Number.POSITIVE_INFINITY : last + LAST_CHUNK.length
 }
 
-/** A header of an answer's head. */
+/** Returns a header from the head of a response. */
 export function headerOf(head: string, name: string): string | undefined {
   return new RegExp(`\r\n${name}: *([^\r]*)`, 'i').exec(head)?.[1]
 }

@@ -4,35 +4,35 @@ import { join } from 'node:path'
 import type { SendFile } from './send-file.js'
 import type { Usage } from './servers/report-usage.js'
 
-/** A server that is measured, in a process of its own. */
+/** A server under measurement, in a process of its own. */
 export interface Contender {
   readonly name: string
   readonly port: number
-  /** How it takes a file. */
+  /** How it receives a file. */
   readonly send: SendFile
-  /** Where it puts the files. */
+  /** Where it stores files. */
   readonly directory: string
   usage(): Promise<Usage>
   stop(): Promise<void>
 }
 
-/** What a contender is before it runs. */
+/** A contender that is not running yet. */
 export interface Entry {
   readonly name: string
-  /** It is only there for its speed: there are no files to check. */
+  /** Only its speed matters: there are no files to check. */
   readonly keepsNothing?: boolean
   start(directory: string): Promise<Contender>
 }
 
-/** How the servers on Node are started. */
+/** How to start the servers that run on Node. */
 export interface Programs {
   /** Directory of the built servers. */
   readonly built: string
-  /** The Node that runs them. */
+  /** The Node executable that runs them. */
   readonly node: string
 }
 
-/** A contender that runs on Node: `script` of the built servers, given `args`. */
+/** A contender that runs on Node: `script` is one of the built servers, called with `args`. */
 export const nodeEntry = (
   name: string,
   { built, node }: Programs,
@@ -68,11 +68,11 @@ export const nodeEntry = (
   },
 })
 
-/** Ends a process that was started here, and waits until it is gone. */
+/** Stops a child process and waits until it has exited. */
 export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = once(child, 'exit')
-  // A server on Node leaves at the end of its channel, with its profile written.
+  // A server on Node exits when its channel closes, after it has written its profile.
   if (child.connected) child.disconnect()
   else child.kill('SIGTERM')
   await gone

@@ -4,7 +4,7 @@ import { bitsUploadIn, put, tusUpload } from './send-file.js'
 
 export const MIB = 1024 * 1024
 
-/** Every server that takes uploads, for a scenario with fragments of this many bytes. */
+/** All servers that receive uploads, for a scenario with fragments of this many bytes. */
 export function receivers(programs: Programs, fragmentSize: number): Entry[] {
   const nginx = nginxEntry()
   return [
@@ -16,17 +16,17 @@ export function receivers(programs: Programs, fragmentSize: number): Entry[] {
   ]
 }
 
-/** What else there is to compare with small files. */
+/** Further contenders for small files. */
 export const smallFileReceivers = (programs: Programs): Entry[] => [
   middleware('middleware, none, Express prototypes', programs, 8 * MIB, 'none', 'prototypes'),
-  // The limit for small files: three packets through Node and Express, and nothing done about them.
+  // The limit for small files: three packets through Node and Express that are not processed.
   {
     ...nodeEntry('three Acks, nothing kept', programs, 'acks', bitsUploadIn(8 * MIB), () => []),
     keepsNothing: true,
   },
 ]
 
-/** The middleware, with the turns of its event loop watched. */
+/** The middleware, with measurement of its event-loop turns. */
 export const watchedReceivers = (programs: Programs): Entry[] => [
   nodeEntry(
     'middleware, none, watched',

@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.js'
 /**
  * `count` small GETs over `connections` connections.
  *
- * @param status of every answer; `undefined` where the contenders differ.
+ * @param status of every answer; `undefined` if the contenders differ.
  */
 export const gets = (
   title: string,

@@ -26,15 +26,15 @@ const { values: options } = parseArgs({
   options: {
     /** Fewer and smaller rounds: about a minute. */
     quick: { type: 'boolean', default: false },
-    /** Where the files go, instead of a fresh ext4 image or memory. */
+    /** Directory for the files, instead of a new ext4 image or memory. */
     directory: { type: 'string' },
-    /** Only the scenarios with this in their title. */
+    /** Only the scenarios whose title contains this. */
     only: { type: 'string', default: '' },
-    /** Rounds of each scenario. */
+    /** Rounds per scenario. */
     rounds: { type: 'string' },
     /** Version of the Node that runs the servers, as npm names it. */
     node: { type: 'string' },
-    /** File for all figures as JSON, beside the text. */
+    /** File to write all figures to as JSON, in addition to the text. */
     json: { type: 'string' },
   },
 })
@@ -47,7 +47,10 @@ const memory = memoryWorkspace()
 const results: { title: string; fileSystem: string; figures: readonly Figures[] }[] = []
 const print = (text: string) => process.stdout.write(`${text}\n`)
 
-/** Measures and prints a scenario. Returns the figures of all contenders in their order; none if `--only` excludes it. */
+/**
+ * Measures a scenario and prints it. Returns the figures of all contenders in order; an empty list if `--only` excludes
+ * it.
+ */
 async function run(
   scenario: Scenario,
   entries: readonly Entry[],

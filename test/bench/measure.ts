@@ -7,17 +7,17 @@ import type { Scenario } from './scenario.js'
 /** One contender's figures in one scenario. */
 export interface Figures {
   readonly name: string
-  /** Units a second: the median of all rounds. */
+  /** Units per second: the median of all rounds. */
   readonly rate: number
   /** CPU seconds of the server per `scenario.per`: the mean of all rounds, as short ones are counted in ticks. */
   readonly cpu: number
-  /** The same of the round with the least: on a busy machine the others cost more, for what ran in between. */
+  /** The minimum of all rounds: on a busy machine other rounds also count what ran in between. */
   readonly leastCpu: number
-  /** Bytes resident at the peak. */
+  /** Peak resident memory in bytes. */
   readonly peak: number
-  /** Seconds of the longest event-loop turn: the median of all rounds; 0 where it is not watched. */
+  /** Duration in seconds of the longest event-loop turn: the median of all rounds; 0 if it is not measured. */
   readonly longestTurn: number
-  /** Against the first contender: the medians of the rounds' ratios. */
+  /** Relative to the first contender: the medians of the ratios per round. */
   readonly rateRatio: number
   readonly cpuRatio: number
 }
@@ -29,8 +29,8 @@ interface Round {
 }
 
 /**
- * Runs a scenario with fresh servers: one round for warming up, whose results are checked thoroughly, then `rounds`
- * rounds in which the contenders take turns, so that whatever else the machine does falls on all of them.
+ * Runs a scenario with fresh servers: one warm-up round, whose results are checked thoroughly, then `rounds` rounds in
+ * which the contenders take turns, so that other load on the machine affects all of them.
  *
  * @param entries the first is what the others are compared with.
  */
@@ -68,7 +68,7 @@ export async function measure(
   }
 }
 
-/** Forwards and backwards by turns, so that nobody always follows the same other. */
+/** The order alternates, so that no contender always runs after the same other one. */
 function inTurn(contenders: readonly Contender[], round: number): [number, Contender][] {
   const order = [...contenders.entries()]
   return round % 2 === 0 ? order : order.reverse()

@@ -12,7 +12,10 @@ import type { Usage } from './servers/report-usage.js'
 
 const PLACES = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
 
-/** nginx' DAV `PUT`, the mark to pass; `undefined` where there is no nginx, or no `/proc` to ask what it used. */
+/**
+ * The DAV `PUT` of nginx, which is the speed to beat; `undefined` without nginx, or without `/proc` to read its usage
+ * from.
+ */
 export function nginxEntry(): Entry | undefined {
   const program = PLACES.map((place) => join(place, 'nginx')).find((path) => existsSync(path))
   if (!program || !existsSync('/proc/self/schedstat')) return undefined
@@ -34,7 +37,7 @@ async function start(program: string, directory: string) {
   return { name: 'nginx PUT', port, send: put, directory, usage: () => usageOf(pid), stop: () => end(child) }
 }
 
-/** One process, as Node has one thread for JavaScript; the rest are its defaults. */
+/** One process, as Node has one thread for JavaScript. Everything else is at its default. */
 const configuration = (port: number, directory: string, scratch: string): string => `
 daemon off;
 master_process off;

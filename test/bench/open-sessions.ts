@@ -16,19 +16,19 @@ import { aligned, type Target } from './report.js'
 
 export const OPEN_SESSIONS_TITLE = 'Session stores with many open sessions'
 
-/** Packets at a time. */
+/** Concurrent packets. */
 const AT_ONCE = 16
 const PER_USER = 50
-/** Uploads whose packets are timed in each store, before others have sessions. */
+/** Uploads whose packets are timed in each store before there are sessions of other users. */
 const UPLOADS = 500
 const FRAGMENTS = 3
 
-/** Milliseconds, uploads per second in the first column. */
+/** Milliseconds, except in the first column: uploads per second. */
 export interface StoreFigures {
   readonly name: string
-  /** Uploads per second: what the packets of an upload ask of the store, without their bytes. */
+  /** Uploads per second: the store operations of an upload's packets, without their bytes. */
   readonly uploads: number
-  /** `open` of a store that has the sessions, and the first request for one of them. */
+  /** `open` of a store with these sessions, and the first request for one of them. */
   readonly start: number
   readonly sweep: number
   readonly listing: number
@@ -38,7 +38,7 @@ export interface StoreFigures {
 
 interface MeasuredStore {
   readonly name: string
-  /** @returns another store with the same sessions each time. */
+  /** @returns another store with the same sessions at each call. */
   make(): SessionStore
 }
 
@@ -65,7 +65,7 @@ async function measureRedis(count: number): Promise<StoreFigures> {
   const engine = await startRedis('node')
   try {
     const client = await createClient({ url: `redis://127.0.0.1:${engine.nodes[0]?.port}` }).connect()
-    // As Redis is by default. The files of the other stores are not flushed to the disk at each change either.
+    // The default of Redis. The other stores do not flush each change to the disk either.
     await client.configSet('appendfsync', 'everysec')
     try {
       const make = () => new RedisSessionStore({ redis: fromRedis(client) })
@@ -107,7 +107,7 @@ async function measureStore({ name, make }: MeasuredStore, count: number): Promi
 
 const SILENT = { info: () => {}, warn: () => {}, error: () => {} }
 
-/** What the packets of an upload ask of a store. */
+/** The store operations of an upload's packets. */
 async function upload(store: SessionStore, n: number): Promise<void> {
   const record = newRecord(n, 'uploader')
   const { uploadId } = record
@@ -121,7 +121,7 @@ async function upload(store: SessionStore, n: number): Promise<void> {
   await store.delete(uploadId)
 }
 
-/** @returns whether the user had a place for it. */
+/** @returns whether the user was below the limit. */
 async function create(store: SessionStore, record: SessionRecord): Promise<boolean> {
   return (await store.createWithin?.(record, 2 * PER_USER)) === undefined
 }

@@ -16,18 +16,18 @@ const ROUNDS = 9
 export interface PasswordFigures {
   /** One comparison of bcrypt in an idle process. */
   readonly check: number
-  /** The first Create-Session of a user, and a later one, when nobody else is there. */
+  /** The first Create-Session of a user, and a later one, while the server is idle. */
   readonly first: number
   readonly later: number
-  /** The first and a later one, wrong passwords coming from 50 other addresses. */
+  /** The first one and a later one while wrong passwords arrive from 50 other addresses. */
   readonly othersFirst: number
   readonly othersLater: number
-  /** The first one, wrong passwords coming from the user's own address. Its slowest, too. */
+  /** The first one while wrong passwords arrive from the user's own address; the slowest of these, too. */
   readonly own: number
   readonly ownSlowest: number
 }
 
-/** Measures how long users take to get in, with and without others who send wrong passwords. */
+/** Measures how long it takes to authenticate, with and without other clients that send wrong passwords. */
 export async function measurePasswords(entry: Entry, scratch: string): Promise<PasswordFigures> {
   const check = median(repeated(3, () => timedSync(() => compareSync(PASSWORD, HASH))))
   const alone = await inServer(entry, join(scratch, 'alone'), undefined)
@@ -105,7 +105,7 @@ async function inServer(
   }
 }
 
-/** Milliseconds that a Create-Session takes on a connection of its own. */
+/** Milliseconds for a Create-Session on a connection of its own. */
 async function create({ port }: Contender, user: string): Promise<number> {
   const connection = await Connection.open(port)
   try {

@@ -1,14 +1,14 @@
 import type { Figures } from './measure.js'
 import type { Scenario } from './scenario.js'
 
-/** Something the middleware is to reach. */
+/** A performance target of the middleware. */
 export interface Target {
   readonly text: string
   readonly measured: string
   readonly reached: boolean
 }
 
-/** A scenario's figures as a table. */
+/** Formats the figures of a scenario as a table. */
 export function table({ title, unit, per }: Scenario, figures: readonly Figures[]): string {
   const head = ['', `${unit}/s`, 'ratio', `CPU s / ${per.name}`, 'ratio', 'peak MB']
   const rows = figures.map(({ name, rate, rateRatio, cpu, cpuRatio, peak }) => [
@@ -27,7 +27,7 @@ export const targetTable = (targets: readonly Target[]): string =>
 
 export const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0)
 
-/** Columns: the first to the left, the others to the right. */
+/** Aligns the first column to the left and the others to the right. */
 export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, n) => Math.max(...rows.map((row) => row[n]?.length ?? 0)))
   const cell = (text: string, n: number) =>

@@ -3,7 +3,7 @@ import { gets } from './gets.js'
 import type { Scenario } from './scenario.js'
 import { uploads } from './uploads.js'
 
-/** The work that contenders are given. @param quick less of it. */
+/** All workloads. @param quick smaller ones. */
 export function scenarios(quick: boolean) {
   const large = { count: 1, size: (quick ? 128 : 256) * MIB, connections: 1 }
   const small = { count: 1000, size: 4096, connections: 8 }

@@ -1,16 +1,16 @@
 import { type Answer, type Connection, headerOf } from './connection.js'
 
-/** Sends one file over a connection; rejects when the server does not take it. */
+/** Sends one file over a connection. Rejects when the server does not accept it. */
 export type SendFile = (connection: Connection, name: string, content: Buffer) => Promise<void>
 
 const BITS_UPLOAD_PROTOCOL = '{7df0354d-249b-430f-820d-3d2a9bef4931}'
 
-/** A file in one PUT. */
+/** Sends a file in one PUT. */
 export const put: SendFile = async (connection, name, content) => {
   expectSuccess(await connection.request(`PUT /${name}`, {}, content))
 }
 
-/** A file as a tus upload: an empty one is created, then its bytes are sent. */
+/** Sends a file as a tus upload: creates an empty one, then sends the bytes. */
 export const tusUpload: SendFile = async (connection, name, content) => {
   const version = { 'Tus-Resumable': '1.0.0' }
   const metadata = `name ${Buffer.from(name).toString('base64')}`
@@ -27,7 +27,7 @@ export async function createSession(connection: Connection, name: string): Promi
   return headerOf(head, 'BITS-Session-Id') ?? ''
 }
 
-/** A file as a BITS upload: Create-Session, its fragments, Close-Session. */
+/** Sends a file as a BITS upload: Create-Session, its fragments, Close-Session. */
 export const bitsUploadIn =
   (fragmentSize: number): SendFile =>
   async (connection, name, content) => {

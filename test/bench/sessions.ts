@@ -7,7 +7,7 @@ import { createSession } from './send-file.js'
 /** Sessions that each user opens, below `maxSessionsPerUser`. */
 const PER_USER = 25
 
-/** `count` times Create-Session alone, by users who have few sessions, over `connections` connections. */
+/** `count` Create-Session packets only, by users with few sessions, over `connections` connections. */
 export function creates(title: string, count: number, connections: number): Scenario {
   let started = 0
   return {
@@ -31,7 +31,7 @@ export function creates(title: string, count: number, connections: number): Scen
   }
 }
 
-/** Each of the package's own stores, without and with `others` open sessions of other users. */
+/** All stores of the package, without and with `others` open sessions of other users. */
 export const storesWithSessions = (programs: Programs, others: number): Entry[] =>
   ['memory', 'file', 'shared'].flatMap((kind) =>
     [0, others].map((number) =>
@@ -47,7 +47,7 @@ export const storesWithSessions = (programs: Programs, others: number): Entry[] 
     ),
   )
 
-/** A thousand requests are counted together, so that seconds are milliseconds of one. */
+/** The unit is a thousand requests, so that seconds are milliseconds per request. */
 export const sessionTargets = (figures: readonly Figures[]): Target[] =>
   figures.map(({ name, leastCpu }) => ({
     text: `Create-Session, ${name}: under 1 ms of CPU`,

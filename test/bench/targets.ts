@@ -11,11 +11,11 @@ export interface Results {
   readonly smallPrototypes?: Figures | undefined
   readonly smallWatched?: Figures | undefined
   readonly many?: Figures | undefined
-  /** Of an app with the middleware. */
+  /** For an app with the middleware. */
   readonly get?: Figures | undefined
 }
 
-/** What is to be reached, relative to the first contender of each scenario. */
+/** The targets, relative to the first contender of each scenario. */
 export const targets = (results: Results): Target[] => [
   ...ratios('large file', results.large, 1.4, 0.7),
   ...ratios('large file in a server that has worked for a while', results.warmedUp, 1.2, 0.8),

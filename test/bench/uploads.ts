@@ -8,7 +8,7 @@ import type { Scenario } from './scenario.js'
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** `count` files of `size` bytes over `connections` connections, each sending one after the other. */
+/** `count` files of `size` bytes over `connections` connections, each of which sends one file after the other. */
 export function uploads(
   title: string,
   work: { count: number; size: number; connections: number; after?: readonly Scenario[] },

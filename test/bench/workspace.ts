@@ -12,10 +12,10 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Where the files of a benchmark go. */
+/** Where a benchmark stores its files. */
 export interface Workspace {
   readonly path: string
-  /** For the reader of the figures, such as `ext4 with a journal`. */
+  /** Describes it to the reader of the figures, for example `ext4 with a journal`. */
   readonly fileSystem: string
   remove(): void
 }
@@ -25,10 +25,10 @@ const IMAGE_BYTES = 4 * 1024 ** 3
 const TMPFS_MAGIC = 0x01021994
 
 /**
- * A fresh ext4 image with a journal where this process can mount one, as creating a file in a used or journal-less one
+ * A new ext4 image with a journal if this process can mount one, since creating a file in a used or journal-less one
  * can cost twenty times as much; otherwise memory; otherwise the directory for temporary files.
  *
- * @param directory use this one instead.
+ * @param directory used instead, if there is one.
  */
 export function createWorkspace(directory: string | undefined): Workspace {
   if (directory !== undefined) return workspaceIn(directory, 'the given directory')
@@ -48,9 +48,9 @@ function mountedImage(): Workspace | undefined {
   try {
     mkdirSync(path)
     writeFileSync(image, '')
-    // Sparse: it takes only as much of the disk as the files in it.
+    // A sparse file, which occupies only as much disk space as the files in it.
     truncateSync(image, IMAGE_BYTES)
-    // Room for a million files: some scenarios create several for each of 100,000 sessions.
+    // Inodes for a million files: some scenarios create several for each of 100,000 sessions.
     run('mkfs.ext4', '-q', '-i', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image)
     run('mount', '-o', 'loop', image, path)
   } catch {
@@ -67,7 +67,7 @@ function mountedImage(): Workspace | undefined {
   }
 }
 
-/** On tmpfs, where there is one. */
+/** On tmpfs if available. */
 export function memoryWorkspace(): Workspace | undefined {
   try {
     accessSync('/dev/shm', constants.W_OK)

@@ -14,7 +14,7 @@ import { startSite } from './site.js'
 const PROGRAM = '/usr/bin/firefox-esr'
 const CONTENT = contentOf(1000 * KB)
 
-/** Uploads the chosen file. The text is the number of bytes, or the message of the error. */
+/** Uploads the chosen file. Returns the number of bytes, or the message of the error, as text. */
 const upload = (options: string): string => `
   import('/browser.js')
     .then(({ uploadFile }) => uploadFile(document.querySelector('input').files[0], '/uploads/a.bin', {

@@ -13,8 +13,8 @@ interface BidiMessage {
 }
 
 /**
- * Firefox without a window, driven over WebDriver BiDi, which it speaks by itself: Playwright needs a Firefox of its own,
- * and geckodriver would be one more program to install.
+ * Headless Firefox, controlled over its built-in WebDriver BiDi: Playwright needs a Firefox of its own, and geckodriver
+ * would be one more program to install.
  */
 export class Firefox {
   readonly #process: ChildProcess
@@ -69,7 +69,7 @@ export class Firefox {
     await this.#send('input.setFiles', { context: this.#context, element, files: [path] })
   }
 
-  /** @param expression of a promise for a text. */
+  /** @param expression evaluates to a promise of a string. */
   async evaluate(expression: string): Promise<string> {
     const target = { context: this.#context }
     return textAt(

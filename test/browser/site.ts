@@ -21,7 +21,7 @@ export interface Site {
   readonly origin: string
   readonly port: number
   readonly bits: ReturnType<typeof bitsUpload>
-  /** Packets as `Create-Session`, `Fragment bytes 0-9/10`; others as `OPTIONS`. */
+  /** Packets as `Create-Session`, `Fragment bytes 0-9/10`; other requests by their method, such as `OPTIONS`. */
   readonly asked: string[]
   stop(): Promise<void>
 }

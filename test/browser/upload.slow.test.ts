@@ -16,7 +16,7 @@ const CHROMIUM = '/usr/bin/chromium'
 const FLAGS = '--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking'
 const CONTENT = contentOf(1000 * KB)
 
-/** What `uploadFile()` resolved with in the page, or the properties of the error. */
+/** The result of `uploadFile()` in the page, or the properties of the error. */
 interface Outcome {
   readonly result?: { sessionId: string; bytes: number; replyUrl?: string; reply?: string }
   readonly error?: { name: string; message: string; status?: number; fatal?: boolean; packet?: string }
@@ -44,7 +44,7 @@ describeWithEngine(
       return site
     }
 
-    /** A page of this origin, with a file chosen. */
+    /** A page of this origin with a chosen file. */
     async function openPage(origin: string, file?: string): Promise<Page> {
       const page = await (await browser.newContext()).newPage()
       await page.goto(origin)
@@ -87,7 +87,7 @@ describeWithEngine(
       })()`,
       )
 
-    /** Refuses fragments with 503 once this many bytes have come, until it is opened. */
+    /** Refuses fragments with 503 once this many bytes have arrived, until it is opened. */
     function gate(bytes: number) {
       let received = 0
       let isOpen = false
@@ -136,7 +136,7 @@ describeWithEngine(
       const proxy = await CuttingProxy.start(site.port, Array(4).fill(60 * KB))
       afterwards(() => proxy.stop())
       const page = await openPage(`http://127.0.0.1:${proxy.port}`, await fileWith(CONTENT))
-      // Chromium itself sends a request again, once, when a connection that it kept alive breaks.
+      // Chromium itself repeats a request once when a kept-alive connection breaks.
       const { result, failures } = await upload(page, '/uploads/a.bin')
       expect(result).toMatchObject({ bytes: CONTENT.length })
       expect(proxy.cuts).toBeGreaterThan(0)
@@ -280,7 +280,7 @@ describeWithEngine(
     const ALLOWED =
       'BITS-Packet-Type, BITS-Supported-Protocols, BITS-Session-Id, Content-Range, Authorization'
 
-    /** What docs/browser.md tells a server on another origin to answer. */
+    /** The headers that docs/browser.md tells a server on another origin to send. */
     const cors =
       (exposed: string): RequestHandler =>
       (req, res, next) => {

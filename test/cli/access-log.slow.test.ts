@@ -66,7 +66,7 @@ describe('the access log', () => {
     for (const part of ['%2f', '%252f', '%5c', '/']) {
       await ask(server, `/BITS-Sessions${part.repeat(Math.floor(15_000 / part.length))}`)
     }
-    // The log runs after the response: a server that is stuck in it would never send another one.
+    // The log runs after the response: a server that hangs in it would never send another one.
     expect((await ask(server, '/still-there')).status).toBe(404)
     await server.until('stdout', /still-there/)
   })
@@ -164,7 +164,7 @@ describe('the access log', () => {
   })
 })
 
-/** A character percent-encoded, or as it is. */
+/** A character either percent-encoded or unchanged. */
 function escaped(character: string, form: string): string {
   if (form === 'raw') return character
   const code = `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`

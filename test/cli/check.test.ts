@@ -25,7 +25,7 @@ describe('serve --check', () => {
     jest.restoreAllMocks()
   })
   const check = (...words: string[]) => runCli(['node', 'express-bits-upload', 'serve', ...words, '--check'])
-  /** The value of a line. */
+  /** The value of the line with this name. */
   const shownFor = (name: string) => new RegExp(`^${name} +(.*)$`, 'm').exec(out)?.[1]
 
   test('prints the effective options, including defaults, and changes nothing', async () => {

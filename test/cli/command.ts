@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { bundledCommandLine, ROOT } from '../support/programs/path.js'
 
-/** How Node runs the command line. */
+/** How to start the command line. */
 export const NODE_ARGUMENTS = [bundledCommandLine()]
 
 export interface CommandOptions {
-  /** Beside those of this process. */
+  /** In addition to the environment of this process. */
   env?: Record<string, string>
   stdin?: string
   /** Default: Node and its arguments for the command line. */
@@ -14,7 +14,7 @@ export interface CommandOptions {
   arguments?: readonly string[]
 }
 
-/** The command line in a process of its own. */
+/** The command line, running in a process of its own. */
 export class Command {
   stdout = ''
   stderr = ''
@@ -67,7 +67,7 @@ export class Command {
     this.#child.stdin?.write(text)
   }
 
-  /** What matches once it has been written. Rejects when the process ends without it. */
+  /** Resolves with the match once it has been written. Rejects when the process exits without it. */
   async until(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this[stream])

@@ -38,7 +38,7 @@ describe('serve --config', () => {
     const exitCode = await runCli(['node', 'x', 'serve', ...words, '--config', file, '--check'])
     return { exitCode, folder }
   }
-  /** The value of a line. */
+  /** The value of the line with this name. */
   const shownFor = (name: string) => new RegExp(`^${name} +(.*)$`, 'm').exec(out)?.[1]
 
   test('sets options like the command line does, with paths relative to the file', async () => {
@@ -234,7 +234,7 @@ describe('serve --config', () => {
       serve?.options
         .filter((option) => scopeOf(option) === scope && option.helpGroupHeading === heading)
         .map(keyOf)
-    // A new option is for one directory unless it is listed as one of the server.
+    // Every new option must be per directory unless it is listed as one of the server.
     expect(isAbout('directory', 'Access control:')).toEqual([
       'htpasswd',
       'negotiate',

@@ -10,7 +10,7 @@ import { fixtures } from '../support/fixtures.js'
 
 const { connect, directory, afterwards } = fixtures()
 
-/** A server that keeps connections for ever, and hands each response to the test. */
+/** A server that keeps connections open forever, and passes each response to the test. */
 async function serving(draining: Draining): Promise<{ server: Server; port: number; answers: Response[] }> {
   const answers: Response[] = []
   const app = express().use(draining.middleware, (_req, res) => void answers.push(res))
@@ -35,7 +35,7 @@ test('a connection whose response has already begun closes after it, and then th
   res?.end('lo')
   const answer = await connection.ack()
   expect([answer.status, answer.body.toString()]).toEqual([200, 'hello'])
-  // It could not announce that it closes.
+  // Its head has been sent, so it cannot announce that the connection will close.
   expect(answer.header('Connection')).not.toBe('close')
   await connection.closed()
   expect(await stopped).toBe(0)

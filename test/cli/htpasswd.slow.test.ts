@@ -14,7 +14,7 @@ import { Server } from './command.js'
 const { directory, connect, afterwards } = fixtures()
 const PASSWORD = 'pässwörd €'
 
-/** As htpasswd of Apache 2.4 wrote them for {@link PASSWORD}. */
+/** Written by htpasswd of Apache 2.4 for {@link PASSWORD}. */
 const LINES = {
   'bcrypt (-B)': '$2y$05$DNoAuSiaKq57p9e/AXsF9uLcjPZXSdYxRZT1bu/k2lWiSnWdxNM/K',
   'bcrypt with more rounds (-C 10)': '$2y$10$mMG5hPS1499/FkiuCyzrauFmrjwH/8wtfcvBaCxIxrzMet1qjtC1e',

@@ -6,7 +6,7 @@ import { Command } from './command.js'
 
 const { directory, afterwards } = fixtures()
 
-/** What `serve` says once it listens. */
+/** The greeting of `serve`. */
 function said(
   origin: string,
   flags: { host: string; path?: string; live?: true; htpasswd?: string },

@@ -14,7 +14,7 @@ describe('the server of serve', () => {
     const { certFile, keyFile } = await (await Authority.create(await directory())).issue('server')
     for (const tls of [undefined, await readTls({ tlsCert: certFile, tlsKey: keyFile })]) {
       const server = createServerFor(() => {}, FLAGS, tls)
-      // --idle-timeout is what ends a request.
+      // Only --idle-timeout ends a request.
       expect(server.requestTimeout).toBe(0)
       expect(server.headersTimeout).toBe(60_000)
       expect(server.timeout).toBe(900_000)

@@ -21,7 +21,7 @@ async function application(): Promise<Application> {
   return running
 }
 
-/** Flags that name the application, and the way it is told; by value all of them. */
+/** The ways to configure notifications by value. */
 const WAYS: [string, (url: string) => Promise<string[]>][] = [
   ['--notify-url', async (url) => ['--notify-url', url, '--notify-type', 'by-value']],
   [

@@ -12,7 +12,7 @@ import { Command, Server } from './command.js'
 
 const { directory, afterwards } = fixtures()
 
-/** An executable file with this content. */
+/** Creates an executable file with this content. */
 async function program(content: string, name = 'program'): Promise<string> {
   const path = join(await directory(), name)
   await writeFile(path, content)
@@ -22,7 +22,7 @@ async function program(content: string, name = 'program'): Promise<string> {
 
 const script = (body: string) => program(`#!/bin/sh\n${body}\n`)
 
-/** With a path, unless it has a stream. */
+/** With a path, unless it is a stream. */
 function upload(facts: Partial<CompletedUpload> = {}): CompletedUpload {
   return {
     session: {

@@ -23,7 +23,7 @@ describe('the systemd unit', () => {
     const { stdout, stderr } = await run('systemd-analyze', ['verify', '--man=no', UNIT])
     expect(stdout + stderr).toBe('')
     expect(unit).toMatch(/^DynamicUser=yes$/m)
-    // V8 calls pkey_alloc at its start, which is not among @system-service: Node would be killed.
+    // V8 calls pkey_alloc when it starts. @system-service does not include it, so Node would be killed.
     expect(unit).toMatch(/^SystemCallFilter=@system-service @pkey$/m)
     expect(unit).toMatch(/^SystemCallErrorNumber=EPERM$/m)
     expect(unit).toMatch(/^StateDirectory=bits-uploads$/m)
@@ -85,7 +85,7 @@ describe('the Dockerfile', () => {
       )
     try {
       expect(await isHealthy()).toBe(true)
-      // Passwords are asked for, for example.
+      // A server that requires passwords is healthy, too.
       status = 401
       expect(await isHealthy()).toBe(true)
       status = 503

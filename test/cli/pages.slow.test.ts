@@ -10,7 +10,7 @@ import { describeWithEngine } from '../support/engines.js'
 import { fixtures } from '../support/fixtures.js'
 import { Server } from './command.js'
 
-/** Set it to write pictures of the pages to that directory. */
+/** If set, pictures of the pages are written to that directory. */
 const SCREENSHOTS = process.env.PAGE_SCREENSHOTS
 const { directory, afterwards } = fixtures()
 
@@ -19,7 +19,7 @@ describeWithEngine('Chromium', () => existsSync(CHROMIUM), suite)
 function suite(): void {
   const { newPage } = useBrowser()
 
-  /** Every page in both schemes, as narrow as a phone: it fits, and axe finds nothing. */
+  /** Checks every page in both color schemes, at the width of a phone: it fits, and axe finds no violations. */
   async function check(name: string, open: string | ((page: Page) => Promise<unknown>)): Promise<void> {
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await newPage({ colorScheme, viewport: { width: 380, height: 800 } })

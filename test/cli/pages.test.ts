@@ -30,7 +30,7 @@ const FLAGS: ServeFlags = {
   logFormat: 'none',
 }
 
-/** The app of serve with these flags. Returns its origin and directory. */
+/** Starts the app of serve with these flags. Returns its origin and directory. */
 async function start(flags: Partial<ServeFlags> = {}, authenticate?: IdentifyUser) {
   const folder = await directory()
   const bits = bitsUpload({ directory: folder, logger: new RecordingLogger() })
@@ -164,14 +164,14 @@ test.each([
   [67_108_864, '64.0 MiB'],
   [10 * 1024 ** 3, '10.0 GiB'],
 ])('%d bytes read the same in the terminal and on the page', async (count, text) => {
-  // A script of the page, which has no types.
+  // A script of the page, which has no type declarations.
   const script = '../../lib/dashboard/public/format.js'
   const { bytes }: { bytes(count: number): string } = await import(script)
   expect([readable(count), bytes(count)]).toEqual([text, text])
 })
 
 describe('the buttons of the live page of serve', () => {
-  /** Not with `fetch()`, which names the host itself. */
+  /** Not with `fetch()`, which sets the Host header itself. */
   function press(port: number, host: string): Promise<number | undefined> {
     const headers = { 'X-BITS-Dashboard': '1', 'Sec-Fetch-Site': 'same-origin', Host: host }
     return new Promise((resolve, reject) => {

@@ -76,7 +76,7 @@ test('passwd names a file that cannot be written', async () => {
 
 test('passwd asks twice at a terminal, and does not show what is typed', async () => {
   const script = await promisify(execFile)('sh', ['-c', 'command -v script || true'])
-  // bsdutils; where it is missing, send's own test of the prompt remains.
+  // Part of bsdutils. Without it, only the test of send covers the prompt.
   if (script.stdout.trim() === '') return
   const file = join(await directory(), 'users')
   const words = [process.execPath, ...NODE_ARGUMENTS, 'passwd', file, 'alice']

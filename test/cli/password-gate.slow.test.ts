@@ -12,7 +12,7 @@ import { fixtures } from '../support/fixtures.js'
 const { afterwards } = fixtures()
 const RIGHT = 'right'
 
-/** Compares when the test says so. The right password is {@link RIGHT}. */
+/** A matcher that finishes comparisons when the test says so. The right password is {@link RIGHT}. */
 class ManualMatcher implements Matcher {
   readonly size: number
   readonly started: string[] = []
@@ -33,7 +33,7 @@ class ManualMatcher implements Matcher {
     return this.#pending.length
   }
 
-  /** Ends the comparison that has run for longest, and lets the next one start. */
+  /** Finishes the comparison that has run longest, and lets the next one start. */
   async finish(): Promise<void> {
     this.#pending.shift()?.()
     await settle()
@@ -51,7 +51,7 @@ const credentials = (facts: Partial<PasswordClaim>): PasswordClaim => ({
   ...facts,
 })
 
-/** Collects what came of checks that are not waited for. */
+/** Collects the results of checks without waiting for them. */
 function outcomes() {
   const list: unknown[] = []
   const note = (check: Promise<unknown>) =>
@@ -140,7 +140,7 @@ describe('the password gate', () => {
         note(gate.isRight(credentials({ address: `10.0.0.${n}`, password: `guess ${round}.${n}` })))
       if (round === 0) for (let n = 0; n < 100; n++) await matcher.finish()
     }
-    // One guess runs already.
+    // One guess is already being checked.
     const check = gate.isRight(credentials({}))
     await matcher.finish()
     expect(matcher.started.at(-1)).toBe(RIGHT)
@@ -193,7 +193,7 @@ describe('the password gate', () => {
     expect(delays[0]).toBeGreaterThanOrEqual(99)
     expect(delays[1]).toBeGreaterThanOrEqual(199)
     expect(delays[2]).toBeGreaterThanOrEqual(399)
-    // A repeated one costs no comparison, and counts all the same.
+    // A repeated guess costs no comparison, but counts all the same.
     const start = performance.now()
     expect(await gate.isRight(credentials({ password: 'a' }))).toBe(false)
     expect(performance.now() - start).toBeGreaterThanOrEqual(799)
@@ -309,7 +309,7 @@ describe('the password workers', () => {
   test('continue after one has failed', async () => {
     const workers = await PasswordWorkers.start(1)
     afterwards(() => workers.close())
-    // Not what the thread expects: it ends with an error.
+    // An unexpected message, which ends the thread with an error.
     const notText: string = JSON.parse('{}')
     await expect(workers.matches(HASH, notText)).rejects.toThrow('Illegal arguments')
     expect(await workers.matches(HASH, 'pässwörd €')).toBe(true)

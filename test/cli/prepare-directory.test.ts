@@ -9,7 +9,7 @@ const { directory, afterwards } = fixtures()
 
 const prepare = (path: string) => prepareDirectory(path, { storage: new FileStorage({ directory: path }) })
 
-/** Root may write everywhere, so a test that is run by root becomes somebody else for a while. */
+/** Root may write anywhere, so a test that runs as root switches to another user temporarily. */
 function loseRoot(): void {
   if (process.getuid?.() !== 0) return
   process.seteuid?.(65_534)

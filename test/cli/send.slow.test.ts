@@ -15,7 +15,7 @@ import { Command, type CommandOptions, NODE_ARGUMENTS } from './command.js'
 const { start, directory, afterwards } = fixtures()
 const FILE = contentOf(200 * KB)
 
-/** A file to send, and a cache directory of one's own. */
+/** A file to send, and a separate cache directory. */
 async function workplace() {
   const folder = await directory()
   const cache = await directory()
@@ -33,7 +33,7 @@ async function workplace() {
   return { folder, cache, file, send, states }
 }
 
-/** Takes fragments until 50 KB of an upload have arrived, then no more until it is told to. */
+/** Accepts fragments until 50 KB of an upload have arrived, then none until it is opened. */
 async function startSlow() {
   const folder = await directory()
   let isOpen = false
@@ -90,7 +90,7 @@ describe('send', () => {
     const [name = ''] = await states()
     expect((await stat(join(cache, 'express-bits-upload', name))).mode & 0o777).toBe(0o600)
     open()
-    // Neither query nor credentials make it another upload.
+    // A different query or other credentials do not make it another upload.
     const second = send([
       file,
       `${origin.replace('//', '//u:p@')}/uploads/a.bin?token=2`,
@@ -261,7 +261,7 @@ describe('send', () => {
         [folder, `${origin}/a`],
         /^error: to send several files or a directory, use a URL that ends with a slash/,
       ],
-      // Not opened: that would wait for somebody to write into it.
+      // It must not be opened: that would block until another process writes to it.
       [1, [pipe, origin], /^error: ".*" is not a file\.\n$/],
       [2, [file, 'ftp://user:secret@host/a'], /^error: the destination is not an http: or https: URL, .*\n$/],
       [
@@ -289,7 +289,7 @@ describe('send', () => {
 })
 
 describe('send in a terminal', () => {
-  /** `script` (util-linux, on every Debian and Ubuntu) gives it one. */
+  /** Runs send in a terminal, which `script` (util-linux, on every Debian and Ubuntu) provides. */
   const inTerminal = (words: readonly string[], env: Record<string, string>): Command => {
     const quoted = [process.execPath, ...NODE_ARGUMENTS, 'send', ...words]
       .map((word) => `'${word}'`)
@@ -318,7 +318,7 @@ describe('send in a terminal', () => {
     expect(command.stdout).toContain('A reply?]0;title? with')
     const [, rate, unit] =
       /\nSent a file\.bin: 200\.0 KiB, (\d+\.\d) ([KM])iB\/s\.\r\n/.exec(command.stdout) ?? []
-    // A rate measured within the first second would be that of this machine's buffers.
+    // A rate measured within the first second would be that of the local buffers.
     const tookOverOneSecond = unit === 'K' && Number(rate) < 200
     expect(/KiB of 200\.0 KiB {2}\d/.test(command.stdout) && !tookOverOneSecond).toBe(false)
     expect(rate).toBeDefined()
@@ -341,7 +341,7 @@ describe('send in a terminal', () => {
     const words = [file, `${origin}/uploads/a.bin`, '--fragment-size', '10KB', '--retries', 'unlimited']
     const command = inTerminal(words, { XDG_CACHE_HOME: cache })
     await command.until('stdout', /again in/)
-    // The terminal makes the signal of it.
+    // The terminal turns this into a signal.
     command.type('\x03')
     expect(await command.exit).toBe(130)
     expect(command.stdout).toMatch(/\nStopped\. Run the same command again to continue\.\r\n/)

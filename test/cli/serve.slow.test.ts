@@ -118,7 +118,7 @@ describe('serve', () => {
     while (!told.includes('"uploaded"')) told += (await chunks?.read())?.value ?? ''
     expect(told).toMatch(/^retry: 1000\n\nevent: snapshot\ndata: \{.*"sessions":\[\],"ended":\[\]/)
     expect(told).toMatch(/event: update\ndata: \{.*"name":"a.txt",.*"outcome":"uploaded"/)
-    // An open page does not keep it from stopping.
+    // An open page does not keep the server from stopping.
     expect(await server.stop()).toBe(0)
   })
 

@@ -7,13 +7,13 @@ import { createSession, fragment, openSession } from '../support/raw.js'
 import { Server } from './command.js'
 
 const { directory, afterwards, connect } = fixtures()
-/** "correct horse", as `htpasswd -nbB` writes it. */
+/** The hash of "correct horse" from `htpasswd -nbB`. */
 const HASH = '$2y$05$Vz/g63LtXKXpTN9uPzCLA.nD2ht2kO2Xs.fg144XAGgdCdSd64haW'
 const basic = (user: string) => ({
   Authorization: `Basic ${Buffer.from(`${user}:correct horse`).toString('base64')}`,
 })
 
-/** Writes a file of options; returns its path and its folder. */
+/** Writes a configuration file. Returns its path and its directory. */
 async function configured(config: object): Promise<{ file: string; folder: string }> {
   const folder = await directory()
   const file = join(folder, 'server.json')

@@ -15,13 +15,13 @@ import { Server } from './command.js'
 
 const { directory, connect, afterwards } = fixtures()
 
-/** What a process holds open: paths of files, and sockets as `socket:[n]`. */
+/** The open descriptors of a process: paths of files, and sockets as `socket:[n]`. */
 async function openIn(pid: number): Promise<string[]> {
   const numbers = await readdir(`/proc/${pid}/fd`)
   return Promise.all(numbers.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
 }
 
-/** Number of sockets and files of this folder that a process holds open. */
+/** The number of sockets and of files in this directory that a process has open. */
 async function descriptors(pid: number, folder: string): Promise<number> {
   const open = await openIn(pid)
   return open.filter((target) => target.startsWith('socket:') || target.startsWith(folder)).length
@@ -34,7 +34,7 @@ async function until(condition: () => Promise<boolean> | boolean): Promise<void>
 describe('serve --idle-timeout', () => {
   test('ends requests whose bytes stop arriving, and keeps those that arrived', async () => {
     const folder = await directory()
-    // Long enough to open all of them before the first is ended, on a busy machine too.
+    // Long enough to open all of them before the first one is ended, even on a busy machine.
     const server = await Server.start(folder, [
       '--idle-timeout',
       '5s',
@@ -43,7 +43,7 @@ describe('serve --idle-timeout', () => {
     ])
     afterwards(() => server.kill('SIGKILL'))
     const file = Buffer.alloc(100_000, 'x')
-    // It listens before it has opened its directory. The journal is the last of what it opens there.
+    // It listens before it opens its directory. The journal is the last file that it opens there.
     await until(async () => (await openIn(server.pid)).some((target) => target.endsWith('.journal')))
     const before = await descriptors(server.pid, folder)
     const uploads = await Promise.all(
@@ -52,7 +52,7 @@ describe('serve --idle-timeout', () => {
         const id = await openSession(connection, `/${n}.bin`)
         const whole = fragment(`/${n}.bin`, id, file)
         connection.write(whole.subarray(0, whole.length - 40_000))
-        // Half of them send a byte now and then.
+        // Half of them send a byte occasionally.
         const timer = n % 2 === 0 ? setInterval(() => connection.write('x'), 200) : undefined
         afterwards(() => clearInterval(timer))
         return { n, id, connection }
@@ -64,7 +64,7 @@ describe('serve --idle-timeout', () => {
 
     for (const { n, id } of uploads) {
       const connection = await connect(server)
-      // A gap: the answer names how much is there.
+      // Leaves a gap: the answer contains the number of received bytes.
       const ack = await connection.exchange(fragment(`/${n}.bin`, id, file, file.length - 1))
       expect(ack.status).toBe(416)
       expect(Number(ack.header('BITS-Received-Content-Range'))).toBeGreaterThanOrEqual(60_000)

@@ -18,7 +18,7 @@ async function start(folder: string, flags: readonly string[] = []): Promise<Ser
   return server
 }
 
-/** A fragment of which the second half is still to be sent, and is waited for by the server. */
+/** A fragment whose second half has not been sent, so that the server waits for it. */
 async function halfway(server: Server, folder: string) {
   const connection = await open(server)
   const id = await openSession(connection, '/a.bin')
@@ -38,9 +38,9 @@ describe('serve at SIGTERM', () => {
     const { connection, id, rest } = await halfway(server, folder)
     server.kill('SIGTERM')
     await server.until('stderr', /^Stopping/m)
-    // Who has nothing running is sent away, and nobody else is let in.
+    // Idle clients are disconnected, and new ones are not accepted.
     await idle.closed()
-    // Node ends idle connections an instant before it stops listening.
+    // Node closes idle connections a moment before it stops listening.
     if (await connects(server.port)) await sleep(200)
     await expect(connects(server.port)).resolves.toBe(false)
     connection.write(rest)

@@ -98,7 +98,7 @@ describeWithEngine('serve with S3 and Redis', hasRedis, () => {
     expect((await ask(one, closeSession(path, id))).status).toBe(200)
     expect(s3.objects.find('inbox/logs/today.zip')?.bytes.equals(file)).toBe(true)
     expect(s3.objects.keys).toEqual(['inbox/logs/today.zip'])
-    // There is no directory that files could be served from.
+    // There is no directory to serve files from.
     expect((await fetch(`http://127.0.0.1:${one?.port}${path}`)).status).toBe(404)
     for (const server of servers) {
       server.kill('SIGTERM')
@@ -110,7 +110,7 @@ describeWithEngine('serve with S3 and Redis', hasRedis, () => {
 
   test('one of two uploads to the same name wins, even if the service ignores conditions', async () => {
     const s3 = await startS3({ put: 'ignored', copy: 'ignored', complete: 'ignored' })
-    // Long enough for the other server to look at the destination, if it does not wait.
+    // Long enough for the other server to check the destination, if it does not wait.
     s3.trouble = async ({ operation }) => {
       if (operation === 'CopyObject') await delay(1000)
       return undefined
@@ -190,7 +190,7 @@ describeWithEngine('serve with S3 and Redis', hasRedis, () => {
 
 test('a missing package is named, with the command that installs it', async () => {
   const folder = await directory()
-  // The command line is installed here, with all packages but two.
+  // Installs the command line here, with all packages but two.
   for (const name of ['lib', 'types', 'package.json', 'tsconfig.json']) {
     await cp(join(ROOT, name), join(folder, name), { recursive: true })
   }
@@ -199,7 +199,7 @@ test('a missing package is named, with the command that installs it', async () =
     if (!['redis', '@aws-sdk'].includes(name))
       await symlink(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
   }
-  // What a working directory holds is not the user's choice: it must not be run.
+  // The user does not control the contents of a working directory, so nothing in it may be run.
   const cwd = join(folder, 'uploads')
   for (const name of ['redis', '@aws-sdk/client-s3']) {
     await mkdir(join(cwd, 'node_modules', name), { recursive: true })
@@ -226,6 +226,6 @@ test('a missing package is named, with the command that installs it', async () =
   expect(await run('in', '--redis', 'redis://h', '--check')).toMatch(
     /^1 error: --redis needs the package redis: run "npm install redis@6" where .*"npm install --global redis@6" /,
   )
-  // Without these flags neither is loaded.
+  // Without these flags, neither package is loaded.
   expect(await run('in', '--check')).toMatch(/^0 .*^directory /ms)
 })

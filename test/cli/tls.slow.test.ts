@@ -31,7 +31,7 @@ async function files() {
   return { folder, authority, path, write, server: await authority.issue('server') }
 }
 
-/** The common name of the certificate that a server shows. */
+/** The common name of the certificate that a server presents. */
 function shownBy(port: number, options: ConnectionOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options }, () => {
@@ -134,7 +134,7 @@ describe('invalid TLS files are named, with the remedy', () => {
     expect(running.origin).toMatch(/^https:/)
     expect(await shownBy(running.port)).toBe('server')
     await expect(shownBy(running.port, { maxVersion: 'TLSv1.2' })).rejects.toThrow(/alert protocol version/)
-    // A client that speaks http learns nothing; the log does.
+    // A client that uses http gets no explanation; the log does.
     const plain = connectTcp(running.port, '127.0.0.1')
     plain.on('error', () => {}).write('GET / HTTP/1.1\r\n\r\n')
     await running.until(
@@ -183,7 +183,7 @@ describe('changed certificates', () => {
     expect(log).toEqual([])
 
     const renewed = await authority.issue('renewed')
-    // The certificate first: for a moment the two do not fit.
+    // The certificate is replaced first: for a moment the two do not match.
     await copyFile(renewed.certFile, path('next.pem'))
     await rename(path('next.pem'), flags.tlsCert)
     await until(() => log.length > 0)

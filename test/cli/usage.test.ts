@@ -27,7 +27,7 @@ describe('the command line', () => {
   })
 })
 
-/** In this process: what is wrong is found before anything starts. */
+/** Runs in this process: errors are found before anything starts. */
 describe('a usage error exits with 2 and one sentence', () => {
   let said = ''
   beforeEach(() => {
@@ -231,7 +231,7 @@ describe('a usage error exits with 2 and one sentence', () => {
       'BITSServerNotificationType=1 --iis BITSServerNotificationURL=http://h/',
     ],
   ])('--%s with the IIS properties %s', async (flag, properties) => {
-    // Were it not refused, the next mistake would keep it from serving.
+    // If it were not refused, the next mistake would keep the server from starting.
     const words = `--${flag} --iis ${properties} --tls-cert cert.pem`.split(' ')
     expect(await run('serve', 'a', ...words)).toBe(2)
     const [name] = flag.split(' ')

@@ -14,14 +14,14 @@ import { Server } from './command.js'
 
 const { directory, connect, afterwards } = fixtures()
 
-/** The fields of each line by their names, as the programs read them that analyse logs of IIS. */
+/** The fields of each line by name, as programs for IIS logs read them. */
 function read(text: string): Record<string, string>[] {
   let names: string[] = []
   const rows: Record<string, string>[] = []
   for (const line of text.split('\n').slice(0, -1)) {
     if (line.startsWith('#Fields: ')) names = line.slice('#Fields: '.length).split(' ')
     if (line.startsWith('#')) continue
-    // All kinds of white space, as some programs split lines.
+    // Any white space separates fields, as in some of these programs.
     const values = line.split(/\s/u)
     expect(values).toHaveLength(names.length)
     rows.push(Object.fromEntries(names.map((name, index) => [name, values[index] ?? ''])))

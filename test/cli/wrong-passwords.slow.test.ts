@@ -12,11 +12,11 @@ import { sendWrongPasswords } from '../support/wrong-passwords.js'
 const { start, connect, directory, afterwards } = fixtures()
 
 const PASSWORD = 'pässwörd €'
-/** Of {@link PASSWORD}: bcrypt with cost 10. */
+/** The hash of {@link PASSWORD}: bcrypt with cost 10. */
 const HASH = '$2y$10$mMG5hPS1499/FkiuCyzrauFmrjwH/8wtfcvBaCxIxrzMet1qjtC1e'
 const USERS = Array.from({ length: 12 }, (_, n) => `user-${n}`)
 
-/** A server with 12 users, and the times of their first Create-Session packets. */
+/** A server with 12 users, and the durations of their first Create-Session packets. */
 async function startServer() {
   const folder = await directory()
   const file = join(folder, 'users')
@@ -25,7 +25,7 @@ async function startServer() {
   afterwards(() => workers.close())
   const user = authenticateBy(await HtpasswdFile.open(file), new PasswordGate(workers), 'test')
   const server = await start({ directory: join(folder, 'in'), user }, { mount: '/' })
-  // The thread has started.
+  // Waits until the thread has started.
   await workers.matches(HASH, '')
   const checkTime = await timed(() => workers.matches(HASH, PASSWORD))
   const unseen = USERS.values()
@@ -68,13 +68,13 @@ describe('while 50 connections send wrong passwords', () => {
       userOf: (n) => (n % 2 === 0 ? `nobody-${n}` : 'user-5'),
     })
     afterwards(() => attack.stop())
-    // All wait for a check, and some have been answered and come again.
+    // Until all of them wait for a check, and some have been answered and have come again.
     await attack.sent(54)
     const first: number[] = []
     for (let n = 0; n < 5; n++) first.push(await create())
-    // Scheduling of a busy machine is not what is measured.
+    // The scheduling of a busy machine is not the subject of this test.
     expect(median(first)).toBeLessThan(2 * normal + checkTime + 50)
-    // Another packet of a user who is known by now needs no check at all.
+    // Further packets of an authenticated user need no check at all.
     const again = await create('user-3')
     expect(again).toBeLessThan(2 * normal + checkTime + 50)
     expect(attack.answers.get(200)).toBeUndefined()

@@ -2,7 +2,10 @@ import express from 'express'
 import { acceptBitsPost } from 'express-bits-upload'
 import { listen } from './listen.js'
 
-/** What three packets cost when nothing is kept: an Express app that answers each with an Ack, and drops the bytes. */
+/**
+ * Measures the cost of three packets without any storage: an Express app that answers each with an Ack, and drops the
+ * bytes.
+ */
 const app = express()
 app.use('/', (req, res) => {
   req.resume()

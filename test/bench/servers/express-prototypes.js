@@ -1,8 +1,8 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 
 /**
- * Requests and responses of an Express app that have its prototypes from the start. Express changes the prototype of
- * each one otherwise, which Node 20 and 22 pay for in every later access.
+ * Creates requests and responses with the prototypes of an Express app. Express otherwise changes the prototype of each
+ * one, which slows down every later access in Node 20 and 22.
  *
  * JavaScript, as TypeScript has no honest type for a function that is a class.
  */

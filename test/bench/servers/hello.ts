@@ -2,7 +2,10 @@ import express, { type RequestHandler } from 'express'
 import { bitsUpload } from 'express-bits-upload'
 import { listen } from './listen.js'
 
-/** An app with something else to do: `hello.js [directory]`; with a directory it has the middleware, otherwise an empty one. */
+/**
+ * An app with other work to do: `hello.js [directory]`. With a directory, it contains the middleware, otherwise an
+ * empty one.
+ */
 const [, , directory] = process.argv
 const empty: RequestHandler = (_req, _res, next) => next()
 

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { reportUsage } from './report-usage.js'
 
-/** Serves on a free port of this machine, for the benchmark that started this process. */
+/** Listens on a free loopback port, for the benchmark that started this process. */
 export function listen(handler: RequestListener, options: ServerOptions = {}): Server {
   const server = createServer(options, handler)
   server.listen(0, '127.0.0.1', () => {

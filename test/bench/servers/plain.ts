@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream'
 import { listen } from './listen.js'
 
-/** What people write without a library: `plain.js <directory>`. */
+/** A typical upload handler without a library: `plain.js <directory>`. */
 const [, , directory = ''] = process.argv
 
 listen((req, res) => {

@@ -1,23 +1,23 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** What a server process has used so far. */
+/** Resources that a server process has used so far. */
 export interface Usage {
-  /** Seconds of CPU time, of all its threads, user and system. */
+  /** Seconds of CPU time of all its threads, user and system. */
   readonly cpu: number
-  /** Bytes of memory that were resident at the peak. */
+  /** Peak resident memory in bytes. */
   readonly peak: number
-  /** Seconds of the longest event-loop turn since the last time it was asked; 0 where it is not watched. */
+  /** Duration in seconds of the longest event-loop turn since the last query; 0 if it is not measured. */
   readonly longestTurn: number
 }
 
-/** Milliseconds between two looks at the event loop. */
+/** Milliseconds between two checks of the event loop. */
 const RESOLUTION = 1
-/** Set by the benchmark where turns are measured: looking a thousand times a second costs CPU time itself. */
+/** Set by the benchmark where turns are measured: a thousand checks per second use CPU time themselves. */
 const delays =
   process.env.BENCH_EVENT_LOOP === undefined ? undefined : monitorEventLoopDelay({ resolution: RESOLUTION })
 
-/** Tells the benchmark where this server listens, and answers each of its messages with what has been used. */
+/** Reports to the benchmark where this server listens, and answers each of its messages with the usage so far. */
 export function reportUsage(port: number): void {
   delays?.enable()
   process.on('message', () => {
@@ -50,7 +50,7 @@ function cpuOfThreads(): number | undefined {
   }
 }
 
-/** Linux starts `maxRSS` at what the parent process had, so its own figure is asked there. */
+/** On Linux, `maxRSS` starts at the value of the parent process, so read the process's own figure instead. */
 function peakOfThisProgram(): number | undefined {
   if (process.platform !== 'linux') return undefined
   const match = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))

@@ -11,8 +11,8 @@ import {
 import { listen } from './listen.js'
 
 /**
- * Sessions of other users, and one more for each Create-Session: `sessions.js <directory> <store> <number>`. The first
- * segment of the path names the user.
+ * A server with sessions of other users, which adds one for each Create-Session: `sessions.js <directory> <store>
+ * <number>`. The first segment of the path names the user.
  */
 const [, , directory = '', kind = '', others = '0'] = process.argv
 const MAX_PER_USER = 50
@@ -34,15 +34,15 @@ const bits = bitsUpload({
   user: (req) => req.path.split('/')[1],
   logger: { info: () => {}, warn: () => {}, error: () => {} },
 })
-// While there is nothing to sweep: no sweep is measured. With a shared store, the first comes within a minute at
-// random, unless another process holds this lock.
+// Keeps sweeps out of the measurement. With a shared store, the first one runs at a random time within a minute, unless
+// another process holds this lock.
 await bits.sweep()
 await sessionStore.lock?.('sweep', { timeout: 0, onReleaseRequested: () => {} })
 const numbers = Array.from({ length: Number(others) }, (_, n) => n).values()
 await Promise.all(Array.from({ length: AT_ONCE }, () => openSessions(numbers, sessionStore)))
 listen(express().use(bits))
 
-/** Sessions as Create-Session leaves them: a record, and staged data without bytes. */
+/** Sessions in the state after Create-Session: a record, and empty staged data. */
 async function openSessions(left: Iterable<number>, store: SessionStore): Promise<void> {
   for (const n of left) {
     const uploadId = randomBytes(16).toString('hex')

@@ -2,7 +2,7 @@ import { FileStore } from '@tus/file-store'
 import { Server } from '@tus/server'
 import { listen } from './listen.js'
 
-/** Another resumable protocol: `tus.js <directory>`. Files are named as the client names them. */
+/** Another resumable protocol: `tus.js <directory>`. Clients choose the file names. */
 const [, , directory = ''] = process.argv
 
 const tus = new Server({
