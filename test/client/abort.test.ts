@@ -16,7 +16,7 @@ import { clientError, FAST, KB, withFile, withServer } from '../support/upload-f
 const SIZE = 20_480
 const OPTIONS = { ...FAST, fragmentSize: 5120 }
 
-/** Aborts once this much is acknowledged. */
+/** Aborts once this many bytes are acknowledged. */
 function abortAt(acknowledged: number, reason?: unknown) {
   const controller = new AbortController()
   return {
@@ -228,7 +228,7 @@ describe('a file that changes', () => {
         const error = await clientError(uploadFile(path, server.url(), { ...OPTIONS, onState }))
         expect(error.message).toMatch(/has changed since its upload began/)
         expect(error.fatal).toBe(true)
-        // The second fragment was never whole.
+        // The second fragment was never sent completely.
         expect(server.asked).toEqual(['Create-Session', `Fragment bytes 0-5119/${SIZE}`, 'Cancel-Session'])
       }),
     )

@@ -8,7 +8,7 @@ import { clientError, contentOf, FAST } from '../support/upload-fixture.js'
 const { start, directory } = fixtures()
 const CONTENT = contentOf(100_000)
 
-/** A server that takes `Token 1`, `Token 2` and so on, each once, and answers with a proof. */
+/** A server that accepts `Token 1`, `Token 2` and so on, each once, and responds with a proof. */
 async function served(options: { proof?: string; reply?: string } = {}) {
   const seen: string[] = []
   const server = await start(
@@ -31,7 +31,7 @@ async function served(options: { proof?: string; reply?: string } = {}) {
   return { ...server, url: `${server.origin}/uploads/a.bin`, seen }
 }
 
-/** Gives each request a new token. */
+/** Uses a new token for each request. */
 function tokens(verify?: (challenge: string | undefined) => void) {
   const hosts: string[] = []
   const authenticate: Authenticate = async ({ url }) => {

@@ -37,7 +37,7 @@ describe('the client and the middleware', () => {
   test('tolerate connections that break anywhere', async () => {
     const folder = await directory()
     const { port } = await start({ directory: folder })
-    // In heads, in bodies, right at their ends.
+    // In the middle of heads, in the middle of bodies, and exactly at their ends.
     const limits = [1, 100, 400, 5_500, 6_000, 30_000, 30_001, 77_777, 100_000, 150]
     const proxy = await CuttingProxy.start(port, limits)
     afterwards(() => proxy.stop())
@@ -85,7 +85,7 @@ describe('the client and the middleware', () => {
         retries: 0,
         onState: ({ offset }) => {
           if (offset !== 20 * KB) return
-          // Without this, a client that notices the end early enough would just connect again.
+          // Otherwise a client that notices the closed connection early would simply connect again.
           first.server.close()
           first.server.closeAllConnections()
         },

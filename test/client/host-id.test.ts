@@ -32,7 +32,7 @@ async function start(script: Script['answer']) {
   return server
 }
 
-/** An origin that sends clients on to another port of this machine. */
+/** An origin that redirects clients to another port of this machine. */
 const sendingTo = (hostId: string, timeout?: number, fragment: Reply = received(10)) => {
   const fallback = timeout === undefined ? {} : { 'BITS-Host-Id-Fallback-Timeout': timeout }
   let sent = false
@@ -113,7 +113,7 @@ describe('BITS-Host-Id', () => {
   })
 
   describe('of an https server never gets credentials without encryption', () => {
-    /** A port that records what arrives, and hangs up. */
+    /** A port that records what it receives, and closes the connection. */
     async function listen() {
       const arrived: Buffer[] = []
       const server = createServer((socket) => {
@@ -129,12 +129,14 @@ describe('BITS-Host-Id', () => {
       return { port: (server.address() as AddressInfo).port, arrived }
     }
 
-    /** An https server whose Acks send clients on to `hostId`. @returns an upload to it, with a password and a header. */
+    /**
+     * An https server whose Acks redirect clients to `hostId`. @returns an upload to it, with a password and a header.
+     */
     async function uploadVia(hostId: string) {
       const authority = await Authority.create(await directory())
       const { key, cert } = await authority.issue('server')
       const server = createTlsServer({ key, cert })
-      // Node's parser refuses the verb: this one answers whatever comes.
+      // Node's parser rejects the verb, so respond to any data.
       server.removeAllListeners('secureConnection').on('secureConnection', (socket) => {
         const head =
           'HTTP/1.1 200 OK\r\nBITS-Packet-Type: Ack\r\nBITS-Session-Id: {A}\r\nContent-Length: 0\r\n'
@@ -159,7 +161,7 @@ describe('BITS-Host-Id', () => {
       const { port, arrived } = await listen()
       await uploadVia(`127.0.0.1:${port}`)
       expect(arrived.length).toBeGreaterThan(0)
-      // Each is the record of a TLS handshake (RFC 8446 5.1).
+      // Each one is a record of a TLS handshake (RFC 8446 5.1).
       for (const bytes of arrived) {
         expect(bytes[0]).toBe(22)
         expect(bytes.toString('latin1')).not.toMatch(/secret|dTpzZWNyZXQ|BITS/)

@@ -4,7 +4,7 @@ import { UploadJob, type UploadOptions, uploadFile } from 'express-bits-upload/c
 const make = (options: UploadOptions, url = 'http://127.0.0.1/x') => new UploadJob('x', url, options)
 const state = { sessionId: 'a', offset: 0, size: 10, modified: 1 }
 
-/** Hands options on as JavaScript would, where no compiler looks. */
+/** Passes options as JavaScript code could, where no compiler checks them. */
 const unchecked = (options: unknown) => Reflect.construct(UploadJob, ['x', 'http://127.0.0.1/x', options])
 
 describe('invalid options are refused immediately, by name', () => {

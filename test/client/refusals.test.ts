@@ -11,7 +11,7 @@ import { clientError, FAST, withFile, withServer } from '../support/upload-fixtu
 
 const { afterwards, directory } = fixtures()
 
-/** The error of an upload to a server that gives this answer to packets of this type, again and again. */
+/** The error of an upload to a server that always responds in this way to packets of this type. */
 const errorAfter = (answer: Answer, type = 'Create-Session', headers: Record<string, string> = {}) =>
   withFile(10, ({ path }) =>
     withServer(faulty(type, ...Array(20).fill(answer)), (server) =>

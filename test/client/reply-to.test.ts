@@ -29,7 +29,7 @@ import { clientError, contentOf, FAST, KB, withFile, withServer } from '../suppo
 
 const run = promisify(execFile)
 
-/** A file of ten bytes in a directory of its own, and a server that replies as told. */
+/** A file of ten bytes in a separate directory, and a server with this reply. */
 const withReply = (
   get: (request: RecordedRequest) => Reply,
   use: (place: {
@@ -53,7 +53,7 @@ const withReply = (
   )
 }
 
-/** Once somebody reads it. */
+/** Resolves once the pipe has a reader. */
 async function openedForWriting(pipe: string): Promise<FileHandle> {
   for (;;) {
     try {
@@ -172,7 +172,7 @@ describe('a reply that turns out not to be writable', () => {
 
   test('leaves no temporary file', async () => {
     await withReply(thanks, async ({ directory, inside, upload }) => {
-      // Nothing can be renamed to a directory, which nobody could foresee.
+      // A file cannot be renamed to a directory, which is created only during the upload.
       const onState = () => void mkdirSync(inside('reply'), { recursive: true })
       const error = await clientError(upload(inside('reply'), { onState }))
       expect(error).toMatchObject({ fatal: true, packet: undefined })

@@ -15,13 +15,13 @@ import {
 } from '../support/scripted-server.js'
 import { clientError, contentOf, FAST, KB, withFile, withServer } from '../support/upload-fixture.js'
 
-/** A server that ends the upload with this reply URL, and answers a GET as told. */
+/** A server that ends the upload with this reply URL, and responds to a GET as scripted. */
 const replying = (url: string, get: (request: RecordedRequest) => Reply) => {
   const upload = faulty('Fragment', received(10, { 'BITS-Reply-URL': url }))
   return (request: RecordedRequest): Reply => (request.method === 'GET' ? get(request) : upload(request))
 }
 
-/** The piece of this reply that was asked for. */
+/** The requested range of this reply. */
 function piece(reply: Buffer, request: RecordedRequest, headers: Record<string, string> = {}): Answer {
   const [, first = 0, last = 0] = (/^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []).map(Number)
   const body = reply.subarray(first, last + 1)

@@ -99,7 +99,7 @@ describe('an unknown session (0x8020001F) makes the client start over', () => {
   })
 
   test('as often as necessary while each session gets further than the one before', async () => {
-    // Session n acknowledges n fragments, then it is lost.
+    // Session n acknowledges n fragments before it is lost.
     let session = 0
     let fragments = 0
     const script = (request: Parameters<typeof wellBehaved>[0]): Reply => {

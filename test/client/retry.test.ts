@@ -8,7 +8,7 @@ import { clientError, FAST, KB, withFile, withServer } from '../support/upload-f
 
 const FRAGMENT = 'Fragment bytes 0-9/10'
 
-/** Uploads ten bytes to a server that gives these replies to packets of this type before it behaves. */
+/** Uploads ten bytes to a server that sends these responses to packets of this type before it behaves correctly. */
 async function upload(type: string, replies: Reply[], options: UploadOptions = FAST) {
   const failures: UploadFailure[] = []
   return withFile(10, ({ path }) =>
@@ -159,7 +159,7 @@ describe('a request times out', () => {
     deaf.listen(0, '127.0.0.1')
     await new Promise((resolve) => deaf.on('listening', resolve))
     const { port } = deaf.address() as AddressInfo
-    // The session is resumed, so that a Ping comes first; that one is answered.
+    // The upload resumes a session, so a Ping comes first, which is answered.
     const sockets: Socket[] = []
     deaf.on('connection', (socket) => {
       sockets.push(socket)
@@ -180,7 +180,7 @@ describe('a request times out', () => {
       })
     } finally {
       deaf.close()
-      // A paused socket does not notice that the client has gone.
+      // A paused socket does not notice that the client has disconnected.
       for (const socket of sockets) socket.destroy()
     }
   })

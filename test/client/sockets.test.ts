@@ -5,7 +5,7 @@ import { UploadJob, type UploadOptions, uploadFile } from 'express-bits-upload/c
 import { type Answer, ack, faulty, received, wellBehaved } from '../support/scripted-server.js'
 import { clientError, FAST, KB, withFile, withServer } from '../support/upload-fixture.js'
 
-/** Names a reply, and answers the requests for it one by one. */
+/** Names a reply, and answers requests for it one by one. */
 function replying(...answers: Answer[]) {
   const packets = faulty('Fragment', received(10, { 'BITS-Reply-URL': 'r' }))
   return (incoming: Parameters<typeof wellBehaved>[0]) =>

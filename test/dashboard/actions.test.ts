@@ -70,6 +70,6 @@ test('a request that does not come from the page changes nothing', async () => {
     expect((await post(`cancel/${uploadId}`, FROM_PAGE, method)).status).toBe(404)
   }
   expect(await bits.sessions()).toHaveLength(1)
-  // Plain http, where browsers send no Sec-Fetch-Site.
+  // As over plain http, where browsers do not send Sec-Fetch-Site.
   expect((await post(`cancel/${uploadId}`, { ...custom, origin })).status).toBe(200)
 })

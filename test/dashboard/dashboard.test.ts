@@ -27,7 +27,7 @@ beforeEach(() => {
 })
 afterEach(() => void jest.restoreAllMocks())
 
-/** Uploads and a dashboard, of one process. */
+/** A server with uploads and a dashboard. */
 async function running() {
   const uploads = await start({ storage: new MemoryStorage(), hash: 'sha256' })
   const dashboard = await startDashboard(uploads.bits, { files: '/uploads/' })
@@ -116,7 +116,7 @@ describe('the event stream', () => {
       { name: 'one', outcome: 'cancelled' },
     ])
     expect(JSON.stringify(data)).not.toContain('secret')
-    // The client of a failed upload tries again.
+    // The client of a failed upload retries.
     expect(data.totals).toMatchObject({ active: 1 })
     await events.return(undefined)
   })
@@ -278,7 +278,7 @@ describe('a list of several bitsUpload()', () => {
     const post = async (path: string) =>
       (await fetch(`${dashboard.origin}/live/${path}`, { method: 'POST', headers })).status
     expect(await post(`cancel/${open.uploadId}`)).toBe(200)
-    // The first may have it: that is not the same as "not found".
+    // The first one may have it: that differs from "not found".
     expect(await post(`cancel/${open.uploadId}`)).toBe(500)
     expect([await post('sweep'), swept]).toEqual([200, [0, 1]])
   })

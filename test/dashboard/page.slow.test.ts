@@ -18,7 +18,7 @@ import {
   startDashboard,
 } from './support.js'
 
-/** Set it to write the pictures of the page to that directory, `docs/images` for the one that the README shows. */
+/** If set, pictures of the page are written to that directory; `docs/images` updates the one in the README. */
 const SCREENSHOTS = process.env.DASHBOARD_SCREENSHOTS
 const MIB = 1024 * 1024
 const USERS = ['PC-0117', 'PC-0242', 'ada', 'LAB-09', undefined]
@@ -30,7 +30,7 @@ function suite(): void {
   let simulation: SimulatedBits
   let dashboard: RunningDashboard
   const timers: NodeJS.Timeout[] = []
-  /** What helmet sets by default. The dashboard has a stricter one. */
+  /** Helmet's default policy. The dashboard has a stricter one. */
   let policy: string
 
   beforeEach(async () => {
@@ -58,12 +58,12 @@ function suite(): void {
     for (const each of sessions) simulation.sessions.set(each.uploadId, each)
   }
 
-  /** However long the test takes: after ten seconds without news, a session is said to wait. */
+  /** Keeps them active however long the test takes: a session without news for ten seconds counts as waiting. */
   function keepActive(active: ReturnType<typeof session>): void {
     timers.push(setInterval(() => simulation.emit('progress', { ...active, lastActivity: new Date() }), 1000))
   }
 
-  /** A fleet at work: active and waiting sessions, finished and failed uploads. */
+  /** A busy fleet: active and waiting sessions, finished and failed uploads. */
   function addFleet(): void {
     const names = [
       'disk-images/PC-0117.vhdx',
@@ -183,7 +183,7 @@ function suite(): void {
     expect(await link.getAttribute('href')).toBe('/uploads/a.bin')
     expect(await row.count()).toBe(0)
     expect(await page.locator('#total-files').textContent()).toBe('1')
-    // Screen readers are told.
+    // Screen readers are notified.
     await page.getByRole('status').getByText('a.bin: uploaded').waitFor({ state: 'attached' })
   })
 
@@ -198,7 +198,7 @@ function suite(): void {
     await page.getByText('Page 2 of 3').waitFor()
     await page.keyboard.press('Enter')
     await page.getByText('Page 3 of 3').waitFor()
-    // It is of no use now, but keeps the focus.
+    // It is disabled now, but keeps the focus.
     expect(await next.getAttribute('aria-disabled')).toBe('true')
     expect(await next.evaluate((element) => element === element.ownerDocument.activeElement)).toBe(true)
     await page.getByLabel('Name or user contains').fill('pc-0007')
@@ -283,7 +283,7 @@ function suite(): void {
       await page.goto(`${withActions.origin}/live/`)
       const dialog = page.getByRole('dialog')
       await page.getByRole('button', { name: 'Cancel waiting.bin' }).focus()
-      // Neither the button in focus nor the Escape key does harm.
+      // Neither the focused button nor the Escape key cancels anything.
       for (const key of ['Enter', 'Escape']) {
         await page.keyboard.press('Enter')
         await dialog.waitFor()
@@ -298,7 +298,7 @@ function suite(): void {
       await page.keyboard.press('Enter')
       await page.getByRole('status').getByText('waiting.bin: cancelled').waitFor()
       expect(simulation.sessions.has(waiting.uploadId)).toBe(false)
-      // The session can have ended since the page was drawn.
+      // The session may have ended since the page was rendered.
       simulation.sessions.clear()
       await page.getByRole('button', { name: 'Cancel active.bin' }).first().click()
       await page.getByRole('button', { name: 'Cancel upload' }).click()
@@ -315,7 +315,8 @@ function suite(): void {
       const victim = session('victim.bin', { age: 60_000 })
       add(victim)
       const page = await newPage()
-      // Another port of the same host is the same site, but not the same origin. Not a page with a policy of its own.
+      // Another port of the same host is the same site, but a different origin. This page has no policy that would
+      // prevent the request.
       const other = createServer((_req, res) => res.end('<!doctype html><title>Prizes</title>')).listen(
         0,
         '127.0.0.1',

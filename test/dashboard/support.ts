@@ -32,7 +32,7 @@ export async function* listen(
   }
 }
 
-/** The first message that `holds` for. */
+/** The first message that satisfies `holds`. */
 export async function until(
   events: AsyncGenerator<Message>,
   holds: (message: Message) => boolean,
@@ -49,7 +49,7 @@ export interface RunningDashboard {
   stop(): Promise<void>
 }
 
-/** A server with nothing but a dashboard, at `/live`. */
+/** A server with only a dashboard, at `/live`. */
 export async function startDashboard(
   bits: BitsUpload | readonly DashboardSource[],
   options: BitsDashboardOptions = {},
@@ -81,7 +81,7 @@ export interface SimulatedBits {
 
 type Listener<Name extends keyof BitsUploadEvents> = (...args: BitsUploadEvents[Name]) => void
 
-/** A `bitsUpload()` whose sessions the test makes up: thousands of real uploads would take all of a small machine. */
+/** A `bitsUpload()` with simulated sessions: thousands of real uploads would take all resources of a small machine. */
 export function simulateBits(): SimulatedBits {
   const events = new EventEmitter()
   const sessions = new Map<string, SessionInfo>()
@@ -108,7 +108,7 @@ export function simulateBits(): SimulatedBits {
   return { bits, sessions, emit: (name, ...args) => void events.emit(name, ...args) }
 }
 
-/** A session that was heard of `age` milliseconds ago. */
+/** A session whose last activity was `age` milliseconds ago. */
 export function session(
   destination: string,
   fields: Partial<SessionInfo> & { age?: number } = {},

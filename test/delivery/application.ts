@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 
-/** A notification as it came over the wire. */
+/** A notification exactly as received. */
 export interface Notification {
   readonly requestLine: string
   /** `Name: value` lines, verbatim. */
@@ -11,17 +11,17 @@ export interface Notification {
   readonly body: Buffer
 }
 
-/** Answers a notification with the bytes of a response, or does with the connection as it likes. */
+/** Sends the bytes of a response to a notification, or does anything else with the connection. */
 export type Answer = (
   notification: Notification,
   socket: Socket,
 ) => string | undefined | Promise<string | undefined>
 
-/** A server application on bare TCP: keeps what it is told, and answers byte by byte what a test says. */
+/** A server application on plain TCP: records all requests, and sends exactly the bytes that a test specifies. */
 export class Application {
   readonly notifications: Notification[] = []
   readonly port: number
-  /** What it answers from now on. */
+  /** How it responds from now on. */
   answer: Answer
   readonly #server: Server
   readonly #sockets: Set<Socket>
@@ -49,7 +49,7 @@ export class Application {
     return `http://127.0.0.1:${this.port}/app/handler.asp`
   }
 
-  /** Connections that are open. */
+  /** Open connections. */
   get connections(): number {
     return this.#sockets.size
   }
@@ -92,6 +92,6 @@ export function response(status: number, headers: Record<string, string> = {}, b
   return `HTTP/1.1 ${status} Whatever\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`
 }
 
-/** A response that takes the upload, and has it published. */
+/** A response that accepts the upload and has it published. */
 export const ok = (headers: Record<string, string> = {}, body = ''): string =>
   response(200, { 'BITS-Copy-File-To-Destination': '', ...headers }, body)

@@ -18,7 +18,7 @@ const reply = randomBytes(vector.reply.size)
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 let application: Server
 let server: Running
-/** What the application was sent, head by head. */
+/** The heads of the requests that the application received. */
 const notifications: string[] = []
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ beforeAll(async () => {
       notifications.push(head)
       const response = /BITS-Response-DataFile-Name: (.*)\r\n/.exec(head)?.[1] ?? ''
       await writeFile(response, reply)
-      // As in the capture: no Content-Length, the connection's end is the answer's.
+      // As in the capture, there is no Content-Length, and the end of the connection ends the response.
       socket.end(`${vector.notification.response.join('\r\n')}\r\n\r\n`)
     })
   })
@@ -113,7 +113,7 @@ test('the captured upload-reply by reference with a host id, header by header (M
   expectAck(await send(vector.closeSession), vector.closeSession.ack)
   origin.write(`HEAD ${path} HTTP/1.1\r\nHost: ${vector.reply.host}\r\n\r\n`)
   expect((await origin.ack()).status).toBe(404)
-  // No BITS-Copy-File-To-Destination: the upload was the application's alone.
+  // No BITS-Copy-File-To-Destination: only the application received the upload.
   await expect(access(`${directory.path}/2100mb-rfc2119.txt`)).rejects.toThrow('ENOENT')
   origin.end()
   host.end()

@@ -12,7 +12,7 @@ const { start, connect } = fixtures()
 const PATH = '/uploads/dir/file.bin'
 const FILE = contentOf(1000)
 
-/** A storage that has all bytes, and does not say so before the client has disconnected. */
+/** A storage that has all bytes, but does not resolve until the client has disconnected. */
 class LeavingStorage extends MemoryStorage {
   readonly #gone: () => Promise<unknown>
 
@@ -28,7 +28,7 @@ class LeavingStorage extends MemoryStorage {
   }
 }
 
-/** A request as a proxy passes it on. */
+/** A request as forwarded by a proxy. */
 const forwarded = (request: Buffer): Buffer =>
   Buffer.from(
     request
@@ -66,7 +66,7 @@ test('an application receives a file whose client disconnected after the last by
       running.server.on('connection', (socket) => sockets.push(socket))
       const connection = await connect(running)
       client = connection
-      // The application hears the origin of Create-Session (D38).
+      // The application receives the origin of Create-Session (D38).
       const created = await connection.exchange(forwarded(createSession(PATH)))
       connection.write(forwarded(fragment(PATH, created.header('BITS-Session-Id') ?? '', FILE)))
     })

@@ -35,7 +35,7 @@ export function countReads<Storage extends StorageAdapter>(storage: Storage): St
   })
 }
 
-/** What listeners and the application receive. */
+/** The values that listeners and the application receive. */
 export function record() {
   const applied: CompletedUpload[] = []
   const uploaded: UploadedFile[] = []
@@ -52,7 +52,7 @@ export function record() {
   }
 }
 
-/** What holds for every storage. */
+/** Tests for every storage. */
 export function testHashes(storageName: string, create: () => Promise<StorageAdapter>): void {
   const { start, connect } = fixtures()
 

@@ -61,7 +61,7 @@ describe('the option hash', () => {
     const step = fc.record({
       overlap: fc.nat(6000),
       length: fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 150_000 })),
-      // Bytes after which the connection is reset.
+      // Number of bytes after which the connection is reset.
       cut: fc.option(fc.nat(100_000), { freq: 4 }),
     })
     let count = 0
@@ -91,7 +91,7 @@ describe('the option hash', () => {
               connection = await connect(running)
             }
           }
-          // A fragment of the whole file contains only the missing bytes as new ones.
+          // In a fragment of the whole file, only the missing bytes are new.
           expect((await send(0, size - 1)).status).toBe(200)
           expect(uploaded.at(-1)?.digest).toEqual({ algorithm: 'sha256', value: hex('sha256', file) })
           await connection.exchange(closeSession(path, id))

@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
 
 const SCRIPT = fileURLToPath(new URL('../fixtures/mortal-server.ts', import.meta.url))
-/** The steps of a delivery, in their order. */
+/** The steps of a delivery in order. */
 const STEPS = ['told', 'reply-kept', 'answer-noted', 'published', 'publication-noted']
 const FILE = contentOf(50_000)
 
@@ -34,7 +34,7 @@ async function startServer(port: number, mortal: boolean): Promise<{ child: Chil
   return { child, port: message.port }
 }
 
-// One upload stands still at each step; the server is killed; another takes over, and the clients go on.
+// At each step, one upload blocks. Then the server is killed, another one takes over, and the clients continue.
 beforeAll(async () => {
   root = await temporaryDirectory()
   const file = join(root.path, 'file.bin')

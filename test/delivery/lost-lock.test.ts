@@ -18,7 +18,7 @@ const PATH = '/uploads/file.bin'
 const FILE = contentOf(1000)
 const NEWER = Buffer.from('a newer file')
 
-/** A store of several processes, which refuses the changes of one that lost its lock, as the contract asks. */
+/** A store for several processes, which refuses changes by a process that lost its lock, as the contract requires. */
 class LeasedStore extends MemorySessionStore {
   isLost = false
 
@@ -35,7 +35,10 @@ class LeasedStore extends MemorySessionStore {
   }
 }
 
-/** Is suspended while it stores the last fragment; meanwhile another server takes over, and a newer file arrives. */
+/**
+ * Simulates a process that is suspended while it stores the last fragment. Meanwhile another server takes over, and a
+ * newer file arrives.
+ */
 class SuspendedStorage extends MemoryStorage {
   readonly #store: LeasedStore
 

@@ -28,7 +28,7 @@ async function application(answer?: Answer | string): Promise<Application> {
   return started
 }
 
-/** A port at which nobody listens. */
+/** A port on which nothing listens. */
 async function closedPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -39,7 +39,10 @@ async function closedPort(): Promise<number> {
 }
 
 describe.each(TYPES)('a notification %s that fails', (type) => {
-  /** Uploads; the application answers so. Then it is well again, and the last fragment is sent once more. */
+  /**
+   * Uploads while the application fails in this way. Then the application recovers, and the last fragment is sent
+   * again.
+   */
   async function refused(
     answer: Answer | string,
     expected: { status: number; error: string },
@@ -208,7 +211,7 @@ describe('a notification', () => {
   test('by value times out if the application stops reading', async () => {
     const server = createServer((socket) => {
       socket.pause().on('error', () => {})
-      // A paused socket does not notice that the client has gone.
+      // A paused socket does not notice that the client has disconnected.
       afterwards(() => socket.destroy())
     })
     server.listen(0, '127.0.0.1')

@@ -18,7 +18,7 @@ const { start, connect, directory, afterwards } = fixtures()
 const run = promisify(execFile)
 const CHILD = fileURLToPath(new URL('../fixtures/https-notification.ts', import.meta.url))
 
-/** A certificate for this name that no authority signed. @returns paths of key and certificate. */
+/** A self-signed certificate for this name. @returns paths of key and certificate. */
 async function certificate(name: string): Promise<{ key: string; cert: string }> {
   const root = await directory()
   const [key, cert] = [join(root, 'key.pem'), join(root, 'cert.pem')]
@@ -28,7 +28,7 @@ async function certificate(name: string): Promise<{ key: string; cert: string }>
   return { key, cert }
 }
 
-/** @returns what the child process saw, trusting `cert`. */
+/** @returns the output of the child process, which trusts `cert`. */
 async function inChild(mode: string, paths: { key: string; cert: string }): Promise<unknown> {
   const { stdout } = await run(process.execPath, ['--import', 'tsx', CHILD, mode, paths.key, paths.cert], {
     env: { ...process.env, NODE_EXTRA_CA_CERTS: paths.cert },

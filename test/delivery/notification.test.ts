@@ -301,7 +301,7 @@ describe('the response to a notification', () => {
 })
 
 describe('the URL of a notification', () => {
-  /** Posts to this very server, told by its middleware. */
+  /** Notifications to this server itself, as its own middleware received them. */
   async function own(url: string, path: string, host = '127.0.0.1', mount = '/uploads') {
     const posts: Record<'method' | 'url' | 'host' | 'original' | 'authorization', string | undefined>[] = []
     const storage = new MemoryStorage()
@@ -443,7 +443,7 @@ describe('the URL of a notification', () => {
       addresses?.some(({ address }) => address === '::1'),
     )
     if (!hasIpv6) return
-    // The rest of this machine's tests keep to 127.0.0.0/8; a closed port is enough to see where it went.
+    // All other tests listen only in 127.0.0.0/8; a closed port is enough to see where the request went.
     const notification = { type: 'by-value', url: 'http://[::1]:9/' } as const
     const running = await start({ storage: new MemoryStorage(), notification })
     const { ack } = await upload(await connect(running), PATH, FILE)
@@ -455,7 +455,7 @@ describe('credentials in the URL of a notification', () => {
   const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
   const SECRETS = ['s3cret', basic('bob:s3cret').slice(6)]
 
-  /** Uploads with a notification to the application, with credentials in its URL. @returns all that was said. */
+  /** Uploads with a notification whose URL contains credentials. @returns everything that was logged or sent. */
   async function withCredentials(
     credentials: string,
     answer?: Answer | string,

@@ -69,7 +69,7 @@ describe('onUpload', () => {
     const connection = await connect(running)
     const id = await openSession(connection, PATH)
     const statuses: number[] = []
-    // The last one is answered without asking again.
+    // The last one is answered without calling `onUpload` again.
     for (let n = 0; n < 4; n += 1) {
       statuses.push((await connection.exchange(fragment(PATH, id, FILE))).status)
     }
@@ -613,7 +613,7 @@ describe('onUpload returns an invalid result: the file is not published', () => 
   })
 })
 
-/** Options as a program without types gives them. */
+/** Options as untyped code could pass them. */
 function withOnUpload(options: BitsUploadOptions, onUpload: () => unknown): BitsUploadOptions {
   return Object.assign({}, options, { onUpload })
 }

@@ -200,7 +200,7 @@ describe('a delivery', () => {
 })
 
 describe('the client of an application', () => {
-  /** Uploads with answers of the application one by one; those that are left out are fine. */
+  /** Uploads while the application responds with these statuses, one by one, and then successfully. */
   async function withAnswers(...statuses: number[]) {
     const application = await Application.start(() => {
       const status = statuses.shift()

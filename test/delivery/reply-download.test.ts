@@ -145,7 +145,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
       expect(parts[n]?.body.equals(REPLY.subarray(first, last + 1))).toBe(true)
       const { 'content-range': _range, 'content-type': type, ...others } = parts[n]?.head ?? {}
       expect(type).toBe('application/octet-stream')
-      // Win32 HTTP Requirements for BITS Downloads: no more than 180 bytes of others.
+      // Win32 HTTP Requirements for BITS Downloads: other headers take at most 180 bytes.
       expect(JSON.stringify(others).length).toBeLessThanOrEqual(180)
     }
   })
@@ -215,7 +215,7 @@ describe.each(storages)('a reply of %s', (_name, place) => {
       [{ 'If-Unmodified-Since': shifted(5000) }, 200],
       [{ 'If-Unmodified-Since': shifted(-5000) }, 412],
       [{ 'If-Unmodified-Since': 'nonsense' }, 200],
-      // The tag is the better witness (RFC 9110 13.1.4).
+      // The tag takes precedence (RFC 9110 13.1.4).
       [{ 'If-Match': etag, 'If-Unmodified-Since': shifted(-5000) }, 200],
     ]
     for (const [conditions, status] of statuses) {
@@ -330,7 +330,7 @@ interface Part {
   body: Buffer
 }
 
-/** Takes a multipart body to pieces by its boundary alone, from its very first byte. */
+/** Parses a multipart body by its boundary alone, from the very first byte. */
 function partsOf(body: Buffer, boundary: string): { parts: Part[]; closed: boolean } {
   const parts: Part[] = []
   let rest = Buffer.concat([Buffer.from('\r\n'), body])

@@ -12,12 +12,13 @@ const FILE = contentOf(5000)
 let root: Awaited<ReturnType<typeof temporaryDirectory>>
 let running: Running
 let reply: string
-/** What lies in the reserved folder: records, staged data, a reply. */
+/** The contents of the reserved folder: records, staged data, a reply. */
 let names: string[]
-/** Paths that whatever stands behind bitsUpload() was asked for. */
+/** Paths requested from the handlers behind bitsUpload(). */
 let handedOn: string[] = []
 
-// Two sessions: one in the middle of its upload, one whose reply waits; and their files are served by express.static.
+// Two sessions, one in the middle of its upload and one with a reply. express.static serves the directory of their
+// files.
 beforeAll(async () => {
   root = await temporaryDirectory()
   running = await serve(
@@ -84,12 +85,12 @@ describe('nothing in the reserved folder can be downloaded', () => {
     '%42ITS-Sessions',
     'BITS%2DSessions',
     '%62%69%74%73%2d%73%65%73%73%69%6f%6e%73',
-    // Full-width letters, a long s, a soft hyphen, a zero-width joiner: some file systems do not tell them apart.
+    // Full-width letters, a long s, a soft hyphen, a zero-width joiner: some file systems ignore these differences.
     '%EF%BC%A2ITS-Sessions',
     'BITS-Se%C5%BFsions',
     'BITS%C2%AD-Sessions',
     'BITS-Sess%E2%80%8Dions',
-    // Windows drops dots and spaces at the end, takes what follows a colon for a stream, and has short names.
+    // Windows removes dots and spaces at the end, treats the part after a colon as a stream, and has short names.
     'BITS-Sessions.',
     'BITS-Sessions%20',
     'BITS-Sessions.%20.',

@@ -28,7 +28,7 @@ const noSpace = () => Object.assign(new Error('no space left on device'), { code
 
 type Failure = (body: Readable) => Promise<never>
 
-/** The ways in which a storage gives up a reply. */
+/** The ways in which a storage can fail to store a reply. */
 const FAILURES: [string, Failure][] = [
   [
     'before it reads',
@@ -52,7 +52,7 @@ const FAILURES: [string, Failure][] = [
   ],
 ]
 
-/** Keeps no reply as long as it has a failure. */
+/** Cannot store replies while `failure` is set. */
 class Unable extends MemoryStorage {
   failure: Failure | undefined
 
@@ -66,7 +66,7 @@ class Unable extends MemoryStorage {
   }
 }
 
-/** The last fragment is sent once more when the storage is well again: the application is asked again. */
+/** When the storage has recovered, the last fragment is sent again, and the application is called again. */
 async function expectRecovery(options: BitsUploadOptions & { storage: Unable }) {
   const running = await start(options)
   const connection = await connect(running)
@@ -218,7 +218,7 @@ describe('a reply whose stream fails', () => {
 
 const DISK = 8 * MiB
 
-/** Mounts a small disk. @returns where; `undefined` where this process may not mount. */
+/** Mounts a small disk. @returns its path; `undefined` if this process may not mount. */
 async function smallDisk(): Promise<string | undefined> {
   const root = await directory()
   const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK}`, 'tmpfs', root])

@@ -18,7 +18,7 @@ export interface Answer {
   readonly body: Buffer
 }
 
-/** Asks for a path as it stands: nothing is normalised or encoded on the way. */
+/** Requests a path exactly as given, without normalizing or encoding it. */
 export function ask(
   { port }: { port: number },
   path: string,
@@ -36,7 +36,7 @@ export function ask(
   })
 }
 
-/** The path at which Windows asks for a reply that was announced for a destination path (capture MC-BUP 4.2). */
+/** The path that Windows requests for a reply announced for a destination path (capture MC-BUP 4.2). */
 export function replyPath(destination: string, ack: RawAck): string {
   const name = ack.header('BITS-Reply-URL') ?? ''
   const directory = destination.slice(0, destination.lastIndexOf('/') + 1)
@@ -46,7 +46,7 @@ export function replyPath(destination: string, ack: RawAck): string {
 export const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** A promise to be settled from outside. */
+/** A promise that is settled from outside. */
 export function gate(): { opened: Promise<void>; open(): void } {
   let open = () => {}
   const opened = new Promise<void>((resolve) => {

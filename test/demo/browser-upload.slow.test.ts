@@ -14,7 +14,7 @@ import { type RunningDemo, startDemo } from './support.js'
 jest.setTimeout(180_000)
 
 const CONTENT = contentOf(5_000_000)
-/** Set it to write pictures of the page to that directory. */
+/** If set, pictures of the page are written to that directory. */
 const SCREENSHOTS = process.env.PAGE_SCREENSHOTS
 
 describeWithEngine('Chromium', () => existsSync(CHROMIUM), suite)
@@ -48,7 +48,7 @@ function suite(): void {
   const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
   const status = (page: Page, text: string | RegExp) => page.getByRole('status').getByText(text)
 
-  /** Chooses a file, uploads it, and waits until a part has arrived. */
+  /** Chooses a file, uploads it, and waits until part of it has arrived. */
   async function begin(page: Page, file = source): Promise<void> {
     await page.getByLabel('File', { exact: true }).setInputFiles(file)
     await button(page, 'Upload').click()
@@ -123,9 +123,9 @@ function suite(): void {
     expect(await demo.bits.sessions()).toEqual([])
     expect(await page.evaluate('localStorage.length')).toBe(0)
     expect(await button(page, 'Cancel').isVisible()).toBe(false)
-    // The focus is not lost with the button.
+    // The focus is not lost when the button disappears.
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Upload')
-    // Also one that is paused.
+    // Even while it is paused.
     await begin(page)
     await button(page, 'Pause').click()
     await button(page, 'Resume').waitFor()

@@ -24,7 +24,7 @@ async function listing(): Promise<Listed[]> {
   return Array.isArray(files) ? files : []
 }
 
-/** A session of which a part has arrived. */
+/** A session with part of its file. */
 async function uploadPart(name: string): Promise<void> {
   const source = await demo.write('source', Buffer.alloc(1024 * 1024))
   const line = await openLine({ host: '127.0.0.1', port: demo.port }, 256 * 1024)
@@ -83,7 +83,7 @@ test('staged data and session records are neither listed nor served', async () =
   }
 })
 
-/** `fetch` would tidy up the path. */
+/** `fetch` would normalize the path. */
 async function rawGet(path: string): Promise<{ status: number }> {
   return new Promise((resolve, reject) => {
     request({ host: '127.0.0.1', port: demo.port, path, agent: false }, (res) => {

@@ -36,7 +36,7 @@ beforeEach(() => {
   isRunning = false
 })
 
-/** Not with `fetch()`, which names the host itself. */
+/** Not with `fetch()`, which sets the Host header itself. */
 function post(path: string, headers: Record<string, string>, body = ''): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const outgoing = request(demo.origin + path, { method: 'POST', headers, agent: false }, (response) => {
@@ -80,7 +80,7 @@ test('a page of this server can, by whichever name of this machine it was opened
     const headers = { ...BUTTON, Host: name, 'Sec-Fetch-Site': 'same-origin' }
     expect([name, await post('/show', headers)]).toEqual([name, 202])
   }
-  // Where browsers send no Sec-Fetch-Site.
+  // As from browsers that do not send Sec-Fetch-Site.
   expect(await post('/show', { ...BUTTON, Origin: demo.origin })).toBe(202)
   expect(starts).toBe(6)
 })

@@ -66,7 +66,7 @@ function suite(): void {
     const widths = new Set<string>()
     while (!done) {
       values.push(Number(await bar.evaluate((element) => Reflect.get(element, 'value'))))
-      // The upload may end between the two, which removes the bar.
+      // The upload may end in between, which removes the bar.
       const picture = await bar.screenshot().catch((error: unknown) => {
         if (String(error).includes('not attached')) return undefined
         throw error
@@ -80,7 +80,7 @@ function suite(): void {
     const between = values.filter((value) => value > 0 && value < 100)
     expect(new Set(between).size).toBeGreaterThan(2)
     expect(values).toEqual([...values].sort((one, other) => one - other))
-    // What is painted moved as well.
+    // The rendered bar moved as well.
     expect(widths.size).toBeGreaterThan(3)
     const files = page.getByRole('region', { name: 'Files', exact: true })
     await files.getByRole('link', { name: 'report.bin' }).waitFor()
@@ -93,7 +93,7 @@ function suite(): void {
     let policy = ''
     await page.route(`${demo.origin}/`, async (route) => {
       const response = await route.fetch()
-      // The default that the demo leaves out, as it is of no use on plain http.
+      // The default that the demo omits, as it cannot work with plain http.
       policy = `${response.headers()['content-security-policy']};upgrade-insecure-requests`
       await route.fulfill({ response, headers: { ...response.headers(), 'content-security-policy': policy } })
     })
@@ -101,7 +101,7 @@ function suite(): void {
     await page.getByText('Live', { exact: true }).waitFor()
     expect(policy.split(';').sort()).toEqual(await defaultPolicy())
     expect(await page.locator('style, [style], script:not([src]), [onclick]').count()).toBe(0)
-    // The style sheet has arrived.
+    // The style sheet was loaded.
     expect(await page.evaluate('getComputedStyle(document.querySelector("section")).borderRadius')).not.toBe(
       '0px',
     )
@@ -123,9 +123,9 @@ function suite(): void {
     await expect(uploadAtOnce('broken.xml', '<a>\n<b></a>')).rejects.toMatchObject({ status: 400 })
     const refusal = replies.getByRole('listitem').filter({ hasText: 'broken.xml' })
     await refusal.getByText('line 2, column 7: unexpected close tag').waitFor()
-    // Screen readers are told.
+    // Screen readers are notified.
     await page.getByRole('status').getByText('broken.xml: refused').first().waitFor({ state: 'attached' })
-    // The latest are first, also on a page that opens later.
+    // The latest come first, even on a page that is opened later.
     await page.reload()
     await refusal.waitFor()
     await reply.waitFor()
@@ -205,7 +205,7 @@ function suite(): void {
     } finally {
       await shown.stop()
     }
-    // A server that cannot show one has no button.
+    // If the server cannot show an upload, there is no button.
     expect(await (await openPage()).getByRole('button', { name: 'Show an upload' }).isVisible()).toBe(false)
   })
 
@@ -233,7 +233,7 @@ function suite(): void {
   })
 }
 
-/** The directives that helmet sets when nobody asks for others. */
+/** The directives that helmet sets by default. */
 async function defaultPolicy(): Promise<string[]> {
   const server = createServer((req, res) => helmet()(req, res, () => res.end())).listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => demo.stop())
 
-/** Uploads to a name of its own; answers with name and reply. */
+/** Uploads under a unique name. Returns the name and the reply. */
 async function upload(
   extension: string,
   content: string | Buffer,
@@ -31,7 +31,7 @@ async function upload(
   return { name, reply: reply && JSON.parse(reply.toString()) }
 }
 
-// HEAD: the socket of a response whose body nobody reads stays open.
+// HEAD: the socket of a response with an unread body would stay open.
 const isPublished = async (name: string) =>
   (await fetch(`${demo.origin}/uploads/${name}`, { method: 'HEAD' })).ok
 

@@ -22,6 +22,6 @@ test('npm start installs all packages that the demo imports, and no others', asy
     .filter((path) => !isBuiltin(path))
   const manifest = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'))
   const expected = [...PACKAGES, ...Object.keys(manifest.dependencies)]
-  // `tsx` is not imported: it runs the demo.
+  // `tsx` is not imported, as it runs the demo.
   expect([...new Set([...imported, 'tsx'])].sort()).toEqual(expected.sort())
 })

@@ -10,7 +10,7 @@ import { expect, test } from '@jest/globals'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
-/** The demo as `npm start -- ...words` starts it, on a port that is taken, with temporary directories of its own. */
+/** The demo as started by `npm start -- ...words`, on a port that is taken, with separate temporary directories. */
 async function start(...words: string[]) {
   const temporary = await mkdtemp(join(tmpdir(), 'bits-show-test-'))
   const taken = createServer().listen(0, '127.0.0.1')
@@ -28,7 +28,7 @@ async function start(...words: string[]) {
   const closed = once(child, 'close')
   return {
     port,
-    /** Waits for a part of its output. */
+    /** Waits for a match in its output. */
     async hears(pattern: RegExp): Promise<RegExpExecArray> {
       for (;;) {
         const match = pattern.exec(said.out)
@@ -114,7 +114,7 @@ test.concurrent('the upload starts when a page opens, and the page can have it s
   expect(first).toHaveLength(2)
   expect(await press()).toEqual({ result: 'started' })
   await demo.hears(/The page asks for an upload\..*sessions used: 1.*Its reply/s)
-  // Those of the first are gone: however often the button is pressed, the disk does not fill.
+  // The files of the first one are gone: however often the button is pressed, the disk does not fill up.
   const second = await listed()
   expect(second).toHaveLength(2)
   expect(second).not.toEqual(expect.arrayContaining(first))

@@ -6,15 +6,15 @@ import { type RunningServer, type ServerOptions, startServer } from '../../demo/
 export interface RunningDemo extends RunningServer {
   /** Without the directories. */
   readonly server: RunningServer
-  /** Of the uploads. */
+  /** The upload directory. */
   readonly directory: string
-  /** Writes a file outside of the uploads. */
+  /** Writes a file directly, without an upload. */
   write(name: string, content: string | Buffer): Promise<string>
-  /** Files of the form, and those that are being reported on. */
+  /** Files from the form, and files that are being processed. */
   leftovers(): Promise<string[]>
 }
 
-/** The demo's app on a free port, with directories of its own, which `stop()` removes. */
+/** The demo's app on a free port, with temporary directories, which `stop()` removes. */
 export async function startDemo(options: Partial<ServerOptions> = {}): Promise<RunningDemo> {
   const root = await mkdtemp(join(tmpdir(), 'bits-demo-test-'))
   const directory = join(root, 'uploads')

@@ -30,7 +30,7 @@ test('user name and password: challenges, and limits each user to their own dire
 })
 
 describe('tokens', () => {
-  /** An issuer that publishes its key in the form of OpenID Connect. */
+  /** An issuer that publishes its key as OpenID Connect does. */
   async function issuer() {
     const { publicKey, privateKey } = await generateKeyPair('RS256')
     const jwk = { ...(await exportJWK(publicKey)), kid: '1', alg: 'RS256', use: 'sig' }

@@ -12,14 +12,14 @@ export interface Block {
   readonly line: number
 }
 
-/** Which block is meant. */
+/** Identifies a block. */
 export interface BlockQuery {
   /** `docs/options.md`, or `docs/storage.md#FileStorage` with a heading. */
   readonly in?: string
   readonly containing?: string
 }
 
-/** All fenced blocks, in their order. */
+/** All fenced blocks in order. */
 export const BLOCKS: readonly Block[] = DOCUMENTS.flatMap(readBlocks)
 
 function readBlocks({ file, text }: Document): Block[] {
@@ -41,7 +41,7 @@ function readBlocks({ file, text }: Document): Block[] {
   return blocks
 }
 
-/** The only block of a language that fits the query. */
+/** The only block of a language that matches the query. */
 export function block(language: string, query: BlockQuery = {}): Block {
   const found = BLOCKS.filter(
     (candidate) =>

@@ -7,7 +7,7 @@ import { storageContract } from 'express-bits-upload/testing'
 import { block } from './blocks.js'
 import { TempProject } from './temp-project.js'
 
-/** A file on Linux that accepts no bytes. */
+/** A Linux device that accepts no bytes. */
 const FULL_DISK = '/dev/full'
 
 for (const name of ['OneFolder', 'OneFolderWithReplies']) {

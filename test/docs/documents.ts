@@ -11,7 +11,7 @@ export interface Document {
 const ROOT = join(import.meta.dirname, '../..')
 const TOP = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md']
 
-/** Every document: those at the top, the pages of `docs/`, and the templates of `.github/`. */
+/** All documents: those in the root, the pages of `docs/`, and the templates of `.github/`. */
 export const DOCUMENTS: readonly Document[] = [
   ...TOP,
   ...markdownIn('docs'),
@@ -26,10 +26,10 @@ export function documentText(file: string): string {
   return found.text
 }
 
-/** A document's text without its code blocks. */
+/** The text of a document without its code blocks. */
 export const proseOf = ({ text }: Document): string => text.replace(/^```.*?^```$/gms, '')
 
-/** The headings of a document, in their order, without the number signs. */
+/** The headings of a document in order, without the number signs. */
 export const headingsOf = (document: Document): string[] =>
   [...proseOf(document).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading)
 

@@ -176,12 +176,12 @@ describe('the quick start', () => {
 
     const shown = block('text', { in: PACKET_LOG }).text
     while (!server.stderr.includes('packet 3, ')) await delay(10)
-    // The documented path has one more directory.
+    // The documented path has an additional directory.
     expect(withoutNumbers(server.stderr)).toContain(withoutNumbers(shown).replace('/xxxx/xxxx/', '/xxxx/'))
   })
 })
 
-/** Replaces what differs between runs. */
+/** Replaces values that differ between runs. */
 const withoutNumbers = (log: string): string =>
   log
     .replace(/^.*(?=express-bits-upload:packets)/gm, '')

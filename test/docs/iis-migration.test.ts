@@ -6,7 +6,7 @@ import { table } from './tables.js'
 const PAGE = 'docs/iis-migration.md'
 const properties = block('json', { in: PAGE, containing: '"BITSAllowOverwrites"' })
 
-/** A value of each property that sets its option, with the properties it depends on. */
+/** A value of each property that sets its option, with the properties that it depends on. */
 const EXAMPLES: { readonly [Name in keyof Required<IisProperties>]: IisProperties } = {
   BITSUploadEnabled: { BITSUploadEnabled: 1 },
   BITSMaximumUploadSize: { BITSMaximumUploadSize: '' },

@@ -37,7 +37,7 @@ function phrasesIn(text: string): string[] {
   return avoided.filter((phrase) => new RegExp(`\\b${phrase}\\b`, 'i').test(line))
 }
 
-/** Removes what starts the lines of comments, so that sentences are in one piece. */
+/** Removes the markers at the start of comment lines, so that sentences are contiguous. */
 const withoutMargins = (source: string): string => source.replace(/^\s*(?:\/\/|\*(?!\/))/gm, '')
 
 const sourcesIn = (folder: string): string[] =>

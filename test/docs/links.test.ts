@@ -9,7 +9,7 @@ interface Link {
   readonly line: number
 }
 
-/** Inline links, and the definitions of reference links. Code is not looked at. */
+/** Inline links, and the definitions of reference links. Code is skipped. */
 function linksIn(document: Document): Link[] {
   const blank = (code: string) => code.replace(/[^\n]/g, ' ')
   const text = document.text.replace(/^```.*?^```$/gms, blank).replace(/`[^`\n]*`/g, blank)
@@ -19,7 +19,7 @@ function linksIn(document: Document): Link[] {
   }))
 }
 
-/** Anchors as GitHub and npm derive them from headings. */
+/** Anchors that GitHub and npm derive from headings. */
 function anchorsOf(document: Document): string[] {
   const used = new Map<string, number>()
   return headingsOf(document).map((heading) => {
@@ -33,7 +33,7 @@ function anchorsOf(document: Document): string[] {
   })
 }
 
-/** What is wrong with a link; `undefined` if nothing is. */
+/** The problem with a link; `undefined` if there is none. */
 function problemOf({ file }: Document, target: string): string | undefined {
   if (/^https:\/\//.test(target)) return undefined
   if (/^[a-z]+:/i.test(target)) return 'is neither relative nor https'

@@ -8,7 +8,7 @@ import { ROOT } from './temp-project.js'
 const rows = [...documentText('docs/protocol.md').matchAll(/^\| (D\d+) \| (.*) \| (.*) \|$/gm)]
 const decided = rows.map(([, number]) => number)
 
-/** A decision as code, tests and documents cite it: `D11`, but neither `MD5` nor an identifier such as `D3D`. */
+/** A decision cited in code, tests and documents: `D11`, but neither `MD5` nor an identifier such as `D3D`. */
 const CITATION = /(?<![\w-])D\d{1,2}(?![\w-])/g
 
 function citations(directory: string): { file: string; number: string }[] {

@@ -34,7 +34,7 @@ describe('the tables of the documents', () => {
   ])('%s: lists those of the type', (firstCell, path, name) => {
     const optional = membersOf(source(path), name, { optionalOnly: true })
     const listed = names(firstCell).map((call) => call.replace(/\(.*/, ''))
-    // These two belong to every adapter, and are explained by its type.
+    // Every adapter has these two; its type explains them.
     expect(listed.sort()).toEqual(optional.filter((method) => !['open', 'close'].includes(method)).sort())
   })
 

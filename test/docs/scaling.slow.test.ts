@@ -37,7 +37,7 @@ test('workers of node:cluster: each handles any packet', async () => {
   const { text, language } = signed(block('js', { in: 'docs/scaling.md#Workers of node:cluster' }))
   const two = text.replace('availableParallelism()', '2')
   const server = await temp.project.serve({ language, text: two })
-  // The server listens once its first worker does; connections go to the workers in turn.
+  // The server listens as soon as its first worker does. Workers get the connections in turn.
   const workers = new Set<string | undefined>()
   while (workers.size < 2) {
     const ack = await (await connect(server)).exchange(packet('Ping', PATH))

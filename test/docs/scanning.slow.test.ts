@@ -29,7 +29,7 @@ describeWithEngine('the virus scanner ClamAV', hasClamav, () => {
   })
   afterEach(() => scanner.remove())
 
-  /** The names that ever appear in a directory, without those of empty files with which the storage probes it. */
+  /** All names that appear in a directory, without those of the empty files with which the storage probes it. */
   async function appearingIn(folder: string) {
     await mkdir(temp.inside(folder), { recursive: true })
     const names = new Set<string>()
@@ -95,7 +95,7 @@ describeWithEngine('the virus scanner ClamAV', hasClamav, () => {
 
   test('quarantine: files are served when they are clean, also those that a restart left unscanned', async () => {
     const { text, language } = block('js', { in: `${PAGE}#Scans that take minutes` })
-    // Not a minute, after which a file is scanned again.
+    // Instead of the minute after which a file is scanned again.
     const example = { text: text.replace('60_000', '100'), language }
     const appearing = await appearingIn('clean')
     const server = await temp.project.serve(example, environment)
@@ -108,7 +108,7 @@ describeWithEngine('the virus scanner ClamAV', hasClamav, () => {
     await until(async () => (await statusOf('today.zip')) === 200)
     expect(await statusOf('logs/infected.bin')).toBe(404)
     expect(await temp.read('infected/logs/infected.bin')).toEqual(INFECTED)
-    // A name that is taken stays in quarantine, and nothing is lost.
+    // If the name is taken, the file stays in quarantine, and nothing is lost.
     await temp.upload(server, 'today.zip')
     await until(async () => server.stderr.includes('today.zip stays in quarantine: '))
     expect(await temp.read('quarantine/today.zip')).toEqual(FILE)

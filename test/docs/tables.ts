@@ -1,8 +1,8 @@
 import { DOCUMENTS } from './documents.js'
 
 /**
- * The rows of the only table in the documents whose first heading cell is this, each as its cells, without the backticks
- * around them.
+ * The rows of the only table in the documents with this first heading. Each row is an array of its cells, without the
+ * surrounding backticks.
  */
 export function table(firstCell: string): string[][] {
   const found = DOCUMENTS.flatMap(({ text }) => {
@@ -22,7 +22,7 @@ export function table(firstCell: string): string[][] {
   return rows
 }
 
-/** The names of the members of an interface in a source, in their order. */
+/** The names of the members of an interface in a source file, in order. */
 export function membersOf(source: string, name: string, { optionalOnly = false } = {}): string[] {
   const body = new RegExp(`interface ${name}(?: extends [^{]*)? \\{\\n(.*?)\\n\\}`, 's').exec(source)?.[1]
   if (body === undefined) throw new Error(`There is no interface ${name}.`)
@@ -30,7 +30,7 @@ export function membersOf(source: string, name: string, { optionalOnly = false }
   return members.filter(([, , mark]) => mark === '?' || !optionalOnly).map(([, member = '']) => member)
 }
 
-/** The number a cell starts with, as in `16,777,216 (16 MiB)`; `undefined` if it starts with anything else. */
+/** The number that a cell starts with, as in `16,777,216 (16 MiB)`; `undefined` if it starts with anything else. */
 export function numberOf(cell: string): number | undefined {
   const digits = /^[\d,]+(?:\.\d+)?/.exec(cell)?.[0]
   return digits === undefined ? undefined : Number(digits.replaceAll(',', ''))

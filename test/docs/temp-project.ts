@@ -11,13 +11,13 @@ import type { Block } from './blocks.js'
 export const ROOT = join(import.meta.dirname, '../..')
 
 /**
- * A project where blocks are written and run, with the package in its `node_modules`. All other packages are those of
- * this repository. Close it afterwards.
+ * A project in which blocks are written and run, with the package in its `node_modules`. All other packages come from
+ * this repository. The caller has to close it.
  */
 export class TempProject {
   /** Inside the repository, so that blocks find their packages. */
   readonly source: string
-  /** Working directory of the blocks: what they write to `./uploads` is stored here. */
+  /** Working directory of the blocks: their `./uploads` is in it. */
   readonly cwd: string
   readonly #removeCwd: () => Promise<void>
   readonly #children = new Set<ChildProcess>()
@@ -37,7 +37,7 @@ export class TempProject {
     return new TempProject(source, cwd.path, () => cwd.remove())
   }
 
-  /** Writes a block unchanged, under the name in its first line, otherwise as `main`. @returns its path. */
+  /** Writes a block unchanged to the file named in its first line, otherwise to `main`. @returns its path. */
   async write({ text, language }: Pick<Block, 'text' | 'language'>): Promise<string> {
     const name = /^\/\/ (\S+\.[jt]s)$/m.exec(text.split('\n')[0] ?? '')?.[1] ?? `main.${language}`
     const path = join(this.source, name)
@@ -88,7 +88,7 @@ export class TempProject {
     return output
   }
 
-  /** Compiles all TypeScript blocks: Node 20 does not run them. */
+  /** Compiles all TypeScript blocks, because Node 20 cannot run them directly. */
   async #compile(): Promise<void> {
     for (const name of await readdir(this.source)) {
       if (!name.endsWith('.ts')) continue

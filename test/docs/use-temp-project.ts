@@ -5,17 +5,17 @@ import { type UploadOptions, type UploadResult, uploadFile } from 'express-bits-
 import { contentOf } from '../support/upload-fixture.js'
 import { type BlockServer, TempProject } from './temp-project.js'
 
-/** 4,892 bytes: as many as in the captures of MC-BUP 4. */
+/** 4,892 bytes, the size in the captures of MC-BUP 4. */
 export const FILE = contentOf(4892)
 
-/** What each test has available. */
+/** The context of each test. */
 export interface TempFixture {
   readonly project: TempProject
   /** Path of {@link FILE}. */
   readonly local: string
-  /** A path in the directory where the blocks run. */
+  /** Returns a path in the working directory of the blocks. */
   inside(path: string): string
-  /** Reads a file in the directory where the blocks run. */
+  /** Reads a file in the working directory of the blocks. */
   read(path: string): Promise<Buffer>
   /** Uploads {@link FILE} to a server's `/uploads`. */
   upload(

@@ -13,7 +13,7 @@ const WINSW = [
 
 const services = BLOCKS.filter(({ file, language }) => file === PAGE && language === 'xml')
 
-/** The texts of an XML document's elements, by name. @throws Error when it is not well-formed. */
+/** The texts of an XML document's elements by name. @throws Error when it is not well-formed. */
 function textsOf(xml: string): Map<string, string> {
   const texts = new Map<string, string>()
   const open: string[] = []
@@ -36,7 +36,7 @@ function textsOf(xml: string): Map<string, string> {
   return texts
 }
 
-/** What `serve` makes of the words behind its name in a command. @throws Error for what it does not know. */
+/** Parses the arguments of `serve` in a command. @throws Error for unknown ones. */
 function readServe(words: readonly string[]): { operands: string[]; unknown: string[]; grace: number } {
   const program = new Command().exitOverride()
   addServeCommand(program, () => {})

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { BLOCKS } from './blocks.js'
 
-/** Parameters by cmdlet, from Microsoft's references of PowerShell's modules. */
+/** Parameters by cmdlet, from Microsoft's reference of PowerShell modules. */
 const CMDLETS: Readonly<Record<string, readonly string[]>> = {
   'Start-BitsTransfer': [
     'TransferType',
@@ -30,7 +30,7 @@ const CMDLETS: Readonly<Record<string, readonly string[]>> = {
 }
 /** Comparison operators. */
 const OPERATORS = ['ne', 'eq']
-/** Numbers of arguments behind each switch, from Microsoft's reference of bitsadmin. */
+/** Number of arguments of each switch, from Microsoft's reference of bitsadmin. */
 const SWITCHES: Readonly<Record<string, number>> = {
   '/create': 1,
   '/upload': 1,
@@ -54,7 +54,7 @@ const SWITCHES: Readonly<Record<string, number>> = {
 }
 
 const ACCESS = String.raw`(?:"NT SERVICE\\[\w-]+:\(OI\)\(CI\)(?:F|M|RX)"|\*S-1-5-[\d-]+:\(OI\)\(CI\)(?:F|M|RX))`
-/** Other programs, from the references of their authors. */
+/** Other programs, from the references of their vendors. */
 const PROGRAMS = [
   // "Getting Started with AppCmd.exe"
   /^%windir%\\system32\\inetsrv\\appcmd list (vdirs|config -section:[\w.]+\/\w+)$/,
@@ -113,7 +113,7 @@ function checkBitsadmin(command: string): void {
     expect(Object.keys(SWITCHES)).toContain(word)
     expected += SWITCHES[word] ?? 0
   }
-  // `/upload` is a type: after `/create` a name follows, after `/transfer` two files.
+  // `/upload` is a job type: a name follows it after `/create`, two files after `/transfer`.
   if (/\/create \/upload/.test(command)) expected -= 1
   if (command.includes('/transfer')) expected += 1
   expect(words.filter((word) => !word.startsWith('/'))).toHaveLength(expected)

@@ -11,11 +11,11 @@ const CLAMDSCAN = '/usr/bin/clamdscan'
 
 export const hasClamav = (): boolean => existsSync(CLAMD) && existsSync(CLAMDSCAN)
 
-/** A virus scanner with signatures of the test. */
+/** A virus scanner with the signatures of a test. */
 export interface Scanner {
-  /** A directory with a `clamdscan` that asks this scanner. Belongs in front of `PATH`. */
+  /** A directory with a `clamdscan` that uses this scanner. To be added at the front of `PATH`. */
   readonly programs: string
-  /** Files can no longer be scanned until {@link start}. */
+  /** Stops the scanner: files cannot be scanned until {@link start}. */
   stop(): Promise<void>
   start(): Promise<void>
   remove(): Promise<void>

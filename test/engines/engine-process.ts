@@ -8,13 +8,13 @@ export interface EngineCommand {
   readonly port: number
   readonly command: string
   readonly args: readonly string[]
-  /** Beside the environment of this process. */
+  /** In addition to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>
-  /** Whom it runs as; for programs that refuse to run as root. */
+  /** User to run it as, for programs that refuse to run as root. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined
 }
 
-/** A server program that can be suspended, killed and started again on its port. */
+/** A server program that can be suspended, killed, and restarted on its port. */
 export class EngineProcess {
   readonly port: number
   readonly #command: EngineCommand
@@ -47,7 +47,7 @@ export class EngineProcess {
     }
   }
 
-  /** It keeps its connections, and answers nothing until {@link resume}. */
+  /** Its connections stay open, and it responds to nothing until {@link resume}. */
   suspend(): void {
     this.#signalAll('SIGSTOP')
   }
@@ -65,7 +65,7 @@ export class EngineProcess {
     await ended
   }
 
-  /** Its children too: PostgreSQL has one for each connection. */
+  /** Includes its children: PostgreSQL has one for each connection. */
   #signalAll(signal: NodeJS.Signals): void {
     const pid = this.#child?.pid
     if (pid === undefined || this.#child?.exitCode !== null || this.#child.signalCode !== null) return
@@ -74,7 +74,7 @@ export class EngineProcess {
   }
 }
 
-/** A child may have ended since it was listed. */
+/** A child may have exited since it was listed. */
 function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)

@@ -24,7 +24,7 @@ export interface PostgresEngine {
   stop(): Promise<void>
 }
 
-/** PostgreSQL refuses to run as root: then it runs as the user of Debian's package. */
+/** PostgreSQL refuses to run as root, so it runs as the user of Debian's package. */
 function engineUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
@@ -61,7 +61,7 @@ export async function startPostgres(): Promise<PostgresEngine> {
   }
 }
 
-/** It listens some time before it answers: "the database system is starting up". */
+/** It listens some time before it accepts queries: "the database system is starting up". */
 async function untilReady(port: number): Promise<void> {
   const pool = connect(port)
   try {
@@ -80,7 +80,7 @@ async function untilReady(port: number): Promise<void> {
 
 function connect(port: number): Pool {
   const pool = new Pool({ host: '127.0.0.1', port, user: 'bits', database: 'postgres' })
-  // What breaks a connection that is in use fails its query too.
+  // If a connection breaks while in use, its query fails as well.
   pool.on('error', () => {})
   return pool
 }

@@ -26,7 +26,7 @@ export class ProcessGroup {
     return new ProcessGroup(directory, environment(directory))
   }
 
-  /** Runs a program to its end. */
+  /** Runs a program until it exits. */
   run(command: string, ...args: string[]): string {
     return execFileSync(command, args, {
       cwd: this.directory,
@@ -54,7 +54,7 @@ export class ProcessGroup {
     }
   }
 
-  /** Stops all, the last one first, and removes the directory. */
+  /** Stops all programs, the last one first, and removes the directory. */
   async stop(): Promise<void> {
     for (const child of this.#running.reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue

@@ -12,13 +12,13 @@ const PROGRAMS = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'radosgw', 'ceph', 'radosg
 export const hasRadosgw = (): boolean => PROGRAMS.every((program) => existsSync(`/usr/bin/${program}`))
 
 const GIB = 1024 ** 3
-/** Memory of the store: radosgw hangs when it is full. */
+/** Memory of the store. radosgw hangs when it is full. */
 const STORE_SIZE = 4 * GIB
 const ENTITIES = ['mon.', 'client.admin', 'mgr.x', 'osd.0', 'client.rgw.a']
 const CAPABILITIES = ['mon', 'osd', 'mgr', 'mds'].flatMap((name) => ['--cap', name, 'allow *'])
 const AS_ROOT = ['--setuser', 'root', '--setgroup', 'root']
 
-/** Ceph's object gateway on one OSD in memory. It ignores the conditions of a copy and of a completion. */
+/** Ceph's object gateway with one OSD in memory. It ignores the conditions of copies and completions. */
 export async function startRadosgw(): Promise<S3Engine> {
   const group = await ProcessGroup.create('ceph', (directory) => ({
     CEPH_CONF: join(directory, 'ceph.conf'),

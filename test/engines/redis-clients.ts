@@ -11,10 +11,10 @@ export interface ConnectedClient {
 }
 
 const host = '127.0.0.1'
-/** Errors of a connection are those of its commands, too. */
+/** Commands report connection errors, too. */
 const ignore = () => {}
 
-/** All clients that are supported, as users make them. */
+/** All supported clients, created as users do. */
 export const CLIENTS: Readonly<Record<string, (engine: RedisEngine) => Promise<ConnectedClient>>> = {
   'node-redis 6': async ({ topology, nodes }) => {
     const [root = { url: '' }] = urls(nodes)

@@ -15,7 +15,7 @@ export type Topology = (typeof TOPOLOGIES)[number]
 
 export interface RedisEngine {
   readonly topology: Topology
-  /** One node, or the three masters of a cluster. */
+  /** A single node, or three masters of a cluster. */
   readonly nodes: readonly EngineProcess[]
   stop(): Promise<void>
 }
@@ -46,7 +46,7 @@ async function newNode(directory: string, topology: Topology): Promise<EnginePro
   const [port, bus] = [await freePort(), await freePort()]
   const cluster = ['--cluster-enabled', 'yes', '--cluster-port', `${bus}`]
   const settings = ['--bind', '127.0.0.1', '--port', `${port}`, '--dir', directory, '--save', '']
-  // As docs/redis.md recommends; fsync at each write makes up for the kills of the tests.
+  // As docs/redis.md recommends. Fsync at each write compensates for the kills in the tests.
   const durable = ['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction']
   const args = [...settings, ...durable, ...(topology === 'cluster' ? cluster : [])]
   return new EngineProcess({ port, command: '/usr/bin/redis-server', args })

@@ -1,6 +1,6 @@
 import { CreateBucketCommand, GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 
-/** A service that speaks S3, which runs for the tests. */
+/** A local service with the S3 API. */
 export interface S3Engine {
   readonly endpoint: string
   readonly accessKeyId: string
@@ -10,7 +10,7 @@ export interface S3Engine {
 
 let buckets = 0
 
-/** A client as services other than AWS need it. */
+/** A client configured as services other than AWS need it. */
 export const clientOf = ({ endpoint, accessKeyId, secretAccessKey }: S3Engine): S3Client =>
   new S3Client({
     endpoint,

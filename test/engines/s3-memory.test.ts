@@ -11,12 +11,12 @@ import { tell, times } from '../support/soak.js'
 const SCRIPT = fileURLToPath(new URL('../fixtures/s3-upload-server.ts', import.meta.url))
 const CLIENTS = times(40, 200)
 const MAX_BUFFERED = 64 * MIB
-/** Two fragments a file, which are joined when it is published. */
+/** Two fragments per file, which are joined at publication. */
 const FRAGMENTS = [5 * MIB, 2 * MIB]
 const TOTAL = 7 * MIB
 const CHUNK = 64 * 1024
 
-/** What the process may have beyond the uploads' bytes: connections, the SDK, and garbage. */
+/** Memory that the process may use in addition to the bytes of uploads: connections, the SDK, and garbage. */
 const ALLOWED = MAX_BUFFERED + 128 * MIB
 
 async function start(s3: FakeS3): Promise<{ child: ChildProcess; port: number }> {
@@ -33,7 +33,7 @@ async function residentMemory(pid: number | undefined): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
 }
 
-/** Looks at the memory of a process all the time while `work` runs. Returns the most that it grew by. */
+/** Monitors the memory of a process while `work` runs. Returns the maximum growth. */
 async function growthDuring(pid: number | undefined, work: () => Promise<void>): Promise<number> {
   const before = await residentMemory(pid)
   let most = before
@@ -76,7 +76,7 @@ test(`${CLIENTS} slow clients hold no more memory than maxBuffered allows, publi
             }),
           )
         }
-        // All of them are in the middle of their fragments at the same time.
+        // All uploads are in the middle of their fragments at the same time.
         for (let at = 0; at < length; at += CHUNK) {
           for (const { connection } of clients) {
             connection.write(content.subarray(first + at, first + Math.min(length, at + CHUNK)))

@@ -5,7 +5,7 @@ import { storageContract } from 'express-bits-upload/testing'
 import { sample, send, uploadTo } from '../storage/s3/support.js'
 import { clientOf, contentOf, newBucket, type S3Engine } from './s3-engine.js'
 
-/** The tests of an S3Storage on a real service. */
+/** The tests of an S3Storage with a real service. */
 export function testOnEngine(start: () => Promise<S3Engine>): void {
   let engine: S3Engine
   let client: S3Client

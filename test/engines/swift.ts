@@ -14,7 +14,7 @@ const PROGRAMS = [
 /** Debian's packages memcached, swift-proxy, swift-account, swift-container, swift-object and python3-lxml. */
 export const hasSwift = (): boolean => PROGRAMS.every((program) => existsSync(program))
 
-/** Runs a program of Swift with the configuration of a directory, instead of that in /etc/swift. */
+/** Runs a program of Swift with the configuration in a directory, instead of the one in /etc/swift. */
 const LAUNCHER = `import runpy, sys
 from swift.common import utils
 utils.set_swift_dir(sys.argv[1])
@@ -31,7 +31,7 @@ name = gold
 default = yes
 `
 
-/** OpenStack Swift with its s3api, with one copy of everything. It refuses conditional writes. */
+/** OpenStack Swift with its s3api and single replicas. It refuses conditional writes. */
 export async function startSwift(): Promise<S3Engine> {
   const group = await ProcessGroup.create('swift')
   try {

@@ -14,7 +14,7 @@ const { directory: newDirectory, connect, afterwards } = fixtures()
 const SCRIPT = new URL('../fixtures/measured-server.ts', import.meta.url)
 const SMALL = bytes(4096)
 const TRIES = 10
-/** Reached: 27 and 280. */
+/** Measured: 27 and 280. */
 const MOST_REQUESTS = 27
 const MOST_PROMISES = 300
 const FRAGMENT = bytes(8 * 1024 * 1024)
@@ -87,14 +87,14 @@ async function uploadLarge(name: string): Promise<void> {
   expect((await connection.exchange(closeSession(path, id))).status).toBe(200)
 }
 
-// Elsewhere, sessions have no journal, and the file system is called in other ways.
+// Other systems have no session journal, and make different file system calls.
 describeOnSystems(
   'figures of Linux',
   () => process.platform === 'linux',
   () => {
     describe('a file of 4 KiB in three packets, durability none', () => {
       test('costs a bounded number of file system requests and of promises', async () => {
-        // The first files cost more: directories are probed, and their handlers are not compiled yet.
+        // The first files cost more: directories are probed, and the code is not compiled yet.
         for (let n = 0; n < 5; n++) await uploadSmall(`warm-${n}`)
         await ask('hook')
         const tries: Counts[] = []
@@ -122,7 +122,7 @@ describeOnSystems(
     test('a large file costs less than one mark-compact collection per fragment of 8 MiB in a process that has received many small ones', async () => {
       for (let n = 0; n < 1000; n++) await uploadSmall(`${n}`)
       for (let n = 0; n < 2000; n++) await connection.exchange(GET)
-      // The first one still profits from what the small ones left.
+      // The first one still benefits from what the small ones left.
       await uploadLarge('warm')
       await ask('counts')
       const tries: number[] = []

@@ -9,17 +9,17 @@ import { openSession } from '../support/raw.js'
 
 const { directory: newDirectory, start, connect } = fixtures()
 
-/** Figures of speed that are the same on every machine. Those that need a process of their own are in the slow tests. */
+/** Performance figures that are the same on every machine. Those that need a separate process are in the slow tests. */
 
 const TRIES = 5
 
-// Elsewhere, directories cannot be pinned, and sessions have no journal.
+// Other systems cannot pin directories, and have no session journal.
 describeOnSystems(
   'figures of Linux',
   () => process.platform === 'linux',
   () => {
     describe.each([
-      // One call more where the directory exists: it must not have been exchanged before the staged file is created.
+      // One more call if the directory exists: it must not have been replaced before the staged file is created.
       { store: 'shared', parent: 'new', most: 13 },
       { store: 'shared', parent: 'old', most: 14 },
       { store: 'journal', parent: 'new', most: 8 },

@@ -19,7 +19,7 @@ interface Arrival {
   readonly destination: string
 }
 
-/** Notes when bytes arrive at the storage. */
+/** Records when bytes arrive at the storage. */
 class ClockedStorage extends MemoryStorage {
   readonly arrivals: Arrival[] = []
 
@@ -44,7 +44,10 @@ interface Stall {
   readonly length: number
 }
 
-/** Notes when this process did not get to run for longer than the limiter makes up for: a busy machine is no fault of it. */
+/**
+ * Detects when this process did not run for longer than the limiter can compensate: it is not to blame for a busy
+ * machine.
+ */
 function watchForStalls(): { stalls: Stall[]; stop(): void } {
   const stalls: Stall[] = []
   let before = performance.now()
@@ -59,7 +62,7 @@ function watchForStalls(): { stalls: Stall[]; stop(): void } {
 const stalled = (stalls: readonly Stall[], from: number, to: number): number =>
   stalls.filter(({ at }) => at > from && at <= to).reduce((sum, { length }) => sum + length, 0)
 
-/** Bytes per second, from the first arrival to the last, less the stalls in between. */
+/** Bytes per second, from the first arrival to the last, without the stalls in between. */
 function rateOf(arrivals: readonly Arrival[], stalls: readonly Stall[] = []): number {
   const [first, last] = [arrivals[0], arrivals.at(-1)]
   if (!first || !last) throw new Error('Nothing arrived.')
@@ -67,7 +70,7 @@ function rateOf(arrivals: readonly Arrival[], stalls: readonly Stall[] = []): nu
   return (bytes * 1000) / (last.at - first.at - stalled(stalls, first.at, last.at))
 }
 
-/** The most bytes that arrived within any second. */
+/** The maximum number of bytes that arrived within a second. */
 function fullestSecond(arrivals: readonly Arrival[]): number {
   return Math.max(
     ...arrivals.map(({ at }) =>
@@ -78,7 +81,7 @@ function fullestSecond(arrivals: readonly Arrival[]): number {
   )
 }
 
-/** Milliseconds of the longest time in which nothing arrived, though it could have. */
+/** The longest time without arrivals in milliseconds, not counting stalls. */
 const longestGap = (arrivals: readonly Arrival[], stalls: readonly Stall[]): number =>
   Math.max(
     ...arrivals.slice(1).map(({ at }, n) => {
@@ -102,11 +105,11 @@ async function uploadTo(running: Running, name: string, file: Buffer, pieces = 1
 
 interface Scenario {
   readonly maxBandwidth: NonNullable<BitsUploadOptions['maxBandwidth']>
-  /** Bytes per second in all that are to be seen. */
+  /** Expected bytes per second in total. */
   readonly wanted: number
   readonly sessions?: number
   readonly pieces?: number
-  /** Bytes a session. Default: 500 KB. */
+  /** Bytes per session. Default: 500 KB. */
   readonly size?: number
 }
 
@@ -146,7 +149,7 @@ describe('maxBandwidth', () => {
   const storages = new Map<string, ClockedStorage>()
   let stalls: readonly Stall[] = []
 
-  // A busy machine may hold up the whole process for longer than the bounds allow, but not time after time.
+  // A busy machine may delay the whole process beyond the bounds, but not repeatedly.
   beforeAll(async () => {
     for (let tries = 0; tries < 3; tries++) {
       await measure()
@@ -154,7 +157,7 @@ describe('maxBandwidth', () => {
     }
   })
 
-  // They take two and a half seconds each, all at once.
+  // Concurrent, because each scenario takes two and a half seconds.
   const measure = async () => {
     const watch = watchForStalls()
     await Promise.all(
@@ -272,7 +275,7 @@ describe('an upload at a limited rate', () => {
     const id = await openSession(connection, path)
     connection.write(fragment(path, id, LARGE))
     await pause(500)
-    // What Node's streams and the pieces on their way hold, of 8 MB.
+    // The capacity of Node's streams and of the pieces in transit, out of 8 MB.
     expect(sockets[0]?.bytesRead ?? Number.POSITIVE_INFINITY).toBeLessThan(500 * KB)
     expect(connection.socket.writableLength).toBeGreaterThan(1000 * KB)
   })

@@ -49,7 +49,7 @@ describe('the clean-up', () => {
     const ids = Array.from({ length: 12 }, (_, n) => n.toString(16).padStart(32, '0'))
     for (const [n, id] of ids.entries()) {
       const path = join(staging, `${id}.part`)
-      // What nobody can remove as one removes a file.
+      // A directory, which cannot be removed like a file.
       await (n === 5
         ? mkdir(path, { recursive: true })
         : mkdir(staging, { recursive: true }).then(() => writeFile(path, 'x')))
@@ -116,7 +116,7 @@ describe('the clean-up', () => {
     const { running, expired } = await startSweeping({ storage, onUpload: () => 'reply' })
     await upload(await connect(running), PATH, FILE)
     await untilGone(running)
-    // The upload is complete, so its session expires unnoticed.
+    // The upload is complete, so its session expires without an event.
     expect(expired).toEqual([])
     expect(storage.files.get('file.bin')).toEqual(FILE)
     expect(storage.bytes).toBe(FILE.length)
@@ -150,7 +150,7 @@ describe('the clean-up', () => {
     const left = async () => (await readdir(folder)).filter((name) => name.endsWith('.part')).length
     while ((await left()) > 1) await pause(10)
     expect((await again.bits.sessions()).map(({ state }) => state)).toEqual(['published', 'published'])
-    // The one with a reply keeps what it has until its session ends.
+    // The session with a reply keeps it until the session ends.
     expect((await readdir(folder)).filter((name) => name.endsWith('.reply'))).toHaveLength(1)
   })
 

@@ -26,7 +26,7 @@ class CountingStore extends MemorySessionStore {
   }
 }
 
-/** Its `has` waits until it is released. */
+/** A storage whose `has` blocks until it is released. */
 class WaitingStorage extends MemoryStorage {
   waiting = 0
   release = () => {}

@@ -77,7 +77,7 @@ describe('perRequest', () => {
       const connection = await connect(running)
       const id = await openSession(connection, pathOf('ann'))
       await connection.exchange(fragment(pathOf('ann'), id, FILE, 0, 499))
-      // The same path and user, but Bob's: her session is unknown there.
+      // Same path and user, but Bob's tenant: Ann's session is unknown there.
       const stranger = await connection.exchange(fragment(pathOf('bob'), id, FILE, 500))
       expectAck(stranger, { status: 500, error: '0x8020001F', session: id, offset: 0 })
       const ack = await connection.exchange(fragment(pathOf('ann'), id, FILE, 500))
@@ -130,7 +130,7 @@ describe('perRequest', () => {
       })
       const [one, two] = [await connect(running), await connect(running)]
       const id = await openSession(one, PATH)
-      // Were there two sets of sessions, two packets of one session could be at work at once.
+      // With two sets of sessions, two packets of one session could be processed concurrently.
       one.write(fragment(PATH, id, FILE).subarray(0, -500))
       await pause(50)
       const ack = await two.exchange(fragment(pathOf('ann'), id, FILE))

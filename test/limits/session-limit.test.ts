@@ -33,7 +33,7 @@ const perHeader: BitsUploadOptions['user'] = (req) => req.get('X-User')
 const create = (user?: string) =>
   packet('Create-Session', PATH, { 'BITS-Supported-Protocols': PROTOCOL, 'X-User': user })
 
-/** Statuses of this many Create-Sessions in a row. */
+/** Statuses of this many consecutive Create-Sessions. */
 async function createMany(running: Running, count: number, user?: string): Promise<number[]> {
   const connection = await connect(running)
   const statuses: number[] = []

@@ -12,7 +12,7 @@ const PATH = '/uploads/file.bin'
 const FILE = contentOf(1000)
 const UNAUTHORIZED = { status: 401, error: '0x80190191' }
 
-/** Knows Ann by a header that she sends at Create-Session only. */
+/** Recognizes Ann by a header that she sends only with Create-Session. */
 const options = (trustSessionId: boolean): BitsUploadOptions => ({
   storage: new MemoryStorage(),
   trustSessionId,

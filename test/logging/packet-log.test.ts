@@ -53,7 +53,7 @@ afterEach(async () => {
   running = undefined
 })
 
-/** A server whose packets are added to `lines`. */
+/** A server whose packets are logged to `lines`. */
 const serveLogged = (options: BitsUploadOptions): Promise<Running> =>
   serve(options, {
     before: (app) =>

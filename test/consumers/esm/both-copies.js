@@ -1,5 +1,5 @@
-// An app may load the package twice, by import and by a dependency's require(). Each copy must leave the other's
-// requests as they are.
+// An app may load the package twice, by import and by a dependency's require(). Neither copy may modify the requests of
+// the other.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -35,7 +35,7 @@ server.close()
 for (const bits of Object.values(mounts)) await bits.close()
 console.log('ESM and CJS in one process: uploaded')
 
-/** Sends a Ping byte by byte. Returns all that was answered. */
+/** Sends a Ping byte by byte. Returns everything that the server sent. */
 async function ping(path) {
   const socket = connect(port, '127.0.0.1').setNoDelay()
   const head = `BITS_POST ${path}/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nBITS-Packet-Type: Ping\r\nContent-Length: 0\r\n\r\n`

@@ -10,7 +10,7 @@ const command = 'node_modules/.bin/express-bits-upload'
 const shell = process.platform === 'win32'
 const PASSWORD = 'pässwörd €'
 await writeFile('sent.txt', 'by the command line')
-// As htpasswd of Apache 2.4 wrote them.
+// Written by htpasswd of Apache 2.4.
 await writeFile(
   'users',
   'apr1:$apr1$bMEevRs2$0vu3k9lKPhKcufnKkTjNR/\nsha:{SHA}WLrsXwWKD/4HtaIdI5GNgo9kV0k=\ncrypt:/j0GBQnlGca.s\n',

@@ -6,11 +6,11 @@ const ROOT = join(import.meta.dirname, '../../..')
 /** Below the package, so that the servers find their libraries. */
 const CACHE = join(ROOT, 'node_modules/.cache')
 
-/** What the servers of a fleet run: `serve`, or an app with a short lease. */
+/** The programs that servers of a fleet run: `serve`, or an app with a short lease. */
 export const PROGRAMS = { serve: 'lib/cli/main.ts', app: 'test/fixtures/fleet-server.ts' } as const
 export type Program = keyof typeof PROGRAMS
 
-/** Builds a program as it is shipped: plain JavaScript, which starts faster than sources. @returns its directory. */
+/** Builds a program as it is shipped, as plain JavaScript, which starts faster than sources. @returns its directory. */
 export async function buildServer(program: Program): Promise<string> {
   await mkdir(CACHE, { recursive: true })
   const outdir = await mkdtemp(join(CACHE, 'express-bits-upload-fleet-'))
@@ -27,7 +27,7 @@ export async function buildServer(program: Program): Promise<string> {
     packages: 'external',
     logLevel: 'silent',
   })
-  // The command line reads the version of the package that it is in, and the files of the dashboard.
+  // The command line reads the version of its package, and the files of the dashboard.
   await copyFile(join(ROOT, 'package.json'), join(outdir, 'package.json'))
   await cp(join(ROOT, 'lib/dashboard/public'), join(outdir, 'public'), { recursive: true })
   return outdir

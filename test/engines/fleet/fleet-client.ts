@@ -13,20 +13,20 @@ const RETRY_DELAY = 100
 const LONGEST_WAIT = 60_000
 
 /**
- * Uploads a file as Windows does, with less patience: what fails, or is not answered in time, is asked again, of
- * whichever server is chosen then.
+ * Uploads a file as Windows does, with shorter delays. A request that fails or gets no response in time is repeated,
+ * possibly to another server.
  */
 export class FleetClient {
   readonly #port: number
   readonly #firstWait: number
   readonly #signal: AbortSignal
   #connection: RawConnection | undefined
-  /** Packets that were sent again. */
+  /** Number of repeated packets. */
   retries = 0
 
   /**
-   * @param firstWait milliseconds to wait for an answer; after each failure in a row twice as long.
-   * @param signal ends it with an error.
+   * @param firstWait milliseconds to wait for an answer; doubled after each consecutive failure.
+   * @param signal makes the upload fail.
    */
   constructor(port: number, firstWait: number, signal: AbortSignal) {
     this.#port = port
@@ -34,7 +34,7 @@ export class FleetClient {
     this.#signal = signal
   }
 
-  /** @throws Error when the server forgets what it acknowledged, or refuses the upload. */
+  /** @throws Error when the server has lost acknowledged bytes, or refuses the upload. */
   async upload({ name, file, fragmentSize }: FleetUpload): Promise<void> {
     const path = `/${name}`
     const created = await this.#ask('Create-Session', createSession(path))
@@ -51,7 +51,7 @@ export class FleetClient {
     this.#connection = undefined
   }
 
-  /** @param acknowledged the offset that no answer may be below. */
+  /** @param acknowledged the minimum offset of a valid response. */
   async #ask(what: string, request: Buffer, acknowledged = 0): Promise<RawAck> {
     for (let wait = this.#firstWait; ; wait = Math.min(LONGEST_WAIT, wait * 2)) {
       this.#signal.throwIfAborted()
@@ -66,7 +66,7 @@ export class FleetClient {
     }
   }
 
-  /** @returns `undefined` when the connection breaks, or the wait is over. */
+  /** @returns `undefined` when the connection breaks, or after `wait` milliseconds. */
   async #try(request: Buffer, wait: number): Promise<RawAck | undefined> {
     const timer = setTimeout(() => this.#connection?.reset(), wait)
     try {
@@ -93,7 +93,7 @@ function offsetOf(ack: RawAck): number | undefined {
   return text === undefined ? undefined : Number(text)
 }
 
-/** What Windows tries again after: the answers of nginx, and errors of 5xx that do not concern the session. */
+/** Errors after which Windows retries: those of nginx, and 5xx errors that do not concern the session. */
 const mayPass = (ack: RawAck): boolean => ack.status >= 500 && ack.header('BITS-Error-Code') !== '0x8020001F'
 
 const describeAck = (ack: RawAck): string => `${ack.status} ${JSON.stringify(ack.headers)}`

@@ -6,23 +6,23 @@ const MIB = 1024 * KIB
 
 /** The smallest and the largest fragments of Windows. */
 const [SMALLEST_FRAGMENT, LARGEST_FRAGMENT] = [5 * KIB, 13 * MIB]
-/** A file in smaller fragments takes long, and shows nothing that this many do not. */
+/** Smaller fragments take more time without testing anything else. */
 const MOST_FRAGMENTS = 60
 
 export interface LoadOptions {
   readonly port: number
   readonly clients: number
-  /** Uploads at least. */
+  /** Minimum number of uploads. */
   readonly count: number
-  /** Bytes of the largest file. */
+  /** Size of the largest file in bytes. */
   readonly maxSize: number
-  /** Milliseconds that a client waits for an answer at first. */
+  /** Initial response timeout of a client in milliseconds. */
   readonly firstWait: number
-  /** Keeps the clients uploading until what should disturb them has happened. */
+  /** Tells whether all planned disturbances have happened; until then, clients continue to upload. */
   readonly isEnough: () => boolean
 }
 
-/** Clients that upload file after file through a fleet. */
+/** Clients that upload one file after another through a fleet. */
 export class FleetLoad {
   readonly digests = new Map<string, string>()
   bytes = 0
@@ -44,7 +44,7 @@ export class FleetLoad {
       })
   }
 
-  /** Ends all clients. */
+  /** Stops all clients. */
   stop(): void {
     this.#stop.abort(new Error('The test has ended.'))
   }
@@ -61,7 +61,7 @@ export class FleetLoad {
     this.retries += client.retries
   }
 
-  /** Sizes are spread evenly over their orders of magnitude. The first files are the ones at the edges. */
+  /** Sizes are distributed evenly over the orders of magnitude. The first files cover the extremes. */
   #upload(n: number): FleetUpload {
     const { maxSize } = this.#options
     const size = [0, 1, maxSize][n] ?? Math.floor(between(1, maxSize))
@@ -73,7 +73,7 @@ export class FleetLoad {
 
 const between = (least: number, most: number): number => least * (most / least) ** Math.random()
 
-/** Bytes without a pattern, and different ones for each file. */
+/** Bytes without a pattern, different in each file. */
 function contentOf(n: number, size: number): Buffer {
   const key = Buffer.alloc(16)
   key.writeUInt32BE(n)

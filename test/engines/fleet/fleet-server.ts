@@ -6,25 +6,25 @@ import { setTimeout as delay } from 'node:timers/promises'
 export interface ServerCommand {
   readonly host: string
   readonly port: number
-  /** Of Node. */
+  /** Arguments of Node. */
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
 }
 
-/** Milliseconds after which a process that has ended is started again, as systemd or Docker do. */
+/** Milliseconds after which a process that has exited is restarted, as systemd or Docker do. */
 const RESTART_DELAY = 200
 const LAST_OUTPUT = 4000
 
-/** A server process that is started again whenever it ends. */
+/** A server process that is restarted whenever it exits. */
 export class FleetServer {
   readonly #command: ServerCommand
   #child: ChildProcess | undefined
   #isWanted = true
   #hasStarted = false
   #supervision: Promise<void> = Promise.resolve()
-  /** Milliseconds that the last start took, until the server listened. */
+  /** Duration of the last start in milliseconds, until the server listened. */
   startUpTime = 0
-  /** The end of what it wrote to standard error. */
+  /** The end of its output on standard error. */
   output = ''
 
   constructor(command: ServerCommand) {
@@ -38,7 +38,7 @@ export class FleetServer {
     this.#hasStarted = true
   }
 
-  /** Ends the process with SIGKILL. Resolves when another listens in its place. */
+  /** Kills the process with SIGKILL. Resolves when its replacement listens. */
   async kill(): Promise<void> {
     const child = this.#child
     if (child && child.exitCode === null && child.signalCode === null) {
@@ -51,7 +51,7 @@ export class FleetServer {
     this.startUpTime = performance.now() - killedAt
   }
 
-  /** It keeps its connections, and does nothing until {@link resume}. */
+  /** Its connections stay open, and it does nothing until {@link resume}. */
   suspend(): void {
     this.#child?.kill('SIGSTOP')
   }
@@ -87,7 +87,7 @@ export class FleetServer {
         this.output = (this.output + text).slice(-LAST_OUTPUT)
       })
       await once(child, 'exit')
-      // A fault of the test rather than of the fleet.
+      // If it never started, the test is at fault rather than the fleet.
       if (!this.#hasStarted) this.#isWanted = false
       await delay(RESTART_DELAY)
     }

@@ -13,9 +13,9 @@ const MIB = 1024 * 1024
 const CLIENTS = 8
 const UPLOADS = times(16, 100)
 const MAX_SIZE = times(8, 40) * MIB
-/** How often a server is killed, or suspended, at least. */
+/** Minimum number of times that a server is killed or suspended. */
 const DISTURBANCES = times(3, 10)
-/** Milliseconds; longer where a server takes more than a third of it to start. */
+/** Milliseconds; longer if a server takes more than a third of this time to start. */
 const KILL_INTERVAL = 4000
 /** Milliseconds. The lease of the locks is 2 s. */
 const SLEEP = 5000
@@ -115,13 +115,13 @@ function useFleet(program: Program): () => Fleet {
   }
 }
 
-/** All files are there, identical and published once, and nothing is left of their uploads. */
+/** Checks that all files are there, identical and published once, and that nothing is left of their uploads. */
 async function expectIntact(fleet: Fleet, { digests }: FleetLoad): Promise<void> {
   for (const [name, digest] of digests) {
     const content = (await fleet.content(name)) ?? Buffer.from('missing')
     expect([name, digestOf(content)]).toEqual([name, digest])
   }
   expect(await fleet.publications()).toEqual(new Map([...digests.keys()].map((name) => [name, 1])))
-  // What a death right after a publication leaves is removed by the next sweep.
+  // If a server was killed just after a publication, the next sweep removes what is left.
   await until(async () => (await fleet.staged()).length === 0, 120_000)
 }

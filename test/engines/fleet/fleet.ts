@@ -21,7 +21,7 @@ const PREFIX = 'in/'
 /** Seconds. */
 const CLEANUP_INTERVAL = 10
 
-/** Servers behind nginx, which chooses one for each request by chance, with their files in S3 and sessions in Redis. */
+/** Servers behind nginx, which chooses one at random for each request, with files in S3 and sessions in Redis. */
 export class Fleet {
   readonly servers: readonly FleetServer[]
   readonly redis: RedisEngine
@@ -81,7 +81,7 @@ export class Fleet {
     }
   }
 
-  /** Where clients reach it. */
+  /** The port for clients. */
   get port(): number {
     return this.#nginx.port
   }
@@ -96,7 +96,7 @@ export class Fleet {
     return new Map([...counts].map(([key, count]) => [key.slice(PREFIX.length), count]))
   }
 
-  /** Names of what is left of uploads. */
+  /** Names of the remaining staged objects. */
   async staged(): Promise<string[]> {
     const page = await this.#client.send(
       new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: `${PREFIX}BITS-Sessions/` }),
@@ -112,7 +112,7 @@ export class Fleet {
   }
 }
 
-/** Has a bucket keep what is overwritten: a file that is published twice has two versions. */
+/** Makes a bucket keep overwritten objects: a file that is published twice has two versions. */
 async function keepVersions(client: S3Client, Bucket: string): Promise<void> {
   const VersioningConfiguration = { Status: 'Enabled' as const }
   await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }))
@@ -159,7 +159,7 @@ const appArguments = ({ host, port, s3, bucket, url }: ServerSettings): string[]
   }),
 ]
 
-/** No request is repeated by nginx: the clients see what a dead server costs. */
+/** nginx does not repeat requests, so that clients see the errors of a dead server. */
 const nginxFor = (port: number): string => `upstream fleet {
   random;
   ${HOSTS.map((host) => `server ${host}:${port} max_fails=0;`).join(' ')}
