@@ -63,7 +63,10 @@ const serveLogged = (options: BitsUploadOptions): Promise<Running> =>
       }),
   })
 
-/** The log once it has this many Acks: they are noted when the response is out, which the client may see first. */
+/**
+ * Returns the log once it contains this many Acks: an Ack is logged after it was sent, perhaps after the client has
+ * received it.
+ */
 async function logWith(acks: number): Promise<string> {
   const end = Date.now() + 5_000
   while (Date.now() < end && (lines.join('\n').match(/^< (?:HTTP|no response)/gm) ?? []).length < acks) {
@@ -113,7 +116,7 @@ describe('the packet log', () => {
     expect(log).toMatch(/^< WWW-Authenticate: Basic <\d+>$/m)
     expect(log).toContain('< BITS-Received-Content-Range: 11')
     expect(log).toMatch(/connection \d+, packet 3, at \d+ ms, after \d+ ms, body: 11 bytes/)
-    // One session under one name, in the spelling of each packet.
+    // The session has one name, even if packets spell its id differently.
     const number = /^< BITS-Session-Id: \{SESSION-(\d+)\}$/m.exec(log)?.[1]
     expect(log).toContain(`> BITS-Session-Id: {session-${number}}`)
   })

@@ -21,14 +21,14 @@ const { start, connect, directory, afterwards } = fixtures()
 const PATH = '/uploads/dir/report.csv'
 const FILE = contentOf(200_000)
 
-/** As many apps have it, written for a form. */
+/** A handler as many apps have one, written for a form. */
 const handler: RequestHandler = (req, res) => {
   res.status(201).json({ file: req.file, body: req.body })
 }
 
 interface Subject {
   readonly engine: StorageEngine
-  /** Files that the engine has stored, by name. */
+  /** The files that the engine has stored, by name. */
   stored(): Promise<Record<string, Buffer>>
 }
 
@@ -70,7 +70,7 @@ const ENGINES: Record<string, () => Promise<Subject>> = {
   },
 }
 
-/** Uploads {@link FILE} to an app that passes its uploads to `onUpload`. */
+/** Uploads {@link FILE} to an app that handles uploads in `onUpload`. */
 async function send(onUpload: NonNullable<BitsUploadOptions['onUpload']>, content = FILE) {
   const running = await start({ storage: new MemoryStorage(), onUpload })
   const path = `${PATH}?id=7`
@@ -102,7 +102,7 @@ describe.each(Object.entries(ENGINES))('%s', (_name, make) => {
     )
     const response = await fetch(`${app.origin}/form?id=7`, { method: 'POST', body: form })
     const byForm: unknown = await response.json()
-    // Engines that do not count are completed with the size, and each object has a location of its own.
+    // The size is added for engines that do not report it, and each object has a location of its own.
     expect(byBits).toMatchObject(Object(byForm))
   })
 
@@ -188,7 +188,7 @@ describe('fileFilter', () => {
   })
 })
 
-/** An upload as `onUpload` receives it. */
+/** An upload as passed to `onUpload`. */
 const uploadOf = (
   content: Buffer,
   {

@@ -27,7 +27,7 @@ let primary: ChildProcess
 let port: number
 const happened: Happening[] = []
 const connections: RawConnection[] = []
-/** The session of a worker that was killed goes on in another: this takes ten seconds, while the other tests run. */
+/** Another worker takes over the session of a killed one. This takes ten seconds, while the other tests run. */
 let takenOver: Promise<{ ack: RawAck; id: string; milliseconds: number }>
 
 beforeAll(async () => {
@@ -43,7 +43,7 @@ beforeAll(async () => {
   const { worker, id, path } = await hangingUpload('orphan.bin')
   const { connection } = await connectElsewhere(worker)
   process.kill(Number(worker), 'SIGKILL')
-  // Until the primary learns of it, it hands connections to the dead worker, where nobody ever answers them.
+  // Until the primary notices, it passes connections to the dead worker, which never answers them.
   while (!happened.some((each) => each.event === 'exit' && each.worker === Number(worker))) await pause(5)
   takenOver = takeOver(connection, id, path)
   takenOver.catch(() => {})
@@ -57,7 +57,7 @@ afterAll(async () => {
   await root.remove()
 })
 
-/** A connection, and the process id of the worker it led to. */
+/** A connection, and the id of the worker process that accepted it. */
 async function connect(): Promise<{ connection: RawConnection; worker: string }> {
   const connection = await RawConnection.open(port)
   connections.push(connection)
@@ -65,7 +65,7 @@ async function connect(): Promise<{ connection: RawConnection; worker: string }>
   return { connection, worker: ack.header('X-Worker') ?? '' }
 }
 
-/** A connection to another worker than these. */
+/** A connection to a worker other than these. */
 async function connectElsewhere(
   ...workers: string[]
 ): Promise<{ connection: RawConnection; worker: string }> {
@@ -75,7 +75,7 @@ async function connectElsewhere(
   }
 }
 
-/** A session with a fragment that hangs in the middle of its body. */
+/** A session with a fragment that stalls in the middle of its body. */
 async function hangingUpload(name: string) {
   const path = `/uploads/${name}`
   const { connection, worker } = await connect()
@@ -97,7 +97,7 @@ async function takeOver(connection: RawConnection, id: string, path: string) {
 const of = (name: string) => happened.filter(({ destination }) => destination === name)
 const events = (name: string, event: string) => of(name).filter((happening) => happening.event === event)
 
-/** How often `uploaded` was raised: the first is waited for, and any others have a moment to come. */
+/** How often `uploaded` was emitted: waits for the first time, and then a moment for others. */
 async function uploadedCount(name: string): Promise<number> {
   while (events(name, 'uploaded').length === 0) await pause(20)
   await pause(50)
@@ -105,7 +105,7 @@ async function uploadedCount(name: string): Promise<number> {
 }
 const contentAt = (name: string) => readFile(join(directory, name))
 
-// Five processes start and share two processors with whatever else runs.
+// Five processes start, and share two processors with everything else that runs.
 jest.setTimeout(90_000)
 
 describe('workers of a cluster', () => {

@@ -90,7 +90,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     const older = theirs.acquire(KEY)
     await pause(100)
     const newer = theirs.acquire(KEY)
-    // Not only when the lock is to be had at last.
+    // It is rejected now, not only when the lock becomes free.
     await expect(older).rejects.toThrow('A newer request')
     await lease.release()
     await (await newer).release()
@@ -105,7 +105,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     client.abort()
     await expect(gone).rejects.toBeInstanceOf(PreemptedError)
     expect(await notes(root)).toEqual([])
-    // The holder has looked meanwhile.
+    // The holder has checked for requests in the meantime.
     await pause(1200)
     expect(lease.signal.aborted).toBe(false)
     await lease.release()
@@ -146,7 +146,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
     await held?.release()
   })
 
-  /** The locks of two processes on one directory. */
+  /** The locks of two processes that share a directory. */
   async function twoProcesses() {
     const root = await directory()
     const store = () => new FileSessionStore({ directory: root, shared: true })
@@ -156,7 +156,7 @@ describe('the lock of a session, on a directory that processes share,', () => {
   }
 })
 
-/** By which requests tell that they wait. */
+/** The files by which waiting requests announce themselves. */
 async function notes(directory: string): Promise<string[]> {
   return (await readdir(join(directory, 'BITS-Sessions'))).filter((name) => name.endsWith('.wanted'))
 }

@@ -19,11 +19,11 @@ interface Host {
   readonly port: number
   /** `Create-Session`, `Fragment bytes 0-9/10` ..., in order. */
   readonly asked: string[]
-  /** The machine is gone: no connection stays, none is taken. */
+  /** Simulates a crash of the machine: closes all connections, and accepts no more. */
   die(): void
 }
 
-/** A server at an address of its own. */
+/** A server with an address of its own. */
 async function startHost(address: string, port: number, options: BitsUploadOptions): Promise<Host> {
   const asked: string[] = []
   const bits = bitsUpload({ logger: new RecordingLogger(), ...options })
@@ -45,7 +45,7 @@ async function startHost(address: string, port: number, options: BitsUploadOptio
   return { port: (server.address() as AddressInfo).port, asked, die }
 }
 
-/** Uploads 100 KB by way of a host that dies after 50. @returns what the origin was asked from then on. */
+/** Uploads 100 KB through a host that dies after 50. @returns the packets that the origin received from then on. */
 async function uploadThroughDeath(origin: BitsUploadOptions, other: BitsUploadOptions) {
   const second = await startHost('127.0.0.2', 0, other)
   const first = await startHost('127.0.0.1', second.port, {

@@ -6,14 +6,14 @@ import { text } from 'node:stream/consumers'
 /** A response that curl received. */
 export interface CurlResponse {
   readonly status: number
-  /** Value of a header; several are joined by commas. */
+  /** The value of a header; several are joined by commas. */
   header(name: string): string | undefined
-  /** `Authorization` of the last request. */
+  /** The `Authorization` header of the last request. */
   readonly authorization: string | undefined
   readonly body: string
 }
 
-/** A request by curl with the tickets of `env`. @param words arguments besides `--negotiate`. */
+/** Sends a request by curl with the tickets of `env`. @param words arguments in addition to `--negotiate`. */
 export async function curl(
   env: Record<string, string>,
   url: string,
@@ -55,7 +55,7 @@ function responseOf(trace: string, body: string): CurlResponse {
   }
 }
 
-/** A value of `Authorization` that no server has seen. */
+/** A value for `Authorization` that has not been sent to any server. */
 export async function unusedToken(env: Record<string, string>): Promise<string> {
   const server = createServer((_req, res) => res.writeHead(401, { 'WWW-Authenticate': 'Negotiate' }).end())
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -69,7 +69,7 @@ export async function unusedToken(env: Record<string, string>): Promise<string> 
   return authorization
 }
 
-/** A packet by curl. @param headers besides its type. */
+/** Sends a packet by curl. @param headers in addition to its type. */
 export const curlPacket = (
   env: Record<string, string>,
   url: string,

@@ -4,21 +4,21 @@ import type { Kerberos } from '../../lib/negotiate/kerberos.js'
 export const tokenOf = (principal: string, serial: number): string =>
   Buffer.from(`${serial} ${principal}`).toString('base64')
 
-/** The value of `Authorization` with a token. */
+/** A value for `Authorization` with a token. */
 export const negotiateHeader = (principal: string, serial: number): Record<string, string> => ({
   Authorization: `Negotiate ${tokenOf(principal, serial)}`,
 })
 
-/** In place of the package `kerberos`: tokens hold the principal, and are accepted once. */
+/** Replaces the package `kerberos`: tokens contain the principal, and each is accepted once. */
 export class FakeKerberos implements Kerberos {
   readonly GSS_MECH_OID_SPNEGO = 6
-  /** Services that were asked for. */
+  /** The services for which exchanges were started. */
   readonly services: string[] = []
-  /** The error of the next calls that begin an exchange. */
+  /** Errors that the next calls to start an exchange throw, in order. */
   failure: Error | undefined
-  /** The error of the next tokens. */
+  /** Errors that the next tokens cause, in order. */
   rejection: Error | undefined
-  /** Tokens taken so far. */
+  /** The tokens accepted so far. */
   readonly taken: string[] = []
 
   async initializeServer(service: string) {

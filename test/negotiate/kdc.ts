@@ -17,7 +17,7 @@ const PROGRAMS = [
   '/usr/bin/curl',
 ]
 
-/** MIT Kerberos, curl, and the package `kerberos`, which has to be compiled. */
+/** Needs MIT Kerberos, curl, and the package `kerberos`, which has to be compiled. */
 export function hasKdc(): boolean {
   if (!PROGRAMS.every((path) => existsSync(path))) return false
   try {
@@ -29,11 +29,11 @@ export function hasKdc(): boolean {
 }
 
 export const REALM = 'EXAMPLE.TEST'
-/** Principals with a password that their keytab knows, `NAME.keytab`. */
+/** Principals whose passwords are known only to their keytabs, `NAME.keytab`. */
 const USERS = ['alice', 'bob', 'PC01$'] as const
 export type User = (typeof USERS)[number]
 
-/** A realm of its own, with the users, and the service `HTTP/localhost` with its keytab. Stop it afterwards. */
+/** A Kerberos realm with the users, and the service `HTTP/localhost` with its keytab. The caller has to stop it. */
 export class Kdc {
   readonly directory: string
   readonly #process: EngineProcess
@@ -79,7 +79,7 @@ export class Kdc {
     return join(this.directory, name)
   }
 
-  /** The environment of a server, or of a client with the tickets of a cache. */
+  /** The environment of a server, or of a client with the tickets in a cache. */
   env(cache = 'nobody'): Record<string, string> {
     return {
       ...environment(this.directory),
@@ -100,7 +100,7 @@ export class Kdc {
     return env
   }
 
-  /** Does a cache hold a ticket that has not expired? */
+  /** Whether a cache contains a ticket that has not expired. */
   async hasTicket(cache: string): Promise<boolean> {
     return run('klist', ['-s'], { env: { ...this.env(cache), PATH: process.env.PATH } }).then(
       () => true,

@@ -18,9 +18,9 @@ import { hasKdc, Kdc, REALM, type User } from './kdc.js'
 
 const FILE = contentOf(300_000)
 const SCRIPT = new URL('../fixtures/negotiate-server.ts', import.meta.url)
-/** Programs with it in `LD_PRELOAD` live at another time. */
+/** Shifts the clock of programs that have it in `LD_PRELOAD`. */
 const FAKETIME = '/usr/$LIB/faketime/libfaketime.so.1'
-/** "correct horse", as `htpasswd -nbB` writes it. */
+/** The hash of "correct horse" from `htpasswd -nbB`. */
 const HTPASSWD = 'carol:$2y$05$Vz/g63LtXKXpTN9uPzCLA.nD2ht2kO2Xs.fg144XAGgdCdSd64haW\n'
 
 describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc, () => {
@@ -36,7 +36,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
   })
   afterAll(() => kdc?.stop())
 
-  /** A server with `negotiate(options)` in a process of its own. */
+  /** A server with `negotiate(options)` in a separate process. */
   async function served(settings: Partial<NegotiateServerSettings> = {}) {
     const into = await directory()
     const all: NegotiateServerSettings = {
@@ -221,14 +221,14 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
     const own = await Kdc.start()
     afterwards(() => own.stop())
     const { server, origin } = await served({ options: { keytab: own.keytab } })
-    // Tickets of one realm for the service of another of the same name: their keys differ.
+    // The realm and the service have the same names as in the tickets, but the keys differ.
     expect((await curl(alice, `${origin}/who`)).status).toBe(401)
     await server.until('stderr', /The token was rejected: .*(?:integrity check failed|decrypt|key).*keytab/i)
   })
 
   test('clock differences are reported in the log', async () => {
     const { server, origin } = await served()
-    // With the ticket in its cache, the client need not ask the KDC, which would refuse it.
+    // The ticket is in the client's cache, so the client need not contact the KDC, which would refuse it.
     expect((await curl(alice, `${origin}/who`)).status).toBe(200)
     const fast = { ...alice, LD_PRELOAD: FAKETIME, FAKETIME: '+10m' }
     expect((await curl(fast, `${origin}/who`)).status).toBe(401)
@@ -367,7 +367,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
   test('a server without the key of the service is recognized', async () => {
     const { url } = await served()
     const { header } = await curlPacket(alice, url, 'Ping')
-    // The proof of another exchange.
+    // The proof from another exchange.
     const proof = header('WWW-Authenticate') ?? ''
     const impostor = await start(
       { storage: new MemoryStorage() },

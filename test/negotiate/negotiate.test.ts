@@ -78,7 +78,7 @@ describe('a request', () => {
 
   test('may have an Authorization of 16 KB if the server allows it', async () => {
     const { connection, kerberos } = await served()
-    // Node's own limit counts all headers.
+    // Node's own limit applies to all headers together.
     const ack = await connection.exchange(ping(negotiateHeader(`alice@${'X'.repeat(11_000)}`, 1)))
     expect(ack.status).toBe(200)
     expect(kerberos.taken[0]?.length).toBeGreaterThan(14_000)

@@ -74,7 +74,7 @@ describeWithEngine(
     test('Apache authenticates, and passes the user on', async () => {
       const kdc = await Kdc.start()
       afterwards(() => kdc.stop())
-      // Apache becomes another user.
+      // Apache switches to another user, who has to read these files.
       await chmod(kdc.directory, 0o755)
       await chmod(kdc.keytab, 0o644)
       const server = await temp.project.serve(block('js', { in: `${PAGE}#Apache in front` }))
@@ -104,7 +104,7 @@ describeWithEngine(
           { 'BITS-Session-Id': id, 'Content-Range': `bytes 0-${FILE.length - 1}/${FILE.length}`, ...headers },
           FILE,
         )
-      // A header of the client's does not make it alice.
+      // A header from the client does not turn bob into alice.
       const bob = await fragment(await kdc.login('bob'), { 'X-Remote-User': 'alice@EXAMPLE.TEST' })
       expect([bob.status, bob.header('BITS-Error')]).toEqual([500, '0x8020001F'])
       expect((await fragment(alice)).status).toBe(200)
@@ -121,7 +121,7 @@ describeWithEngine(
     test('express-ntlm authenticates the connection', async () => {
       const { text, language } = block('js', { in: `${PAGE}#NTLM` })
       expect(text).toContain("domaincontroller: 'ldaps://dc.example.com'")
-      // Without one, the package accepts every password: what is tried is the exchange itself.
+      // Without a domain controller, the package accepts every password: this tests only the exchange.
       const server = await temp.project.serve({
         text: text.replace("'ldaps://dc.example.com'", 'null'),
         language,

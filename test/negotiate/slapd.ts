@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../support/serve.js'
 
 const run = promisify(execFile)
 const SLAPD = '/usr/sbin/slapd'
-/** As in Active Directory: compared without regard to case. */
+/** Compared case-insensitively, as in Active Directory. */
 const ACCOUNT_NAME = `attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName'
   EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
 objectclass ( 1.2.840.113556.1.5.6 NAME 'securityPrincipal' AUXILIARY MUST sAMAccountName )`
@@ -18,7 +18,7 @@ export const hasSlapd = (): boolean => existsSync(SLAPD)
 
 export const BIND_PASSWORD = 'bind secret'
 
-/** A directory with the names that Active Directory uses: alice and PC01$ are members of the group "uploaders". */
+/** A directory with the attribute names of Active Directory: alice and PC01$ are members of the group "uploaders". */
 const ENTRIES = `dn: DC=example,DC=com
 objectClass: dcObject
 objectClass: organization
@@ -40,7 +40,7 @@ member: CN=alice,OU=People,DC=example,DC=com
 member: CN=PC01$,OU=People,DC=example,DC=com
 `
 
-/** Debian's slapd. Stop it afterwards. */
+/** Debian's slapd. The caller has to stop it. */
 export class Slapd {
   readonly url: string
   readonly #process: EngineProcess

@@ -1,4 +1,4 @@
-// Runs the tests on other versions of Node, which come from npm:
+// Runs the tests on other versions of Node from npm:
 //   node test/nodes/run-on.mjs [22 24 latest ...] [arguments of jest]
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -15,7 +15,7 @@ const asked = firstOther < 0 ? args : args.slice(0, firstOther)
 const jestArgs = args.slice(asked.length)
 const versions = asked.length > 0 ? asked : ['22', '24', 'latest']
 
-// The package `node` fetches one of these in an install script, which npm may be told not to run.
+// Platform packages of `node`, whose install script fetches one. Npm may be configured not to run scripts.
 const platform = process.platform === 'win32' ? 'win' : process.platform
 const prefix = platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node'
 const name = `${prefix}-${platform}-${process.arch}`
@@ -35,7 +35,7 @@ function install(version) {
   return join(dirname(manifest), createRequire(manifest)(manifest).bin.node)
 }
 
-/** Returns one line on how it went; what jest said goes to stderr when it failed. */
+/** Returns a one-line summary. Writes the output of jest to stderr if it failed. */
 function run(version) {
   const node = install(version)
   const exact = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()

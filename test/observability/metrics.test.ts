@@ -10,7 +10,7 @@ const { start, connect, afterwards } = fixtures()
 const PATH = '/uploads/secret-name.bin'
 const FILE = contentOf(1000)
 
-/** The value of a series, as it is scraped. */
+/** The value of a series in the Prometheus format. */
 async function scraped(registry: Registry, series: string): Promise<number | undefined> {
   const line = (await registry.metrics()).split('\n').find((text) => text.startsWith(`${series} `))
   return line === undefined ? undefined : Number(line.slice(series.length + 1))

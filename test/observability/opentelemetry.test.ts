@@ -25,7 +25,7 @@ const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcess
 provider.register()
 const tracer = provider.getTracer('test')
 
-/** A server whose requests have a server span, as the instrumentation of HTTP gives them. */
+/** A server whose requests have a server span, as with HTTP instrumentation. */
 async function tracedServer(options: BitsUploadOptions = {}) {
   exporter.reset()
   const tracing = traceUploads()
@@ -53,7 +53,7 @@ const only = (name: string): ReadableSpan => {
   if (span === undefined || others.length > 0) throw new Error(`${others.length} others named ${name}.`)
   return span
 }
-/** Spans may end shortly after the client has the response. */
+/** Spans may end shortly after the client has received the response. */
 async function until(name: string, count = 1): Promise<void> {
   while (named(name).length < count) await setTimeout(5)
 }

@@ -13,7 +13,7 @@ const { start, connect, afterwards } = fixtures()
 const PATH = '/uploads/a/file.bin'
 const FILE = contentOf(1000)
 
-/** The messages of `asyncEnd`, until the end of the test. */
+/** Collects the messages of `asyncEnd` until the end of the test. */
 function ended<Message>(name: string): Message[] {
   const messages: Message[] = []
   const channel = tracingChannel<unknown, object>(`express-bits-upload:${name}`)

@@ -5,7 +5,7 @@ import { RecordingLogger, temporaryDirectory } from '../support/serve.js'
 const DAY = 24 * 60 * 60
 const URL = 'http://127.0.0.1/handler.asp'
 
-/** Properties as IIS or its tools write them, and the options that come of them. */
+/** Properties in the forms that IIS or its tools write, and the resulting options. */
 const FORMS: [IisProperties, IisOptions][] = [
   [{}, {}],
 
@@ -24,7 +24,7 @@ const FORMS: [IisProperties, IisOptions][] = [
   [{ BITSMaximumUploadSize: ' 30000000 ' }, { maxUploadSize: 30_000_000 }],
   [{ BITSMaximumUploadSize: 30_000_000 }, { maxUploadSize: 30_000_000 }],
   [{ BITSMaximumUploadSize: 0 }, { maxUploadSize: 0 }],
-  // More than IIS's maximum, as a number of 64 bits.
+  // More than IIS's maximum, which is a 64-bit number.
   [{ BITSMaximumUploadSize: '1844674407370956' }, { maxUploadSize: 1_844_674_407_370_955 }],
   [{ BITSMaximumUploadSize: '18446744073709551615' }, { maxUploadSize: 1_844_674_407_370_955 }],
   [{ BITSMaximumUploadSize: '-1' }, { maxUploadSize: 1_844_674_407_370_955 }],
@@ -36,7 +36,7 @@ const FORMS: [IisProperties, IisOptions][] = [
   [{ BITSSessionTimeout: 1_209_600 }, { sessionTimeout: 14 * DAY }],
   [{ BITSSessionTimeout: '86400' }, { sessionTimeout: DAY }],
   [{ BITSSessionTimeout: '' }, {}],
-  // 0xFFFFFFFF, which means infinite, and other large numbers as ADSI shows them.
+  // 0xFFFFFFFF, which means infinite, and other large numbers as ADSI displays them.
   [{ BITSSessionTimeout: -1 }, { sessionTimeout: 4_294_967_295 }],
   [{ BITSSessionTimeout: '-1294967296' }, { sessionTimeout: 3_000_000_000 }],
 
@@ -84,7 +84,7 @@ const FORMS: [IisProperties, IisOptions][] = [
     { BITSHostId: 'h', BITSHostIdFallbackTimeout: 0 },
     { hostId: 'h', hostIdFallbackTimeout: 0 },
   ],
-  // What IIS writes when nobody has set either.
+  // The values that IIS writes when neither was configured.
   [{ BITSHostId: '', BITSHostIdFallbackTimeout: 86_400 }, {}],
 
   [
@@ -117,7 +117,7 @@ const FORMS: [IisProperties, IisOptions][] = [
   [{ BITSCleanupCount: '24', BITSCleanupUnits: '1' }, { cleanupInterval: DAY }],
   [{ BITSCleanupCount: 12, BITSCleanupUnits: '' }, { cleanupInterval: 12 * 60 * 60 }],
   [{ BITSCleanupCount: 2, BITSCleanupUnits: 2 }, { cleanupInterval: 2 * DAY }],
-  // More than a timer can count.
+  // More than a timer can handle.
   [{ BITSCleanupCount: 360, BITSCleanupUnits: 2 }, { cleanupInterval: 24 * DAY }],
   [{ BITSCleanupUnits: 2 }, {}],
 
@@ -199,7 +199,7 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
   ],
 ]
 
-/** Properties with settings that have no effect here: the options that are left, and the warning. */
+/** Properties with settings that have no effect here, the remaining options, and the warning. */
 const IGNORED: [IisProperties, IisOptions, string][] = [
   [
     { BITSServerNotificationURL: URL, BITSAllowOverwrites: 1 },

@@ -9,7 +9,7 @@ import {
   OptionError,
 } from 'express-bits-upload'
 
-/** Hands options on as JavaScript would, where no compiler looks. */
+/** Passes options as JavaScript code could, where no compiler checks them. */
 const unchecked = (options: unknown) => Reflect.apply(bitsUpload, undefined, [options])
 
 describe('bitsUpload() refuses an invalid option with a message that names the option, its value and the remedy', () => {

@@ -20,12 +20,15 @@ import { createDelivery } from '../../lib/create-service.js'
 import { bandwidthLimits } from '../../lib/options/bandwidth.js'
 import { readOptions } from '../../lib/options/settings.js'
 
-/** All that may be left out, as `undefined`. That it fits, under `exactOptionalPropertyTypes`, the compiler says. */
+/**
+ * All optional options, each set to `undefined`. The compiler checks that this is allowed under
+ * `exactOptionalPropertyTypes`.
+ */
 type Nothing<Options> = {
   [Name in keyof Options as undefined extends Options[Name] ? Name : never]-?: undefined
 }
 
-/** What can be compared of values. */
+/** The parts of settings that can be compared. */
 const plain = (values: object): unknown => JSON.parse(JSON.stringify(values))
 
 test('bitsUpload() has its defaults', () => {

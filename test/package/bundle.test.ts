@@ -22,7 +22,7 @@ test('an ESM bundle of an app, which contains the package and its dependencies, 
       platform: 'node',
       target: 'node20',
       format: 'esm',
-      // Express itself cannot be bundled as ESM: it is installed next to the bundle.
+      // Express itself cannot be bundled as ESM, so it is installed next to the bundle.
       external: ['express'],
       alias: { 'express-bits-upload': join(ROOT, 'lib/index.ts') },
       logLevel: 'silent',

@@ -10,7 +10,7 @@ const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(
   readFileSync(join(ROOT, 'package.json'), 'utf8'),
 )
 
-/** The packages that a module loads, directly and through its own modules. */
+/** The packages that a module imports, directly or through its own modules. */
 async function packagesOf(entry: string): Promise<string[]> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
@@ -21,7 +21,7 @@ async function packagesOf(entry: string): Promise<string[]> {
     platform: 'node',
     format: 'esm',
     packages: 'external',
-    // Otherwise the paths of tsconfig.json turn the package's own name into a file.
+    // Otherwise the paths in tsconfig.json would resolve the package's own name to a file.
     tsconfigRaw: {},
     logLevel: 'silent',
   })

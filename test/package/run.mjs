@@ -1,4 +1,4 @@
-// Packs the package as it would be published, checks the tarball, and installs it into the apps of test/consumers.
+// Packs the package as it would be published, checks the tarball, and installs it into the apps in test/consumers.
 //   npm run test:package [consumer ...]
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -16,7 +16,7 @@ process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
 const INSTALL = ['--no-package-lock', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
 
-/** Returns what the command printed; throws with it when the command fails. */
+/** Returns the output of the command. Throws with the output when the command fails. */
 function run(cwd, command, ...args) {
   const shell = process.platform === 'win32'
   return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe', shell, timeout: 300_000 })

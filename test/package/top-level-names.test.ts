@@ -5,7 +5,7 @@ import ts from 'typescript'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** Public in two entry points: one for Node, one for browsers. */
+/** Exported by two entry points: one for Node, one for browsers. */
 const SHARED = ['uploadFile']
 
 test('a top-level name, exported or private, is declared in only one file', () => {

@@ -11,7 +11,10 @@ const WELCOME = [
 ]
 const NEEDED = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']
 
-/** What is wrong with a tarball's list of files, a line each: too much in it, or less than package.json points to. */
+/**
+ * Problems with the file list of a tarball, one per line: unexpected files, or missing files that package.json points
+ * to.
+ */
 export function unexpectedFiles(root, files) {
   const { exports, main, types, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const needed = [...NEEDED, ...targets([exports, main, types, bin])]
@@ -24,7 +27,7 @@ export function unexpectedFiles(root, files) {
   ]
 }
 
-/** Relative links of the documents in the tarball to files that are not in it. */
+/** Relative links in the documents of the tarball to files that it does not contain. */
 function brokenLinks(root, files) {
   return files
     .filter((file) => file.endsWith('.md'))

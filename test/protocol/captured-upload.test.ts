@@ -13,7 +13,7 @@ interface Vector {
 
 const { start, connect, directory } = fixtures()
 
-/** Header order of the capture (protocol.md 6.6). */
+/** The header order of the capture (protocol.md 6.6). */
 const ORDER = [
   'Accept',
   'BITS-Packet-Type',

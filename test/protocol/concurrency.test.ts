@@ -124,7 +124,10 @@ describe('D31: a newer request of a session preempts an older one that hangs', (
 })
 
 describe('D31: while a delivery runs', () => {
-  /** `packets(n)` resolves a moment after the n-th packet of all was admitted: it has found what it has to wait for. */
+  /**
+   * `packets(n)` resolves shortly after the n-th packet in total was admitted, when it has found what it has to wait
+   * for.
+   */
   async function startCounting(storage: SlowStorage) {
     let count = 0
     const running = await start({ storage, user: () => void count++ })

@@ -74,7 +74,7 @@ describe('D5: the session id is in every Ack except a Ping’s, as spelled in th
     const connection = await connect(await start({ storage: new MemoryStorage(), ...options }))
     const expected = { ...error, session: UNKNOWN }
     const ack = await connection.exchange(fragment(PATH, UNKNOWN, FILE))
-    // Only a client that is allowed to ask learns that there is no such session.
+    // Only authorized clients learn that there is no such session.
     const offset = why === 'there is no such session' ? { offset: 0 } : {}
     expectAck(ack, { ...expected, ...offset })
     expectAck(await connection.exchange(closeSession(PATH, UNKNOWN)), expected)

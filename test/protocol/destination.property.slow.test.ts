@@ -4,7 +4,7 @@ import { BitsError } from 'express-bits-upload'
 import fc from 'fast-check'
 import { parseDestination } from '../../lib/protocol/destination.js'
 
-/** Pieces of which attacks are made. */
+/** The building blocks of attacks. */
 const pieces = fc.constantFrom(
   ...[
     '/',
@@ -71,7 +71,7 @@ const urls = fc.oneof(
   fc.webUrl({ withQueryParameters: true, withFragments: true }),
 )
 
-/** A destination, or `undefined` where it is refused; anything but the two refusals fails the test. */
+/** The destination, or `undefined` if it is refused. Any other error fails the test. */
 function destination(url: string): string | undefined {
   try {
     return parseDestination(url)
@@ -95,7 +95,7 @@ test('D33: no path leads out of the directory, on no system', () => {
       ] as const) {
         const resolved = path.resolve(root, result)
         const relative = path.relative(root, resolved)
-        // Neither '..' nor a drive: what is left is the destination, segment by segment.
+        // There is no '..' and no drive, so the remainder is exactly the destination.
         expect(relative.split(path.sep)).toEqual(result.replace(/\/$/, '').split('/'))
         expect(resolved === root || resolved.startsWith(root + path.sep)).toBe(true)
       }

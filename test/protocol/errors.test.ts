@@ -47,7 +47,7 @@ interface Row {
 
 const inFiles = (root: string): BitsUploadOptions => ({ directory: root })
 
-/** Every row of the condition table that concerns the server; the numbers are those of protocol.md 3.2. */
+/** All rows of the condition table that concern the server; the numbers are from protocol.md 3.2. */
 const ROWS: Row[] = [
   {
     name: '1: a session id that is not active is 500 + BG_E_SESSION_NOT_FOUND',
@@ -393,7 +393,7 @@ test('a BitsError cannot have a header that cannot be sent: the client would get
   expect(() => new BitsError({ status: 401, headers }, 'No.')).toThrow(
     'BitsError: the header "WWW-Authenticate" has a character that is not allowed in headers: use ASCII.',
   )
-  // Of somebody else's error it is left out.
+  // An invalid header of another error is omitted.
   const authorize = () => Promise.reject(Object.assign(new Error('No.'), { status: 401, headers }))
   const connection = await connect(await start({ storage: new MemoryStorage(), authorize }))
   const ack = await connection.exchange(createSession('/uploads/a'))

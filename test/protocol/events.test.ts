@@ -259,7 +259,7 @@ test('a storage that was opened is not opened again if the store could not be op
     },
   })
   const connection = await connect(await start({ storage, sessionStore: sessions }))
-  // A failure is remembered for a second: not each packet tries again.
+  // A failure is remembered for a second, so that not every packet tries again.
   for (let n = 0; n < 10; n++) expect((await connection.exchange(createSession(PATH))).status).toBe(500)
   expect([opened, tries]).toEqual([1, 1])
   while ((await connection.exchange(createSession(PATH))).status !== 200) await pause(20)

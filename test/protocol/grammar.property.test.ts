@@ -7,7 +7,7 @@ import { anyText } from '../support/any-text.js'
 
 const MAX = Number.MAX_SAFE_INTEGER
 
-/** What a function returns, or the code of the `BitsError` it throws; anything else fails the test. */
+/** The result of a function, or the code of the `BitsError` that it throws. Any other error fails the test. */
 function outcome<Value>(work: () => Value): Value | string {
   try {
     return work()

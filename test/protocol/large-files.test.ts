@@ -10,7 +10,7 @@ const { start, connect } = fixtures()
 const PATH = '/uploads/huge.bin'
 const MAX = Number.MAX_SAFE_INTEGER
 
-/** Says that it holds a great many bytes, and keeps none. */
+/** A storage that pretends to hold a huge number of bytes, and stores none. */
 class SparseStorage extends MemoryStorage {
   length: number
   published: StoredFile | undefined

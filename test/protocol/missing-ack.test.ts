@@ -15,7 +15,7 @@ const PATH = '/uploads/a/file.bin'
 let running: Running
 let connection: RawConnection
 
-/** An app whose `bitsUpload()` is mounted at `/right`, with something else in front of it. */
+/** An app whose `bitsUpload()` is mounted at `/right`, with another handler in front of it. */
 async function serve(
   before: (app: Express, bits: BitsUpload) => unknown,
   options: BitsUploadOptions = {},
@@ -31,7 +31,7 @@ async function serve(
 
 const exchange = async (request: Buffer): Promise<number> => (await connection.exchange(request)).status
 
-/** The warning is logged once the answer is sent, so perhaps after the client has it. */
+/** The warning is logged after the response was sent, perhaps after the client has received it. */
 async function warnings(): Promise<string[]> {
   await new Promise((resolve) => setTimeout(resolve, 20))
   return running.logger.lines.filter((line) => line.includes('without an Ack'))
@@ -114,7 +114,7 @@ test('after close() nothing is logged', async () => {
 
 test('an answer of another framework, which never passes its requests on, causes a warning', async () => {
   await serve(() => undefined)
-  // As Fastify answers verbs that it does not know, before its adapters for middleware.
+  // As Fastify responds to unknown verbs, before its adapters for middleware.
   const server = createServer((_req, res) =>
     res.writeHead(404, { 'Content-Type': 'application/json' }).end('{}'),
   )

@@ -9,7 +9,7 @@ import { openSession, packet } from '../support/raw.js'
 const { start, connect } = fixtures()
 
 const PATH = '/uploads/file.json'
-/** Every parser takes it: it is JSON, it is text, and it could be a form. */
+/** A body that every parser accepts: it is JSON and text, and could be a form. */
 const FILE = Buffer.from('{"name":"value"}')
 
 const always = { type: () => true }
@@ -127,7 +127,7 @@ describe('mounted without a call, as app.use(bitsUpload)', () => {
       errors.push(error)
       res.sendStatus(500)
     }
-    // As JavaScript allows; the types do not.
+    // JavaScript allows this; the types do not.
     const mistake = (app: Express) =>
       Reflect.apply(app.use, app, ['/mistake', bitsUpload]).use('/mistake', watch)
     const running = await start({ storage: new MemoryStorage() }, { before: mistake })

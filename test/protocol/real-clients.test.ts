@@ -22,7 +22,7 @@ const serveMemory = (options: BitsUploadOptions = {}) => start({ storage: new Me
 const withoutLength = (request: Buffer): string =>
   request.toString('latin1').replace('Content-Length: 0\r\n', '')
 
-/** A packet as a proxy that speaks HTTP/1.0 forwards it. */
+/** A packet as forwarded by a proxy that uses HTTP/1.0. */
 function asHttp10(request: Buffer): Buffer {
   const text = request.toString('latin1')
   return Buffer.from(text.replace('HTTP/1.1', 'HTTP/1.0').replace('Keep-Alive', 'close'), 'latin1')
@@ -159,7 +159,7 @@ test('outside Express every packet is answered, and the log says what to do', as
   const logger = new RecordingLogger()
   const bits = bitsUpload({ storage: new MemoryStorage(), logger })
   afterwards(() => bits.close())
-  // As connect and bare servers call it.
+  // As connect and plain servers call it.
   const server = createServer((req, res) => void Reflect.apply(bits, undefined, [req, res, () => res.end()]))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

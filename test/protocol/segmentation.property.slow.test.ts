@@ -9,9 +9,9 @@ import { closeSession, fragment, openSession, type RawConnection } from '../supp
 
 const { start, connect, directory } = fixtures()
 
-/** A fragment, as seen from the offset that the last Ack named. */
+/** A fragment, relative to the offset in the last Ack. */
 interface Step {
-  /** Bytes before (overlap) or behind (gap) that offset. */
+  /** Bytes before (overlap) or after (gap) that offset. */
   shift: number
   length: number
 }
@@ -33,7 +33,7 @@ const uploads = fc.record({
 const FILE = bytes(20_000)
 let count = 0
 
-/** Uploads a file in these steps, then the rest; checks each Ack against what the server must hold by then. */
+/** Uploads a file in these steps, then the rest. Checks each Ack against what the server must have by then. */
 async function upload(connection: RawConnection, file: Buffer, steps: readonly Step[]): Promise<string> {
   const name = `file-${count++}`
   const path = `/uploads/${name}`

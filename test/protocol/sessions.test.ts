@@ -82,7 +82,7 @@ describe('a restart of the server', () => {
 })
 
 describe('expiry', () => {
-  /** Timers are real and quick, and Date is in hand: an hour passes at once, and a sweep comes soon. */
+  /** Timers are real and fast, and the test controls Date: an hour passes at once, and a sweep follows soon. */
   const SETTINGS = { sessionTimeout: 60 * MINUTE, cleanupInterval: 0.02 }
 
   function holdTime(): Clock {
@@ -125,7 +125,7 @@ describe('expiry', () => {
     await connection.exchange(fragment(PATH, id, FILE))
     clock.advance(64 * MINUTE)
     await until(async () => (await running.bits.sessions()).length === 0)
-    // Nothing was lost, so nothing is reported.
+    // Nothing was lost, so there is no event.
     expect(running.expired).toEqual([])
     expect(storage.files.get('file.bin')).toEqual(FILE)
     expect((await connection.exchange(closeSession(PATH, id))).status).toBe(500)

@@ -10,7 +10,7 @@ const { start, connect } = fixtures()
 const PATH = '/uploads/file.bin'
 const FILE = bytes(3000)
 
-/** Fails to keep the first bytes it is given; they are lost. */
+/** A storage that loses the bytes of the fragment. */
 class ForgetfulStorage extends MemoryStorage {
   override append = async (): Promise<number> => {
     throw Object.assign(new Error('No space'), { code: 'ENOSPC' })

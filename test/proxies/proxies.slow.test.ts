@@ -10,7 +10,7 @@ import { isInstalled, type ProxyName, startProxy } from './proxy.js'
 const MiB = 1024 * 1024
 const PATH = '/uploads/reports/big.bin'
 const FILE = contentOf(20 * MiB)
-/** Method, client address, X-Forwarded-For and X-Forwarded-Proto, as the application sees them. */
+/** Method, client address, X-Forwarded-For and X-Forwarded-Proto, as the application receives them. */
 const PASSED = 'BITS_POST 127.0.0.1 127.0.0.1 http'
 const TURNED = 'POST 127.0.0.1 127.0.0.1 http'
 const CASES: readonly { name: string; proxy: ProxyName; snippet: Block; seenAs: string }[] = [
@@ -31,7 +31,7 @@ const CASES: readonly { name: string; proxy: ProxyName; snippet: Block; seenAs: 
   },
 ]
 
-/** Keeps to one connection for as long as the Acks allow it. */
+/** Uses one connection for as long as the Acks allow. */
 class Client {
   #connection: RawConnection
   readonly #port: number
@@ -48,7 +48,7 @@ class Client {
   async say(bytes: Buffer): Promise<RawAck> {
     this.#connection.write(bytes)
     const ack = await this.#connection.ack()
-    // Apache ends the connection with every 400, 413 and 500.
+    // Apache closes the connection after every 400, 413 and 500.
     if (ack.header('Connection') === 'close') this.#connection = await RawConnection.open(this.#port)
     return ack
   }

@@ -7,12 +7,12 @@ import type { Certificate } from '../support/certificates.js'
 import { freePort, untilListening } from '../support/ports.js'
 import { temporaryDirectory } from '../support/serve.js'
 
-/** How one proxy is run, alone in a directory and in the foreground. */
+/** How to run a proxy, alone in a directory and in the foreground. */
 interface ProxyKind {
   readonly binary: string
   /** Embeds the documented snippet into a complete configuration. */
   configure(snippet: string, directory: string): string
-  /** Its arguments, given the configuration's path, the port to listen on and that of the server. */
+  /** Its arguments, from the configuration's path, the port to listen on and the port of the server. */
   args(config: string, directory: string, port: number, upstream: number): string[]
   /** Default: SIGKILL. */
   readonly signal?: NodeJS.Signals
@@ -22,7 +22,7 @@ const MODULES = '/usr/lib/apache2/modules'
 const APACHE_MODULES = ['mpm_event', 'authz_core', 'proxy', 'proxy_http', 'headers', 'ssl', 'http2']
 const GSSAPI_MODULES = ['authn_core', 'authz_user', 'auth_gssapi']
 
-/** One process each, in the foreground: killing it leaves nothing behind. */
+/** Each proxy is a single process in the foreground, so that killing it leaves nothing behind. */
 export const PROXIES = {
   nginx: {
     binary: '/usr/sbin/nginx',
@@ -77,7 +77,7 @@ ${snippet}`
       ...['-F', '-j', 'none', '-n', join(directory, 'varnish'), '-s', 'malloc,32m'],
       ...['-a', `127.0.0.1:${port}`, '-b', `127.0.0.1:${upstream}`],
     ],
-    // It has a child process, which ends with it.
+    // It has a child process, which exits with it.
     signal: 'SIGTERM',
   },
 } satisfies Record<string, ProxyKind>
@@ -92,10 +92,10 @@ export interface RunningProxy {
 }
 
 /**
- * Starts a proxy with a documented snippet, in front of a server on port `upstream`. Stop it afterwards.
+ * Starts a proxy with a documented snippet, in front of a server on port `upstream`. The caller has to stop it.
  *
  * @param certificate for a snippet that listens on port 443.
- * @param env besides the few variables that all have.
+ * @param env in addition to the few variables of all proxies.
  */
 export async function startProxy(
   name: ProxyName,
@@ -108,7 +108,7 @@ export async function startProxy(
   if (!isInstalled(name)) throw new Error(`${kind.binary} is not installed; where CI is set it has to be.`)
   const port = await freePort()
   const directory = await temporaryDirectory()
-  // nginx gives its workers away to another user when it is root's.
+  // If nginx runs as root, its workers run as another user.
   await chmod(directory.path, 0o755)
   await mkdir(join(directory.path, 'home'))
   const config = join(directory.path, 'config')
@@ -148,7 +148,7 @@ interface TlsFiles {
   readonly both: string
 }
 
-/** Replaces addresses, ports and files of the documents by those of the test. */
+/** Replaces the addresses, ports and files in a document by those of the test. */
 function adapt(snippet: string, port: number, upstream: number, tls: TlsFiles | undefined): string {
   const adapted = snippet
     .replaceAll('127.0.0.1:3000', `127.0.0.1:${upstream}`)

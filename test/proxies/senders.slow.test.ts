@@ -22,7 +22,10 @@ const KiB = 1024
 const MiB = 1024 * KiB
 const FILE = contentOf(20 * MiB)
 const PATH = '/uploads/images/disk.img'
-/** Where the first connections are cut, between the client and the proxy: within a fragment, however many use one. */
+/**
+ * Where the first connections between client and proxy are cut: within a fragment, however many of them share a
+ * connection.
+ */
 const CUTS = [3 * MiB, 3 * MiB, 3 * MiB]
 const SMALL_CUTS = [500 * KiB, 500 * KiB, 500 * KiB]
 
@@ -38,12 +41,12 @@ interface Behind {
 interface Front {
   readonly port: number
   readonly running: Running
-  /** What `req.secure` was. */
+  /** The values of `req.secure`. */
   readonly secure: Set<boolean>
   upload(send: Send, fragmentSize: number): Promise<void>
 }
 
-/** A server behind a proxy, and a connection to it that breaks. */
+/** A server behind a proxy, reached over a connection that breaks. */
 async function serveBehind({ proxy, snippet, authority, cuts = CUTS }: Behind): Promise<Front> {
   const root = await directory()
   const secure = new Set<boolean>()
@@ -136,7 +139,7 @@ const DOCUMENTED: Readonly<Record<string, { proxy: ProxyName; snippet: string }>
   Caddy: { proxy: 'caddy', snippet: block('caddyfile').text },
 }
 
-/** The codes of a cell, a line each. */
+/** The codes in a table cell, one per line. */
 const linesOf = (cell: string): string => {
   const codes = [...cell.matchAll(/`([^`]*)`/g)].map(([, code]) => code)
   return codes.length === 0 ? cell : codes.join('\n')

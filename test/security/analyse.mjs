@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import { text } from 'node:stream/consumers'
 
-// In a process of its own, as Jest's realms make the analysis ten times slower; in plain JavaScript, without the
-// analyser's native program.
+// Runs in a separate process, because Jest's realms make the analysis ten times slower, and in plain JavaScript,
+// without the analyzer's native program.
 process.env.RECHECK_SYNC_BACKEND = 'pure'
 const { checkSync } = createRequire(import.meta.url)('recheck')
 

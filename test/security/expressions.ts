@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 
-/** A regular expression of the source. */
+/** A regular expression in the source. */
 export interface Expression {
   /** `lib/file.ts:12` */
   readonly place: string
@@ -12,7 +12,7 @@ export interface Expression {
 
 export interface Findings {
   readonly expressions: readonly Expression[]
-  /** Expressions that are only known when the program runs, so that nobody can check them. */
+  /** Expressions that are known only at run time, so that they cannot be checked. */
   readonly generated: readonly string[]
 }
 
@@ -34,7 +34,7 @@ export function expressionsOf(folders: readonly string[]): Findings {
   return { expressions, generated }
 }
 
-/** Literals, and calls of `RegExp` whose arguments are literals. */
+/** Literals, and calls of `RegExp` with literal arguments. */
 export function expressionsIn(path: string, text: string): Findings {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
   const expressions: Expression[] = []
@@ -58,7 +58,7 @@ export function expressionsIn(path: string, text: string): Findings {
   return { expressions, generated }
 }
 
-/** `new RegExp(…)`, `RegExp(…)`, and string methods that make an expression of a string: `text.match('a+')`. */
+/** `new RegExp(…)`, `RegExp(…)`, and string methods that turn a string into an expression: `text.match('a+')`. */
 function isRegExpCall(node: ts.Node): node is ts.NewExpression | ts.CallExpression {
   if (!ts.isNewExpression(node) && !ts.isCallExpression(node)) return false
   if (ts.isIdentifier(node.expression)) return node.expression.text === 'RegExp'

@@ -13,12 +13,12 @@ import { isReservedName } from '../../lib/protocol/reserved-folder.js'
 import { sessionKey } from '../../lib/protocol/session-id.js'
 import { selectRanges } from '../../lib/replies/byte-ranges.js'
 
-/** Bytes of the longest head that Node reads by default. */
+/** Size in bytes of the longest head that Node reads by default. */
 const LENGTH = 16 * 1024
 /** Milliseconds. */
 const LIMIT = 15
 
-/** What reads bytes of strangers, whole: expressions, loops and normalization together. */
+/** All functions that read untrusted bytes, each as a whole: expressions, loops and normalization together. */
 const READERS: Readonly<Record<string, (input: string) => unknown>> = {
   reservedPathOf,
   parseDestination,
@@ -74,19 +74,19 @@ test.each(cases)('%s takes linear time on 16 KB of %s', (reader = '', input = ''
   const read = READERS[reader]
   const text = INPUTS[input]
   if (!read || text === undefined) throw new Error('There is no such case.')
-  // The best of some tries counts, as other processes share the processor.
+  // The minimum of several attempts, as other processes share the processor.
   let best = Number.POSITIVE_INFINITY
   for (let tries = 0; tries < 20 && best >= LIMIT; tries++) best = Math.min(best, timeOf(read, text))
   expect(best).toBeLessThan(LIMIT)
 })
 
-/** Milliseconds, refusals included. */
+/** Milliseconds, including refusals. */
 function timeOf(read: (input: string) => unknown, input: string): number {
   const start = performance.now()
   try {
     read(input)
   } catch {
-    // A refusal is an answer as well.
+    // A refusal is a valid result as well.
   }
   return performance.now() - start
 }

@@ -2,11 +2,11 @@ import { beforeAll, expect, test } from '@jest/globals'
 import { type Analysis, analyse, worstInputs } from './attack-strings.js'
 import { type Expression, expressionsIn, expressionsOf } from './expressions.js'
 
-/** Bytes of the longest head that Node reads by default: URL and headers together. */
+/** Size in bytes of the longest head that Node reads by default: URL and headers together. */
 const INPUT_LENGTH = 16 * 1024
 /** Milliseconds. */
 const LIMIT = 5
-/** Lengths to try first: an exponential expression would never be done with the whole input. */
+/** Lengths to try first: an exponential expression would never finish with the full length. */
 const STEPS = [22, 44, 66, 88, 110, 132, 1000]
 
 const { expressions, generated } = expressionsOf(['lib', 'demo', 'types'])
@@ -64,7 +64,7 @@ function problemsOf(expression: Expression): string[] {
 function isSlow({ source, flags }: Expression, input: string): boolean {
   return [...STEPS, input.length].some((length) => {
     const piece = input.slice(-length)
-    // The best of some tries counts, as other processes share the processor.
+    // The minimum of several attempts, as other processes share the processor.
     for (let tries = 0; tries < 20; tries++) {
       const time = timeOf(new RegExp(source, flags), piece)
       if (time < LIMIT) return false

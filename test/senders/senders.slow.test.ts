@@ -16,7 +16,9 @@ jest.setTimeout(120_000)
 
 const MiB = 1024 * 1024
 const FILE = contentOf(20 * MiB)
-/** The first connections are cut behind this many bytes: within a fragment, whether or not a client keeps its connection. */
+/**
+ * The first connections are cut after this many bytes: within a fragment, whether or not a client keeps its connection.
+ */
 const CUTS = [3 * MiB, 3 * MiB, 3 * MiB]
 const PATH = '/uploads/images/disk.img'
 

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { type Agent, request } from 'undici'
 
 export interface OutgoingPacket {
-  /** Where a server on 127.0.0.1 listens. */
+  /** The address of a server on 127.0.0.1. */
   readonly port: number
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
@@ -21,23 +21,23 @@ export interface Answer {
   header(name: string): string | undefined
 }
 
-/** An HTTP client that people have. Rejects when the connection breaks. */
+/** A common HTTP client. Rejects when the connection breaks. */
 export type Send = (packet: OutgoingPacket) => Promise<Answer>
 
 const run = promisify(execFile)
 const PYTHON_SCRIPT = fileURLToPath(new URL('http_client.py', import.meta.url))
 
-/** Is a program of this name on the PATH? */
+/** Whether a program of this name is on the PATH. */
 export const isOnPath = (program: string): boolean =>
   (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, program)))
 
 /**
- * A curl process for each packet, as a shell script would have it.
+ * Starts a curl process for each packet, as a shell script would.
  *
  * @param directory for the bodies.
- * @param args more arguments, for all packets.
+ * @param args additional arguments for all packets.
  * @param options.length whether packets without a body have `Content-Length: 0`, which `curl -X` does not send.
- * @param options.secure whether to use https, and then HTTP/2, which has to be what curl says it was.
+ * @param options.secure whether to use https, and check that curl used HTTP/2.
  */
 export function curl(
   directory: string,
@@ -63,7 +63,7 @@ export function curl(
   }
 }
 
-/** The last head of several: `100 Continue` may come first. */
+/** The last of several heads: `100 Continue` may come first. */
 function parseHead(output: string): Answer {
   const heads = output.split('\r\n\r\n').filter((head) => head.startsWith('HTTP/'))
   const [status = '', ...lines] = (heads.at(-1) ?? '').split('\r\n')
@@ -104,7 +104,7 @@ export const undici = (agent: Agent): Send => {
   }
 }
 
-/** A Python process for each packet. */
+/** Starts a Python process for each packet. */
 export function python(directory: string): Send {
   return async ({ body, ...packet }) => {
     const file = join(directory, 'fragment')

@@ -15,8 +15,8 @@ export interface FaultyUpload {
 }
 
 /**
- * Uploads a file as a client does that loses connections: it sends a fragment again until there is an Ack. Once it leaves
- * out some bytes, and continues where the server says.
+ * Uploads a file like a client that loses connections: repeats a fragment until there is an Ack. Once, it skips some
+ * bytes, and continues at the offset in the Ack.
  *
  * @returns how many connections broke.
  */

@@ -31,7 +31,7 @@ describeOnSystems('sockets in directories', isPosix, () => {
     }
     await refused()
     expect(running.logger.lines.join()).toContain('shared: true')
-    // A failure to open is remembered for a second, with its advice.
+    // A failure to open is remembered for a second, including its advice.
     await until(async () => !(await refused()).includes('shared: true'))
 
     await first.kill()

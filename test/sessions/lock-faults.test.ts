@@ -29,7 +29,7 @@ test('an SMB share that does not allow setting file times is reported with a rem
   expect(running.logger.lines.join('\n')).toMatch(REMEDY)
   expect(await sessionFiles(directory)).toEqual([])
 
-  // The share was mounted again, with the right options.
+  // The share has been remounted with the right options.
   mayNot = false
   const other = await start({ directory, sessionStore: new FileSessionStore({ directory, shared: true }) })
   const again = await connect(other)

@@ -17,7 +17,7 @@ import { fixtures } from '../support/fixtures.js'
 
 const { directory } = fixtures()
 
-/** A store in memory that counts the records it gives. */
+/** A store in memory that counts the records it returns. */
 class CountingStore extends MemorySessionStore {
   listings = 0
   given = 0
@@ -63,7 +63,7 @@ describe('Create-Session under a limit', () => {
         }
       }
       await createAndCancel()
-      // Other tests and the garbage collector only add to the time: the quickest round is the true one.
+      // Other tests and the garbage collector only add to the time, so the minimum is the best estimate.
       let quickest = Number.POSITIVE_INFINITY
       for (let n = 0; n < 8; n++) quickest = Math.min(quickest, await cpu(createAndCancel))
       return quickest

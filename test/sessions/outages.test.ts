@@ -20,7 +20,7 @@ const FILE = Buffer.alloc(3000, 7)
 const AWAY = { status: 503, error: '0x801901F7' }
 const away = () => new BitsError({ status: 503 }, 'The database is away.')
 
-/** A store that can be out of order. */
+/** A store that can be unavailable. */
 class OutageStore extends MemorySessionStore {
   isAway = false
   calls = 0
@@ -161,7 +161,7 @@ test('processes that share a store sweep one at a time, and not all of them at s
         },
       }),
   )
-  // Only the interval's sweeps: the first ones come within a minute.
+  // Counts only the sweeps of the interval: the first ones run within a minute.
   expect(keys).toEqual([])
   while (keys.length < 8) await pause(10)
   expect(new Set(keys)).toEqual(new Set(['sweep']))

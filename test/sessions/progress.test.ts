@@ -73,7 +73,7 @@ describe('the progress of a session', () => {
     for (let n = 0; n < 3; n++) {
       noteAt(start, n * size)
       const duration = (size / speed) * 1000
-      // The timer is not always on time.
+      // The timer may be late.
       for (let after = 500; after < duration; after += 500) {
         const elapsed = after - (after % 3)
         const { rate } = noteAt(start + elapsed, n * size + (elapsed / 1000) * speed)

@@ -27,7 +27,7 @@ onLinux('a process that dies', () => {
     for (let index = 0; ; index++) {
       await stores.newDirectory()
       const { calls, hasDied } = dyingBefore(index)
-      /** Records that were confirmed, and what the operation in progress would make of them. */
+      /** Records that were confirmed, and their state after the operation in progress. */
       let confirmed = new Map<string, SessionRecord>()
       let next = confirmed
       const reference = new SessionTable()
@@ -186,7 +186,7 @@ describe('sessions that are being moved', () => {
         const dying = new FileSessionStore({ directory: stores.directory, shared }, calls)
         await dying.open().catch(() => expect(hasDied()).toBe(true))
         await dying.close().catch(() => {})
-        // The lock of a dead process expires after seconds.
+        // The lock of a dead process expires within seconds.
         await rm(join(folder(), 'journal.lock'), { recursive: true, force: true })
         await rm(join(folder(), 'probe.lock'), { recursive: true, force: true })
         const store = await open({}, { shared: index % 2 === 0 })

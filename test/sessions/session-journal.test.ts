@@ -20,7 +20,7 @@ const open: DirectoryStores['open'] = (...args) => stores.open(...args)
 
 type Sessions = Pick<FileSessionStore, 'create' | 'update' | 'delete' | 'list' | 'get'>
 
-/** A change of one of a few sessions. */
+/** A change to one of a few sessions. */
 type Operation =
   | { readonly create: number; readonly user: string }
   | { readonly update: number; readonly change: SessionChange }
@@ -76,7 +76,7 @@ onLinux('the journal of a FileSessionStore', () => {
       fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 8 }), async (operations) => {
         await rm(stores.journal, { force: true })
         const store = await open()
-        /** Sessions by the length of the journal that has them. */
+        /** The sessions in each prefix of the journal, by its length. */
         const states: { readonly length: number; readonly records: Map<string, SessionRecord> }[] = []
         const note = async () =>
           states.push({ length: (await stat(stores.journal)).size, records: await recordsOf(store) })
@@ -192,7 +192,7 @@ onLinux('flushing', () => {
 })
 
 onLinux('when a write fails', () => {
-  /** A disk that keeps `room` more bytes of what is written, and fails `failing` calls. */
+  /** A disk that accepts `room` more bytes of what is written, and fails `failing` calls. */
   let room = Number.POSITIVE_INFINITY
   let failing: ReadonlySet<string> = new Set()
 

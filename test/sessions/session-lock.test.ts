@@ -111,7 +111,7 @@ test('two requests never hold one session, and in the end none does', async () =
       for (const outcome of outcomes) {
         if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(PreemptedError)
       }
-      // The one that came last of all got its turn.
+      // The last request was not rejected.
       const longest = Math.max(...pauses)
       expect(last).toBe(pauses.lastIndexOf(longest))
       expect(await locks.tryAcquire('a')).toBeDefined()
@@ -119,7 +119,7 @@ test('two requests never hold one session, and in the end none does', async () =
   )
 })
 
-/** A lock as several processes share it: one holder at a time, over all that were made. */
+/** A lock shared by several processes: it has at most one holder among all its instances. */
 class SharedLock {
   holders = 0
   tries = 0
@@ -228,7 +228,7 @@ test('a lock that cannot be acquired reports the reason, not a busy session', as
   const locks = new SessionLocks(store)
   store.failure = new Error('EACCES: permission denied')
   await expect(locks.acquire('a')).rejects.toBe(store.failure)
-  // Else the sweep would pass by such a session for ever, and nobody would know.
+  // Otherwise the sweep would silently skip such a session forever.
   await expect(locks.tryAcquire('a')).rejects.toBe(store.failure)
   store.failure = undefined
   await (await locks.acquire('a')).release()

@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../support/serve.js'
 
 const runner = { describe, test }
 
-/** Where a directory may have users on other machines, each session is a file, as where processes share it. */
+/** Where other machines may use a directory, each session is a file, as in a shared directory. */
 const NETWORK_DRIVE = { statfs: async () => ({ type: 0x6969 }) }
 
 async function openOnNetworkDrive(directory: string): Promise<FileSessionStore> {
@@ -60,7 +60,7 @@ describe('FileSessionStore with a file for each session', () => {
     }
   }
 
-  /** What is in the folder beside the markers of open sessions. */
+  /** The entries of the folder except the markers of open sessions. */
   const namesIn = async (folder: string): Promise<string[]> =>
     (await sessionFiles(dirname(folder))).filter((name) => name !== 'users').sort()
 
@@ -207,10 +207,10 @@ describe('FileSessionStore with a file for each session', () => {
       )
       const created = (await Promise.all(attempts)).filter((count) => count === undefined).length
       expect(created).toBeLessThanOrEqual(7)
-      // Those that met may both have been refused: what is left is to be had later.
+      // If two requests collide, both may be refused, so the remaining places can still be claimed later.
       for (let n = created; n < 7; n++) expect(await one.createWithin(newRecord(100 + n), 7)).toBeUndefined()
       expect(await other.createWithin(newRecord(99), 7)).toBe(7)
-      // What one process remembers of a user whose session has ended in another one refuses nothing.
+      // If a user's session has ended in another process, stale data in this one does not cause a refusal.
       expect(await one.createWithin(newRecord(99), 7)).toBe(7)
       const [ended = ''] = await listed(other)
       await other.delete(ended)

@@ -13,12 +13,12 @@ const FILE = bytes(3000)
 const OLD = Buffer.from('the old file')
 
 /**
- * With shared sessions, each kill leaves a lock that the next process waits ten seconds for. So these are killed before
- * every twelfth call only; `SOAK_EVERY=1` takes half an hour.
+ * With shared sessions, each kill leaves a lock for which the next process waits ten seconds. These are therefore
+ * killed only before every twelfth call; `SOAK_EVERY=1` takes half an hour.
  */
 const SHARED_EVERY = Number(process.env.SOAK_EVERY ?? 12)
 
-/** Markers of open sessions, and the lock of the process that sweeps. */
+/** Markers of open sessions, and the lock of the sweeping process. */
 const FOR_SHARING: ReadonlySet<string> = new Set(['users', 'sweep.lock'])
 /** Milliseconds: enough for the lock of a killed process to become stale, and for a sweep. */
 const PATIENCE = 30_000
@@ -28,7 +28,7 @@ const VARIANTS: { what: string; options: ChildOptions; isOldThere: boolean; ever
   { what: 'a file that is replaced', options: { overwrite: true }, isOldThere: true },
   {
     what: 'a new file, its session shared',
-    // A sweep each second: processes that share a directory start theirs within a minute, at random.
+    // Sweeps every second. Processes that share a directory start their first sweep within a minute, at random.
     options: { shared: true, cleanupInterval: 1 },
     isOldThere: false,
     every: SHARED_EVERY,
@@ -57,7 +57,7 @@ describe.each(VARIANTS)(
           const client = new ResumingClient({ port, path, file: FILE, fragmentSize: 1000 })
           server.requestFs({ fs: 'kill', before })
           const upload = client.finish(60_000)
-          // Calls of a sweep count too, so that the kill may come after the upload has ended.
+          // Calls of a sweep count, too, so the kill may come after the upload has ended.
           const report = upload.then(() => server.reportFs())
           const survived = await Promise.race([server.ended(), report])
           if (survived) {
@@ -94,9 +94,9 @@ describe.each(VARIANTS)(
 )
 
 /**
- * What a kill left between the end of a session and the removal of its staged data goes with the first sweep. After a
- * kill between the creation of staged data and the Ack of Create-Session, the session stays until it expires: without
- * bytes, as no client knows it.
+ * Staged data whose session ended just before the kill is removed by the first sweep. After a kill between the creation
+ * of staged data and the Ack of Create-Session, the session stays until it expires: without bytes, because no client
+ * knows it.
  */
 async function expectNothingStaged(
   directory: string,
@@ -123,7 +123,7 @@ async function expectNothingStaged(
   expect(await unexpected()).toEqual({ names: [], withoutSession: 0 })
 }
 
-/** After the timeout of the sessions, neither these nor anything staged or created for them remains. */
+/** Once the sessions have timed out, neither they nor anything staged or created for them remains. */
 async function untilNothingRemains(directory: string, server: ChildServer): Promise<void> {
   const remains = async () => [
     ...(await stagedFiles(directory)).filter((name) => !FOR_SHARING.has(name)),

@@ -14,7 +14,7 @@ const FRAGMENT = bytes(64 * MiB)
 const FRAGMENTS = times(4, 16)
 const TOTAL = FRAGMENTS * FRAGMENT.length
 const PATH = '/uploads/large.bin'
-/** What the process may grow by: less than a fragment, and not with their number. Garbage comes and goes by 30 MiB. */
+/** Allowed growth of the process: less than a fragment, and independent of their number. Garbage varies by 30 MiB. */
 const ALLOWED = 48 * MiB
 
 test(`${FRAGMENTS} fragments of 64 MiB cost neither memory nor file handles`, async () => {
@@ -55,7 +55,7 @@ test(`${FRAGMENTS} fragments of 64 MiB cost neither memory nor file handles`, as
   }
 }, 240_000)
 
-/** The largest resident memory of a process, looked at all the time. */
+/** Monitors the resident memory of a process. Returns the maximum. */
 class Sampler {
   readonly #server: ChildServer
   #sampling = false

@@ -10,12 +10,12 @@ import { ResumingClient } from '../support/resuming-client.js'
 import { temporaryDirectory } from '../support/serve.js'
 import { tell, times, until } from '../support/soak.js'
 
-/** `SOAK_KILLS` has more of them: 1,000 take half an hour, or more on a busy machine. */
+/** `SOAK_KILLS` sets a larger number: 1,000 take half an hour, or more on a busy machine. */
 const KILLS = Number(process.env.SOAK_KILLS ?? times(5, 50))
 const CLIENTS = 4
-/** Long enough for a few files of each client. */
+/** Long enough for several files of each client. */
 const MOST_MILLISECONDS_BETWEEN_KILLS = 400
-/** Milliseconds. A client that is slowed down by kills and by other work on the machine has not failed. */
+/** Milliseconds. A client that is delayed by kills and by other work on the machine has not failed. */
 const TEST_TIMEOUT = 2 * 60 * 60 * 1000
 const MiB = 1024 * 1024
 const FILE = bytes(MiB + 345)
@@ -34,7 +34,7 @@ afterAll(async () => {
   await directory.remove()
 })
 
-/** Looks at a destination all the time: there must be nothing, or the whole file. */
+/** Watches a destination: there must be either nothing or the whole file. */
 class Watcher {
   readonly sizes = new Set<number>()
   #watching = true
@@ -58,7 +58,7 @@ class Watcher {
   }
 }
 
-/** What there is on the disk of an upload, in bytes. The name of its staged data is the digest of its session id. */
+/** The number of bytes on the disk for an upload. The name of its staged data is the digest of its session id. */
 async function bytesOnDisk(destination: string, sessionId: string): Promise<number> {
   const published = await stat(destination).catch(() => undefined)
   if (published) return published.size
@@ -67,7 +67,7 @@ async function bytesOnDisk(destination: string, sessionId: string): Promise<numb
   return (await stat(part).catch(() => undefined))?.size ?? 0
 }
 
-/** Uploads file after file until it is stopped, and checks each. */
+/** Uploads one file after another until it is stopped, and checks each. */
 class Uploader {
   client: ResumingClient | undefined
   destination = ''
@@ -92,7 +92,7 @@ class Uploader {
         ...{ port, path: `/uploads/${name}` },
         ...{ file: FILE, fragmentSize: FRAGMENT },
       })
-      // The client itself fails when it is asked for anything that was acknowledged.
+      // The client itself fails when the server requests acknowledged bytes.
       await this.client.finish(TEST_TIMEOUT)
       await watcher.stop()
       expect((await readFile(this.destination)).equals(FILE)).toBe(true)
@@ -101,7 +101,7 @@ class Uploader {
     }
   }
 
-  /** What was acknowledged is on the disk, now that the server is dead. */
+  /** All acknowledged bytes are on the disk, now that the server is dead. */
   async check(): Promise<void> {
     const { client, destination } = this
     if (!client?.id || client.isFinished) return
@@ -132,12 +132,12 @@ test(
     for (const uploader of uploaders) uploader.stop()
     await Promise.all(runs)
     if (failure !== undefined) throw failure
-    // What a kill left of a published file goes with the sweep at the next start.
+    // The sweep at the next start removes what a kill left of a published file.
     await server.kill()
     server = await ChildServer.start(directory.path, port)
     await until(async () => (await leftovers()).every(({ size }) => size === 0))
-    // A kill before the Ack of Create-Session leaves a session that nobody knows, without bytes; one in the moment in
-    // which its staged data, or a probe, is created leaves a file without bytes.
+    // A kill before the Ack of Create-Session leaves a session that no client knows, without bytes. A kill while its
+    // staged data, or a probe, is being created leaves an empty file.
     for (const { name } of await leftovers()) expect(name).toMatch(/^BITS-Sessions|^\.bits-/)
     expect(await server.figures()).toMatchObject({ errors: [] })
   },

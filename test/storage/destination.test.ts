@@ -52,7 +52,7 @@ describe('the destination of a URL', () => {
   })
 })
 
-/** A refusal has to be one: anything but a BitsError would be answered as a fault of the server. */
+/** A refusal must be a BitsError: any other error would be reported as a fault of the server. */
 function tryDestination(url: string): string | undefined {
   try {
     return parseDestination(url)

@@ -17,7 +17,7 @@ const FILE = bytes(5 * MiB)
 const PATH = '/uploads/file.bin'
 const FULL = '0x80070070'
 
-/** A disk that gets full, and has room again. */
+/** A disk that can be filled up and emptied. */
 interface SmallDisk {
   readonly options: BitsUploadOptions
   /** Leaves this many bytes free. */
@@ -25,7 +25,7 @@ interface SmallDisk {
   makeRoom(): Promise<void>
   published(): Promise<Buffer | undefined>
   remove(): Promise<void>
-  /** Where it is mounted. */
+  /** Its mount point. */
   readonly directory?: string
 }
 
@@ -101,7 +101,7 @@ function describeFullDisk(make: () => Promise<SmallDisk>): void {
     expect(full).toMatchObject({ status: 500, error: FULL })
     expect(full.offset).toBeGreaterThanOrEqual(MiB)
     expect(full.offset).toBeLessThan(FILE.length)
-    // Nothing is gained by trying again, and nothing lost.
+    // A retry neither stores nor loses anything.
     expect(await send(id, full.offset)).toMatchObject({ status: 500, error: FULL, offset: full.offset })
     expect(Date.now() - started).toBeLessThan(5000)
 
@@ -157,7 +157,7 @@ function describeNoByteLeft(): void {
     const id = await openSession(connection, PATH)
     connection.write(fragment(PATH, id, FILE, 0, FILE.length - 2))
     expect((await connection.ack()).status).toBe(200)
-    // There is room for the last byte, whose page is there already, and for nothing else.
+    // There is room only for the last byte, whose page is already allocated.
     await disk.fill(0).catch(() => {})
     connection.write(fragment(PATH, id, FILE, FILE.length - 1))
     const full = await connection.ack()
@@ -169,7 +169,7 @@ function describeNoByteLeft(): void {
   })
 }
 
-/** Linux has a file that takes no bytes. */
+/** A Linux device that accepts no bytes. */
 const hasFullDevice = () => existsSync('/dev/full')
 
 describeOnSystems('/dev/full', hasFullDevice, () => {

@@ -9,7 +9,7 @@ import { fixtures } from '../support/fixtures.js'
 
 const { directory: newDirectory } = fixtures()
 
-/** What was done, in its order: `sync <path>` for what was forced to the disk, and links that were made. */
+/** The log of operations in order: `sync <path>` for anything flushed to the disk, and created links. */
 let done: string[]
 let directory: string
 
@@ -18,7 +18,7 @@ beforeEach(async () => {
   directory = await newDirectory()
 })
 
-/** The paths that a test asks about, relative to the directory; a descriptor is one of them by its inode. */
+/** The paths of interest, relative to the directory. Descriptors are matched by inode. */
 const PLACES = ['..', '.', 'a', 'a/b', 'BITS-Sessions', `BITS-Sessions/${'1'.repeat(32)}.part`]
 const REPLY = `BITS-Sessions/${'1'.repeat(32)}.reply`
 const JOURNAL = 'BITS-Sessions/sessions.journal'

@@ -11,7 +11,7 @@ const { directory: newDirectory } = fixtures()
 
 const DESTINATIONS = ['directory/file', 'directory/new/deeper/file']
 
-/** A place without hard links: files are moved. */
+/** A file system without hard links, where files are moved. */
 const failLinks = (name: string) => {
   if (name === 'link') throw systemError('EPERM', 'link')
 }
@@ -56,7 +56,7 @@ describe.each(SETTINGS)(
         isPublishing = true
         const error: unknown = await storage.publish(upload, { overwrite }).catch((reason: unknown) => reason)
         if (error instanceof BitsError) refusals++
-        // No directory either.
+        // No directory was created either.
         expect([at, readdirSync(outside)]).toEqual([at, []])
         if (count <= at) break
       }

@@ -20,7 +20,7 @@ const SIZE = 16 * 1024 * 1024
 
 const run = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0
 
-/** Begins an upload and sends its first half. */
+/** Starts an upload and sends its first half. */
 async function begin(connection: RawConnection, name: string): Promise<string> {
   const id = await openSession(connection, `/uploads/${name}`)
   expect((await connection.exchange(fragment(`/uploads/${name}`, id, FILE, 0, HALF - 1))).status).toBe(200)
@@ -30,7 +30,7 @@ async function begin(connection: RawConnection, name: string): Promise<string> {
 const sendRest = (connection: RawConnection, name: string, id: string) =>
   connection.exchange(fragment(`/uploads/${name}`, id, FILE, HALF))
 
-/** Sends the rest as a client does: from the offset that the server names, in a new session if it has to. */
+/** Sends the rest as a client does: from the offset in the Ack, in a new session if necessary. */
 async function finish(connection: RawConnection, name: string, id: string): Promise<void> {
   const path = `/uploads/${name}`
   let ack = await sendRest(connection, name, id)
@@ -42,7 +42,7 @@ async function finish(connection: RawConnection, name: string, id: string): Prom
   expect((await connection.exchange(closeSession(path, session))).status).toBe(200)
 }
 
-/** Uploads under new names until one succeeds with a file where the path leads now. */
+/** Uploads under new names until one succeeds and the file is in the directory that the path leads to now. */
 async function untilUploadsArrive(connection: RawConnection, directory: string): Promise<void> {
   let count = 0
   await until(async () => {

@@ -66,7 +66,7 @@ describeWithEngine('PostgresSessionStore', hasPostgres, () => {
     await store.create(newRecord(1))
     for (const key of [uploadId, 'sweep']) {
       const release = await store.lock(key, { timeout: 0, onReleaseRequested: () => {} })
-      // As a sweep does: the lock outlives the session.
+      // As after a sweep, which deletes a session while it holds its lock.
       await store.delete(uploadId)
       expect(await rowsOf(table)).toHaveLength(1)
       await release?.()

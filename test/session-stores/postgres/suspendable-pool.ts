@@ -1,6 +1,6 @@
 import type { PgPool } from 'express-bits-upload/postgres'
 
-/** A pool that can be interrupted, as a process that is suspended interrupts its own. */
+/** A connection pool that can be suspended, as if its process were. */
 export class SuspendablePool implements PgPool {
   readonly #inner: PgPool
   #resumed: Promise<void> | undefined

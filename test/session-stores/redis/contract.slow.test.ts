@@ -12,7 +12,7 @@ jest.setTimeout(60_000)
 let prefixes = 0
 const newPrefix = () => `test-${++prefixes}`
 
-/** The tests of a lock that only wait are made once, with one client on one node. */
+/** Lock tests that mainly wait run once, with one client and one node. */
 const WAITS = [
   'lock-wanted: a holder that ignores requests keeps the lock until it releases it',
   'lock-alive: a live holder keeps the lock for longer than a dead one',
@@ -24,7 +24,7 @@ const withoutWaits = (runner: Runner): Runner => ({
     if (!WAITS.includes(name)) runner.test(name, body, timeout)
   },
 })
-/** Milliseconds; short, but longer than what a busy machine delays a renewal. */
+/** Milliseconds; short, but longer than a busy machine may delay a renewal. */
 const SHORT_LEASE = 4_000
 
 for (const topology of TOPOLOGIES) {

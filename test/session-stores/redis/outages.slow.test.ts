@@ -59,7 +59,7 @@ describeWithEngine('RedisSessionStore when Redis is away', hasRedis, () => {
         await restore()
 
         let ack = await connection.exchange(fragment(PATH, id, FILE, 1000))
-        // Redis may still be starting, or the client waiting before it connects again.
+        // Redis may still be starting, or the client may be waiting before it reconnects.
         for (let tries = 0; ack.status === 503 && tries < 30; tries++) {
           ack = await connection.exchange(fragment(PATH, id, FILE, 1000))
         }

@@ -15,7 +15,7 @@ afterEach(() => Promise.all(stores.map((store) => store.close())))
 const lockOf = (n: number, timeout?: number) =>
   redisLock(storeOf(n), timeout === undefined ? {} : { timeout })
 
-/** Only the lock, as the type of `RedisSessionStore` has it. */
+/** Only the method `lock`, typed as in `RedisSessionStore`. */
 const storeOf = (n: number) => ({
   lock: async (key: string, options: LockOptions) => stores[n]?.lock(key, options),
 })

@@ -1,6 +1,6 @@
 import type { RedisConnection } from 'express-bits-upload/redis'
 
-/** A connection that can be interrupted, as a process that is suspended interrupts its own. */
+/** A connection that can be suspended, as if its process were. */
 export class SuspendableConnection implements RedisConnection {
   readonly #inner: RedisConnection
   #resumed: Promise<void> | undefined
