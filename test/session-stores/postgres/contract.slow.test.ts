@@ -66,7 +66,7 @@ describeWithEngine('PostgresSessionStore', hasPostgres, () => {
     await store.create(newRecord(1))
     for (const key of [uploadId, 'sweep']) {
       const release = await store.lock(key, { timeout: 0, onReleaseRequested: () => {} })
-      // As after a sweep, which deletes a session while it holds its lock.
+      // The lock outlives the session, as in a sweep.
       await store.delete(uploadId)
       expect(await rowsOf(table)).toHaveLength(1)
       await release?.()
