@@ -1,0 +1,14 @@
+import swc from '@swc/jest'
+
+const transformer = swc.createTransformer({
+  jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
+  module: { type: 'es6' },
+  sourceMaps: 'inline',
+})
+
+/** Removes types. The result depends on the source alone, not on the settings of a project. */
+export default {
+  ...transformer,
+  getCacheKey: (source, path, options) =>
+    transformer.getCacheKey(source, path, { ...options, configString: '' }),
+}
