@@ -6,24 +6,24 @@ export interface WritableFile {
   write(bytes: Buffer, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>
 }
 
-/** Bytes that may wait for a write in flight before the sender has to wait. */
-const MAX_BUFFERED = 512 * 1024
-/** The same for all requests of the process together: V8 is slow to release memory that was in use for long. */
-const MAX_BUFFERED_TOTAL = 2 * 1024 * 1024
-/** Bytes that may always wait in each request: what Node reads at once. */
-const MIN_BUFFERED = 64 * 1024
+/** Bytes that one request may hold, in the write in flight and waiting for it, before the sender has to wait. */
+const MAX_HELD = 1024 * 1024
+/** The same for all requests of the process together: memory that is reused soon stays in the cache of the processor. */
+const MAX_HELD_TOTAL = 2 * 1024 * 1024
+/** Bytes that each request may always hold: what Node reads at once. */
+const MIN_HELD = 64 * 1024
 /** Chunks in one write: some systems take no more than 1,024 at once. */
 const MAX_CHUNKS = 512
 
 let running = 0
 
-/** Bytes that may wait in one request: fewer if there are many. Half of them justify a trip to the thread pool. */
-const plenty = (): number => Math.max(MIN_BUFFERED, Math.min(MAX_BUFFERED, MAX_BUFFERED_TOTAL / running))
+/** Bytes that one request may hold: fewer if there are many. A quarter of them justifies a trip to the thread pool. */
+const limit = (): number => Math.max(MIN_HELD, Math.min(MAX_HELD, MAX_HELD_TOTAL / running))
 
 /**
  * Writes a stream to a file from `start` on. One write is in flight at a time; what arrives in the meantime is gathered
- * into the next, so that a large body needs few, large writes, and never more than about 1 MiB of memory; less if many
- * bodies arrive at once.
+ * into the next, so that a large body needs few, large writes, and never more than about 1 MiB of memory. If many
+ * bodies arrive at once, each holds less, down to the single chunk that is being written.
  *
  * @returns the position after the last byte, when the stream ends, fails, is destroyed, or `signal` aborts: all that
  * had arrived is in the file. Rejects if a write fails; the stream is then left paused.
@@ -37,40 +37,41 @@ export function gatherWrite(
   return new Promise((resolve, reject) => {
     let waiting: Buffer[] = []
     let waitingBytes = 0
+    let writingBytes = 0
     let position = start
-    let writing = false
     let over = signal.aborted
     running++
 
     const take = (chunk: Buffer) => {
       waiting.push(chunk)
       waitingBytes += chunk.length
-      if (waitingBytes >= plenty()) body.pause()
-      if (waitingBytes >= plenty() / 2 || waiting.length >= MAX_CHUNKS) proceed()
+      if (waitingBytes + writingBytes >= limit()) body.pause()
+      if (writingBytes === 0 && isWorthWriting()) void write()
     }
 
-    const proceed = () => {
-      if (writing) return
-      if (waitingBytes > 0) return void write()
-      if (over) settle(() => resolve(position))
-    }
+    const isWorthWriting = () => waitingBytes >= limit() / 4 || waiting.length >= MAX_CHUNKS
 
     const write = async () => {
       const chunks = waiting
-      const bytes = waitingBytes
       waiting = []
+      writingBytes = waitingBytes
       waitingBytes = 0
-      writing = true
-      // There is space again: the next bytes arrive while these are written.
-      if (!over) body.resume()
       try {
         await writeAll(file, chunks, position)
-        position += bytes
-        writing = false
-        if (over || body.isPaused() || waitingBytes >= plenty() / 2) proceed()
       } catch (error) {
         settle(() => reject(error))
+        return
       }
+      position += writingBytes
+      writingBytes = 0
+      proceed()
+    }
+
+    const proceed = () => {
+      if (writingBytes > 0) return
+      if (over ? waitingBytes > 0 : isWorthWriting()) void write()
+      else if (over) settle(() => resolve(position))
+      if (!over && waitingBytes + writingBytes < limit()) body.resume()
     }
 
     const end = () => {
