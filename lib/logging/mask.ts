@@ -1,3 +1,6 @@
+import { REPLY_FILE, REPLY_FOLDER } from '../protocol/reply-url.js'
+import { RESERVED_NAME } from '../protocol/reserved-folder.js'
+
 /** `<12>`: the length of a secret, which helps to recognize what it was without revealing it. */
 export const lengthOnly = (text: string): string => `<${text.length}>`
 
@@ -5,10 +8,11 @@ const BARE_GUID = /^(\{?)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\}?)$/i
 const ESCAPED_GUID = /^%7b[0-9a-f-]{36}%7d$/i
 /** Names of the protocol itself, which are not secret. */
 const PROTOCOL_NAMES = new Set([
-  'bits-sessions',
-  'replies',
+  RESERVED_NAME.toLowerCase(),
+  REPLY_FOLDER.toLowerCase(),
+  REPLY_FILE,
+  // Those of IIS for uploads.
   'requests',
-  'responsefile.bin',
   'requestfile.bin',
 ])
 /** A file name reveals only its type. */

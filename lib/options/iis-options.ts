@@ -2,6 +2,7 @@ import type { NotificationOptions } from '../../types/delivery.js'
 import type { IisProperties } from '../../types/iis.js'
 import type { BitsUploadOptions, Logger } from '../../types/options.js'
 import { DEFAULT_HOST_ID_FALLBACK_TIMEOUT } from '../protocol/limits.js'
+import { RESERVED_NAME } from '../protocol/reserved-folder.js'
 import { isHostId } from './host-id.js'
 import { refuseUnknownProperty } from './iis-property-names.js'
 import {
@@ -164,8 +165,8 @@ function maxBandwidth(properties: IisProperties): number | undefined {
 
 function warnOfSessionDirectory(properties: IisProperties, warn: WarnOfProperty): void {
   const name = readString(properties, 'BITSSessionDirectory')
-  if (name === undefined || name.toLowerCase() === 'bits-sessions') return
-  warn(`BITSSessionDirectory "${name}" is ignored: unfinished uploads are always kept in BITS-Sessions`)
+  if (name === undefined || name.toLowerCase() === RESERVED_NAME.toLowerCase()) return
+  warn(`BITSSessionDirectory "${name}" is ignored: unfinished uploads are always kept in ${RESERVED_NAME}`)
 }
 
 function warnOfMaxConnections(properties: IisProperties, warn: WarnOfProperty): void {

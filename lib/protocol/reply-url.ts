@@ -2,13 +2,17 @@ import { pathOf } from './destination.js'
 import { isReservedName, RESERVED_NAME } from './reserved-folder.js'
 import { sessionGuid } from './session-id.js'
 
-const REPLY_FOLDER = 'Replies'
-const REPLY_FILE = 'responsefile.bin'
+/** The folder of replies in the reserved folder. */
+export const REPLY_FOLDER = 'Replies'
+export const REPLY_FILE = 'responsefile.bin'
 const REPLY_ID = /^\{?[0-9a-f-]{36}\}?$/i
 
 /** Relative to the directory of the destination, in the form IIS uses (MC-BUP 4.2). */
 export const storedReplyUrl = (sessionId: string): string =>
   `${RESERVED_NAME}\\${REPLY_FOLDER}\\${sessionGuid(sessionId)}\\${REPLY_FILE}`
+
+/** Whether a reply URL leads to a reply that this server stores; otherwise the application serves it. */
+export const isStoredReplyUrl = (replyUrl: string): boolean => replyUrl.startsWith(`${RESERVED_NAME}\\`)
 
 /** A path below the mount point inside the server's own folder, which no other middleware may serve. */
 export interface ReservedPath {
@@ -51,7 +55,7 @@ function decoded(path: string): string {
  * @param replyUrl as stored; an absolute URL is returned unchanged.
  */
 export function replyUrlAt(origin: string, requestTarget: string, replyUrl: string): string {
-  if (!replyUrl.startsWith(RESERVED_NAME)) return replyUrl
+  if (!isStoredReplyUrl(replyUrl)) return replyUrl
   const path = pathOf(requestTarget)
   const directory = path.slice(0, path.lastIndexOf('/') + 1)
   const name = replyUrl.replaceAll('\\', '/').replaceAll('{', '%7B').replaceAll('}', '%7D')

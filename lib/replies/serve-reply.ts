@@ -10,7 +10,7 @@ import { checkUser } from '../options/checks.js'
 import type { UploadService, UploadServices } from '../packets/context.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { pathOf } from '../protocol/destination.js'
-import { RESERVED_NAME } from '../protocol/reserved-folder.js'
+import { isStoredReplyUrl } from '../protocol/reply-url.js'
 import { sessionKey } from '../protocol/session-id.js'
 import { toBitsError } from '../protocol/to-bits-error.js'
 import { uploadOf } from '../sessions/sessions.js'
@@ -53,8 +53,8 @@ async function findRecord(
   const uploadId = sessionKey(sessionId ?? '')
   const record = uploadId === undefined ? undefined : await service.sessions.store.get(uploadId)
   // The application serves static replies.
-  if (!record?.replyUrl?.startsWith(RESERVED_NAME) || !record.path.startsWith(`${req.baseUrl ?? ''}/`))
-    throw missing()
+  if (!record?.replyUrl || !isStoredReplyUrl(record.replyUrl)) throw missing()
+  if (!record.path.startsWith(`${req.baseUrl ?? ''}/`)) throw missing()
   const { authorize, user, trustSessionId } = service.settings
   if (trustSessionId) return record
   if (!(await authorize(req, record.destination)))

@@ -3,6 +3,8 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { UploadJob } from 'express-bits-upload/client'
+import { Registry } from 'prom-client'
+import { instrumentsOf } from '../../lib/metrics/instruments.js'
 import { readOptions } from '../../lib/options/settings.js'
 import { CONDITIONS } from '../../lib/protocol/bits-error.js'
 import { documentText } from './documents.js'
@@ -36,6 +38,25 @@ describe('the tables of the documents', () => {
     const listed = names(firstCell).map((call) => call.replace(/\(.*/, ''))
     // Every adapter has these two; its type explains them.
     expect(listed.sort()).toEqual(optional.filter((method) => !['open', 'close'].includes(method)).sort())
+  })
+
+  test('Metric: lists every metric, with its type and labels', async () => {
+    const registry = new Registry()
+    const instruments = instrumentsOf(registry, '')
+    const labels = new Map(
+      Object.values(instruments).map((one) => [Reflect.get(one, 'name'), Reflect.get(one, 'labelNames')]),
+    )
+    const exported = (await registry.getMetricsAsJSON()).map(({ name, type }) => [
+      name,
+      String(type),
+      labels.get(name),
+    ])
+    const listed = table('Metric').map(([name = '', type = '', shown = '']) => [
+      name,
+      type,
+      [...shown.matchAll(/\w+/g)].map(([label]) => label),
+    ])
+    expect(listed).toEqual(exported)
   })
 
   test('every option has a type or unit, and a default', () => {

@@ -1,3 +1,9 @@
+import { REPLY_FOLDER } from '../../protocol/reply-url.js'
+import { RESERVED_NAME } from '../../protocol/reserved-folder.js'
+
+const RESERVED_IN_LOWER_CASE = RESERVED_NAME.toLowerCase()
+const REPLIES_IN_LOWER_CASE = REPLY_FOLDER.toLowerCase()
+
 /** A character of a URL path, however often a proxy has escaped it, and its position. */
 interface Character {
   /** Lower case. */
@@ -26,7 +32,7 @@ function maskReplyIds(path: string): string {
   let shownUpTo = 0
   let [before, previous] = ['', '']
   for (const { text, start, end } of segmentsOf(path)) {
-    if (before.endsWith('bits-sessions') && previous === 'replies') {
+    if (before.endsWith(RESERVED_IN_LOWER_CASE) && previous === REPLIES_IN_LOWER_CASE) {
       masked += `${path.slice(shownUpTo, start)}***`
       shownUpTo = end
     }

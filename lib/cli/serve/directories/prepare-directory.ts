@@ -2,11 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BitsUploadOptions } from 'express-bits-upload'
+import { RESERVED_NAME } from '../../../protocol/reserved-folder.js'
 import { asError, errorCode } from '../../../util/errors.js'
 import { CliError, EXIT } from '../../output.js'
-
-/** Where `FileStorage` keeps unfinished uploads and session records. */
-const STAGING_FOLDER = 'BITS-Sessions'
 
 /**
  * Creates the directory and checks that files can be written to it and to its staging folder, now rather than at the
@@ -22,7 +20,7 @@ export async function prepareDirectory(
   const existing = await stat(directory).catch(() => undefined)
   if (existing && !existing.isDirectory())
     throw new CliError(EXIT.failure, `${directory} is not a directory: name the directory for the uploads.`)
-  const staging = join(directory, STAGING_FOLDER)
+  const staging = join(directory, RESERVED_NAME)
   const staged = await stat(staging).catch(() => undefined)
   if (staged && !staged.isDirectory())
     throw new CliError(
