@@ -9,6 +9,8 @@ export interface CuttableConnection {
   readonly port: number
   /** Bytes sent by clients so far. */
   readonly carried: number
+  /** Total rate at which clients can send, from the next chunk on. */
+  bytesPerSecond: number
   /** Closes all connections abruptly. Clients can reconnect immediately. */
   cut(): void
   close(): Promise<void>
@@ -31,7 +33,7 @@ export async function openLine(
   async function* slowly(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of source) {
       // Delays each chunk by the time that its bytes need at this rate.
-      free = Math.max(free, Date.now()) + (chunk.length * 1000) / bytesPerSecond
+      free = Math.max(free, Date.now()) + (chunk.length * 1000) / line.bytesPerSecond
       const wait = free - Date.now()
       if (wait > 1) await sleep(wait)
       carried += chunk.length
@@ -59,8 +61,9 @@ export async function openLine(
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  return {
+  const line: CuttableConnection = {
     port,
+    bytesPerSecond,
     get carried() {
       return carried
     },
@@ -72,4 +75,5 @@ export async function openLine(
       await closed
     },
   }
+  return line
 }

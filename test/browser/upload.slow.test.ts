@@ -6,13 +6,13 @@ import type { Request, RequestHandler } from 'express'
 import { BitsError } from 'express-bits-upload'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { bundleForBrowsers } from '../../demo/browser-module.js'
+import { CHROMIUM } from '../support/browser.js'
 import { CuttingProxy } from '../support/cutting-proxy.js'
 import { describeWithEngine } from '../support/engines.js'
 import { fixtures } from '../support/fixtures.js'
 import { contentOf, KB } from '../support/upload-fixture.js'
 import { type SiteOptions, startSite } from './site.js'
 
-const CHROMIUM = '/usr/bin/chromium'
 const FLAGS = '--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking'
 const CONTENT = contentOf(1000 * KB)
 

@@ -14,6 +14,8 @@ import { type RunningDemo, startDemo } from './support.js'
 jest.setTimeout(180_000)
 
 const CONTENT = contentOf(5_000_000)
+/** Bytes in a second: an upload takes 20 seconds, so that a busy machine sees it too. */
+const SLOWLY = 250_000
 /** If set, pictures of the page are written to that directory. */
 const SCREENSHOTS = process.env.PAGE_SCREENSHOTS
 
@@ -30,7 +32,7 @@ function suite(): void {
     sessions.splice(0)
     demo = await startDemo()
     demo.bits.on('session', ({ destination }) => sessions.push(destination))
-    line = await openLine({ host: '127.0.0.1', port: demo.port }, 1_500_000)
+    line = await openLine({ host: '127.0.0.1', port: demo.port }, SLOWLY)
     source = await demo.write('a b.bin', CONTENT)
   })
   afterEach(async () => {
@@ -50,6 +52,7 @@ function suite(): void {
 
   /** Chooses a file, uploads it, and waits until part of it has arrived. */
   async function begin(page: Page, file = source): Promise<void> {
+    line.bytesPerSecond = SLOWLY
     await page.getByLabel('File', { exact: true }).setInputFiles(file)
     await button(page, 'Upload').click()
     await page
@@ -59,6 +62,7 @@ function suite(): void {
   }
 
   async function expectArrival(page: Page): Promise<void> {
+    line.bytesPerSecond = Infinity
     await status(page, 'a b.bin has arrived: 4.8 MiB.').waitFor()
     expect((await readFile(join(demo.directory, 'a b.bin'))).equals(CONTENT)).toBe(true)
     expect(sessions).toEqual(['a b.bin'])

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type Browser, chromium } from 'playwright-core'
 import { bundleForBrowsers } from '../../demo/browser-module.js'
 import { startSite } from '../browser/site.js'
+import { CHROMIUM } from '../support/browser.js'
 import { describeWithEngine } from '../support/engines.js'
 import { fixtures } from '../support/fixtures.js'
 import { block } from './blocks.js'
 import { FILE, useTempProject } from './use-temp-project.js'
 
-const CHROMIUM = '/usr/bin/chromium'
 const PAGE = 'docs/browser.md'
 
 describeWithEngine(
