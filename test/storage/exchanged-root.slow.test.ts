@@ -56,7 +56,7 @@ async function untilUploadsArrive(connection: RawConnection, directory: string):
   })
 }
 
-/** Another process finds that the directory is in use. */
+/** Another process would find the directory in use. */
 async function expectLeased(directory: string): Promise<void> {
   const other = await ChildServer.start(directory)
   afterwards(() => other.kill())
@@ -66,7 +66,7 @@ async function expectLeased(directory: string): Promise<void> {
 
 const errorsOf = ({ logger }: Running) => logger.lines.filter((line) => line.startsWith('error'))
 
-/** The store looks once a second where its path leads. */
+/** The store checks once a second where its path leads. */
 const untilNoticed = () => new Promise((resolve) => setTimeout(resolve, 1100))
 
 describe('an upload directory that is exchanged while the server runs', () => {

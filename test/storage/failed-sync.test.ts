@@ -102,7 +102,7 @@ describe('failed syncs of uploads that end in another process', () => {
 
 describe('bytes that an earlier process wrote', () => {
   beforeEach(async () => {
-    // Without a sync of its fragments, as if the process had died in between.
+    // It syncs no fragment, as if the process had died before it could.
     const earlier = await storageWith('none')
     await earlier.begin(UPLOAD)
     await append(earlier, 0, 'firstsecon')

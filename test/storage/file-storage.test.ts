@@ -153,7 +153,7 @@ describe('publication', () => {
       const events: string[] = []
       const open: typeof nodeFileSystem.open = async (name, flags, mode) => {
         const file = await nodeFileSystem.open(name, flags, mode)
-        // By either of its paths: the directory may be an open one of `/proc/self/fd`.
+        // It has two paths: its directory may be open as `/proc/self/fd/N`.
         const isPublished =
           String(name).endsWith('/a.bin') && typeof flags === 'number' && flags & constants.O_WRONLY
         if (isPublished) events.push(`opened with ${await readFile(path, 'utf8')}`)
@@ -275,7 +275,7 @@ describe('on a file system without hard links', () => {
     await rename(storage.path(upload), join(directory, 'a.bin'))
     expect(await storage.received(upload)).toBe(3)
     expect(await storage.publish(upload, { overwrite: false })).toMatchObject({ size: 3 })
-    // Also when its reader has taken it away.
+    // Even after a reader has removed the file.
     await rm(join(directory, 'a.bin'))
     expect(await storage.publish(upload, { overwrite: false })).toMatchObject({ size: 3 })
     await storage.discard(upload)
@@ -289,7 +289,7 @@ test('staged data that is discarded while its length is looked up counts as gone
     if (String(path).endsWith('.part')) await storage.discard(upload)
     return nodeFileSystem.open(path, flags, mode)
   }
-  // A process that was restarted: it syncs what an earlier one wrote.
+  // A restarted process, which syncs what the earlier one wrote.
   const restarted = new FileStorage({ directory, durability: 'fragment' }, { open })
   expect(await restarted.received(upload)).toBe(0)
 })

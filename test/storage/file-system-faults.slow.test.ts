@@ -18,7 +18,7 @@ const { directory: newDirectory, start, connect } = fixtures()
 
 const FILE = FAULTED_FILE
 const OLD = Buffer.from('the old file')
-/** No call of one upload comes more often. */
+/** No call occurs more often during an upload. */
 const MOST_CALLS = 60
 const MAX_SESSIONS = 1000
 
@@ -105,7 +105,7 @@ describe.each(PLACES)('a file system $where', ({ where: _, cases, ...place }) =>
       const found = await readFile(path).catch(() => undefined)
       const expected = refused === undefined ? FILE : overwrite ? OLD : undefined
       const isRight = expected === undefined ? found === undefined : found?.equals(expected) === true
-      // Only a disk that fails to keep bytes takes back what was acknowledged.
+      // Only a disk that fails to store bytes may lose acknowledged ones.
       const mayGoBack = !wentBack || name === 'fsync' || name === 'close'
       const context = { name, code, skip, refused }
       expect({ ...context, isRight, mayGoBack }).toEqual({ ...context, isRight: true, mayGoBack: true })

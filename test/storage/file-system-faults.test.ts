@@ -12,7 +12,7 @@ import { type interceptedFileSystem, systemError } from '../support/intercepted-
 
 const { directory: newDirectory, start, connect } = fixtures()
 
-// Each call with each of its errors: see file-system-faults.slow.test.ts.
+// file-system-faults.slow.test.ts tests each call with each of its errors.
 
 describe('a file system with limitations', () => {
   async function uploadTo(calls: ReturnType<typeof interceptedFileSystem>) {

@@ -11,7 +11,7 @@ import { mayMount, mountTmpfs, unmount } from '../support/tmpfs.js'
 
 const CONTENT = Buffer.from('uploaded')
 
-/** What the Ack of Create-Session says, and where the file then is; every Ack must be one. */
+/** The response to Create-Session, and where the file is afterward. Every response must be an Ack. */
 async function upload(port: number, path: string): Promise<{ status: number; code: string | undefined }> {
   const connection = await RawConnection.open(port)
   try {
@@ -41,7 +41,7 @@ describe('a hostile destination', () => {
   const start = async (options: BitsUploadOptions = {}) => {
     await running?.stop()
     running = await serve(options.storage ? options : { directory: root, ...options })
-    // The storage is open, its directories made.
+    // Opens the storage, which creates its directories.
     await running.bits.sessions()
   }
 

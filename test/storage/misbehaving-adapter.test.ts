@@ -15,18 +15,18 @@ const PATH = '/uploads/file.bin'
 const FILE = bytes(3000)
 const FAILED = { status: 500, error: '0x80004005' }
 
-/** As plain JavaScript may have them, with answers of any type. */
+/** Methods as plain JavaScript may define them, with results of any type. */
 type Methods = {
   [Name in 'append' | 'publish']?: (...args: Parameters<StorageAdapter[Name]>) => Promise<unknown>
 }
 
-/** A storage in memory with some methods of an untrue one. */
+/** A storage in memory with some methods replaced. */
 const storageWith = (methods: (memory: MemoryStorage) => Methods): MemoryStorage => {
   const memory = new MemoryStorage()
   return Object.assign(memory, methods(memory))
 }
 
-/** How an adapter may count wrong. */
+/** Makes append() return a wrong length. */
 const miscounting = (memory: MemoryStorage, count: (length: number) => unknown) => {
   const append = memory.append.bind(memory)
   return { append: async (...args: Parameters<StorageAdapter['append']>) => count(await append(...args)) }
@@ -49,7 +49,7 @@ describe('impossible results of an adapter are not trusted: no partial file is p
     expect(running.logger.lines.join()).toMatch(
       /The storage holds \w+ bytes after an append that ends at 2999\./,
     )
-    // It is the answer that was wrong, not the bytes: the upload goes on.
+    // Only the result was wrong, not the bytes, so the upload can continue.
     Object.assign(storage, { append: MemoryStorage.prototype.append })
     await connection.exchange(fragment(PATH, id, FILE, 2999))
     expect(storage.files.get('file.bin')).toEqual(FILE)
@@ -87,7 +87,7 @@ describe('impossible results of an adapter are not trusted: no partial file is p
     const ack = await connection.exchange(fragment(PATH, id, FILE))
     expectAck(ack, { ...FAILED, session: id, offset: 3000 })
     expect(running.logger.lines.join()).toContain('The storage published 1 bytes of an upload that has 3000.')
-    // The session is as it was: once the storage is mended, the last fragment is sent again.
+    // The session is unchanged: when the storage works again, the last fragment can be repeated.
     Object.assign(storage, { publish: MemoryStorage.prototype.publish })
     expectAck(await connection.exchange(fragment(PATH, id, FILE, 2999)), {
       status: 200,
@@ -101,7 +101,7 @@ describe('impossible results of an adapter are not trusted: no partial file is p
 test('a client that disconnects after sending everything, before all is read, is not a server error', async () => {
   const appending = new EventEmitter()
   const started = once(appending, 'started')
-  // Takes nothing for a while, and then rejects with what the body failed with, as one that can keep no parts.
+  // Reads nothing for a while, and then rejects with the error of the body, like an adapter that cannot store parts.
   const storage = storageWith(() => ({
     async append(_upload, offset, body) {
       appending.emit('started')

@@ -35,7 +35,7 @@ function mountUntilEnd(directory: string, size: number): void {
   afterwards(() => unmount(directory))
 }
 
-/** Uploads a file to a server of its own, in two fragments. @returns the status that ended it, and the log. */
+/** Uploads a file to a new server, in two fragments. @returns the status that ended the upload, and the log. */
 async function upload(options: BitsUploadOptions, path: string): Promise<{ status: number; log: string }> {
   const running = await start(options)
   const connection = await connect(running)
@@ -53,12 +53,12 @@ async function upload(options: BitsUploadOptions, path: string): Promise<{ statu
   return { status: (await connection.exchange(closeSession(path, id))).status, log: log() }
 }
 
-/** A kind of file system that the directory of the uploads may be on. */
+/** A kind of file system for the upload directory. */
 interface Kind {
   readonly what: string
-  /** The program that makes one. */
+  /** The program that creates one. */
   readonly program?: string
-  /** Mounts an empty one. @returns what to clean up; `undefined` when this system cannot mount it. */
+  /** Mounts an empty one. @returns a clean-up function; `undefined` when this system cannot mount it. */
   readonly make: (directory: string) => (() => void) | undefined
 }
 
@@ -86,7 +86,7 @@ function mountImage(directory: string, program: string, ...args: string[]): (() 
 }
 
 function mountOverlay(directory: string): (() => void) | undefined {
-  // Not on another overlay, as the root of a container is one.
+  // It cannot be on another overlay, such as the root of a container.
   const base = mkdtempSync(join(tmpdir(), 'bits-overlay-'))
   const hasBase = mountTmpfs(base, 16 * MiB)
   const [lower = '', upper = '', work = ''] = ['lower', 'upper', 'work'].map((name) => join(base, name))
@@ -111,7 +111,7 @@ function canMount({ make }: Kind): boolean {
   return undo !== undefined
 }
 
-/** The program is a package of Debian, but the file system itself is a part of the kernel. */
+/** The program is in a Debian package, but the kernel has to support the file system. */
 function describeKind(kind: Kind, body: () => void): void {
   const { what, program } = kind
   const onSystem = () => describeOnSystems(`${what} in its kernel`, () => canMount(kind), body)
@@ -133,7 +133,7 @@ for (const kind of mayMount() ? KINDS : []) {
       }
       expect((await upload({ directory }, '/uploads/file.bin')).status).not.toBe(200)
       expect(await stagedFiles(directory)).toEqual([])
-      // A sweep may be looking at them.
+      // A sweep may be listing them.
       await until(async () => (await openFiles(directory)).length === 0)
     })
   })

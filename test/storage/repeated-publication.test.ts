@@ -14,7 +14,7 @@ import { closeSession, fragment, openSession, RawConnection } from '../support/r
 import { type Running, serve, temporaryDirectory } from '../support/serve.js'
 import { SimpleStorage } from '../support/simple-storage.js'
 
-/** Cannot note that a file is published, as if the process died between the two, as often as it is told to. */
+/** Cannot record publications for a number of times, as if the process died between publication and record. */
 class ForgetfulStore extends MemorySessionStore {
   failures = 0
 
@@ -78,7 +78,7 @@ describe.each(KINDS.flatMap((kind) => [false, true].map((overwrite) => ({ ...kin
       connection.write(fragment(PATH, id, file, firstPart))
       const ack = await connection.ack()
       expect(ack.status).toBe(500)
-      // The session store has just failed, so the Ack names no offset.
+      // The session store has just failed, so the Ack contains no offset.
       expect(ack.header('BITS-Received-Content-Range')).toBeUndefined()
       expect(uploaded).toEqual([])
       return id

@@ -38,7 +38,7 @@ test('replies that fail do not close other files', async () => {
     for (let round = 0; round < 50; round++)
       await writeReplyFile(join(folder, `${n}.reply`), broken(), false).catch(() => {})
   }
-  // Opened all the while: a descriptor that is closed twice is one of these the second time.
+  // Descriptors that stay open: closing one twice would close one of these the second time.
   const use = async (n: number) => {
     while (failing) {
       const file = await open(join(folder, `${n}.part`), 'w+')

@@ -9,7 +9,7 @@ import { serve } from '../support/serve.js'
 
 const { directory: newDirectory } = fixtures()
 
-/** Notes nothing, as if the process died before it could. */
+/** A store that cannot record anything, as if the process had died. */
 class DyingStore extends MemorySessionStore {
   isDead = false
 
@@ -37,7 +37,7 @@ beforeEach(async () => {
 })
 
 describe.each(WAYS)('a file that was published by $way without a record in its session', ({ way, calls }) => {
-  // A copy is renamed from its temporary name, which works.
+  // A copy is renamed from its temporary name within the directory, which works.
   const working = way === 'a copy' ? { ...calls, rename: renameWithin } : calls
 
   async function renameWithin(from: string, to: string): Promise<void> {

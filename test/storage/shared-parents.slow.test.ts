@@ -10,7 +10,7 @@ test('uploads that need the same new directories at once are all published', asy
   for (let round = 0; round < 25; round++) {
     const storage = new FileStorage({ directory: await directory(), durability: 'none' })
     await storage.open()
-    // At different moments, so that some look for directories while others make them.
+    // At different times, so that some look up directories while others create them.
     const publish = async (n: number) => {
       await delay(n % 8)
       const upload = { uploadId: String(n).padStart(32, '0'), destination: `a/b/c/d/e/f/${n}`, total: 1 }

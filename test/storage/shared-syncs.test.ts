@@ -13,11 +13,11 @@ import { until } from '../support/soak.js'
 const { directory: newDirectory } = fixtures()
 
 let directory: string
-/** `link NAME`, `sync`, `synced`, `failed` (of the directory `in`) and `published NAME`, in their order. */
+/** `link NAME`, `sync`, `synced`, `failed` (of the directory `in`) and `published NAME`, in order. */
 let log: string[]
-/** Ends the sync of the directory that is in progress. */
+/** Ends the sync in progress. */
 let resolveSync: ((error?: Error) => void) | undefined
-/** Publications that have identified their directory, and ask for its sync next. */
+/** Number of publications that have identified their directory, and request its sync next. */
 let identified: number
 let storage: FileStorage
 
@@ -31,7 +31,7 @@ beforeEach(async () => {
   storage = new FileStorage({ directory }, { ...calls, fsync: sync, link: noteLink })
   await storage.open()
   await mkdir(join(directory, 'in'))
-  // All directories of a file are synced once: what follows is about its parent.
+  // All directories of a file are synced once, so what follows is about its parent only.
   const first = publish('first')
   await syncing()
   endSync()
@@ -40,7 +40,7 @@ beforeEach(async () => {
   identified = 0
 })
 
-/** The identity of a directory is the one thing that is asked for in 64 bits. */
+/** Only the identity of a directory is read with 64-bit numbers. */
 const countIdentified =
   (call: (...args: never[]) => Promise<unknown>) =>
   async (...args: unknown[]) => {
@@ -82,7 +82,7 @@ async function publish(name: string): Promise<void> {
   log.push(`published ${name}`)
 }
 
-/** Resolves when this many publications since the first one have asked for a sync. */
+/** Resolves when this many publications since the first one have requested a sync. */
 const waiting = (count: number) => until(() => identified >= count)
 const syncing = () => until(() => resolveSync !== undefined)
 
@@ -97,7 +97,7 @@ describeOnSystems('syncs of directories', isPosix, () => {
       endSync()
       await first
       await syncing()
-      // Only a sync that started before their links has ended.
+      // The only sync that has ended started before their links.
       expect(log.filter((entry) => entry.startsWith('published'))).toEqual(['published a'])
       endSync()
       await Promise.all(others)
@@ -139,7 +139,7 @@ describeOnSystems('syncs of directories', isPosix, () => {
         expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'EIO' } })
       }
       expect(log.filter((entry) => entry === 'sync')).toHaveLength(1)
-      // The next one has a sync of its own.
+      // The next one gets a sync of its own.
       const next = publish('d')
       await syncing()
       endSync()
@@ -156,7 +156,7 @@ describeOnSystems('syncs of directories', isPosix, () => {
       await mkdir(join(directory, 'in'))
       const third = publish('c')
       await until(() => resolveSync !== endFirst)
-      // Another directory: it does not wait for the syncs of the one that it replaced.
+      // This is another directory, so it does not wait for the syncs of the one that it replaced.
       endSync()
       await third
       endFirst?.()

@@ -8,7 +8,7 @@ import { RecordingLogger } from '../support/serve.js'
 
 const failing = (code: string) => Object.assign(new Error(code), { code })
 
-/** What a disk does. */
+/** Disks with a problem. */
 const DISKS = {
   full: {
     write: () => Promise.reject(failing('ENOSPC')),

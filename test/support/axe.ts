@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 
-/** What axe finds wrong with a page, each with the elements it is about. */
+/** The violations that axe finds on a page, each with its elements. */
 export async function accessibilityViolations(page: Page): Promise<string[]> {
-  // Not as a script of the page: its policy would refuse that.
+  // Not as a script of the page, because its policy would refuse that.
   await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core'), 'utf8'))
   const found: unknown = await page.evaluate(
     "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)].join(' ')))",

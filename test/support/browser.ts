@@ -10,13 +10,13 @@ const FLAGS =
   '--disable-component-update --disable-sync'
 
 export interface TestBrowser {
-  /** What the browser complained about: scripts that failed, files that did not load, broken content security policy. */
+  /** Errors in the browser: failed scripts, files that did not load, violations of the content security policy. */
   readonly complaints: readonly string[]
-  /** A page in a context of its own, which ends with the test. */
+  /** Opens a page in a separate context, which is closed after the test. */
   newPage(options?: BrowserContextOptions): Promise<Page>
 }
 
-/** One Chromium for all tests of the calling suite. */
+/** One Chromium for all tests in the calling suite. */
 export function useBrowser(): TestBrowser {
   let browser: Browser
   const complaints: string[] = []

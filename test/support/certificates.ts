@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-/** A certificate and its key, in PEM, and where they lie. */
+/** A certificate and its key, in PEM, with their paths. */
 export interface Certificate {
   readonly cert: string
   readonly key: string
@@ -14,7 +14,7 @@ export interface Certificate {
 const run = promisify(execFile)
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
 
-/** An authority of one's own for a test, made by openssl at run time. */
+/** A certificate authority for a test, created by openssl at run time. */
 export class Authority {
   readonly #directory: string
   readonly own: Certificate
@@ -24,7 +24,7 @@ export class Authority {
     this.own = own
   }
 
-  /** @param directory where the files go. */
+  /** @param directory for the files. */
   static async create(directory: string, name = 'authority'): Promise<Authority> {
     const files = filesOf(directory, name)
     const subject = ['-subj', `/CN=${name}`, '-addext', 'basicConstraints=critical,CA:TRUE']
@@ -41,7 +41,7 @@ export class Authority {
     return new Authority(directory, await read(files))
   }
 
-  /** A certificate for a server at 127.0.0.1, or for a client of this name, which is over after so many days. */
+  /** A certificate for a server at 127.0.0.1, or for a client with this name, which expires after so many days. */
   async issue(name: string, days = 2): Promise<Certificate> {
     const files = filesOf(this.#directory, name)
     const request = join(this.#directory, `${name}.csr`)

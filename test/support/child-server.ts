@@ -8,21 +8,21 @@ import { bundleScript } from './bundle-script.js'
 const FS_HOOKS = new URL('../fixtures/fs-hooks.ts', import.meta.url)
 const SCRIPT = new URL('../fixtures/upload-server.ts', import.meta.url)
 
-/** What a server process tells of itself, memory in bytes and after a garbage collection. */
+/** Figures of a server process: memory in bytes, after a garbage collection. */
 export interface Figures {
   readonly heapUsed: number
   readonly rss: number
   readonly arrayBuffers: number
   readonly connections: number
   readonly sessions: number
-  /** What its log got of unforeseen errors. */
+  /** Unexpected errors in its log. */
   readonly errors: readonly string[]
 }
 
-/** What {@link ChildServer.start} can be told of its `bitsUpload()`. */
+/** Options of `bitsUpload()` that {@link ChildServer.start} can pass. */
 export type ChildOptions = BitsUploadOptions & { readonly shared?: boolean }
 
-/** An upload server in a process of its own, its uploads at `/uploads`. */
+/** An upload server in a separate process, with uploads at `/uploads`. */
 export class ChildServer {
   readonly port: number
   readonly pid: number
@@ -36,7 +36,8 @@ export class ChildServer {
 
   /**
    * @param port 0 for a free one.
-   * @param options further options of its `bitsUpload()`, as far as JSON can say them. `shared`: its sessions are kept in
+   * @param options further options of its `bitsUpload()`, which must be serializable as JSON. `shared`: its sessions
+   * are kept in
    *   a store that several processes can share.
    * @param hasFsHooks let {@link requestFs} fail its file system calls.
    */
@@ -64,12 +65,12 @@ export class ChildServer {
     return figures
   }
 
-  /** Has a process with hooks fail a file system call, or die before one. */
+  /** Makes a file system call of a process with hooks fail, or kills the process before a call. */
   requestFs(request: FsRequest): void {
     this.#child.send(request)
   }
 
-  /** What became of the last request. */
+  /** The result of the last request. */
   async reportFs(): Promise<{ readonly calls: number; readonly failed: boolean }> {
     const answer = once(this.#child, 'message')
     this.#child.send({ fs: 'report' })
@@ -77,7 +78,7 @@ export class ChildServer {
     return report
   }
 
-  /** Resolves when the process has ended. */
+  /** Resolves when the process has exited. */
   async ended(): Promise<void> {
     if (this.#hasEnded) return
     await once(this.#child, 'exit')
@@ -87,13 +88,13 @@ export class ChildServer {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
-  /** Resident memory of the process now, in bytes. */
+  /** Current resident memory of the process in bytes. */
   async rss(): Promise<number> {
     const status = await readFile(`/proc/${this.pid}/status`, 'latin1')
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
   }
 
-  /** Ends the process with SIGKILL: it gets to do nothing more. */
+  /** Kills the process with SIGKILL, so that it cannot clean up. */
   async kill(): Promise<void> {
     if (this.#hasEnded) return
     const exit = once(this.#child, 'exit')

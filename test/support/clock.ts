@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals'
 
-/** Everything but Date stays real: sockets, timers and the disk go on as ever. */
+/** Only Date is fake: sockets, timers and the disk work as usual. */
 const REAL = [
   'hrtime',
   'nextTick',
@@ -14,13 +14,13 @@ const REAL = [
   'clearTimeout',
 ] as const
 
-/** A Date that moves only when it is told to. Give it back with `release()`. */
+/** A Date that only {@link advance} changes. Restore the real one with `release()`. */
 export class Clock {
   constructor() {
     jest.useFakeTimers({ doNotFake: [...REAL], now: Date.now() })
   }
 
-  /** @param seconds how far Date goes on. */
+  /** @param seconds to add to Date. */
   advance(seconds: number): void {
     jest.setSystemTime(Date.now() + seconds * 1000)
   }

@@ -1,11 +1,14 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 
-/** Passes bytes on to a port of this machine, and cuts connections when told so. */
+/** Forwards bytes to a local port, and cuts connections after a configured number of bytes. */
 export class CuttingProxy {
-  /** How many connections were cut. */
+  /** Number of connections that were cut. */
   cuts = 0
-  /** Connections are cut once they carried this many bytes towards the server; each takes one of these, then none is. */
+  /**
+   * Each connection takes one of these limits, and is cut after it has forwarded that many bytes to the server. Later
+   * connections have none.
+   */
   readonly #limits: number[]
   readonly #server: Server
   readonly #sockets = new Set<{ destroy(): void }>()

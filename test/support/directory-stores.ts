@@ -7,7 +7,7 @@ import { describeOnSystems } from './engines.js'
 import { fixtures } from './fixtures.js'
 import { type FileSystemCall, interceptedFileSystem, systemError } from './intercepted-fs.js'
 
-/** Tests of the journal: only on Linux do sessions have one. */
+/** Tests of the journal, which sessions have only on Linux. */
 export function onLinux(name: string, body: () => void): void {
   describeOnSystems(
     'session journal',
@@ -63,7 +63,7 @@ export class DirectoryStores {
     return store
   }
 
-  /** What a process finds that starts when this one has ended. */
+  /** The sessions that a process finds which starts after this one has exited. */
   async afterRestart(): Promise<Map<string, SessionRecord>> {
     await this.close()
     const store = await this.open()
@@ -77,7 +77,10 @@ export class DirectoryStores {
   }
 }
 
-/** Calls fail from one of them on, as if the process had died before it. Only closing files works, for the test's sake. */
+/**
+ * All calls from this one on fail, as if the process had died. Only files can still be closed, for the sake of the
+ * test.
+ */
 export function dyingBefore(index: number): {
   readonly calls: Partial<FileSystem>
   readonly hasDied: () => boolean

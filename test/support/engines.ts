@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs'
 import { describe, test } from '@jest/globals'
 
 /**
- * Tests that need a program that Node and npm do not bring. Where it is not installed they are skipped, and a line says
- * so; in CI that is a failure, as `.ci/services` installs them all.
+ * Registers tests that need a program which Node and npm do not provide. If it is not installed, they are skipped with
+ * a message; in CI, where `.ci/services` installs all of them, they fail.
  */
 export function describeWithEngine(name: string, isAvailable: () => boolean, body: () => void): void {
   if (isAvailable()) {
@@ -19,8 +19,8 @@ export function describeWithEngine(name: string, isAvailable: () => boolean, bod
 }
 
 /**
- * Tests of something that a system has or does not have, such as a kind of file system: nothing that could be installed.
- * Where it is missing they are skipped, in CI too, and a line says so.
+ * Registers tests for a feature of the system that cannot be installed, such as a kind of file system. Where it is
+ * missing, they are skipped with a message, even in CI.
  */
 export function describeOnSystems(withWhat: string, isAvailable: () => boolean, body: () => void): void {
   if (isAvailable()) {
@@ -31,5 +31,5 @@ export function describeOnSystems(withWhat: string, isAvailable: () => boolean, 
   }
 }
 
-/** For what Windows does not have. */
+/** For features that Windows does not have. */
 export const isPosix = (): boolean => process.platform !== 'win32'

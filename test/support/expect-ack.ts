@@ -1,12 +1,12 @@
 import { expect } from '@jest/globals'
 import { packet, type RawAck, type RawConnection } from './raw.js'
 
-/** What an Ack must be; what is not named must not be on it. */
+/** The expected Ack. Fields that are absent here must be absent there, too. */
 export interface ExpectedAck {
   status: number
-  /** HRESULT of both error headers, as it stands on the wire; none of the three error headers without it. */
+  /** HRESULT in both error headers, as sent. If absent, the Ack must have none of the three error headers. */
   error?: string
-  /** Default, with an error: `0x5`. */
+  /** Default if there is an error: `0x5`. */
   context?: string
   /** The echoed session id. */
   session?: string
@@ -14,7 +14,7 @@ export interface ExpectedAck {
   offset?: number
 }
 
-/** Checks an Ack in all that it says about the protocol, and that it says nothing twice and nothing more. */
+/** Checks everything in an Ack that belongs to the protocol, and that no header is repeated or unexpected. */
 export function expectAck(ack: RawAck, expected: ExpectedAck): void {
   const { status, error, context = error === undefined ? undefined : '0x5', session, offset } = expected
   const wanted = {
@@ -35,13 +35,13 @@ export function expectAck(ack: RawAck, expected: ExpectedAck): void {
   expect(lowerCase).toEqual([...new Set(lowerCase)])
 }
 
-/** The connection goes on: a Ping on it is answered. */
+/** Checks that the connection stays open: a Ping on it is answered. */
 export async function expectUsable(connection: RawConnection): Promise<void> {
   const ack = await connection.exchange(packet('Ping', '/uploads/any'))
   expect(ack.header('BITS-Packet-Type')).toBe('Ack')
 }
 
-/** The Ack said so, and the server ended the connection. */
+/** Checks that the Ack announced it, and that the server closed the connection. */
 export async function expectClosing(connection: RawConnection, ack: RawAck): Promise<void> {
   expect(ack.header('Connection')).toBe('close')
   await connection.closed()

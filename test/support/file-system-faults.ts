@@ -3,7 +3,7 @@ import { bytes } from './bytes.js'
 import { interceptedFileSystem, systemError } from './intercepted-fs.js'
 import { closeSession, createSession, fragment, type RawConnection } from './raw.js'
 
-/** What each call can answer. Network file systems answer almost anything, so unusual codes are among them. */
+/** Errors for each call. Network file systems return almost any code, so unusual ones are included. */
 export const FAULTS: Readonly<Record<string, readonly string[]>> = {
   open: [
     ...[
@@ -80,15 +80,15 @@ export const FAULT_CASES = Object.entries(FAULTS).flatMap(([name, codes]) =>
   codes.map((code) => ({ name, code })),
 )
 
-/** What the client of {@link uploadThrough} uploads. */
+/** The file that the client of {@link uploadThrough} uploads. */
 export const FAULTED_FILE = bytes(3000)
 
-/** One code of each kind, for systems on which not all of them are tried. */
+/** One code of each kind, for systems on which not all are tested. */
 export const TYPICAL_FAULT_CASES = FAULT_CASES.filter(({ code }) =>
   /^(?:EIO|ENOSPC|EPERM|ENOENT)$/.test(code),
 )
 
-/** Fails one call, the one of its name that comes after `skip` others. */
+/** Makes one call fail: of those with this name, the one after `skip` others. */
 export class Fault {
   #name = ''
   #code = ''
@@ -110,13 +110,13 @@ export class Fault {
     this.#name = ''
   }
 
-  /** The file system of this process, whose calls may fail. */
+  /** The file system of this process, with calls that can fail. */
   fileSystem(): Partial<FileSystem> {
     return {
       ...interceptedFileSystem(({ name }) => {
         if (name !== 'close') this.strike(name)
       }),
-      // A file is closed even when that fails.
+      // A file is closed even if the call fails.
       close: async (file) => {
         await nodeFileSystem.close(file)
         this.strike('close')
@@ -132,13 +132,13 @@ export class Fault {
 }
 
 export interface FaultedUpload {
-  /** Status of an Ack that ended the upload; `undefined` when the file was closed. */
+  /** Status of the Ack that ended the upload; `undefined` when the session was closed. */
   readonly refused: number | undefined
-  /** The client was told an offset below one that had been acknowledged. */
+  /** The server sent an offset below one that it had acknowledged. */
   readonly wentBack: boolean
 }
 
-/** Acks after which the client does not try again: a refusal is a final, correct answer. */
+/** Acks after which the client does not retry: a refusal is a final, correct response. */
 const isFinal = (status: number): boolean => status === 400 || status === 403 || status === 404
 const SESSION_NOT_FOUND = '0x8020001F'
 const FRAGMENT_SIZE = 1500

@@ -2,8 +2,8 @@ import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 
 /**
- * Files below `directory` that a process holds open, by the names the system knows them by; but for the journal of the
- * sessions, which is open as long as its store.
+ * Paths of the files below `directory` that a process has open. The session journal is left out, which is open as long
+ * as its store is.
  */
 export async function openFiles(directory: string, pid: number | 'self' = 'self'): Promise<string[]> {
   const folder = `/proc/${pid}/fd`
@@ -15,7 +15,10 @@ export async function openFiles(directory: string, pid: number | 'self' = 'self'
   )
 }
 
-/** Everything below `directory` but `except`, by relative name: `/` for directories, `-> target` for links, else content. */
+/**
+ * Everything below `directory` except `except`, by relative name: `/` for directories, `-> target` for links, otherwise
+ * the content.
+ */
 export async function treeOf(directory: string, except?: string): Promise<Record<string, string>> {
   const tree: Record<string, string> = {}
   const visit = async (folder: string): Promise<void> => {
@@ -35,13 +38,13 @@ export async function treeOf(directory: string, except?: string): Promise<Record
   return tree
 }
 
-/** Names of staged data in a directory of uploads; the small records of sessions are not among them. */
+/** Names of staged data in an upload directory, without the small records of sessions. */
 export async function stagedFiles(directory: string): Promise<string[]> {
   const names = await sessionFiles(directory)
   return names.filter((name) => !/^[0-9a-f]{32}(?:\.ended)?\.json$/.test(name))
 }
 
-/** Names in the folder of the sessions, but for the journal, and the socket by which a process keeps others out. */
+/** Names in the folder of sessions, except the journal and the socket that reserves the directory for a process. */
 export async function sessionFiles(directory: string): Promise<string[]> {
   const names = await readdir(join(directory, 'BITS-Sessions'))
   return names.filter((name) => !/^(?:lease(?:-[0-9a-f]{8})?|sessions\.journal)$/.test(name))

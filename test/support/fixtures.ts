@@ -18,7 +18,7 @@ export interface Fixtures {
   afterwards(cleanup: () => unknown): void
 }
 
-/** Servers, connections and directories that end with the test they were made in. Call it once a test file. */
+/** Servers, connections and directories that are cleaned up after each test. Call it once per test file. */
 export function fixtures(): Fixtures {
   const cleanups: (() => unknown)[] = []
   afterEach(async () => {

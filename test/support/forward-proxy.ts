@@ -3,11 +3,11 @@ import { createServer, request, type Server } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 
-/** An HTTP proxy as companies have them: CONNECT for https:, absolute URLs for http:. It records what it was asked. */
+/** An HTTP proxy as in a company network: CONNECT for https:, absolute URLs for http:. It records the requests. */
 export class ForwardProxy {
   /** `CONNECT host:port` and `BITS_POST http://host:port/path`, in order. */
   readonly asked: string[] = []
-  /** Value of `Proxy-Authorization` that it asks for; any when undefined. */
+  /** Required value of `Proxy-Authorization`; any if undefined. */
   authorization: string | undefined
   readonly #server: Server
   readonly #sockets = new Set<{ destroy(): void }>()
@@ -16,9 +16,9 @@ export class ForwardProxy {
     this.#server = server
   }
 
-  /** @param tls when it has an https: URL itself. */
+  /** @param tls if the proxy itself has an https: URL. */
   static async start(tls?: ServerOptions): Promise<ForwardProxy> {
-    // Node's parser takes no BITS_POST; this verb of its own has the same length and stands for it.
+    // Node's parser rejects BITS_POST, so a verb of the same length replaces it.
     const server = tls ? createTlsServer(tls) : createServer()
     const proxy = new ForwardProxy(server)
     server.on(tls ? 'secureConnection' : 'connection', (socket) => {

@@ -1,9 +1,9 @@
 /**
- * Request targets that try to reach outside the directory of the uploads, and some that only look like it. They assume a
+ * Request targets that try to escape from the upload directory, and harmless ones that look similar. They assume a
  * `bitsUpload()` at `/uploads` whose directory has `directory/` and `file.txt`.
  */
 
-/** What the target tries, and the target. */
+/** A description of the target, and the target. */
 type Attempt = readonly [what: string, path: string]
 
 /** Refused with 403 and E_ACCESSDENIED. */
@@ -75,7 +75,7 @@ export const NO_FILES: readonly Attempt[] = [
   ['a directory by its slash', '/uploads/new/'],
 ]
 
-/** Accepted, each stored below the directory under this name. */
+/** Accepted and stored below the directory under this name. */
 export const INSIDE: readonly (readonly [what: string, path: string, name: string])[] = [
   ['double encoding is decoded once', '/uploads/%252e%252e%252foutside%252fx', '%2e%2e%2foutside%2fx'],
   ['an absolute path', '/uploads//etc/passwd', 'etc/passwd'],

@@ -5,17 +5,15 @@ import { type FileSystem, nodeFileSystem } from '../../lib/util/fs.js'
 export interface FileSystemCall {
   readonly name: keyof FileSystem
   readonly args: readonly unknown[]
-  /** Which call it is, counted from 0. */
+  /** Index of the call, counted from 0. */
   readonly index: number
 }
 
-/** An error as the system reports it. */
+/** An error like those of the system. */
 export const systemError = (code: string, syscall = ''): NodeJS.ErrnoException =>
   Object.assign(new Error(`${code}: injected, ${syscall}`), { code, syscall })
 
-/**
- * The file system, with something to do before each call. What `before` throws fails the call, which then does nothing.
- */
+/** The file system, with a hook before each call. If `before` throws, the call fails and does nothing. */
 export function interceptedFileSystem(
   before: (call: FileSystemCall) => void | Promise<void>,
 ): Partial<FileSystem> {
@@ -37,7 +35,7 @@ export function interceptedFileSystem(
 const namesOf = (fs: FileSystem): (keyof FileSystem)[] =>
   Object.keys(fs).filter((name): name is keyof FileSystem => name in fs)
 
-/** A directory is read entry by entry, and each time the system may fail. */
+/** A directory is read entry by entry, and each read may fail. */
 function interceptEntries(directory: Dir, before: () => void | Promise<void>): void {
   Object.defineProperty(directory, Symbol.asyncIterator, {
     value: async function* () {

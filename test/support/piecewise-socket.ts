@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerOptions } from 'node:http'
 import { Duplex } from 'node:stream'
 
-/** A connection whose pieces reach the server exactly as they are cut here, which TCP does not promise. */
+/** A connection whose pieces reach the server exactly as cut here, which TCP does not guarantee. */
 class PiecewiseSocket extends Duplex {
   readonly written: Buffer[] = []
 
@@ -27,7 +27,7 @@ export interface Received {
 
 export type Server = ReturnType<typeof createServer>
 
-/** A server that never listens, and notes what it receives; it is handed its connections by {@link exchange}. */
+/** A server that never listens, and records what it receives. {@link exchange} passes connections to it. */
 export function recordingServer(options: ServerOptions = {}): { server: Server; received: Received[] } {
   const received: Received[] = []
   const answer: RequestListener = (req, res) => {
@@ -55,14 +55,14 @@ export async function readBody(req: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** Sends the pieces one after the other, then the end; returns all that the server wrote, without its dates. */
+/** Sends the pieces one after the other, then the end. Returns everything that the server wrote, without dates. */
 export async function exchange(server: EventEmitter, pieces: readonly Buffer[]): Promise<string> {
   const socket = new PiecewiseSocket()
   socket.on('error', () => {})
   server.emit('connection', socket)
   for (const piece of pieces) {
     if (socket.destroyed) break
-    // A copy each: what is read from a real socket belongs to the reader too, who may write in it.
+    // A copy, because the reader of a real socket owns its buffers and may write to them.
     if (piece.length > 0) socket.push(Buffer.from(piece))
     await turn()
   }
@@ -81,7 +81,7 @@ export async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await turn()
 }
 
-/** Cuts `bytes` at these places, which may lie outside and in any order. */
+/** Cuts `bytes` at these positions, which may be out of range and in any order. */
 export function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
   const sorted = [...new Set(places.map((place) => place % bytes.length))].sort((a, b) => a - b)
   return [...sorted, bytes.length].map((end, i) => bytes.subarray(i === 0 ? 0 : sorted[i - 1], end))

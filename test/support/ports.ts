@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
 /**
- * A port of 127.0.0.1 that nobody listens on; for programs that cannot choose one themselves. Not one of those that the
- * system gives out: until the program listens, any server on "port 0" could be given it.
+ * A free port of 127.0.0.1, for programs that cannot choose one themselves. It is outside the range that the system
+ * assigns: until the program listens, any server on "port 0" could get it.
  */
 export async function freePort(): Promise<number> {
   const port = 15_000 + Math.floor(Math.random() * 15_000)
@@ -18,7 +18,7 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** Resolves once somebody listens there. Rejects when `hasEnded`, or after twenty seconds. */
+/** Resolves when a server listens there. Rejects when `hasEnded`, or after twenty seconds. */
 export async function untilListening(port: number, hasEnded: () => boolean): Promise<void> {
   for (let tries = 0; tries < 800; tries++) {
     if (hasEnded()) throw new Error('It ended.')

@@ -1,18 +1,18 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
-/** What came back on the wire, header names as they were spelled and in their order. */
+/** A response as received, with header names in their original case and order. */
 export interface RawAck {
   readonly status: number
   readonly headers: readonly (readonly [name: string, value: string])[]
-  /** A header's value, its name in any case. */
+  /** The value of a header, whose name is matched case-insensitively. */
   header(name: string): string | undefined
   readonly body: Buffer
 }
 
 export const PROTOCOL = '{7df0354d-249b-430f-820d-3d2a9bef4931}'
 
-/** A connection on which requests are written byte by byte, and Acks are read as they come. */
+/** A connection to which requests are written byte by byte, and from which Acks are read as they arrive. */
 export class RawConnection {
   readonly socket: Socket
   #buffer = Buffer.alloc(0)
@@ -75,17 +75,17 @@ export class RawConnection {
     }
   }
 
-  /** Resolves when the other side has closed. */
+  /** Resolves when the other side has closed the connection. */
   async closed(): Promise<void> {
     while (!this.#closed) await this.#more()
   }
 
-  /** FIN. */
+  /** Sends FIN. */
   end(): void {
     this.socket.end()
   }
 
-  /** RST. */
+  /** Sends RST. */
   reset(): void {
     this.socket.resetAndDestroy()
   }
@@ -97,7 +97,10 @@ export class RawConnection {
   }
 }
 
-/** The bytes of a packet as Windows orders its headers (protocol.md 6.6); `extra` may override or, by `undefined`, omit. */
+/**
+ * A packet with its headers in the order of Windows (protocol.md 6.6). `extra` may override headers or, with
+ * `undefined`, omit them.
+ */
 export function packet(
   type: string,
   path: string,

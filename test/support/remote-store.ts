@@ -12,12 +12,12 @@ import { bundleScript } from './bundle-script.js'
 
 const SCRIPT = new URL('../fixtures/store-process.ts', import.meta.url)
 
-/** The processes, for the next stores to use. */
+/** Idle processes for the next stores. */
 const idle: ChildProcess[] = []
 
 type Call<T = StoreCall> = T extends StoreCall ? Omit<T, 'call'> : never
 
-/** A shared `FileSessionStore` in a process of its own, which can be suspended and killed. */
+/** A shared `FileSessionStore` in a separate process, which can be suspended and killed. */
 export class RemoteStore implements SessionStore {
   readonly #child: ChildProcess
   readonly #directory: string
@@ -35,7 +35,7 @@ export class RemoteStore implements SessionStore {
     })
   }
 
-  /** @param directory of the store. Starts a process, or uses one that an earlier store has left. */
+  /** @param directory of the store. Starts a process, or reuses one from an earlier store. */
   static async start(directory: string): Promise<RemoteStore> {
     const child = idle.pop()
     if (child) return new RemoteStore(child, directory)
@@ -79,7 +79,7 @@ export class RemoteStore implements SessionStore {
     return this.#record({ method: 'get', uploadId })
   }
 
-  /** Not atomic: `change` is evaluated here. */
+  /** Not atomic, because `change` is evaluated here. */
   async update(
     uploadId: string,
     change: (current: SessionRecord) => SessionChange | undefined,

@@ -8,13 +8,13 @@ export interface ResumingTarget {
   readonly fragmentSize: number
 }
 
-/** The least a client does that survives anything: it sends what the last Ack asked for, and connects again. */
+/** A minimal client that never gives up: it sends what the last Ack requested, and reconnects. */
 export class ResumingClient {
   /** Session id; `undefined` before Create-Session was acknowledged. */
   id: string | undefined
-  /** Where the last Ack said to go on: the server must never fall behind it. */
+  /** The offset in the last Ack. The server must never return a lower one. */
   acknowledged = 0
-  /** The session is closed. */
+  /** Whether the session is closed. */
   isFinished = false
   readonly target: ResumingTarget
 
@@ -22,7 +22,7 @@ export class ResumingClient {
     this.target = target
   }
 
-  /** Uploads what is left, through broken connections and restarts of the server, and closes the session. */
+  /** Uploads the rest, through broken connections and restarts of the server, and closes the session. */
   async finish(patience = 20_000): Promise<void> {
     const deadline = Date.now() + patience
     for (;;) {
@@ -33,7 +33,7 @@ export class ResumingClient {
     }
   }
 
-  /** One connection's worth. Rejects when the connection breaks. */
+  /** Continues on a new connection. Rejects when it breaks. */
   async #goOn(): Promise<undefined> {
     const { port, path, file } = this.target
     const connection = await RawConnection.open(port)
@@ -49,7 +49,7 @@ export class ResumingClient {
     }
   }
 
-  /** Sends the fragment that the last Ack asked for. */
+  /** Sends the fragment that the last Ack requested. */
   async sendNext(connection: RawConnection): Promise<void> {
     connection.write(this.nextFragment())
     this.heed(await connection.ack())
@@ -61,7 +61,7 @@ export class ResumingClient {
     return fragment(path, this.id ?? '', file, this.acknowledged, last)
   }
 
-  /** @throws UnexpectedAck when the server forgot what it had acknowledged, or refuses. */
+  /** @throws UnexpectedAck when the server has lost acknowledged bytes, or refuses. */
   heed(ack: RawAck): void {
     const offset = Number(ack.header('BITS-Received-Content-Range') ?? Number.NaN)
     if (ack.status !== 200 && ack.status !== 416) throw new UnexpectedAck('Fragment', ack)
@@ -72,7 +72,7 @@ export class ResumingClient {
   }
 }
 
-/** No broken connection but an answer that must not be. */
+/** The connection works, but the response is wrong. */
 export class UnexpectedAck extends Error {
   constructor(what: string, ack: RawAck) {
     super(`${what} was answered ${ack.status} ${JSON.stringify(ack.headers)}`)

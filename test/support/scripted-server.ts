@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 
-/** A request as it came over the wire. */
+/** A request exactly as received. */
 export interface RecordedRequest {
   /** Request line and header lines, verbatim. */
   readonly head: string
@@ -10,11 +10,11 @@ export interface RecordedRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
-  /** Which connection of the server it came on, counted from 0. */
+  /** Index of the connection that it came over, counted from 0. */
   readonly connection: number
 }
 
-/** A canned answer. What is left out: status 200, no headers beyond `Content-Length`, at once. */
+/** A scripted response. Defaults: status 200, no headers except `Content-Length`, no delay. */
 export interface Answer {
   status?: number
   headers?: Record<string, string | number>
@@ -23,16 +23,18 @@ export interface Answer {
   delay?: number
 }
 
-/** `drop` cuts the connection, `silence` never answers. */
+/** `drop` cuts the connection, `silence` never responds. */
 export type Reply = Answer | 'drop' | 'silence'
 
-/** Answers a request; `head` answers before the body is read and returns undefined for requests it leaves alone. */
+/**
+ * Responds to a request. `head` responds before the body is read, and returns undefined to leave a request to `reply`.
+ */
 export interface Script {
   answer(request: RecordedRequest): Reply
   head?(request: RecordedRequest): Reply | undefined
 }
 
-/** A fake server on bare TCP: records requests verbatim, plays what a script says. */
+/** A fake server on plain TCP: records requests verbatim, and responds according to a script. */
 export class ScriptedServer {
   readonly requests: RecordedRequest[] = []
   connections = 0
@@ -66,7 +68,7 @@ export class ScriptedServer {
     return `http://127.0.0.1:${this.port}${path}`
   }
 
-  /** `Create-Session`, `Fragment bytes 0-9/10`, `GET /reply` ...: what was asked, in order. */
+  /** The requests in order: `Create-Session`, `Fragment bytes 0-9/10`, `GET /reply` ... */
   get asked(): string[] {
     return this.requests.map(({ headers, method, target }) => {
       const packet = headers['bits-packet-type']
@@ -84,7 +86,7 @@ export class ScriptedServer {
   }
 
   #accept(socket: Socket): void {
-    // A connection that the system accepted before the server closed would keep it open.
+    // A connection that the system accepted before the server closed would stay open.
     if (this.#isStopping) {
       socket.destroy()
       return
@@ -96,7 +98,7 @@ export class ScriptedServer {
     let buffer = Buffer.alloc(0)
     let headAnswered = false
     socket.on('data', (data) => {
-      // A ClientHello of TLS: this server does not speak it.
+      // A TLS ClientHello, which this server does not support.
       if (buffer.length === 0 && data[0] === 0x16) {
         socket.destroy()
         return
@@ -135,7 +137,7 @@ async function play(socket: Socket, reply: Reply): Promise<void> {
   const headers = { 'Content-Length': body.length, ...reply.headers }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const head = `HTTP/1.1 ${reply.status ?? 200} Scripted\r\n${lines.join('')}\r\n`
-  // In one piece, as servers send short responses: then a client may have all of it before it reads any.
+  // In a single write, as servers send short responses: the client may then receive all of it at once.
   socket.write(Buffer.concat([Buffer.from(head, 'latin1'), body]))
 }
 
@@ -162,7 +164,7 @@ export const ack = (headers: Record<string, string | number> = {}, status = 200)
 export const refuse = (status: number, hresult?: string, context = '0x5'): Answer =>
   ack(hresult ? { 'BITS-Error-Code': hresult, 'BITS-Error-Context': context } : {}, status)
 
-/** The Ack of Create-Session as IIS sends it. */
+/** An Ack of Create-Session as sent by IIS. */
 export const created = (headers: Record<string, string | number> = {}): Answer =>
   ack({
     'BITS-Protocol': '{7df0354d-249b-430f-820d-3d2a9bef4931}',
@@ -171,14 +173,14 @@ export const created = (headers: Record<string, string | number> = {}): Answer =
     ...headers,
   })
 
-/** The Ack of a fragment: this is the next byte wanted. */
+/** An Ack of a fragment, with the offset of the next byte. */
 export const received = (
   offset: number,
   headers: Record<string, string | number> = {},
   status = 200,
 ): Answer => ack({ 'BITS-Received-Content-Range': offset, ...headers }, status)
 
-/** `bytes first-last/total` of a request, or that of an empty file. */
+/** The `bytes first-last/total` of a request, or that of an empty file. */
 export function rangeOf(request: RecordedRequest): { first: number; last: number; total: number } {
   if (request.headers['content-range'] === 'bytes */0') return { first: 0, last: -1, total: 0 }
   const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(request.headers['content-range'] ?? '')
@@ -187,7 +189,7 @@ export function rangeOf(request: RecordedRequest): { first: number; last: number
   return { first, last, total }
 }
 
-/** What a server without faults answers. */
+/** The response of a correct server. */
 export function wellBehaved(request: RecordedRequest): Answer {
   switch (request.headers['bits-packet-type']) {
     case 'Create-Session':
@@ -199,7 +201,7 @@ export function wellBehaved(request: RecordedRequest): Answer {
   }
 }
 
-/** Well behaved but for the packets of one type, which get these replies first, one by one. */
+/** Behaves correctly, except that packets of one type first get these responses, one by one. */
 export function faulty(type: string, ...replies: (Reply | ((request: RecordedRequest) => Reply))[]) {
   const left = [...replies]
   return (request: RecordedRequest): Reply => {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import express, { type Express } from 'express'
 import { type BitsUpload, type BitsUploadOptions, bitsUpload, type Logger } from 'express-bits-upload'
 
-/** A logger that keeps what it is told, `level: message` a line. */
+/** A logger that records each message as `level: message`. */
 export class RecordingLogger implements Logger {
   readonly lines: string[] = []
   debug = (message: string) => void this.lines.push(`debug: ${message}`)
@@ -33,11 +33,11 @@ export interface ServeOptions {
   before?(app: Express): void
   /** Adds middleware behind it. */
   after?(app: Express): void
-  /** Default: a free one. */
+  /** Default: a free port. */
   port?: number
 }
 
-/** An Express app with `bitsUpload(options)` on it, listening on 127.0.0.1. Stop it in the end. */
+/** An Express app with `bitsUpload(options)`, listening on 127.0.0.1. The caller has to stop it. */
 export async function serve(options: BitsUploadOptions, setup: ServeOptions = {}): Promise<Running> {
   const logger = new RecordingLogger()
   const bits = bitsUpload({ logger, ...options })
@@ -57,13 +57,13 @@ export async function serve(options: BitsUploadOptions, setup: ServeOptions = {}
   return { bits, server, port, origin: `http://127.0.0.1:${port}`, logger, stop }
 }
 
-/** A new directory, removed by `remove()`. */
+/** A new directory, which `remove()` removes. */
 export async function temporaryDirectory(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'bits-'))
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
 }
 
-/** Resolves when some session holds this many bytes. */
+/** Resolves when a session has received this many bytes. */
 export async function untilHeld({ bits }: Pick<Running, 'bits'>, count: number): Promise<void> {
   while (!(await bits.sessions()).some(({ received }) => received === count)) {
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { BitsError, type StagedUpload, type StorageAdapter, type StoredFile } from 'express-bits-upload'
 
-/** A storage as a user of the package might write one in a quarter of an hour: the required methods, and no more. */
+/** A storage that a user of the package might write in a quarter of an hour, with only the required methods. */
 export class SimpleStorage implements StorageAdapter {
   readonly #directory: string
 
@@ -74,12 +74,12 @@ export class SimpleStorage implements StorageAdapter {
   }
 }
 
-/** What arrives of a body, whatever its end. Its reader may stop at any time, and leave the rest to others. */
+/** The part of a body that arrives, however it ends. The reader may stop at any time and leave the rest to others. */
 async function* arriving(body: Readable): AsyncGenerator<Buffer> {
   try {
     yield* body.iterator({ destroyOnReturn: false })
   } catch {
-    // The client goes on from what is there.
+    // The client continues after what has arrived.
   }
 }
 

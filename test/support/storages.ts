@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
 import { MemoryStorage, type StagedUpload, type StoredFile } from 'express-bits-upload'
 
-/** Publishes when it is let to. */
+/** A storage whose `publish` blocks until it is released. */
 export class SlowStorage extends MemoryStorage {
-  /** How often publication was asked for. */
+  /** Number of calls of `publish`. */
   published = 0
   readonly #waiting: (() => void)[] = []
   #asked: () => void = () => {}
@@ -17,7 +17,7 @@ export class SlowStorage extends MemoryStorage {
     return super.publish(upload, options)
   }
 
-  /** Resolves once a publication waits. */
+  /** Resolves when a publication is waiting. */
   async asked(): Promise<void> {
     if (this.#waiting.length > 0) return
     await new Promise<void>((resolve) => {
@@ -25,13 +25,13 @@ export class SlowStorage extends MemoryStorage {
     })
   }
 
-  /** Lets those that wait go on. */
+  /** Releases all waiting publications. */
   go(): void {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 }
 
-/** Fails where it is told to, as long as it is told to. */
+/** A storage that fails at a chosen step, as often as requested. */
 export class FailingStorage extends MemoryStorage {
   failure: { at: 'has' | 'begin' | 'append' | 'publish' | 'discard'; error: unknown } | undefined
 
@@ -51,7 +51,7 @@ export class FailingStorage extends MemoryStorage {
     body: Readable,
     signal: AbortSignal,
   ): Promise<number> {
-    // As a stream's reader does that finds its disk full.
+    // As a reader of the stream does when its disk is full.
     if (this.failure?.at === 'append') body.pause()
     this.#fail('append')
     return super.append(upload, offset, body, signal)

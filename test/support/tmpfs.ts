@@ -3,7 +3,7 @@ import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Mounts a file system in memory. @returns whether that worked. */
+/** Mounts a file system in memory. @returns whether that succeeded. */
 export const mountTmpfs = (path: string, size: number): boolean =>
   spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]).status === 0
 

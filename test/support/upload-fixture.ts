@@ -7,7 +7,7 @@ import { type Script, ScriptedServer } from './scripted-server.js'
 
 export const KB = 1024
 
-/** Retries without the waiting. */
+/** Retries almost without delay. */
 export const FAST: UploadOptions = { minRetryDelay: 1, maxRetryDelay: 5 }
 
 export interface LocalFixture {
@@ -16,14 +16,14 @@ export interface LocalFixture {
   readonly content: Buffer
 }
 
-/** Bytes that differ wherever one looks, the same for every run. */
+/** Bytes that differ at each position, the same in every run. */
 export function contentOf(length: number): Buffer {
   const blocks: Buffer[] = []
   for (let i = 0; i * 64 < length; i++) blocks.push(createHash('sha512').update(`block ${i}`).digest())
   return Buffer.concat(blocks).subarray(0, length)
 }
 
-/** A file of this many bytes in a new directory, while `use` runs. */
+/** Creates a file of this many bytes in a new directory, while `use` runs. */
 export async function withFile<T>(
   length: number,
   use: (file: LocalFixture) => Promise<T>,
@@ -40,7 +40,7 @@ export async function withFile<T>(
   }
 }
 
-/** A scripted server while `use` runs. */
+/** Runs a scripted server while `use` runs. */
 export async function withServer<T>(
   script: Script | Script['answer'],
   use: (server: ScriptedServer) => Promise<T>,
@@ -53,7 +53,7 @@ export async function withServer<T>(
   }
 }
 
-/** The error a promise rejects with, which has to be the client's own. */
+/** The error that a promise rejects with, which must be a BitsClientError. */
 export async function clientError(promise: Promise<unknown>): Promise<BitsClientError> {
   const error: unknown = await promise.then(
     () => new Error('It did not fail.'),

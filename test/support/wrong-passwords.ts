@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
 export interface Attack {
-  /** Answers so far, by status. */
+  /** Responses so far, by status. */
   readonly answers: ReadonlyMap<number, number>
   /** Resolves when this many requests have been sent. */
   sent(count: number): Promise<void>
@@ -12,12 +12,15 @@ export interface Attack {
 export interface AttackOptions {
   readonly port: number
   readonly connections: number
-  /** The address that a connection comes from: any of 127.0.0.0/8 on Linux. */
+  /** Source address of a connection: any in 127.0.0.0/8 on Linux. */
   readonly addressOf: (connection: number) => string
   readonly userOf: (connection: number) => string
 }
 
-/** Sends Create-Session packets with wrong passwords, on each connection the next one when the last one is answered. */
+/**
+ * Sends Create-Session packets with wrong passwords: on each connection, the next one follows the response to the last
+ * one.
+ */
 export function sendWrongPasswords({ port, connections, addressOf, userOf }: AttackOptions): Attack {
   const answers = new Map<number, number>()
   const sockets = new Set<Socket>()

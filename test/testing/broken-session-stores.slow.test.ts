@@ -13,7 +13,7 @@ type Make = (engine?: PlainEngine) => PlainSessionStore
 const cases = (broken: typeof BROKEN_LOCKS) =>
   Object.entries(broken).map(([what, store]) => [what, store.caughtBy.join(', '), store] as const)
 
-/** They say what is wrong in words, rather than as a comparison of two values. */
+/** Messages describe the problem, instead of comparing two values. */
 const expectReadable = (failed: readonly FailedTest[]) => {
   for (const { message } of failed) expect(message).not.toMatch(/^(Expected|Missing expected|The expression)/)
 }
@@ -68,7 +68,7 @@ describe('the contract of a session lock', () => {
   // Most of their time is spent waiting until a lock has expired, so that all run at the same time.
   const results = new Map<Make, Promise<FailedTest[]>>()
   beforeAll(() => {
-    // The other clauses would only make it wait.
+    // The other clauses would only slow it down.
     for (const { make, caughtBy } of Object.values(BROKEN_LOCKS)) results.set(make, failedBy(make, caughtBy))
   })
 

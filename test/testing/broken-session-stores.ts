@@ -4,7 +4,7 @@ import { aWhile, type LockRow, type PlainEngine, PlainSessionStore } from './pla
 
 type Update = Parameters<PlainSessionStore['update']>
 
-/** A store with one fault, and the clauses that catch it. */
+/** A store with a single defect, and the clauses that detect it. */
 export interface BrokenSessionStore {
   readonly make: (engine?: PlainEngine) => PlainSessionStore
   readonly caughtBy: readonly string[]
@@ -215,7 +215,7 @@ export const BROKEN_SESSION_STORES: Readonly<Record<string, BrokenSessionStore>>
   },
 }
 
-/** Stores whose `lock` has one fault. */
+/** Stores whose `lock` has a single defect. */
 export const BROKEN_LOCKS: Readonly<Record<string, BrokenSessionStore>> = {
   'lets two hold a lock': {
     make: (engine) =>

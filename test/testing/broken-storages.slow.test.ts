@@ -43,7 +43,7 @@ describe('a broken storage is caught', () => {
     const failed = await (started.get(broken) ?? failedBy(broken))
     expect(clausesOf(failed)).toEqual(caughtBy)
     for (const clause of caughtBy) caught.add(clause)
-    // In words, rather than as a comparison of two values.
+    // Messages describe the problem, instead of comparing two values.
     for (const { message } of failed) expect(message).not.toMatch(/^(Expected|Missing expected)/)
   })
 })

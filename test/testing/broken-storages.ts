@@ -11,7 +11,7 @@ import { PlainStorage, readAvailable } from './plain-storage.js'
 type Append = Parameters<PlainStorage['append']>
 type Publish = Parameters<PlainStorage['publish']>
 
-/** A storage with one fault, and the clauses that catch it. */
+/** A storage with a single defect, and the clauses that detect it. */
 export interface BrokenStorage {
   readonly make: () => PlainStorage
   readonly caughtBy: readonly string[]

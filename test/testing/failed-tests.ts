@@ -1,6 +1,6 @@
 import type { Runner } from 'express-bits-upload/testing'
 
-/** A test of a contract that an implementation does not pass. */
+/** A contract test that an implementation fails. */
 export interface FailedTest {
   readonly clause: string
   readonly title: string
@@ -38,6 +38,6 @@ export async function failedTests(
   return failed
 }
 
-/** The clauses of failed tests, each once, in the order of the alphabet. */
+/** The clauses of failed tests without duplicates, in alphabetical order. */
 export const clausesOf = (failed: readonly FailedTest[]): string[] =>
   [...new Set(failed.map(({ clause }) => clause))].sort()

@@ -5,13 +5,13 @@ type Change = (current: SessionRecord) => SessionChange | undefined
 
 export interface LockRow {
   holder: PlainSessionStore | undefined
-  /** Distinguishes the locks that a holder has had. */
+  /** Distinguishes successive locks of the same holder. */
   token: symbol
   until: number
   wantedUntil: number
 }
 
-/** The engine that stores share, as a database is. */
+/** The engine that stores share, such as a database. */
 export class PlainEngine {
   readonly records = new Map<string, SessionRecord>()
   readonly locks = new Map<string, LockRow>()
@@ -19,15 +19,15 @@ export class PlainEngine {
 
 const isOpen = ({ state }: SessionRecord): boolean => state === 'receiving' || state === 'published'
 
-/** A session store that is right and as simple as possible. Broken stores change one of its methods. */
+/** A session store that is correct and as simple as possible. Broken stores replace one of its methods. */
 export class PlainSessionStore implements SessionStore {
   readonly engine: PlainEngine
   /** Milliseconds. */
   readonly lease = 500
-  /** The process is suspended. */
+  /** Whether the process is suspended. */
   suspended = false
   readonly #lost = new Set<string>()
-  /** Key to token. */
+  /** Tokens by key. */
   readonly #held = new Map<string, symbol>()
   readonly #heartbeats = new Set<NodeJS.Timeout>()
   #closed = false
@@ -157,7 +157,7 @@ export class PlainSessionStore implements SessionStore {
   }
 }
 
-/** Some turns of the event loop, as a request to a database takes them. */
+/** Takes several turns of the event loop, as a database request does. */
 export async function aWhile(): Promise<void> {
   for (let n = 0; n < 3; n++) await setImmediate()
 }

@@ -4,7 +4,7 @@ import { BitsError, type StagedData, type StagedUpload, type StorageAdapter } fr
 
 type Published = { readonly content: Buffer; readonly uploadId: string }
 
-/** A storage that is right and as simple as possible. Broken storages change one of its methods. */
+/** A storage that is correct and as simple as possible. Broken storages replace one of its methods. */
 export class PlainStorage implements StorageAdapter {
   readonly files = new Map<string, Published>()
   readonly bytes = new Map<string, Buffer>()
@@ -83,7 +83,7 @@ export class PlainStorage implements StorageAdapter {
   }
 }
 
-/** In the same memory if it is large enough. */
+/** Reuses the same memory if it is large enough. */
 function resized(bytes: Buffer, length: number): Buffer {
   if (bytes.buffer.byteLength >= length) return Buffer.from(bytes.buffer, 0, length)
   const larger = Buffer.alloc(2 * length)
@@ -96,7 +96,7 @@ const streamOf = (content: Buffer | undefined): Readable =>
     ? Readable.from([content], { objectMode: false })
     : new Readable({ read: () => {} }).destroy(new Error('There is nothing.'))
 
-/** What arrives of a body, however it ends. */
+/** The part of a body that arrives, however it ends. */
 export async function* readAvailable(body: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   const stop = () => void body.destroy()
   if (signal.aborted) return
@@ -104,7 +104,7 @@ export async function* readAvailable(body: Readable, signal: AbortSignal): Async
   try {
     yield* body.iterator({ destroyOnReturn: false })
   } catch {
-    // What arrived is kept.
+    // What has arrived is kept.
   } finally {
     signal.removeEventListener('abort', stop)
   }

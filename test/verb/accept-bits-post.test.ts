@@ -217,7 +217,7 @@ describe('a patched server', () => {
     const note = 'X-Note: 1\r\n'.repeat(40)
     const head = `PUT / HTTP/1.1\r\nHost: a\r\n${note}Content-Length: ${body.length}\r\n\r\n`
     for (const pieces of [[Buffer.from(head + body)], [Buffer.from(head), Buffer.from(body)]]) {
-      // The latest Node 22, 24 and 26 refuse a head with more headers; Node 20 drops those beyond.
+      // The latest Node 22, 24 and 26 reject a head with more headers; Node 20 drops the excess ones.
       for (const { server } of [plain, patched]) server.maxHeadersCount = 2
       expect(await exchange(patched.server, pieces)).toBe(await exchange(plain.server, pieces))
     }
@@ -239,7 +239,7 @@ describe('a patched server', () => {
     const put = (header: string) => `PUT / HTTP/1.1\r\nHost: a\r\n${header}\r\n\r\n`
     const innocent = put('Content-Length: 80') + 'BITS_POST '.repeat(8)
     const streams = [
-      // Were CR CR the end of the head: what looks like its end, with as many lines, is in the body.
+      // In case CR CR is taken for the end of the head: something like its end, with as many lines, is in the body.
       `PUT / HTTP/1.1\rHost: a\rContent-Length: 12\r\ra\r\nb\r\nc\r\n\r\n${put('Content-Length: 10')}BITS_POST `,
       `PUT / HTTP/1.1\rHost: a\rContent-Length: 78\r\ra\r\nb\r\nc\r\n\r\n${'BITS_POST '.repeat(7)}${innocent}`,
       `${put('Transfer-Encoding: chunked\r\nContent-Length: 3')}a\r\nBITS_POST \r\n0\r\n\r\n`,
@@ -438,7 +438,7 @@ describe('an upgrade', () => {
     const put = (length: number) => `PUT /z HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`
     const length = 200
     const body = `${'.'.repeat(length - put(length).length)}BITS_POST `.padEnd(length, '.')
-    // The blank line would complete the dropped head, whose lines are as many as those of the one that follows.
+    // The blank line would complete the dropped head, which has as many lines as the one that follows.
     for (const dropped of [
       'PUT /z HTTP/1.1\r\nHost: a\r\nX: y\r\n',
       'XUT /z HTTP/1.1\r\nHost: a\r\nX: y\r\n',

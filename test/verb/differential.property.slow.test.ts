@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true }))
 
-// By hand, for as many streams as wanted: test/verb/fuzz.ts.
+// To run any number of streams: test/verb/fuzz.ts.
 describe.each(Object.entries(WAYS))('%s', (_way, patch) => {
   it.each([
     ['memory', 20],

@@ -21,12 +21,12 @@ export type Way = keyof typeof WAYS
 const LISTENERS = ['upgrade', 'connect', 'checkContinue', 'clientError'] as const
 export type Listener = (typeof LISTENERS)[number]
 
-/** Every choice of listeners that change what Node does. */
+/** Every combination of listeners that change how Node behaves. */
 export const LISTENER_SETS: readonly Listener[][] = Array.from({ length: 2 ** LISTENERS.length }, (_, bits) =>
   LISTENERS.filter((_, i) => bits & (1 << i)),
 )
 
-/** What the app is given of one connection. */
+/** What the app receives from a connection. */
 interface Seen {
   event: string
   method: string
@@ -35,7 +35,7 @@ interface Seen {
   body: string
 }
 
-/** A server that notes what its app is given. */
+/** A server that records what its app receives. */
 export class Recorder {
   readonly transport: Transport
   readonly #server: HttpServer | HttpsServer
@@ -70,7 +70,7 @@ export class Recorder {
     patch?.(this.#server)
   }
 
-  /** Returns what the app saw of these pieces, and what came back. */
+  /** Returns what the app received of these pieces, and the response. */
   async send(pieces: readonly Buffer[]): Promise<{ seen: readonly Seen[]; answer: string }> {
     this.#seen = []
     const answer = await this.transport.send(this.#server, pieces)
@@ -113,8 +113,8 @@ export class Recorder {
 const codeOf = (error: Error) => ('code' in error ? String(error.code) : '')
 
 /**
- * Throws when the app of `ours` sees anything else of a stream than the app of `native`, a server that nobody has changed
- * and that gets BIND, which it knows, wherever ours gets BITS_POST.
+ * Throws when the app of `ours` receives anything other than the app of `native`. That is an unmodified server, which
+ * receives the known verb BIND wherever ours receives BITS_POST.
  */
 export async function compare(ours: Recorder, native: Recorder, { bytes, pieces }: Stream): Promise<void> {
   const text = bytes.toString('latin1')
@@ -128,7 +128,8 @@ export async function compare(ours: Recorder, native: Recorder, { bytes, pieces 
     isLate ||= REFUSED.test(text.slice(Math.max(at - 10, 0), at))
   }
   const [actual, expected] = await Promise.all([ours.send(pieces), native.send(knownPieces)])
-  // Behind an upgrade that nobody takes, Node is silent about errors, until it has read another head or is restarted.
+  // After an upgrade that no listener handles, Node does not report errors until it has read another head or is
+  // restarted.
   const haveErrorsToMatch = !isLate && !/upgrade/i.test(text)
   const seen = haveErrorsToMatch ? actual.seen : actual.seen.filter(isRequest)
   const wanted = haveErrorsToMatch ? expected.seen : expected.seen.filter(isRequest)
@@ -141,8 +142,8 @@ export async function compare(ours: Recorder, native: Recorder, { bytes, pieces 
 }
 
 /**
- * When a broken verb is cut behind its third letter, it is refused only when its next piece has come, or not at all if
- * the connection has been closed until then. So the app has more time with requests that came before.
+ * When a broken verb is cut after its third letter, it is refused only when its next piece arrives, or not at all if
+ * the connection has been closed by then. The app therefore has more time for earlier requests.
  */
 const REFUSED = /BIT(S(_(P(O(ST?)?)?)?)?)?$/
 
@@ -156,7 +157,7 @@ const statuses = (answer: string) =>
 
 function isSame(ours: Seen, native: Seen | undefined, isLate: boolean): boolean {
   if (!native) return false
-  // No stream has a BIND in it: each one is a byte that was rewritten where it must not.
+  // No stream contains BIND, so each one is a byte that was wrongly rewritten.
   if (/BIN|\0/.test([ours.url, ours.headers, ours.body].join())) return false
   // The rewriter cannot restore the verb of an upgrade.
   const isVerb = ours.method === 'BITS_POST' || (ours.event === 'upgrade' && ours.method === 'BIND')
@@ -169,12 +170,12 @@ function isSame(ours: Seen, native: Seen | undefined, isLate: boolean): boolean 
   )
 }
 
-/** Without a verb at the end of a header, where Node cuts off spaces. */
+/** Removes a verb at the end of a header, where Node trims spaces. */
 const withoutLastVerb = (headers: string) => headers.replaceAll(/(?:BITS_POST|BIND) *$/gm, '')
 
 const PAIRS = new Set(['TN', 'SD', '_ ', 'P ', 'O ', 'S ', 'T '])
 
-/** Equal but for BIND and spaces in place of BITS_POST, whole or in part. */
+/** Equal except that BIND and spaces replace BITS_POST, in whole or in part. */
 function isSameText(ours: string, native: string): boolean {
   if (ours.length !== native.length) return false
   for (let i = 0; i < ours.length; i++) {

@@ -1,4 +1,4 @@
-// Compares servers over random streams, for as many as asked for:
+// Compares servers over any number of random streams:
 //   npx tsx test/verb/fuzz.ts --streams 20000 --transport tcp --way rewriting --seed 1
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

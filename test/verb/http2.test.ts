@@ -36,7 +36,7 @@ test.each([
     const bits = bitsUpload({ directory, logger, acceptBitsPost: options.acceptBitsPost })
     afterwards(() => bits.close())
     const app = express().use('/uploads', bits)
-    // Express does not serve HTTP/2.
+    // Express does not support HTTP/2.
     const handle = (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse) => {
       if (req.httpVersionMajor === 2) res.end(`${req.method} by HTTP/2`)
       else Reflect.apply(app, undefined, [req, res])

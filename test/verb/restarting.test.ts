@@ -23,7 +23,7 @@ const echo: RequestListener = (req, res) => {
   )
 }
 
-/** A server whose parsers are restarted, unless it is left alone; and a connection to it. */
+/** A server whose parsers are restarted, unless disabled, and a connection to it. */
 async function connect(options: ServerOptions = {}, listener = echo, patch = WAYS['restarting the parser']) {
   const server = http.createServer(options, listener)
   patch(server)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { everyByte } from '../support/piecewise-socket.js'
 
-/** What one connection sends, and where it is cut. */
+/** The bytes that a connection sends, and where they are cut. */
 export interface Stream {
   readonly bytes: Buffer
   readonly pieces: readonly Buffer[]
@@ -9,13 +9,13 @@ export interface Stream {
 
 const VERB = 'BITS_POST '
 
-// No POST, which would make a verb of the end of a body, `BITS_`.
+// Without POST, which would turn the end of a body, `BITS_`, into a verb.
 const method = fc.oneof(
   { weight: 3, arbitrary: fc.constant('BITS_POST') },
   { weight: 2, arbitrary: fc.constantFrom('GET', 'PUT', 'UNLOCK', 'REPORT', 'DELETE') },
 )
 const url = fc.constantFrom('/', '/BITS_POST/x', '/uploads/BITS_POST%20/a.bin', '*', 'http://example.test/')
-/** Pieces of bodies that look like what is looked for. */
+/** Fragments of bodies that resemble the verb. */
 const bait = fc
   .array(
     fc.constantFrom(VERB, `${VERB}/ HTTP/1.1\r\n\r\n`, 'BITS_', 'BI', '\r\n\r\n', '0\r\n\r\n', '\xff', 'x'),
@@ -56,7 +56,7 @@ const message = fc
     return `${head}Transfer-Encoding: chunked\r\n\r\n${chunk}0\r\n\r\n`
   })
 
-/** What is not a request, or only part of one. */
+/** Input that is not a request, or only part of one. */
 const oddity = fc.constantFrom(
   ...[
     'BITS_POSTX / HTTP/1.1\r\n\r\n',
@@ -101,7 +101,7 @@ const oddity = fc.constantFrom(
   ],
 )
 
-/** A place next to the end of a head or part, in a verb, or anywhere. */
+/** A position near the end of a head or part, in a verb, or anywhere. */
 const place = fc.oneof(
   {
     weight: 3,
@@ -165,7 +165,7 @@ function placesIn(
 
 function piecesOf(bytes: Buffer, places: readonly number[]): Buffer[] {
   const text = bytes.toString('latin1')
-  // An upgrade takes what follows with it, as far as the cut: the rest must not be another verb that Node knows.
+  // An upgrade includes what follows, up to the cut: the rest must not be another verb that Node knows.
   const isOther = /upgrade/i.test(text) ? /BITS_POST |(?:UN|RE)BITS_$/ : /$^/
   const sorted = [...new Set([0, ...places, bytes.length])]
     .filter((place) => place >= 0 && place <= bytes.length)

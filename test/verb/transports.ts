@@ -5,12 +5,12 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, createSecureContext } from 'node:tls'
 import { exchange, turns } from '../support/piecewise-socket.js'
 
-/** How bytes get to a server. Node reads TCP and TLS natively, and streams in memory through 'data' events. */
+/** How bytes reach a server. Node reads TCP and TLS natively, and streams in memory through 'data' events. */
 export interface Transport {
-  /** Are the answers to one piece sent before the next is read? Over sockets this depends on time. */
+  /** Whether the response to one piece is sent before the next one is read. Over sockets this depends on timing. */
   readonly isExact: boolean
   createServer(): HttpServer | HttpsServer
-  /** Sends the pieces so that the server reads each by itself, then the end. Returns what came back. */
+  /** Sends the pieces so that the server reads each one separately, then the end. Returns the response. */
   send(server: HttpServer | HttpsServer, pieces: readonly Buffer[]): Promise<string>
 }
 
@@ -72,7 +72,10 @@ async function sendOver(
   return answer.replace(/^Date: .*\r\n/gm, '')
 }
 
-/** A server that has paused its socket, or handed it over, may never read what was sent: then half a second has to do. */
+/**
+ * A server that has paused its socket, or handed it over, may never read what was sent, so half a second has to
+ * suffice.
+ */
 async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 500
   while (!condition() && performance.now() < deadline) await turns(1)

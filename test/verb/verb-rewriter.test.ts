@@ -10,7 +10,7 @@ function requestOf(method: string, url: string, headers: string[]): IncomingMess
 
 const HEAD = 'PUT /a HTTP/1.1\r\nHost: a\r\n\r\n'
 
-/** What the rewriter makes of a buffer with a BITS_POST behind a head, for which the parser announces this request. */
+/** The result of the rewriter for a buffer with a BITS_POST after a head, which the parser reports as this request. */
 function rewritten(pieces: string[], request: IncomingMessage): string {
   const rewriter = new VerbRewriter()
   const buffers = pieces.map((piece) => Buffer.from(piece))

@@ -12,7 +12,7 @@ import { describeWindows, windowsPath, wine } from './wine.js'
 
 const CLI = windowsPath(join(import.meta.dirname, '..', '..', 'dist', 'cli.js'))
 const FILE = bytes(300_000)
-/** `alice`, `secret`, as `htpasswd -B` writes it. */
+/** The hash of `alice`, `secret` from `htpasswd -B`. */
 const USER = 'alice:$2y$05$wl0AP9lH259KJoyDgnXFu.gOkzkrBkGxzeJR7sx6cdL0Y1fgUplzy'
 
 describeWindows(() => {
@@ -61,7 +61,7 @@ describeWindows(() => {
     await mkdir(join(uploads, 'BITS-Sessions'), { recursive: true })
     await writeFile(join(uploads, 'BITS-Sessions', 'x.part'), 'secret')
     const listing = await wine('cmd', '/c', 'dir /x C:\\uploads')
-    // Windows: BITS-S~1. Wine makes other short names.
+    // BITS-S~1 on Windows. Wine generates other short names.
     const [, short = ''] = /(\S*~\S*) +BITS-Sessions\s*$/m.exec(listing) ?? []
     expect(short).not.toBe('')
     for (const name of [
@@ -104,7 +104,7 @@ describeWindows(() => {
         ...['pkcs12', '-export', '-in', certFile, '-inkey', keyFile, '-out', pfx],
         ...['-passout', 'pass:p\u00e4ss phrase'],
       ])
-      // As Notepad writes it.
+      // As written by Notepad.
       await writeFile(join(work, 'passphrase.txt'), '\uFEFFp\u00e4ss phrase\r\n')
       await writeFile(join(work, 'wrong.txt'), 'wrong\r\n')
       const passwd = new WindowsProgram(CLI, ['passwd', 'C:\\work\\bob.htpasswd', 'bob'], {

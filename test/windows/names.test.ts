@@ -17,7 +17,7 @@ describeWindows(() => {
     await mkdir(join(root, 'directory'))
     await writeFile(join(root, 'file.txt'), 'old')
     server = await WindowsServer.start({ '/uploads': { directory: 'C:\\uploads' } })
-    // The first upload creates the directory of unfinished ones.
+    // The first upload creates the directory for unfinished ones.
     expect(await upload(server.port, '/uploads/first.txt')).toEqual(ARRIVED)
   }, SETUP_TIMEOUT)
 
@@ -32,7 +32,7 @@ describeWindows(() => {
       before = await treeOf(root)
     })
 
-    // Windows takes paths of 32,000 characters; Wine cannot, as its files are on this machine.
+    // Windows accepts paths of 32,000 characters. Wine does not, as its files are on this machine.
     const refused = REFUSED.filter(([what]) => what !== 'a path longer than the system takes')
     test.each(refused)('is refused: %s', async (_what, path) => {
       expect(await upload(server.port, path)).toEqual(REFUSED_OUTCOME)
@@ -50,7 +50,7 @@ describeWindows(() => {
     'stays inside the directory: %s',
     async (_what, path, name) => {
       const outcome = await upload(server.port, path)
-      // Some rows share a destination.
+      // Some rows have the same destination.
       if ((await stored(name)) !== undefined && outcome.status === 403) return
       expect(outcome).toEqual(ARRIVED)
       expect(await stored(name)).toBe('uploaded')
@@ -77,8 +77,8 @@ describeWindows(() => {
           return { connection, path, id }
         }),
       )
-      // One after the other: Wine looks for names of another case before it links, so of two links at once both may
-      // succeed. Windows does both in one step.
+      // Sequential: Wine looks up names in another case before it links, so two concurrent links may both succeed.
+      // Windows does both in one step.
       const statuses: (number | undefined)[] = []
       for (const { connection, path, id } of clients) {
         statuses.push(outcomeOf(await connection.exchange(fragment(path, id, Buffer.from(path)))).status)
@@ -114,7 +114,7 @@ describeWindows(() => {
 
   describe('short names', () => {
     /**
-     * The short name that the system gives a file. Windows: `BITS-S~1`, which is refused by its form. Wine makes them of
+     * The short name that the system gives a file. Windows: `BITS-S~1`, which is refused by its form. Wine generates
      * four letters and a checksum, which only the file system can resolve.
      */
     const shortName = async (name: string): Promise<string> => {
@@ -138,7 +138,7 @@ describeWindows(() => {
     })
   })
 
-  // Wine 8 cannot create links of Windows (junctions and symbolic links), but resolves those of this machine.
+  // Wine 8 cannot create Windows links (junctions and symbolic links), but resolves those of this machine.
   test('a directory that is a link to another place is refused', async () => {
     const [outside = ''] = await windowsDirectories('C:\\outside')
     await symlink(outside, join(root, 'link'))

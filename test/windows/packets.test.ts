@@ -90,7 +90,7 @@ describeWindows(() => {
       const isKept = async () => (await stat(join(uploads, 'BITS-Sessions', staged))).size > FRAGMENT
       await until(isKept, PATIENCE)
       const held = `C:\\uploads\\BITS-Sessions\\${staged}`
-      // Windows grants the exclusive use of a file only when nobody has it open.
+      // Windows grants exclusive use of a file only when no other handle is open.
       await until(async () => (await server.lock(held)) === 'locked')
       await server.unlock(held)
       await client.finish(PATIENCE)
@@ -109,7 +109,7 @@ describeWindows(() => {
     expect(announced).toBe(`BITS-Sessions\\Replies\\${id}\\responsefile.bin`)
     const url = new URL(announced.replaceAll('\\', '/'), `http://127.0.0.1:${server.port}${path}`)
     const text = await (await fetch(url)).text()
-    // The server application is called before the file gets its name.
+    // The server application is called before the file is published.
     expect(text).toMatch(/^a b\/file\.bin is at C:\\replies\\BITS-Sessions\\[0-9a-f]{32}\.part$/)
     const part = await fetch(url, { headers: { Range: 'bytes=4-11' } })
     expect([part.status, await part.text()]).toEqual([206, text.slice(4, 12)])

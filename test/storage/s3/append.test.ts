@@ -10,7 +10,7 @@ import { MIB, never, openStorage, sample, send, stagedKeys, storageOn, uploadTo,
 
 const KIB = 1024
 
-/** Segments in memory; `put` can be held back. */
+/** Segments in memory. `put` can be blocked. */
 function memory(max: number, segmentSize: number) {
   const segments: { start: number; bytes: Buffer }[] = []
   const budget = new BufferBudget(max)

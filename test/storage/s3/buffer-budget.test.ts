@@ -5,7 +5,7 @@ import type { Block } from '../../../lib/storage/s3/slab.js'
 
 const KIB = 1024
 
-/** Takes blocks that have to be there. */
+/** Takes blocks that must be available. */
 const taken = (budget: BufferBudget, ...sizes: number[]): Block[] =>
   sizes.map((size) => {
     const block = budget.tryTake(size * KIB)

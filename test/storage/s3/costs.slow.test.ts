@@ -5,7 +5,7 @@ import { serve } from '../../support/serve.js'
 import { FAST, withFile } from '../../support/upload-fixture.js'
 import { openStorage, stagedKeys, withS3 } from './support.js'
 
-/** What AWS charges for as PUT, COPY, POST or LIST; the others as GET, and deletes not at all. */
+/** Operations that AWS charges as PUT, COPY, POST or LIST. Others are charged as GET, and deletes are free. */
 const isPut = ({ operation }: Received): boolean => /^(Put|Copy|List|Create|Upload|Complete)/.test(operation)
 const isGet = ({ operation }: Received): boolean => /^(Get|Head)/.test(operation)
 

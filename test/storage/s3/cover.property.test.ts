@@ -10,7 +10,7 @@ const segments = fc.array(
   { maxLength: 30 },
 )
 
-/** The first position that no segment holds, found byte by byte. */
+/** The first position without a segment, found byte by byte. */
 function firstHole(all: readonly Segment[]): number {
   let position = 0
   while (all.some(({ start, end }) => start <= position && position < end)) position++

@@ -10,7 +10,7 @@ interface Job {
   readonly size: number
   readonly fragment: number
   readonly assemble: 'copy' | 'stream'
-  /** Fragments that are staged already: they would only cost time. */
+  /** Number of fragments that are staged beforehand, to save time. */
   readonly staged: number
 }
 
@@ -31,7 +31,7 @@ const JOBS: Readonly<Record<string, Job>> = {
 const DESTINATION = 'evidence/disk.img'
 const DEATHS = { before: 'break', after: 'lose-answer' } as const
 
-/** All that is done for an upload, from its first fragment to the end of its session. */
+/** All operations of an upload, from its first fragment to the end of its session. */
 async function upload(s3: FakeS3, name: string, content: Buffer, { fragment, assemble }: Job): Promise<void> {
   const storage = storageOn(s3, { name, assemble, maxAttempts: 1 })
   const upload = uploadTo(DESTINATION, content.length)
@@ -40,7 +40,7 @@ async function upload(s3: FakeS3, name: string, content: Buffer, { fragment, ass
   await storage.discard(upload)
 }
 
-/** What the upload has staged when the server that will die begins with it. */
+/** The staged data of the upload when the server that will die takes it over. */
 function stage(s3: FakeS3, content: Buffer, { fragment, staged }: Job): void {
   const keys = new StagingKeys('BITS-Sessions/')
   for (let n = 0; n < staged; n++) {
@@ -52,7 +52,7 @@ function stage(s3: FakeS3, content: Buffer, { fragment, staged }: Job): void {
 const work = (received: readonly Received[]): Received[] =>
   received.filter(({ client }) => client === 'first')
 
-/** Requests that differ in what comes before and after them; all of them in a soak test. */
+/** One of each group of requests that have the same neighbors; all of them in a soak test. */
 function momentsOf(requests: readonly Received[]): number[] {
   const kind = (n: number) => {
     const { operation, key } = requests[n] ?? {}
@@ -66,16 +66,16 @@ function momentsOf(requests: readonly Received[]): number[] {
     seen.add(around)
   }
   if (times(0, 1)) return [...requests.keys()]
-  // Large files take their time.
+  // Large files take more time.
   const bytesInAll = requests.reduce((sum, { bytes }) => sum + bytes, 0)
   return [...first].filter((_, n) => bytesInAll < MIB || n % 3 === 0)
 }
 
-/** Before and after a request in a soak test; else one of them. */
+/** Both before and after a request in a soak test, otherwise one of them. */
 const waysAt = (moment: number): readonly ('before' | 'after')[] =>
   times(0, 1) ? ['before', 'after'] : [moment % 2 === 0 ? 'before' : 'after']
 
-/** The process of the client `first` dies at its nth request: nothing of what it sends from then on arrives. */
+/** Simulates a process, `first`, that dies at its nth request: nothing that it sends afterward arrives. */
 function dieAt(s3: FakeS3, moment: number, how: 'before' | 'after'): void {
   let count = 0
   s3.trouble = ({ client }) => {
@@ -116,7 +116,7 @@ describe('a server that dies leaves an upload that another one completes', () =>
             dieAt(s3, moment, how)
             await expect(upload(s3, 'first', content, job)).rejects.toThrow()
             await upload(s3, 'second', content, job)
-            // The only thing that no other server can know of: a multipart upload whose note was not written.
+            // No other server can find a multipart upload that was created but not recorded.
             const isUnknown =
               operation === 'CreateMultipartUpload' ||
               requests[moment - 1]?.operation === 'CreateMultipartUpload'

@@ -12,7 +12,7 @@ import {
 
 const MIN = 50
 
-/** Adjoining pieces, some of them in the middle of their segments. */
+/** Contiguous pieces, some from the middle of their segments. */
 const pieces = fc
   .array(fc.tuple(fc.integer({ min: 1, max: 160 }), fc.nat(10)), { minLength: 1, maxLength: 60 })
   .map((sizes) => {
@@ -25,7 +25,7 @@ const pieces = fc
     })
   })
 
-/** Fails unless the parts hold the same bytes, in the same order. */
+/** Fails unless the parts contain the same bytes in the same order. */
 function expectSameBytes(parts: readonly Part[], all: readonly Piece[]): void {
   const places = (list: readonly Piece[]) =>
     list.flatMap(({ segment, from, to }) =>

@@ -9,7 +9,7 @@ import { MIB, openStorage, sample, send, stagedKeys, storageOn, uploadTo, withS3
 
 const IGNORED: Partial<Rules> = { put: 'ignored', copy: 'ignored', complete: 'ignored' }
 
-/** A file that is put together of parts, of 11 MiB. */
+/** A file of 11 MiB, which is assembled from parts. */
 async function stageLarge(s3: FakeS3, name: string, id: number) {
   const storage = await openStorage(s3, { name })
   const content = sample(11 * MIB)

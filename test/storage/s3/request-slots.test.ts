@@ -47,7 +47,7 @@ describe('requests at a time', () => {
     expect(await next).toBe('next')
     ignoring.state.end()
     await setImmediate()
-    // The late end gave nothing back that was given back before.
+    // The late end did not free the slot again.
     const one = task()
     const other = task()
     void slots.run(one.work, never)

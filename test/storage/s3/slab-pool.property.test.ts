@@ -8,7 +8,7 @@ import { MIB, sample } from './support.js'
 
 const KIB = 1024
 
-/** What an upload does with memory: takes some, doubles, gives back or abandons one of its blocks. */
+/** How an upload uses memory: it takes a block, doubles, gives back or abandons one. */
 const step = fc.record({
   kind: fc.constantFrom('take', 'take', 'take', 'double', 'give', 'give', 'abandon'),
   size: fc.integer({ min: 1, max: 20 * MIB }),
@@ -54,7 +54,7 @@ describe('blocks of memory', () => {
         })
         for (const { block } of held) pool.give(block)
         expect(pool.used).toBe(0)
-        // All of it is in one piece again.
+        // All memory is contiguous again.
         expect(pool.take(16 * MIB)?.memory.length).toBe(16 * MIB)
       },
     )

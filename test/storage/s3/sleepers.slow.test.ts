@@ -8,7 +8,7 @@ const DESTINATION = 'report.xml'
 interface Sleep {
   readonly size: number
   readonly fragment: number
-  /** The request before which the process falls asleep. */
+  /** The request before which the process is suspended. */
   readonly before: (request: Received) => boolean
 }
 
@@ -62,7 +62,7 @@ async function run(
   const storage = await openStorage(s3, { name, maxAttempts: 1 })
   const upload = uploadTo(DESTINATION, content.length, id)
   await send(storage, upload, content, fragment)
-  // The session store refuses what a process without the session's lock wants to change.
+  // The session store refuses changes by a process without the session's lock.
   if (!hasLock()) return
   await storage.publish(upload, { overwrite: true })
   await storage.discard(upload)
@@ -96,7 +96,7 @@ describe('a process that is suspended, and resumes when another one has finished
         await sleeper
         expect(s3.objects.find(DESTINATION)?.bytes.equals(newer)).toBe(true)
         expect(s3.multiparts.open).toEqual([])
-        // Segments that it stored after the session's end are left to the sweep for orphaned data.
+        // The sweep removes segments that it stored after the session ended.
         const cleaner = await openStorage(s3, { name: 'cleaner' })
         for await (const { uploadId } of cleaner.staged())
           await cleaner.discard({ uploadId, destination: '' })

@@ -11,7 +11,7 @@ const listed = (segments: readonly Segment[]): Segment[] =>
 
 const size = ({ start, end }: Segment): number => end - start
 
-/** Uploads in fragments of one size, with all that is merged; tells what that costs. */
+/** Uploads in fragments of one size, merging as needed. Returns the cost. */
 function upload(fragment: number, count: number) {
   const total = fragment * count
   let segments: Segment[] = []

@@ -9,7 +9,7 @@ import type { Rules } from '../../support/fake-s3/rules.js'
 export const MIB = 1024 * 1024
 export const never = new AbortController().signal
 
-/** Runs a test with a service of its own. */
+/** Runs a test with a separate service. */
 export async function withS3(rules: Partial<Rules>, use: (s3: FakeS3) => Promise<void>): Promise<void> {
   const s3 = await FakeS3.start(rules)
   try {
@@ -19,7 +19,7 @@ export async function withS3(rules: Partial<Rules>, use: (s3: FakeS3) => Promise
   }
 }
 
-/** A storage with a client of its own, whose limits are those of the service. It is not open. */
+/** A storage with a separate client, whose limits are those of the service. It is not open. */
 export function storageOn(
   s3: FakeS3,
   options: Partial<S3StorageOptions> & { name?: string; maxAttempts?: number } = {},
@@ -43,7 +43,7 @@ export const uploadTo = (destination: string, total?: number, id = 1): StagedUpl
   total,
 })
 
-/** Sends a file as a client does: fragment by fragment, from what the storage says is received. */
+/** Sends a file as a client does: in fragments, starting at the received length. */
 export async function send(
   storage: S3Storage,
   upload: StagedUpload,
@@ -57,7 +57,7 @@ export async function send(
   }
 }
 
-/** What is staged, probes aside. */
+/** The staged objects, except probes. */
 export const stagedKeys = (s3: FakeS3): string[] =>
   s3.objects.keys.filter((key) => key.startsWith('BITS-Sessions/'))
 

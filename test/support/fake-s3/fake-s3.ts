@@ -19,23 +19,23 @@ export interface Received {
 }
 
 /**
- * What goes wrong with a request: the connection breaks before it is carried out, or after it but before the answer; no answer
- * ever comes, or only the first half of it; or the service refuses it.
+ * How a request fails: the connection breaks before the operation, or after it but before the response; no response
+ * ever comes, or only its first half; or the service refuses the request.
  */
 export type Trouble = 'break' | 'lose-answer' | 'cut-answer' | 'hang' | Fault | undefined
 
 export const BUCKET = 'uploads'
 
-/** A service that speaks S3, over real HTTP in this process. Signatures are not checked. */
+/** A service with the S3 API, over real HTTP in this process. Signatures are not checked. */
 export class FakeS3 {
   readonly objects: Objects
   readonly multiparts: Multiparts
   readonly rules: Rules
-  /** All requests, in their order. */
+  /** All requests in order. */
   readonly received: Received[] = []
-  /** Requests that are not answered yet. */
+  /** Number of requests without a response so far. */
   inFlight = 0
-  /** Decides what goes wrong with a request; a pending promise delays it. */
+  /** Determines how a request fails, if at all. A pending promise delays it. */
   trouble: (request: Received) => Trouble | Promise<Trouble> = () => undefined
   readonly #server: Server
   readonly #clients: S3Client[] = []
@@ -45,7 +45,7 @@ export class FakeS3 {
     this.rules = { ...AWS, ...rules }
     this.objects = new Objects(this.rules)
     this.multiparts = new Multiparts(this.objects, this.rules)
-    // A busy process must not take a connection for an idle one.
+    // A busy process must not treat connections as idle.
     this.#server = createServer({ keepAliveTimeout: 600_000 }, (req, res) => void this.#serve(req, res))
   }
 

@@ -1,4 +1,4 @@
-/** An answer of the service that is an error. */
+/** An error response of the service. */
 export class Fault extends Error {
   readonly code: string
   readonly status: number

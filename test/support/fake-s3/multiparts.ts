@@ -12,7 +12,7 @@ interface Upload {
 /** The multipart uploads of a bucket. */
 export class Multiparts {
   readonly #uploads = new Map<string, Upload>()
-  /** Those that are over, to which Complete answers again. */
+  /** Ended uploads, for which Complete can be repeated. */
   readonly #completed = new Map<string, string>()
   readonly #objects: Objects
   readonly #rules: Rules

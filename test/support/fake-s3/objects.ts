@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { Fault } from './fault.js'
 import type { Condition, Rules } from './rules.js'
 
-/** An object, or what a multipart upload will be. */
+/** An object, or the future object of a multipart upload. */
 export interface StoredObject {
   readonly bytes: Buffer
   readonly etag: string
   readonly lastModified: Date
-  /** `content-type`, `x-amz-meta-*` and their like. */
+  /** `content-type`, `x-amz-meta-*` and similar headers. */
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -15,12 +15,12 @@ export const etagOf = (bytes: Buffer): string => `"${createHash('md5').update(by
 
 interface Listed {
   readonly lastModified: Date
-  /** Listings before the entry appears, or is gone. */
+  /** Number of listings before the entry appears or disappears. */
   lag: number
   gone: boolean
 }
 
-/** The objects of a bucket, and what listings show of them. */
+/** The objects of a bucket, and how listings show them. */
 export class Objects {
   readonly #objects = new Map<string, StoredObject>()
   readonly #listed = new Map<string, Listed>()
@@ -59,7 +59,7 @@ export class Objects {
     this.#note(key, { lastModified: object.lastModified, lag: this.#rules.listingLag, gone: true })
   }
 
-  /** A page of names, in the order of their bytes. */
+  /** A page of names in byte order. */
   list(prefix: string, after: string, max: number): { key: string; lastModified: Date }[] {
     const shown: { key: string; lastModified: Date }[] = []
     for (const [key, entry] of this.#listed) {
@@ -72,7 +72,7 @@ export class Objects {
     return shown.sort((a, b) => (a.key < b.key ? -1 : 1)).slice(0, max)
   }
 
-  /** Throws when the request is only for a new object and there is one. */
+  /** Throws when the request may only create an object and one exists. */
   checkCondition(condition: Condition, ifNoneMatch: string | undefined, key: string): void {
     if (ifNoneMatch === undefined || condition === 'ignored') return
     if (condition === 'refused') throw new Fault(501, 'NotImplemented')

@@ -6,7 +6,7 @@ import { etagOf, type Objects, type StoredObject } from './objects.js'
 import type { Rules } from './rules.js'
 import { element, listOf, textsOf } from './xml.js'
 
-/** A request as the operations see it. */
+/** A parsed request. */
 export interface S3Request {
   readonly operation: Operation
   readonly key: string
@@ -15,7 +15,7 @@ export interface S3Request {
   readonly body: Buffer
 }
 
-/** What is answered. */
+/** A response. */
 export interface S3Answer {
   readonly status: number
   readonly headers?: Record<string, string>
@@ -137,7 +137,7 @@ const OPERATIONS = {
 export const perform = (bucket: FakeBucket, request: S3Request): S3Answer =>
   OPERATIONS[request.operation](bucket, request)
 
-/** Which operation a request is. */
+/** Determines the operation of a request. */
 export function operationOf(method: string, key: string, query: URLSearchParams, isCopy: boolean): Operation {
   const isMultipart = query.has('uploadId')
   switch (method) {
@@ -171,7 +171,7 @@ function sourceOf({ objects, name }: FakeBucket, headers: IncomingMessage['heade
   return objects.get(source.slice(name.length + 1))
 }
 
-/** The headers of an object that are given back with it. */
+/** The headers that are returned with an object. */
 function kept(headers: IncomingMessage['headers']): Record<string, string> {
   const names = Object.keys(headers).filter(
     (name) =>

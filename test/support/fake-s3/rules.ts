@@ -1,19 +1,19 @@
-/** What a service does with `If-None-Match: *`: it honours it, answers 501, or overwrites all the same. */
+/** How a service handles `If-None-Match: *`: it honors it, responds 501, or overwrites anyway. */
 export type Condition = 'honoured' | 'refused' | 'ignored'
 
-/** How services that speak S3 differ. The defaults are those of AWS. */
+/** Differences between services with the S3 API. The defaults are those of AWS. */
 export interface Rules {
   readonly put: Condition
   readonly copy: Condition
   readonly complete: Condition
-  /** Bytes of the smallest part that is not the last. */
+  /** Minimum size in bytes of all parts but the last. */
   readonly minPartSize: number
   readonly maxParts: number
-  /** All parts but the last have to be of one size. */
+  /** Whether all parts but the last must have the same size. */
   readonly equalParts: boolean
-  /** Is there an UploadPartCopy? */
+  /** Whether there is UploadPartCopy. */
   readonly partCopy: boolean
-  /** Listings that do not yet know of a change. */
+  /** Number of listings that do not show a change yet. */
   readonly listingLag: number
 }
 

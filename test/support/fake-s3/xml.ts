@@ -13,15 +13,15 @@ const content = (value: Content): string => {
 
 const tag = (name: string, value: Content): string => `<${name}>${content(value)}</${name}>`
 
-/** An XML document. A list becomes elements of one name. */
+/** Formats an XML document. A list becomes several elements of the same name. */
 export const element = (name: string, value: Content): string =>
   `<?xml version="1.0" encoding="UTF-8"?>\n${tag(name, value)}`
 
-/** What is within the elements of a name. */
+/** The contents of all elements with this name. */
 export const listOf = (xml: string, name: string): string[] =>
   [...xml.matchAll(new RegExp(`<${name}>(.*?)</${name}>`, 'gs'))].map(([, inner]) => inner ?? '')
 
-/** The same, as texts. */
+/** The same as plain text. */
 export const textsOf = (xml: string, name: string): string[] =>
   listOf(xml, name).map((text) =>
     text.replaceAll('&quot;', '"').replaceAll('&#34;', '"').replaceAll('&amp;', '&'),

@@ -20,7 +20,7 @@ const common = {
  * Bundles the command line and the package once for a run of Jest: Node starts a bundle in a fifth of the CPU time that
  * a TypeScript loader takes, and the tests start hundreds of processes.
  *
- * The bundles lie in the repository, so that they find the package and its optional peers by name.
+ * The bundles are in the repository, so that they find the package and its optional peers by name.
  */
 export default async function bundlePrograms() {
   const cache = join(ROOT, '.cache')
@@ -35,7 +35,7 @@ async function bundleCommandLine(directory) {
     ...common,
     entryPoints: { cli: 'lib/cli/main.ts' },
     outdir: directory,
-    // Optional peers that are compiled, or load others by names of their own.
+    // Optional peers that are compiled, or that load other packages dynamically.
     external: ['kerberos', '@aws-sdk/*', 'redis', 'ioredis', 'pg'],
     // Bundled CommonJS libraries call `require` for Node's own modules.
     banner: {
@@ -45,7 +45,7 @@ async function bundleCommandLine(directory) {
   await copyPages(directory)
 }
 
-/** Bundles the package as it is installed, as far as ES modules need it. */
+/** Bundles the package as it is installed, but only its ES modules. */
 async function bundlePackage(directory) {
   const { compilerOptions } = JSON.parse(await readFile(join(ROOT, 'tsconfig.json'), 'utf8'))
   const entries = Object.entries(compilerOptions.paths).map(([name, [source]]) => [
@@ -62,7 +62,7 @@ async function bundlePackage(directory) {
   await copyPages(join(directory, 'dist'))
 }
 
-/** The dashboard looks for them beside its bundle. */
+/** The dashboard expects these files next to its bundle. */
 async function copyPages(directory) {
   await cp(join(ROOT, 'lib/dashboard/public'), join(directory, 'public'), { recursive: true })
 }

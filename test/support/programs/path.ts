@@ -3,7 +3,7 @@ import { join } from 'node:path'
 export const ROOT = join(import.meta.dirname, '../../..')
 
 /**
- * The bundled command line, to be run by Node.
+ * The path of the bundled command line, for Node.
  *
  * @throws Error in a Jest project that does not bundle it first (see jest.config.js).
  */

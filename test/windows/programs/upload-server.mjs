@@ -1,15 +1,12 @@
 // An upload server that Windows' Node runs, from the built package:
-//   node upload-server.mjs '{ "port": 0, "mounts": { "/uploads": { "directory": "C:\\uploads" } } }'
-// A mount takes the options of bitsUpload(). Beside them, "files" has options of its FileStorage, "shared" is that of its
-// FileSessionStore, and "reply" answers each upload with a reply. Prints "port N"; the log goes to the standard error output.
-// GET /lock?path=... opens a file as virus scanners do, so that nobody else may touch it; GET /unlock closes it again.
+//   node upload-server.mjs '{ "port": 0, "mounts": { "/uploads": { "directory": "C:\\uploads" } } }' A mount takes the options of bitsUpload(). In addition, "files" has options of its FileStorage, "shared" is an option of its FileSessionStore, and "reply" sends a reply to each upload. Prints "port N"; the log goes to standard error. GET /lock?path=... opens a file as virus scanners do, so that no other program can use it; GET /unlock closes it again.
 import { closeSync, constants, openSync } from 'node:fs'
 import { createServer } from 'node:http'
 import express from 'express'
 import { bitsUpload, FileSessionStore, FileStorage } from 'express-bits-upload'
 
 const { port, mounts } = JSON.parse(process.argv[2])
-/** What libuv calls UV_FS_O_EXLOCK: a sharing mode of 0. Node's documentation does not name it. */
+/** The flag UV_FS_O_EXLOCK of libuv: a sharing mode of 0. Node does not document it. */
 const EXCLUSIVE = 0x10000000
 const locks = new Map()
 const log = (level) => (message) => process.stderr.write(`${level}: ${message}\n`)
