@@ -65,7 +65,7 @@ test('10,000 sessions that all make progress cost a viewer less than 20 KB a sec
   for (let turn = 1; turn <= 5; turn += 1) {
     for (const [index, each] of all.entries()) {
       emit('progress', { ...each, received: 1e9 + turn * (1e6 + index), rate: 1e6 + index * turn })
-      // Small files that come and go, too.
+      // Including small files that come and go quickly.
       if (index % 200 === 0) emit('uploaded', uploaded('名'.repeat(300), 5))
     }
     messages.push(await until(events, () => true))

@@ -128,7 +128,7 @@ export function session(
   }
 }
 
-/** The event `uploaded` of a new session. */
+/** Emits `uploaded` for a new session. */
 export const uploaded = (destination: string, size: number): UploadedFile => ({
   destination,
   size,

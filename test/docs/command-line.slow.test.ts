@@ -13,7 +13,7 @@ import { FILE, useTempProject } from './use-temp-project.js'
 
 const temp = useTempProject()
 const PAGE = 'docs/command-line.md'
-/** "correct horse", as `htpasswd -nbB` writes it. */
+/** The hash of "correct horse" from `htpasswd -nbB`. */
 const USER = 'alice:$2y$05$Vz/g63LtXKXpTN9uPzCLA.nD2ht2kO2Xs.fg144XAGgdCdSd64haW'
 const running = new Set<number>()
 
@@ -30,7 +30,7 @@ async function shell(lines: string, env: Record<string, string> = {}) {
   const cwd = temp.project.cwd
   const child = spawn('sh', ['-ec', lines], {
     cwd,
-    // Signals go to the process group, as from a terminal.
+    // Signals are sent to the process group, as by a terminal.
     detached: true,
     env: {
       PATH: `${cwd}:${process.env.PATH}`,
@@ -108,7 +108,7 @@ test('for a network: passwords, TLS, a listing and a live page', async () => {
 
 test('a file of options is accepted', async () => {
   const section = `${PAGE}#Options in a file`
-  // A certificate in this form needs openssl, which may be missing.
+  // Creating such a certificate needs openssl, which may be missing.
   const { 'tls-pfx': certificate, ...options } = JSON.parse(block('json', { in: section }).text)
   await writeFile(temp.inside('server.json'), JSON.stringify(options))
   await writeFile(temp.inside('users.htpasswd'), `${USER}\n`)
@@ -149,7 +149,7 @@ test('several directories are served, each with its settings', async () => {
 test('the file for several virtual directories of IIS is accepted', async () => {
   const page = 'docs/iis-migration.md'
   const config = block('json', { in: page, containing: '"directories"' }).text
-  // Drives are folders here.
+  // Drives become directories.
   await writeFile(temp.inside('several.json'), config.replaceAll(/"[DE]:\//g, '"drive/'))
   for (const { 'iis-file': file } of JSON.parse(config).directories)
     await writeFile(temp.inside(file), block('json', { in: page, containing: '"BITSAllowOverwrites"' }).text)

@@ -34,7 +34,7 @@ describe('commands that cannot be run here: compared with their source', () => {
   })
 })
 
-/** Flags of other programs that the documents name. */
+/** Flags of other programs that occur in the documents. */
 const FOREIGN = [
   '--build',
   '--external',

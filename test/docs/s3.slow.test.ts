@@ -7,7 +7,7 @@ import { FILE, useTempProject } from './use-temp-project.js'
 const temp = useTempProject()
 const ENVIRONMENT = { AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' }
 
-/** Uploads a file to a documented server, and looks at what its service has then. */
+/** Uploads a file to a documented server, and returns the objects that its service then contains. */
 async function uploadBy(example: Block, rules: Partial<Rules>, check: (s3: FakeS3) => void): Promise<void> {
   const s3 = await FakeS3.start(rules)
   try {

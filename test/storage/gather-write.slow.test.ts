@@ -179,7 +179,7 @@ test('rejects if the disk is full, and leaves the rest of the body unread', asyn
   }
 })
 
-/** A file that tells, before each write, how many bytes have been written. */
+/** A file that reports, before each write, how many bytes have been written. */
 function watch(real: FileHandle, told: (written: number) => void): FileHandle {
   let written = 0
   return new Proxy(real, {
@@ -195,7 +195,7 @@ function watch(real: FileHandle, told: (written: number) => void): FileHandle {
   })
 }
 
-/** A file that writes no more than `limit` bytes at a time, as some do when they are all but full. */
+/** A file that writes at most `limit` bytes at a time, as some do when the disk is almost full. */
 function shortened(real: FileHandle, limit: number): FileHandle {
   return new Proxy(real, {
     get(target, name) {

@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../support/serve.js'
 /**
  * A storage that keeps its files in a directory.
  *
- * @param part where staged bytes lie, below the directory.
+ * @param part path of staged data, relative to the directory.
  */
 export async function inDirectory(
   make: (directory: string) => StorageAdapter,
@@ -29,7 +29,7 @@ export async function inDirectory(
   }
 }
 
-/** Linux has a file that takes no bytes, and never has any. */
+/** A Linux device that accepts no bytes. */
 const FULL_DISK = '/dev/full'
 
 export const inStaging = ({ uploadId }: StagedUpload): string => join('BITS-Sessions', `${uploadId}.part`)

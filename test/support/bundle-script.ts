@@ -4,10 +4,10 @@ import { build } from 'esbuild'
 const bundles = new Map<string, Promise<Uint8Array>>()
 
 /**
- * A script of the tests and all that it imports, in one piece of JavaScript. Node starts it in a third of the time that
- * a loader for TypeScript takes, which counts where a test starts hundreds of processes.
+ * Bundles a script of the tests with all its imports. Node starts the result in a third of the time that a TypeScript
+ * loader takes, which matters where a test starts hundreds of processes.
  *
- * @param packages `external` where some are compiled: then the script must run where Node finds them.
+ * @param packages `external` if some are compiled: the script must then run where Node finds them.
  */
 export function bundleScript(
   url: URL,

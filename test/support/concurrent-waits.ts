@@ -18,7 +18,7 @@ export function concurrentWaits(): Runner {
   beforeAll(() => {
     for (const wait of waits) {
       wait.result = wait.body()
-      // Its test reports the failure.
+      // The test itself reports the failure.
       wait.result.catch(() => {})
     }
   })

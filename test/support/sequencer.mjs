@@ -1,8 +1,8 @@
 import TestSequencer from '@jest/test-sequencer'
 
 /**
- * Stores durations and failures of all projects at once. Jest writes a file for each project, with the results of that
- * project alone; ours share the name of that file, so the last one would replace the others.
+ * Stores the durations and failures of all projects at once. Jest writes a file for each project, with only its own
+ * results; the projects here share its name, so the last one would replace the others.
  */
 export default class OneFileSequencer extends TestSequencer {
   cacheResults(tests, results) {

@@ -65,7 +65,7 @@ describe('the contract of a session lock', () => {
         ),
       { ...(clauses ? { clauses } : {}), concurrently: true },
     )
-  // Most of their time is spent waiting until a lock has expired, so that all run at the same time.
+  // They spend most of their time waiting for a lock to expire, so they run concurrently.
   const results = new Map<Make, Promise<FailedTest[]>>()
   beforeAll(() => {
     // The other clauses would only slow it down.

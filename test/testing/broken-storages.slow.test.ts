@@ -8,9 +8,9 @@ import { underTest } from './storage-under-test.js'
 
 const caught = new Set<string>()
 
-/** It waits until no file or connection closes any more, so only the storages that it should catch are tested with it. */
+/** It waits until no more files or connections are closed, so it runs only with the storages that it should detect. */
 const WAITING_CLAUSE = 'handles'
-/** They are failed by calls that do not return for many seconds, which can pass while other storages are tested. */
+/** They fail because calls do not return for many seconds, which can pass while other storages are tested. */
 const HANGING_CLAUSES = ['received-during-append', 'uploads-apart']
 const OTHER_CLAUSES = Object.keys(STORAGE_CLAUSES).filter((clause) => clause !== WAITING_CLAUSE)
 

@@ -8,10 +8,10 @@ export interface FailedTest {
 }
 
 /**
- * Runs the tests of a contract, in which each test has its own subject.
+ * Runs the tests of a contract. Each test has its own subject.
  *
  * @param register calls the contract with a runner.
- * @param options `clauses`: the tests of which clauses to run; default: all. `concurrently`: for tests that mostly wait.
+ * @param options `clauses`: the clauses to test; default: all. `concurrently`: for tests that mostly wait.
  */
 export async function failedTests(
   register: (runner: Runner) => void,

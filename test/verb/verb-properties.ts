@@ -6,7 +6,7 @@ import { WAYS } from './differential.js'
 const SEED = process.env.FC_SEED ? { seed: Number(process.env.FC_SEED) } : {}
 const RUNS = Number(process.env.FC_RUNS ?? 1)
 
-/** Pieces of bodies and header values that look like what the hook looks for. */
+/** Fragments of bodies and header values that resemble what the hook looks for. */
 const BAIT = [
   'BITS_POST ',
   'BITS_POST / HTTP/1.1\r\n\r\n',
@@ -83,7 +83,7 @@ function chunks(body: Buffer, by: { sizes: number[]; extension: string; trailer:
   return Buffer.concat([...parts, Buffer.from(`0${by.extension}\r\n${by.trailer}\r\n`)])
 }
 
-/** Where the bytes are cut: nowhere, after every byte, or somewhere. */
+/** Where to cut the bytes: nowhere, after every byte, or at random. */
 const places = fc.oneof(
   { weight: 2, arbitrary: fc.constant('nowhere' as const) },
   { weight: 1, arbitrary: fc.constant('everywhere' as const) },
@@ -96,8 +96,8 @@ function pieces(bytes: Buffer, where: 'nowhere' | 'everywhere' | number[]): Buff
 }
 
 /**
- * Joins pieces that part three or more letters of the verb from the next. A token cut there is refused when its next
- * bytes come, not at once; meanwhile other answers may have gone out. Such cuts have a test of their own.
+ * Joins pieces where a cut would come after the third or a later letter of the verb. A token cut there is refused when
+ * its next bytes come, not at once; meanwhile other responses may have been sent. Such cuts have a test of their own.
  */
 function keepTogether(cuts: Buffer[]): Buffer[] {
   const joined: Buffer[] = []
@@ -112,7 +112,7 @@ function keepTogether(cuts: Buffer[]): Buffer[] {
   return joined
 }
 
-/** Broken requests and other things that a server may be sent. None of them is a BITS_POST. */
+/** Broken requests and other input that a server may receive. None of them is a BITS_POST. */
 const oddity = fc.constantFrom(
   ...[
     'BITS / HTTP/1.1\r\nHost: a\r\n\r\n',
@@ -179,7 +179,7 @@ const oddity = fc.constantFrom(
   ],
 )
 
-/** Messages, oddities and small damages in any order. */
+/** Messages, oddities and small corruptions in any order. */
 const stream = fc
   .record({
     parts: fc.array(
@@ -218,7 +218,7 @@ const SETTINGS: Setting[] = [
   { name: 'a server with the lenient parser', options: { insecureHTTPParser: true }, upgrades: false },
 ]
 
-/** Echoes what follows an upgrade. */
+/** Echoes the data after an upgrade. */
 function takeUpgrades(server: Server): void {
   for (const event of ['upgrade', 'connect'] as const) {
     server.on(event, (req, socket, head) => {
@@ -240,10 +240,10 @@ function serverFor({ options, upgrades }: Setting, patch?: Patch) {
 }
 
 /**
- * Compares servers that accept BITS_POST with plain ones. What a plain one does depends on the parser of this version of
- * Node.
+ * Compares servers that accept BITS_POST with plain ones. The behavior of a plain one depends on the parser of this
+ * version of Node.
  *
- * @param share of the runs that find rare combinations, from 0 to 1.
+ * @param share fraction of the runs that look for rare combinations, from 0 to 1.
  */
 export function describeVerbProperties(share: number): void {
   const runs = share * RUNS
@@ -291,7 +291,7 @@ export function describeVerbProperties(share: number): void {
         await fc.assert(
           fc.asyncProperty(stream, places, async (bytes, where) => {
             const { server, received } = serverFor(setting, patch)
-            // Without a true BIND or NUL, each one in what arrives is one too many.
+            // Streams contain no BIND or NUL, so each one that arrives is an error.
             const sent = bytes
               .toString('latin1')
               .replaceAll('BIND', 'LOCK')
