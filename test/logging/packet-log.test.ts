@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { BitsError, type BitsUploadOptions, MemoryStorage } from 'express-bits-upload'
 import { maskName, maskRequestUrl, maskSessionId } from '../../lib/logging/mask.js'
 import { maskHeader } from '../../lib/logging/mask-header.js'
 import { writePacket } from '../../lib/logging/packet-log.js'
+import { bundleScript } from '../support/bundle-script.js'
 import { fragment, openSession, PROTOCOL, packet, RawConnection } from '../support/raw.js'
 import { type Running, serve, temporaryDirectory } from '../support/serve.js'
 
@@ -39,7 +39,7 @@ const HEADERS = {
   'X-Forwarded-Host': 's3cret.example',
 }
 
-const PING_ITSELF = fileURLToPath(new URL('../fixtures/ping-itself.ts', import.meta.url))
+const PING_ITSELF = new URL('../fixtures/ping-itself.ts', import.meta.url)
 
 let lines: string[]
 let running: Running | undefined
@@ -178,10 +178,11 @@ describe('the packet log', () => {
   ])(
     'with NODE_DEBUG=%s, a process logs %i of its packets',
     async (NODE_DEBUG, count) => {
-      const child = spawn(process.execPath, ['--import', 'tsx', PING_ITSELF], {
+      const child = spawn(process.execPath, ['-'], {
         env: { ...process.env, NODE_DEBUG },
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['pipe', 'ignore', 'pipe'],
       })
+      child.stdin.end(await bundleScript(PING_ITSELF, 'cjs'))
       let log = ''
       child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text))
       const [code] = await once(child, 'close')

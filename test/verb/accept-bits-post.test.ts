@@ -1,6 +1,6 @@
 import { execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import http, { type RequestListener } from 'node:http'
 import https from 'node:https'
 import { createRequire } from 'node:module'
@@ -14,6 +14,7 @@ import request from 'supertest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { acceptBitsPost, acceptBitsPostEverywhere } from '../../lib/verb/accept-bits-post.js'
 import { assertBindIsKnown } from '../../lib/verb/known-verb.js'
+import { bundleScript } from '../support/bundle-script.js'
 import { everyByte, exchange, readBody, recordingServer, turns } from '../support/piecewise-socket.js'
 import { RawConnection } from '../support/raw.js'
 
@@ -550,9 +551,14 @@ describe('every server of the process', () => {
   })
 
   it('may be a worker of a cluster', async () => {
-    const child = fork(new URL('../fixtures/cluster-worker.ts', import.meta.url), {
-      execArgv: ['--import', 'tsx'],
-    })
+    const directory = await mkdtemp(join(tmpdir(), 'bits-cluster-'))
+    closing.push(() => rm(directory, { recursive: true }))
+    const script = join(directory, 'worker.cjs')
+    await writeFile(
+      script,
+      await bundleScript(new URL('../fixtures/cluster-worker.ts', import.meta.url), 'cjs'),
+    )
+    const child = fork(script, { execArgv: [] })
     closing.push(() => child.kill())
     const [address] = await once(child, 'message')
     const answers = new Set<string>()
