@@ -202,7 +202,8 @@ describe('maxBandwidth', () => {
       (n) => arrivals(name).findLast(({ destination }) => destination === `${n}.bin`)?.at ?? 0,
     )
     const [first, last] = [Math.min(...ends), Math.max(...ends)]
-    expect(last - first - stalled(stalls, first, last)).toBeLessThan(800)
+    // If they took turns, each after the one before, these would be almost two seconds.
+    expect(last - first - stalled(stalls, first, last)).toBeLessThan(1200)
   })
 })
 
