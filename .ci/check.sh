@@ -21,9 +21,10 @@ check() {
 running=
 current=
 
-# suite <name> <seconds> <command ...>: the same for a run of jest, whose tests count one by one.
+# suite <name> <seconds> <command ...>: the same for a run of jest, whose tests count one by one. The machine is busy: a
+# test may take longer than usual before it counts as hanging.
 suite() {
-  check "$@" --json --outputFile="$RESULTS/$1.json"
+  check "$@" --testTimeout=180000 --json --outputFile="$RESULTS/$1.json"
 }
 
 # report <name> <how it ended>: prints the output of a check, and not that of another one in between.
