@@ -21,7 +21,7 @@ export function readArguments(words: string[]): Arguments {
     },
   })
   if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
-    throw new TypeError(`--port ${values.port}: give a port, from 0 (any free one) to 65535.`)
+    throw new TypeError(`--port ${values.port}: use a port, from 0 (any free one) to 65535.`)
   }
   return { ...values, port: Number(values.port) }
 }

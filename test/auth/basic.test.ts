@@ -17,7 +17,7 @@ const passwords = new Map([
 ])
 
 /** Runs before `bitsUpload()`: admits clients with a password (package `basic-auth`). */
-const askForPassword: RequestHandler = (req, res, next) => {
+const requirePassword: RequestHandler = (req, res, next) => {
   const credentials = basicAuth(req)
   const right = credentials && passwords.get(credentials.name)
   if (credentials && right !== undefined && isEqual(credentials.pass, right)) {
@@ -39,7 +39,7 @@ describe('Basic authentication before bitsUpload()', () => {
     const folder = await directory()
     const running = await start(
       { directory: folder, user: whoItIs },
-      { before: (app) => app.use('/uploads', askForPassword) },
+      { before: (app) => app.use('/uploads', requirePassword) },
     )
     return { folder, ...running }
   }

@@ -50,7 +50,7 @@ const token = ({ audience = AUDIENCE, expires = '5m', key = keys.privateKey } = 
 /** Runs before `bitsUpload()`: admits clients with a token (package `express-oauth2-jwt-bearer`). */
 const serve = async () => {
   const folder = await directory()
-  const askForToken = auth({
+  const requireToken = auth({
     issuer: ISSUER,
     audience: AUDIENCE,
     jwksUri,
@@ -59,7 +59,7 @@ const serve = async () => {
   })
   const running = await start(
     { directory: folder, user: (req) => req.auth?.payload.sub },
-    { before: (app) => app.set('env', 'test').use('/uploads', askForToken) },
+    { before: (app) => app.set('env', 'test').use('/uploads', requireToken) },
   )
   return { folder, ...running }
 }
@@ -81,8 +81,8 @@ describe('a bearer token before bitsUpload()', () => {
 
   test.each([
     ['that has expired', () => token({ expires: '-1m' })],
-    ['for somebody else', () => token({ audience: 'https://other.example.com/' })],
-    ['that somebody else signed', () => token({ key: otherKeys.privateKey })],
+    ['for another audience', () => token({ audience: 'https://other.example.com/' })],
+    ['signed by another issuer', () => token({ key: otherKeys.privateKey })],
     ['that is none', async () => 'abc'],
   ])('refuses one %s', async (_, make) => {
     const { folder, origin } = await serve()

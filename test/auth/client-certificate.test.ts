@@ -16,7 +16,7 @@ import { clientError, FAST, withFile } from '../support/upload-fixture.js'
 const { directory, afterwards } = fixtures()
 
 /** Runs before `bitsUpload()`: admits clients with a certificate of our authority (Node's own TLS). */
-const askForCertificate: RequestHandler = (req, res, next) => {
+const requireCertificate: RequestHandler = (req, res, next) => {
   if (req.socket instanceof TLSSocket && req.socket.authorized) return next()
   res.sendStatus(403)
 }
@@ -31,7 +31,7 @@ async function serve(authority: Authority, certificate: Certificate) {
   const folder = await directory()
   const bits = bitsUpload({ directory: folder, user: nameInCertificate, logger: new RecordingLogger() })
   const app = express()
-  app.use('/uploads', askForCertificate, bits)
+  app.use('/uploads', requireCertificate, bits)
   const server = createServer(
     {
       cert: certificate.cert,

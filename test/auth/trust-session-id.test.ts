@@ -10,7 +10,7 @@ import { cancelSession, closeSession, createSession, fragment, PROTOCOL, packet 
 const { start, connect, directory } = fixtures()
 
 /** For the option `user`. Unlike preceding middleware, it can be skipped for packets of a session. */
-function whoIsIt(req: Request): string {
+function identifyUser(req: Request): string {
   const credentials = basicAuth(req)
   if (credentials?.name === 'alice' && credentials.pass === 'secret') return 'alice'
   const headers = { 'WWW-Authenticate': 'Basic realm="uploads"' }
@@ -23,7 +23,12 @@ const FILE = Buffer.from('hello')
 /** A session of alice, who does not send her password again. */
 async function begin(trustSessionId: boolean) {
   const folder = await directory()
-  const running = await start({ directory: folder, user: whoIsIt, trustSessionId, onUpload: () => 'a reply' })
+  const running = await start({
+    directory: folder,
+    user: identifyUser,
+    trustSessionId,
+    onUpload: () => 'a reply',
+  })
   const connection = await connect(running)
   const anonymous = await connection.exchange(createSession(PATH))
   expect([anonymous.status, anonymous.header('WWW-Authenticate')]).toEqual([401, 'Basic realm="uploads"'])
@@ -51,8 +56,8 @@ describe('a client that authenticates only at Create-Session', () => {
 
   test('may cancel, and so may anyone who knows the id: the documented risk', async () => {
     const { id, bits, port } = await begin(true)
-    const somebodyElse = await connect({ port })
-    expect((await somebodyElse.exchange(cancelSession(PATH, id))).status).toBe(200)
+    const otherClient = await connect({ port })
+    expect((await otherClient.exchange(cancelSession(PATH, id))).status).toBe(200)
     expect(await bits.sessions()).toEqual([])
   })
 

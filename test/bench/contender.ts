@@ -20,7 +20,7 @@ export interface Contender {
 export interface Entry {
   readonly name: string
   /** Only its speed matters: there are no files to check. */
-  readonly keepsNothing?: boolean
+  readonly hasNoFiles?: boolean
   start(directory: string): Promise<Contender>
 }
 
@@ -95,6 +95,6 @@ function answerOf(child: ChildProcess): Promise<unknown> {
 
 function numberIn(answer: unknown, name: string): number {
   const value: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : undefined
-  if (typeof value !== 'number') throw new TypeError(`A server told no ${name}.`)
+  if (typeof value !== 'number') throw new TypeError(`A server did not report ${name}.`)
   return value
 }

@@ -22,7 +22,7 @@ export const smallFileReceivers = (programs: Programs): Entry[] => [
   // The limit for small files: three packets through Node and Express that are not processed.
   {
     ...nodeEntry('three Acks, nothing kept', programs, 'acks', bitsUploadIn(8 * MIB), () => []),
-    keepsNothing: true,
+    hasNoFiles: true,
   },
 ]
 

@@ -52,7 +52,7 @@ export async function measure(
       for (const [index, contender] of inTurn(contenders, n)) {
         if (n < 0) await prepare(scenario, contender)
         const round = await runOnce(scenario, contender)
-        if (!entries[index]?.keepsNothing) await scenario.check(contender, n < 0)
+        if (!entries[index]?.hasNoFiles) await scenario.check(contender, n < 0)
         if (n >= 0) results[index]?.push(round)
       }
     }

@@ -33,7 +33,7 @@ async function start(program: string, directory: string) {
   if (pid === undefined) throw new Error(`${program} did not start.`)
   await Promise.race([untilOpen(port), once(child, 'exit')])
   if (child.exitCode !== null)
-    throw new Error(`${program} ended with ${child.exitCode}; has it the DAV module?`)
+    throw new Error(`${program} ended with ${child.exitCode}; does it have the DAV module?`)
   return { name: 'nginx PUT', port, send: put, directory, usage: () => usageOf(pid), stop: () => end(child) }
 }
 

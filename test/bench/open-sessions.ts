@@ -99,7 +99,7 @@ async function measureStore({ name, make }: MeasuredStore, count: number): Promi
   const again = name === 'memory' ? store : make()
   const start = await timed(async () => {
     await again.open?.()
-    if (!(await again.get(first.uploadId))) throw new Error('A session is gone.')
+    if (!(await again.get(first.uploadId))) throw new Error('A session is missing.')
   })
   await again.close?.()
   return { name, uploads, start, sweep, listing, create: create100 / creates }

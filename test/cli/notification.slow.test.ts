@@ -40,21 +40,21 @@ const WAYS: [string, (url: string) => Promise<string[]>][] = [
 
 describe.each(WAYS)('an application that %s names', (_, flagsFor) => {
   test('gets the headers of --notify-header, from the command line and from a file', async () => {
-    const told = await application()
+    const receiver = await application()
     const secrets = join(await directory(), 'secret.txt')
     await writeFile(secrets, '\uFEFF# for the handler\r\nAuthorization: Bearer s3cret\r\n')
     const headers = ['--notify-header', `@${secrets}`, '--notify-header', 'X-Place: Zürich']
-    const server = await start([...(await flagsFor(told.url)), ...headers])
+    const server = await start([...(await flagsFor(receiver.url)), ...headers])
     await withFile(2000, ({ path }) => uploadFile(path, `${server.origin}/a.bin`, FAST))
-    expect(told.notifications).toMatchObject([
+    expect(receiver.notifications).toMatchObject([
       { headers: { authorization: 'Bearer s3cret', 'x-place': 'Zürich', 'content-length': '2000' } },
     ])
   })
 
   test('has as much time as --notify-timeout says', async () => {
-    const told = await application()
-    told.answer = () => undefined
-    const server = await start([...(await flagsFor(told.url)), '--notify-timeout', '0.2'])
+    const receiver = await application()
+    receiver.answer = () => undefined
+    const server = await start([...(await flagsFor(receiver.url)), '--notify-timeout', '0.2'])
     await withFile(10, async ({ path }) => {
       const error = await clientError(uploadFile(path, `${server.origin}/a.bin`, { ...FAST, retries: 0 }))
       expect(error.status).toBe(408)

@@ -50,11 +50,11 @@ describe('send through a proxy', () => {
     const port = await startTls({ key, cert }, folder)
     const env = { HTTPS_PROXY: `127.0.0.1:${proxy.port}` }
     const trusting = send([`https://127.0.0.1:${port}/uploads/`, '--ca', authority.own.certFile], env)
-    const wary = send([`https://127.0.0.1:${port}/uploads/b.bin`], env)
-    expect([await trusting.exit, await wary.exit]).toEqual([0, 3])
+    const rejecting = send([`https://127.0.0.1:${port}/uploads/b.bin`], env)
+    expect([await trusting.exit, await rejecting.exit]).toEqual([0, 3])
     expect(new Set(proxy.asked)).toEqual(new Set([`CONNECT 127.0.0.1:${port}`]))
     expect(await readFile(join(folder, 'a.bin'), 'utf8')).toBe('content')
-    expect(wary.stderr).toContain(
+    expect(rejecting.stderr).toContain(
       'pass the certificate of its authority with --ca. It went through the proxy http://127.0.0.1:',
     )
   })
@@ -96,10 +96,10 @@ describe('send through a proxy', () => {
     const { origin } = await start({ directory: folder })
     const env = { http_proxy: `https://127.0.0.1:${proxy.port}` }
     const trusting = send([`${origin}/uploads/`, '--ca', authority.own.certFile], env)
-    const wary = send([`${origin}/uploads/b.bin`], env)
-    expect([await trusting.exit, await wary.exit]).toEqual([0, 3])
+    const rejecting = send([`${origin}/uploads/b.bin`], env)
+    expect([await trusting.exit, await rejecting.exit]).toEqual([0, 3])
     expect(await readFile(join(folder, 'a.bin'), 'utf8')).toBe('content')
-    expect(wary.stderr).toMatch(
+    expect(rejecting.stderr).toMatch(
       /its authority with --ca\. It went through the proxy https:\/\/127\.0\.0\.1:\d+, from http_proxy in the environment\.\n$/,
     )
   })

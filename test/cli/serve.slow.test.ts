@@ -113,11 +113,11 @@ describe('serve', () => {
     }
     const events = await fetch(`${server.origin}/watch/events`)
     const chunks = events.body?.pipeThrough(new TextDecoderStream()).getReader()
-    let told = ''
+    let stream = ''
     await upload(server, '/a.txt')
-    while (!told.includes('"uploaded"')) told += (await chunks?.read())?.value ?? ''
-    expect(told).toMatch(/^retry: 1000\n\nevent: snapshot\ndata: \{.*"sessions":\[\],"ended":\[\]/)
-    expect(told).toMatch(/event: update\ndata: \{.*"name":"a.txt",.*"outcome":"uploaded"/)
+    while (!stream.includes('"uploaded"')) stream += (await chunks?.read())?.value ?? ''
+    expect(stream).toMatch(/^retry: 1000\n\nevent: snapshot\ndata: \{.*"sessions":\[\],"ended":\[\]/)
+    expect(stream).toMatch(/event: update\ndata: \{.*"name":"a.txt",.*"outcome":"uploaded"/)
     // An open page does not keep the server from stopping.
     expect(await server.stop()).toBe(0)
   })

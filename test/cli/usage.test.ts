@@ -239,8 +239,8 @@ describe('a usage error exits with 2 and one sentence', () => {
   })
 
   test.each([
-    ['what is no JSON', '{', /it is not JSON; it should hold an object like/],
-    ['what is no object', '[]', /it is not a JSON object/],
+    ['a file that is not JSON', '{', /it is not JSON; it should hold an object like/],
+    ['a file without an object', '[]', /it is not a JSON object/],
     ['a nested object', '{"MaxBandwidth": {}}', /MaxBandwidth is not a string, a number or a boolean/],
     [
       'what a flag contradicts',

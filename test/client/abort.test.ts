@@ -218,7 +218,7 @@ describe('a file that changes', () => {
   test.each([
     ['grows', (path: string) => appendFileSync(path, 'x')],
     ['is cut', (path: string) => writeFileSync(path, 'short')],
-    ['is written anew', (path: string) => writeFileSync(path, Buffer.alloc(SIZE))],
+    ['is rewritten', (path: string) => writeFileSync(path, Buffer.alloc(SIZE))],
   ])('while it is uploaded (%s) is fatal, and its session is cancelled', async (_, change) => {
     await withFile(SIZE, ({ path }) =>
       withServer(wellBehaved, async (server) => {

@@ -14,9 +14,9 @@ const EMPTY = 'Fragment bytes */0'
 describe('an empty file and the middleware', () => {
   test('the reply arrives, the application is called once, and the file is published', async () => {
     const folder = await directory()
-    const told: number[] = []
+    const sizes: number[] = []
     const onUpload = ({ size }: { size: number }): string => {
-      told.push(size)
+      sizes.push(size)
       return 'reply for empty'
     }
     const { origin } = await start({ directory: folder, onUpload })
@@ -24,7 +24,7 @@ describe('an empty file and the middleware', () => {
       const { reply, bytes } = await uploadFile(path, `${origin}/uploads/a.bin`)
       expect(String(reply)).toBe('reply for empty')
       expect(bytes).toBe(0)
-      expect(told).toEqual([0])
+      expect(sizes).toEqual([0])
       expect(await readFile(join(folder, 'a.bin'))).toHaveLength(0)
     })
   })

@@ -106,8 +106,8 @@ describe('the offset that an Ack names', () => {
     const content = contentOf(SIZE)
     await withFile(SIZE, async ({ path }) => {
       await fc.assert(
-        fc.asyncProperty(offsets, async (told) => {
-          const replies = told.map(({ offset, gap }) => received(offset, {}, gap ? 416 : 200))
+        fc.asyncProperty(offsets, async (steps) => {
+          const replies = steps.map(({ offset, gap }) => received(offset, {}, gap ? 416 : 200))
           await withServer(faulty('Fragment', ...replies), async (server) => {
             await uploadFile(path, server.url(), OPTIONS)
             const fragments = server.requests.filter(({ headers }) => headers['content-range'])
@@ -116,7 +116,7 @@ describe('the offset that an Ack names', () => {
               const { first, last, total } = rangeOf(fragment)
               expect({ first, total }).toEqual({ first: wanted, total: SIZE })
               expect(fragment.body.equals(content.subarray(first, last + 1))).toBe(true)
-              wanted = told[i]?.offset ?? last + 1
+              wanted = steps[i]?.offset ?? last + 1
             })
             expect(wanted).toBe(SIZE)
             expect(server.asked.at(-1)).toBe('Close-Session')

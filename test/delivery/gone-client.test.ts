@@ -46,7 +46,7 @@ test('an application receives a file whose client disconnected after the last by
       sockets[0]?.once('close', resolve)
       client?.reset()
     })
-  const told = new Promise<void>((resolve) => {
+  const notified = new Promise<void>((resolve) => {
     const handler = (app: Express) => {
       app.set('trust proxy', 'loopback')
       app.post('/handler', (req, res) => {
@@ -71,6 +71,6 @@ test('an application receives a file whose client disconnected after the last by
       connection.write(forwarded(fragment(PATH, created.header('BITS-Session-Id') ?? '', FILE)))
     })
   })
-  await told
+  await notified
   expect(posts).toEqual([['Bearer secret', `https://files.example.com${PATH}`]])
 })

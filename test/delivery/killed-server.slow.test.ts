@@ -9,9 +9,9 @@ import { stagedFiles } from '../support/files.js'
 import { temporaryDirectory } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
 
-const SCRIPT = fileURLToPath(new URL('../fixtures/mortal-server.ts', import.meta.url))
+const SCRIPT = fileURLToPath(new URL('../fixtures/crashing-server.ts', import.meta.url))
 /** The steps of a delivery in order. */
-const STEPS = ['told', 'reply-kept', 'answer-noted', 'published', 'publication-noted']
+const STEPS = ['notified', 'reply-kept', 'answer-noted', 'published', 'publication-noted']
 const FILE = contentOf(50_000)
 
 let root: Awaited<ReturnType<typeof temporaryDirectory>>
@@ -19,11 +19,11 @@ const children: ChildProcess[] = []
 const results = new Map<string, UploadResult>()
 let journal: string[] = []
 
-async function startServer(port: number, mortal: boolean): Promise<{ child: ChildProcess; port: number }> {
+async function startServer(port: number, blocks: boolean): Promise<{ child: ChildProcess; port: number }> {
   const settings = {
     directory: join(root.path, 'uploads'),
     port,
-    mortal,
+    blocks,
     journal: join(root.path, 'journal'),
   }
   const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, JSON.stringify(settings)], {
@@ -40,17 +40,17 @@ beforeAll(async () => {
   const file = join(root.path, 'file.bin')
   await writeFile(file, FILE)
   const first = await startServer(0, true)
-  const standing = new Promise<void>((resolve) => {
+  const allBlocked = new Promise<void>((resolve) => {
     const seen = new Set<string>()
-    first.child.on('message', (message: { stands: string }) => {
-      if (seen.add(message.stands).size === STEPS.length) resolve()
+    first.child.on('message', (message: { blockedAt: string }) => {
+      if (seen.add(message.blockedAt).size === STEPS.length) resolve()
     })
   })
   const uploads = STEPS.map(async (step) => {
     const options = { minRetryDelay: 50, maxRetryDelay: 200, retries: 200, fragmentSize: 20_000 }
     results.set(step, await uploadFile(file, `http://127.0.0.1:${first.port}/uploads/${step}.bin`, options))
   })
-  await standing
+  await allBlocked
   first.child.kill('SIGKILL')
   await once(first.child, 'exit')
   await startServer(first.port, false)
@@ -72,7 +72,7 @@ describe('a server that is killed', () => {
   })
 
   test.each([
-    ['told', 2],
+    ['notified', 2],
     ['reply-kept', 2],
     ['answer-noted', 1],
     ['published', 1],
@@ -82,7 +82,7 @@ describe('a server that is killed', () => {
   })
 
   test.each([
-    ['told', 'second'],
+    ['notified', 'second'],
     ['reply-kept', 'second'],
     ['answer-noted', 'first'],
     ['published', 'first'],

@@ -143,11 +143,11 @@ describe('onUpload', () => {
   })
 
   test('receives the upload, its session and the request', async () => {
-    const told: unknown[] = []
+    const passed: unknown[] = []
     const running = await start({
       storage: new MemoryStorage(),
       user: (req) => req.get('X-User'),
-      onUpload: (upload, req) => void told.push(upload, req.query),
+      onUpload: (upload, req) => void passed.push(upload, req.query),
     })
     const connection = await connect(running)
     const path = `${PATH}?ticket=7`
@@ -163,7 +163,7 @@ describe('onUpload', () => {
     )
     const id = created.header('BITS-Session-Id') ?? ''
     await connection.exchange(head(fragment(path, id, FILE)))
-    expect(told).toEqual([
+    expect(passed).toEqual([
       {
         destination: 'dir/file.bin',
         size: FILE.length,
@@ -226,14 +226,14 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     ],
     ['an error with a statusCode', new Teapot('no'), { status: 418, error: '0x801901A2' }],
     ['a status that asks for smaller fragments', { status: 413 }, { status: 400, error: '0x80190190' }],
-    ['a status that says where to go on', { status: 416 }, { status: 400, error: '0x80190190' }],
+    ['a status that asks for another offset', { status: 416 }, { status: 400, error: '0x80190190' }],
     [
       'a BitsError that asks for smaller fragments',
       new BitsError('fragment-too-large', 'no'),
       { status: 400, error: '0x80190190' },
     ],
     [
-      'a BitsError that says where to go on',
+      'a BitsError that asks for another offset',
       new BitsError('out-of-sync', 'no'),
       { status: 400, error: '0x80190190' },
     ],
@@ -253,7 +253,7 @@ describe('onUpload refuses with what it throws, context 0x7', () => {
     ['the largest status', { status: 999 }, { status: 500, error: '0x80004005' }],
     ['an error without a status', new Error('broken'), { status: 500, error: '0x80004005' }],
     [
-      'an error with a status that is no failure',
+      'an error whose status is not a failure',
       Object.assign(new Error('no'), { status: 200 }),
       { status: 500, error: '0x80004005' },
     ],
@@ -555,7 +555,7 @@ describe('onUpload returns an invalid result: the file is not published', () => 
       () => ({ reply: ['a'] }),
       'onUpload returned { reply: an object of class Array }:',
     ],
-    ['a stream that somebody else reads', () => used, 'locked'],
+    ['a stream with another reader', () => used, 'locked'],
     [
       'a stream of objects',
       () => Readable.from([{ row: 1 }]),

@@ -231,7 +231,7 @@ describe('a small disk that fills up while a reply is written', () => {
   const applications: [string, () => Promise<BitsUploadOptions>][] = [
     ['a function', async () => ({ onUpload: () => REPLY })],
     ...(['by-reference', 'by-value'] as const).map((type): [string, () => Promise<BitsUploadOptions>] => [
-      `told ${type}`,
+      `a notification ${type}`,
       async () => {
         const application = await Application.start(ok({}, REPLY))
         afterwards(() => application.stop())

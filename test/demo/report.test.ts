@@ -53,7 +53,7 @@ describe('a .csv gets its rows and columns as a reply', () => {
     ['with rows of other lengths', 'a,b\n1\n1,2\n1,2,3\n', 3, 2, 2],
     ['with empty lines', 'a,b\n\n1,2\n\n\n', 1, 2, 0],
     ['with nothing but a header', 'a,b', 0, 2, 0],
-    ['of bytes that are no text', Buffer.from([0, 255, 254, 10, 1, 128]), 1, 1, 0],
+    ['of bytes that are not text', Buffer.from([0, 255, 254, 10, 1, 128]), 1, 1, 0],
   ])('%s', async (_name, content, rows, columns, unevenRows) => {
     const { name, reply } = await upload('.csv', content)
     expect(reply).toEqual({ file: name, bytes: Buffer.byteLength(content), rows, columns, unevenRows })
@@ -91,7 +91,7 @@ describe('a malformed file is refused, and not published', () => {
     ['two roots', '.xml', 'only one root', '<a/><b/>'],
     ['nothing at all', '.xml', 'must contain a root', ''],
     ['something else', '.xml', 'not well-formed, line 1, column 3: ', 'PK\x03\x04'],
-    ['bytes that are no UTF-8', '.xml', 'not utf-8', Buffer.from('<a>\xff</a>', 'latin1')],
+    ['bytes that are not UTF-8', '.xml', 'not utf-8', Buffer.from('<a>\xff</a>', 'latin1')],
     ['half a character at the end', '.xml', 'not utf-8', Buffer.from('<a/><!--\xc3', 'latin1')],
     ['an encoding nobody knows', '.xml', 'encoding none', '<?xml version="1.0" encoding="none"?><a/>'],
     [

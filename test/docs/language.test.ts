@@ -11,7 +11,7 @@ test.each(DOCUMENTS)('$file avoids the phrases that CONTRIBUTING.md lists', (doc
   expect(phrasesIn(proseOf(document).replace(/^\| Instead of \|.*?\n\n/ms, ''))).toEqual([])
 })
 
-test.each(['lib', 'types', 'demo'])('comments and messages in %s avoid them, too', (folder) => {
+test.each(['lib', 'types', 'demo', 'test'])('comments and messages in %s avoid them, too', (folder) => {
   const found = sourcesIn(folder).flatMap((file) =>
     phrasesIn(withoutMargins(readFileSync(join(ROOT, file), 'utf8'))).map((phrase) => `${file}: ${phrase}`),
   )
@@ -40,7 +40,10 @@ function phrasesIn(text: string): string[] {
 /** Removes the markers at the start of comment lines, so that sentences are contiguous. */
 const withoutMargins = (source: string): string => source.replace(/^\s*(?:\/\/|\*(?!\/))/gm, '')
 
+/** Skips hidden folders: other tests create and remove temporary ones while this one runs. */
 const sourcesIn = (folder: string): string[] =>
-  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.(?:ts|js|html)$/.test(name))
-    .map((name) => join(folder, name))
+  readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return /^\.|^node_modules$/.test(entry.name) ? [] : sourcesIn(path)
+    return /\.(?:ts|js|mjs|html)$/.test(entry.name) ? [path] : []
+  })

@@ -102,16 +102,16 @@ describe('perRequest', () => {
   })
 
   test('chooses how uploads are delivered', async () => {
-    const told: string[] = []
+    const called: string[] = []
     const running = await start({
       storage: new MemoryStorage(),
-      onUpload: () => void told.push('common'),
-      perRequest: (req) => (tenant(req) === 'ann' ? { onUpload: () => void told.push('ann') } : {}),
+      onUpload: () => void called.push('common'),
+      perRequest: (req) => (tenant(req) === 'ann' ? { onUpload: () => void called.push('ann') } : {}),
     })
     const connection = await connect(running)
     await upload(connection, pathOf('ann'), FILE)
     await upload(connection, `/uploads/b.bin`, FILE)
-    expect(told).toEqual(['ann', 'common'])
+    expect(called).toEqual(['ann', 'common'])
   })
 
   test('that returns the common storage or directory uses the common sessions', async () => {

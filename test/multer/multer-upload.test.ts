@@ -303,11 +303,11 @@ describe('when something fails while the engine is storing', () => {
   })
 
   test('an engine that stores only part of the bytes does not succeed', async () => {
-    const hasty: MulterEngine = {
+    const early: MulterEngine = {
       _handleFile: (_req, _file, done) => done(null, {}),
       _removeFile: (_req, _file, done) => done(null),
     }
-    const onUpload = multerUpload(hasty)
+    const onUpload = multerUpload(early)
     await expect(onUpload(uploadOf(FILE), await requestOf())).rejects.toThrow('after 0 of 200000 bytes')
   })
 })

@@ -41,13 +41,13 @@ describe('the lock of a session, on a directory that processes share,', () => {
   test('is released by its holder within about a second after another process starts to wait', async () => {
     const path = join(await directory(), KEY)
     let wanted = () => {}
-    const told = new Promise<void>((resolve) => {
+    const requested = new Promise<void>((resolve) => {
       wanted = resolve
     })
     const held = await lockFile(path, { timeout: 0, onReleaseRequested: wanted })
     const start = Date.now()
     const waiting = lockFile(path, { ...never, timeout: 5000 })
-    await told
+    await requested
     expect(Date.now() - start).toBeLessThan(3000)
     await held?.release()
     await (await waiting)?.release()

@@ -35,8 +35,8 @@ test('an unusable storage gets 503, with or without the reason', async () => {
     .get('/public', bitsHealth(bits, { details: false }))
   const detailed = await request(app).get('/health')
   expect([detailed.status, detailed.body]).toEqual([503, { storage: storage.problem, sessions: 'ok' }])
-  const discreet = await request(app).get('/public')
-  expect([discreet.status, discreet.body]).toEqual([503, { storage: 'failed', sessions: 'ok' }])
+  const brief = await request(app).get('/public')
+  expect([brief.status, brief.body]).toEqual([503, { storage: 'failed', sessions: 'ok' }])
 })
 
 test('a storage that cannot be opened gets 503', async () => {

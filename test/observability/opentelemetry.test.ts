@@ -113,7 +113,7 @@ test('each packet is its own trace, and links to the one that created its sessio
   expect(named('bits Close-Session').map(({ links }) => links.length)).toEqual([1, 0])
 })
 
-test('failures are recorded where they happen; a refused packet is no failure of the server', async () => {
+test('failures are recorded where they happen; a refused packet is not a failure of the server', async () => {
   const storage = new MemoryStorage()
   storage.append = async () => {
     throw Object.assign(new Error('The disk is gone.'), { code: 'EIO' })

@@ -71,7 +71,7 @@ describe('D20: BITS-Supported-Protocols', () => {
     ['with ours as the 101st, beyond what is read', [...others(100), PROTOCOL].join(' ')],
     ['that is empty', ''],
     ['that is missing', undefined],
-    ['that is no list of GUIDs', 'bits'],
+    ['that is not a list of GUIDs', 'bits'],
   ]
 
   test.each(accepted)('%s is accepted', async (_, list) => {

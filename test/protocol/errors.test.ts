@@ -87,7 +87,7 @@ const ROWS: Row[] = [
     },
   },
   {
-    name: '3, D11: a destination that appeared meanwhile is 403 + E_ACCESSDENIED at the last Fragment',
+    name: '3, D11: a destination that has appeared in the meantime is 403 + E_ACCESSDENIED at the last Fragment',
     options: inFiles,
     async act({ connection, root }) {
       const id = await openSession(connection, PATH)
@@ -253,7 +253,7 @@ const ROWS: Row[] = [
     },
   },
   {
-    name: '14: a packet that a session does not expect any more is told that there is none',
+    name: '14: a packet that a session no longer expects gets "session not found"',
     async act({ connection }) {
       const id = await openSession(connection, PATH)
       await connection.exchange(closeSession(PATH, id))

@@ -81,12 +81,12 @@ describe('events', () => {
     const id = await openSession(connection, PATH)
     await connection.exchange(fragment(PATH, id, FILE))
     await connection.exchange(cancelSession(PATH, id))
-    const told = [
+    const output = [
       JSON.stringify(heard),
       ...running.logger.lines,
       JSON.stringify(await running.bits.sessions()),
     ]
-    expect(told.join('\n').toUpperCase()).not.toContain(id.slice(1, -1))
+    expect(output.join('\n').toUpperCase()).not.toContain(id.slice(1, -1))
   })
 
   test('progress comes about twice a second while a long fragment is in progress', async () => {
@@ -307,7 +307,7 @@ describe('bits.close()', () => {
 
   test('no longer uses storage and store', async () => {
     const asked: string[] = []
-    const told = <T extends object>(target: T): T =>
+    const recording = <T extends object>(target: T): T =>
       new Proxy(target, {
         get(_, name) {
           const value = Reflect.get(target, name)
@@ -319,8 +319,8 @@ describe('bits.close()', () => {
         },
       })
     const running = await start({
-      storage: told(new MemoryStorage()),
-      sessionStore: told(new MemorySessionStore()),
+      storage: recording(new MemoryStorage()),
+      sessionStore: recording(new MemorySessionStore()),
       onUpload: () => 'reply',
     })
     const connection = await connect(running)

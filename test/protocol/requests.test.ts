@@ -75,11 +75,11 @@ describe('MC-BUP 3.2.5.2.3: the checks run in the order of the text', () => {
       { 'BITS-Session-Id': id, 'Content-Range': MALFORMED },
       tenBytes,
     )
-    const told = await connection.exchange(malformed)
-    expectAck(told, { status: 400, error: INVALID_ARGUMENT, session: id, offset: 100 })
+    const withOffset = await connection.exchange(malformed)
+    expectAck(withOffset, { status: 400, error: INVALID_ARGUMENT, session: id, offset: 100 })
     allowed = false
-    const untold = await connection.exchange(malformed)
-    expectAck(untold, { status: 400, error: INVALID_ARGUMENT, session: id })
+    const withoutOffset = await connection.exchange(malformed)
+    expectAck(withoutOffset, { status: 400, error: INVALID_ARGUMENT, session: id })
   })
 })
 

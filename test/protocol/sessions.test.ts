@@ -210,12 +210,12 @@ describe('expiry', () => {
   test('keeps a session that continues after the sweep has found it idle', async () => {
     const clock = holdTime()
     const found = gate()
-    const goOn = gate()
+    const resume = gate()
     class SlowStore extends MemorySessionStore {
       override async *expired(before: number) {
         for await (const record of super.expired(before)) {
           found.open()
-          await goOn.opened
+          await resume.opened
           yield record
         }
       }
@@ -228,7 +228,7 @@ describe('expiry', () => {
     clock.advance(64 * MINUTE)
     await found.opened
     await connection.exchange(fragment(PATH, id, FILE, 1000, 1999))
-    goOn.open()
+    resume.open()
     await severalSweeps()
     const ack = await connection.exchange(fragment(PATH, id, FILE, 2000))
     expectAck(ack, { status: 200, session: id, offset: 3000 })

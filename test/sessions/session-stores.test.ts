@@ -98,7 +98,7 @@ describe('FileSessionStore with a file for each session', () => {
     ['a record without its state', JSON.stringify({ ...newRecord(1), state: undefined })],
     ['a record of an unknown state', JSON.stringify({ ...newRecord(1), state: 'waiting' })],
     ['a record whose total is a text', JSON.stringify({ ...newRecord(1), total: '5' })],
-    ['a record whose activity is no time', JSON.stringify({ ...newRecord(1), lastActivity: null })],
+    ['a record whose activity is not a time', JSON.stringify({ ...newRecord(1), lastActivity: null })],
   ])('a record that contains %s is not a session, and is removed by the next sweep', (_what, text) =>
     withStore(async (store, folder) => {
       const { uploadId } = newRecord(1)
@@ -179,7 +179,7 @@ describe('FileSessionStore with a file for each session', () => {
       const [user = ''] = await readdir(join(folder, 'users'))
       const names = () => readdir(join(folder, 'users', user))
       for (const name of await names()) await utimes(join(folder, 'users', user, name), 5000, 5000)
-      await writeFile(join(folder, 'users', 'of somebody else'), '')
+      await writeFile(join(folder, 'users', 'unrelated'), '')
       for await (const record of store.expired(4_999_000)) expect(record).toBeUndefined()
       expect(await names()).toHaveLength(2)
       for await (const { uploadId } of store.expired(5_001_000)) expect(uploadId).toBe(newRecord(2).uploadId)

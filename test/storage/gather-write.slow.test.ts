@@ -180,13 +180,13 @@ test('rejects if the disk is full, and leaves the rest of the body unread', asyn
 })
 
 /** A file that reports, before each write, how many bytes have been written. */
-function watch(real: FileHandle, told: (written: number) => void): FileHandle {
+function watch(real: FileHandle, onWrite: (written: number) => void): FileHandle {
   let written = 0
   return new Proxy(real, {
     get(target, name) {
       if (name !== 'writev') return bound(target, name)
       return async (chunks: Buffer[], position: number) => {
-        told(written)
+        onWrite(written)
         const result = await target.writev(chunks, position)
         written += result.bytesWritten
         return result

@@ -40,7 +40,7 @@ const KINDS: { what: string; make: (directory: string) => StorageAdapter; inFile
     inFiles: true,
   },
   { what: 'MemoryStorage', make: () => new MemoryStorage(), inFiles: false },
-  { what: 'a storage of somebody else', make: (directory) => new SimpleStorage(directory), inFiles: false },
+  { what: 'a custom storage', make: (directory) => new SimpleStorage(directory), inFiles: false },
 ]
 
 describe.each(KINDS.flatMap((kind) => [false, true].map((overwrite) => ({ ...kind, overwrite }))))(
@@ -69,7 +69,7 @@ describe.each(KINDS.flatMap((kind) => [false, true].map((overwrite) => ({ ...kin
     })
 
     /** Sends a file whose last Ack is an error. @returns the session's id. */
-    const uploadInVain = async (file: Buffer, firstPart: number): Promise<string> => {
+    const failUpload = async (file: Buffer, firstPart: number): Promise<string> => {
       const id = await openSession(connection, PATH)
       if (firstPart > 0) {
         connection.write(fragment(PATH, id, file, 0, firstPart - 1))
@@ -85,7 +85,7 @@ describe.each(KINDS.flatMap((kind) => [false, true].map((overwrite) => ({ ...kin
     }
 
     test('is reported as published when its last fragment is sent again', async () => {
-      const id = await uploadInVain(CONTENT, 4000)
+      const id = await failUpload(CONTENT, 4000)
       connection.write(fragment(PATH, id, CONTENT, 4000))
       const ack = await connection.ack()
       expect(ack.status).toBe(200)
@@ -95,14 +95,14 @@ describe.each(KINDS.flatMap((kind) => [false, true].map((overwrite) => ({ ...kin
     })
 
     test('is reported as published when its session is closed', async () => {
-      const id = await uploadInVain(CONTENT, 4000)
+      const id = await failUpload(CONTENT, 4000)
       await expectThere(id)
       expect(uploaded).toEqual(['a/file.bin'])
     })
 
     test('is reported as published after several consecutive failures', async () => {
       store.failures = 3
-      const id = await uploadInVain(CONTENT, 0)
+      const id = await failUpload(CONTENT, 0)
       for (const status of [500, 500, 200]) {
         connection.write(fragment(PATH, id, CONTENT))
         expect((await connection.ack()).status).toBe(status)

@@ -21,6 +21,6 @@ storageContract(
     ),
   {
     runner,
-    name: 'A storage of somebody else as a storage',
+    name: 'A custom storage as a storage',
   },
 )

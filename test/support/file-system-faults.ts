@@ -157,15 +157,15 @@ export async function uploadThrough(connection: RawConnection, path: string): Pr
       offset = 0
       continue
     }
-    const told = ack.header('BITS-Received-Content-Range')
-    if (told !== undefined) offset = Number(told)
+    const range = ack.header('BITS-Received-Content-Range')
+    if (range !== undefined) offset = Number(range)
     wentBack ||= offset < acknowledged
     if (ack.status !== 200) continue
-    if (id !== undefined && told === undefined) return { refused: undefined, wentBack }
+    if (id !== undefined && range === undefined) return { refused: undefined, wentBack }
     id ??= ack.header('BITS-Session-Id')
     acknowledged = Math.max(acknowledged, offset)
   }
-  throw new Error(`The upload of ${path} did not come to an end.`)
+  throw new Error(`The upload of ${path} did not end.`)
 }
 
 function nextPacket(path: string, id: string | undefined, offset: number): Buffer {

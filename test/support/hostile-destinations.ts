@@ -93,5 +93,5 @@ export const INSIDE: readonly (readonly [what: string, path: string, name: strin
   ['another case', '/uploads/FILE.TXT', 'FILE.TXT'],
   ['a property of objects', '/uploads/__proto__', '__proto__'],
   ['a target in absolute form', 'http://elsewhere/uploads/x', 'x'],
-  ['a query is no part of it', '/uploads/x?../../outside', 'x'],
+  ['a query is not part of it', '/uploads/x?../../outside', 'x'],
 ]

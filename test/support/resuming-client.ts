@@ -26,7 +26,7 @@ export class ResumingClient {
   async finish(patience = 20_000): Promise<void> {
     const deadline = Date.now() + patience
     for (;;) {
-      const error = await this.#goOn().catch((reason: unknown) => reason)
+      const error = await this.#continue().catch((reason: unknown) => reason)
       if (error === undefined) return
       if (error instanceof UnexpectedAck || Date.now() > deadline) throw error
       await new Promise((resolve) => setTimeout(resolve, 2))
@@ -34,7 +34,7 @@ export class ResumingClient {
   }
 
   /** Continues on a new connection. Rejects when it breaks. */
-  async #goOn(): Promise<undefined> {
+  async #continue(): Promise<undefined> {
     const { port, path, file } = this.target
     const connection = await RawConnection.open(port)
     try {
@@ -52,7 +52,7 @@ export class ResumingClient {
   /** Sends the fragment that the last Ack requested. */
   async sendNext(connection: RawConnection): Promise<void> {
     connection.write(this.nextFragment())
-    this.heed(await connection.ack())
+    this.accept(await connection.ack())
   }
 
   nextFragment(): Buffer {
@@ -62,7 +62,7 @@ export class ResumingClient {
   }
 
   /** @throws UnexpectedAck when the server has lost acknowledged bytes, or refuses. */
-  heed(ack: RawAck): void {
+  accept(ack: RawAck): void {
     const offset = Number(ack.header('BITS-Received-Content-Range') ?? Number.NaN)
     if (ack.status !== 200 && ack.status !== 416) throw new UnexpectedAck('Fragment', ack)
     if (!(offset >= this.acknowledged)) {

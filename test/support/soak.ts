@@ -17,7 +17,8 @@ export function tell(message: string): void {
 export async function until(holds: () => boolean | Promise<boolean>, patience = 10_000): Promise<void> {
   const deadline = Date.now() + patience
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`It did not come to pass in ${patience} ms: ${String(holds)}`)
+    if (Date.now() > deadline)
+      throw new Error(`The condition was not met within ${patience} ms: ${String(holds)}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

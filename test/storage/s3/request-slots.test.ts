@@ -15,7 +15,7 @@ function task() {
 }
 
 describe('requests at a time', () => {
-  test('are limited, and begin in their order', async () => {
+  test('are limited, and begin in order', async () => {
     const slots = new RequestSlots(2)
     const tasks = Array.from({ length: 4 }, task)
     const runs = tasks.map(({ work }) => slots.run(work, never))
@@ -38,9 +38,9 @@ describe('requests at a time', () => {
     const stop = new AbortController()
     const ignoring = task()
     void slots.run(ignoring.work, stop.signal)
-    const tired = new AbortController()
-    const waiting = slots.run(() => Promise.resolve('never'), tired.signal)
-    tired.abort(new Error('gave up'))
+    const cancelled = new AbortController()
+    const waiting = slots.run(() => Promise.resolve('never'), cancelled.signal)
+    cancelled.abort(new Error('gave up'))
     await expect(waiting).rejects.toThrow('gave up')
     const next = slots.run(() => Promise.resolve('next'), never)
     stop.abort()
