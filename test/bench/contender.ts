@@ -40,12 +40,13 @@ export const nodeEntry = (
   send: SendFile,
   args: (directory: string) => string[],
   env: Readonly<Record<string, string>> = {},
+  flags: readonly string[] = [],
 ): Entry => ({
   name,
   async start(directory) {
     const child = fork(join(built, `${script}.mjs`), args(directory), {
       execPath: node,
-      execArgv: nodeFlags(name),
+      execArgv: [...flags, ...nodeFlags(name)],
       env: { ...process.env, ...env },
     })
     const port = numberIn(await answerOf(child), 'port')

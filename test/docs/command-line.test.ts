@@ -40,11 +40,13 @@ const FOREIGN = [
   '--external',
   '--fdpass',
   '--global',
+  '--initial-old-space-size',
   '--no-summary',
   '--now',
   '--root',
   '--time',
   '--max-http-header-size',
+  '--max-semi-space-size',
   '--test',
 ]
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from '@jest/globals'
+import { block } from '../docs/blocks.js'
 import { bundleScript } from '../support/bundle-script.js'
 import { bytes } from '../support/bytes.js'
 import { describeOnSystems } from '../support/engines.js'
@@ -32,10 +33,13 @@ let directory: string
 let server: ChildProcess
 let connection: RawConnection
 
-/** @param args the directory of the uploads; none for an app without the middleware. */
-async function startServer(...args: string[]): Promise<{ child: ChildProcess; raw: RawConnection }> {
+/** @param uploads their directory; none for an app without the middleware. */
+async function startServer(
+  uploads?: string,
+  nodeFlags: readonly string[] = [],
+): Promise<{ child: ChildProcess; raw: RawConnection }> {
   const script = await bundleScript(SCRIPT, 'cjs')
-  const child = spawn(process.execPath, ['-', ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, '-', ...(uploads === undefined ? [] : [uploads])], {
     stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
   })
   afterwards(async () => {
@@ -119,18 +123,23 @@ describeOnSystems(
       expect(JSON.parse(body.toString())).toEqual(JSON.parse(expected.body.toString()))
     })
 
-    test('a large file costs less than one mark-compact collection per fragment of 8 MiB in a process that has received many small ones', async () => {
+    test('128 MiB cost at most one mark-compact collection in a process that has received many small files, with the flag that the docs recommend', async () => {
+      // The sessions of a directory belong to one server.
+      directory = await newDirectory()
+      const { text } = block('sh', { in: 'docs/performance.md', containing: 'node --' })
+      const flagged = await startServer(directory, text.split(' ').slice(1, -1))
+      server = flagged.child
+      connection = flagged.raw
       for (let n = 0; n < 1000; n++) await uploadSmall(`${n}`)
       for (let n = 0; n < 2000; n++) await connection.exchange(GET)
-      // The first one still benefits from what the small ones left.
-      await uploadLarge('warm')
       await ask('counts')
       const tries: number[] = []
       for (let n = 0; n < 3; n++) {
         await uploadLarge(`large-${n}`)
         tries.push((await ask('counts')).markCompacts)
       }
-      expect({ tries, isWithin: Math.min(...tries) < FRAGMENTS }).toEqual({ tries, isWithin: true })
+      // The garbage of the small files may need one.
+      expect({ tries, isWithin: Math.min(...tries) <= 1 }).toEqual({ tries, isWithin: true })
     })
   },
 )
