@@ -4,12 +4,10 @@ import type { StagedUpload } from '../../types/storage.js'
 import { BitsError } from '../protocol/bits-error.js'
 import { newSessionId, sessionKey } from '../protocol/session-id.js'
 import { isPromise } from '../util/promises.js'
+import { EndedSessions } from './ended-sessions.js'
 import { ProgressBook } from './progress.js'
 import { SessionLimit, tooManySessions } from './session-limit.js'
 import { SessionLocks } from './session-lock.js'
-
-/** Milliseconds for which a closed or cancelled session is remembered (D10). */
-export const ENDED_SESSION_TTL = 10 * 60 * 1000
 
 /** Milliseconds between two updates of the bytes received in the record, and the minimum growth. */
 const HINT_INTERVAL = 10_000
@@ -31,8 +29,7 @@ export class Sessions {
   /** Milliseconds. */
   readonly timeout: number
   readonly now: () => number
-  /** Ended sessions in the order of their end, for stores that cannot list them, and when to forget them. */
-  readonly #ended: { key: string; until: number }[] = []
+  readonly #ended: EndedSessions
 
   /** @param options `timeout` in milliseconds. */
   constructor(options: { store: SessionStore; timeout: number; now: () => number }) {
@@ -42,6 +39,7 @@ export class Sessions {
     this.progress = new ProgressBook(options.now)
     this.locks = new SessionLocks(options.store)
     this.limit = new SessionLimit(options.store, options.now)
+    this.#ended = new EndedSessions(options.store, options.now)
   }
 
   /**
@@ -163,20 +161,14 @@ export class Sessions {
     const ended = await this.change(key, { state })
     this.progress.forget(key)
     this.limit.free(key)
-    if (!this.store.ended) this.#ended.push({ key, until: this.now() + ENDED_SESSION_TTL })
+    this.#ended.add(key)
     return ended
   }
 
   /** Removes sessions that ended more than ten minutes ago. */
   async forgetEnded(): Promise<void> {
     this.progress.forgetOld()
-    for await (const { uploadId } of this.store.ended?.(this.now() - ENDED_SESSION_TTL + 1) ?? []) {
-      await this.store.delete(uploadId)
-    }
-    while (this.#ended[0] && this.#ended[0].until <= this.now()) {
-      const ended = this.#ended.shift()
-      if (ended) await this.store.delete(ended.key)
-    }
+    await this.#ended.removeOld()
   }
 
   /** A session in the form of events and pages. */

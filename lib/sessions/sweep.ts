@@ -1,9 +1,10 @@
 import type { SessionInfo } from '../../types/events.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { StagedData, StorageAdapter } from '../../types/storage.js'
+import { ENDED_SESSION_TTL } from './ended-sessions.js'
 import { mayHaveReply } from './may-have-reply.js'
 import { hasEnded } from './record.js'
-import { ENDED_SESSION_TTL, type Sessions, uploadOf } from './sessions.js'
+import { type Sessions, uploadOf } from './sessions.js'
 
 /** Staged uploads whose sessions are looked up at the same time. */
 const SWEEP_BATCH = 16
