@@ -18,7 +18,7 @@ export async function runScenario(scenario: Scenario): Promise<void> {
   const line = await openLine({ host: hostname.replace(/[[\]]/g, ''), port: server.port }, BYTES_PER_SECOND)
   try {
     say(`Uploading ${mib(file.size)} of pseudo-random bytes over a line of ${mib(BYTES_PER_SECOND)}/s.`)
-    say('During the upload, the connection is cut once, and the server restarted once.')
+    say('During the upload, the connection is cut once, and the server restarts once.')
     say()
     await uploadAndCompare(scenario, line)
   } finally {

@@ -1,4 +1,4 @@
-"""Sends one request with Python's http.client: its description is JSON on the standard input, the answer JSON on the standard output."""
+"""Sends one request with Python's http.client: reads it as JSON from standard input, and writes the response as JSON to standard output."""
 
 import http.client
 import json

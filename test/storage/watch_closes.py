@@ -1,4 +1,4 @@
-"""Prints the name of each file of a directory that inotify reports as closed after writing, or moved in, as they come."""
+"""Prints the name of each file in a directory as soon as inotify reports it as closed after writing, or moved in."""
 import ctypes
 import os
 import struct
