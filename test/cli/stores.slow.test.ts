@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, jest, test } from '@jest/globals'
 import { createClient } from 'redis'
@@ -10,6 +10,7 @@ import { describeWithEngine } from '../support/engines.js'
 import { BUCKET, FakeS3 } from '../support/fake-s3/fake-s3.js'
 import type { Rules } from '../support/fake-s3/rules.js'
 import { fixtures } from '../support/fixtures.js'
+import { bundledCommandLine } from '../support/programs/path.js'
 import { closeSession, createSession, fragment } from '../support/raw.js'
 import { until } from '../support/soak.js'
 import { Command, type CommandOptions } from './command.js'
@@ -191,9 +192,8 @@ describeWithEngine('serve with S3 and Redis', hasRedis, () => {
 test('a missing package is named, with the command that installs it', async () => {
   const folder = await directory()
   // Installs the command line here, with all packages but two.
-  for (const name of ['lib', 'types', 'package.json', 'tsconfig.json']) {
-    await cp(join(ROOT, name), join(folder, name), { recursive: true })
-  }
+  await cp(dirname(bundledCommandLine()), join(folder, 'dist'), { recursive: true })
+  await cp(join(ROOT, 'package.json'), join(folder, 'package.json'))
   await mkdir(join(folder, 'node_modules'))
   for (const name of await readdir(join(ROOT, 'node_modules'))) {
     if (!['redis', '@aws-sdk'].includes(name))
@@ -210,13 +210,8 @@ test('a missing package is named, with the command that installs it', async () =
   }
   const run = (...words: string[]) =>
     new Promise<string>((resolve) => {
-      const args = [
-        '--import',
-        join(ROOT, 'node_modules/tsx/dist/loader.mjs'),
-        join(folder, 'lib/cli/main.ts'),
-      ]
-      const env = { ...process.env, TSX_TSCONFIG_PATH: join(folder, 'tsconfig.json') }
-      execFile(process.execPath, [...args, 'serve', ...words], { cwd, env }, (error, stdout, stderr) =>
+      const args = [join(folder, 'dist/cli.js'), 'serve', ...words]
+      execFile(process.execPath, args, { cwd }, (error, stdout, stderr) =>
         resolve(`${error?.code ?? 0} ${stdout}${stderr}`),
       )
     })
