@@ -124,7 +124,7 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/writing-adapters.md#Writing a storage adapter': 'ts',
   // custom-storage.slow.test.ts, processing-uploads.slow.test.ts
   'docs/writing-adapters.md#Replies and other optional methods': 'ts',
-  // custom-session-store.test.ts, sqlite-session-store.slow.test.ts
+  // custom-session-store.slow.test.ts, sqlite-session-store.slow.test.ts
   'docs/writing-adapters.md#Writing a session store': 'ts ts js',
   'docs/writing-adapters.md#Contract tests': 'ts',
 }
