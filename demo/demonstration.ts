@@ -12,14 +12,13 @@ const TIMEOUT = 50_000
 const SAMPLE_MEBIBYTES = 64
 
 export interface DemonstrationOptions {
-  /** The upload directory. */
   readonly directory: string
   /** `name:password` of the user who uploads. */
   readonly credentials: string
   readonly server: () => RunningServer
   /** Restarts the server on the same port and directory. */
   readonly restart: () => Promise<RunningServer>
-  /** Stops the server. */
+  /** Ends the demonstration. */
   readonly signal: AbortSignal
 }
 

@@ -4,7 +4,6 @@ import type { RequestHandler } from 'express'
 import { isReservedName } from 'express-bits-upload'
 import { isDotPath } from './hidden.js'
 
-/** An entry of the listing. */
 interface ListedFile {
   /** Path below `/uploads`, with `/` between its segments. */
   readonly name: string

@@ -3,7 +3,6 @@ import cliProgress from 'cli-progress'
 /** Prints above the current progress bar; `undefined` when there is none. */
 let printAboveBar: ((text: string) => void) | undefined
 
-/** Prints a line. */
 export const say = (line = ''): void => {
   const text = `${line}\n`
   if (printAboveBar) printAboveBar(text)

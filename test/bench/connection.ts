@@ -1,6 +1,5 @@
 import { connect, type Socket } from 'node:net'
 
-/** A response. */
 export interface Answer {
   readonly status: number
   /** The head exactly as received, for {@link headerOf}. */

@@ -10,7 +10,6 @@ export interface Contender {
   readonly port: number
   /** How it receives a file. */
   readonly send: SendFile
-  /** Where it stores files. */
   readonly directory: string
   usage(): Promise<Usage>
   stop(): Promise<void>
@@ -26,7 +25,6 @@ export interface Entry {
 
 /** How to start the servers that run on Node. */
 export interface Programs {
-  /** Directory of the built servers. */
   readonly built: string
   /** The Node executable that runs them. */
   readonly node: string

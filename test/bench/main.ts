@@ -30,7 +30,6 @@ const { values: options } = parseArgs({
     directory: { type: 'string' },
     /** Only the scenarios whose title contains this. */
     only: { type: 'string', default: '' },
-    /** Rounds per scenario. */
     rounds: { type: 'string' },
     /** Version of the Node that runs the servers, as npm names it. */
     node: { type: 'string' },

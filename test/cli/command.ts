@@ -100,7 +100,6 @@ export class Server extends Command {
     return server
   }
 
-  /** @returns the exit code. */
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
     this.kill(signal)
     return this.exit

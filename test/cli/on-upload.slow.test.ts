@@ -52,7 +52,6 @@ async function run(body: string, facts: Partial<CompletedUpload> = {}, flags: ob
   return made.onUpload(upload(facts))
 }
 
-/** Whether a process exists. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

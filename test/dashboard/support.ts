@@ -128,7 +128,7 @@ export function session(
   }
 }
 
-/** Emits `uploaded` for a new session. */
+/** An `uploaded` event for a new session. */
 export const uploaded = (destination: string, size: number): UploadedFile => ({
   destination,
   size,

@@ -49,7 +49,6 @@ export class Application {
     return `http://127.0.0.1:${this.port}/app/handler.asp`
   }
 
-  /** Open connections. */
   get connections(): number {
     return this.#sockets.size
   }
@@ -86,7 +85,6 @@ export class Application {
   }
 }
 
-/** The bytes of a response. */
 export function response(status: number, headers: Record<string, string> = {}, body = ''): string {
   const lines = Object.entries({ 'Content-Length': String(body.length), ...headers })
   return `HTTP/1.1 ${status} Whatever\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`

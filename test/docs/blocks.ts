@@ -12,7 +12,6 @@ export interface Block {
   readonly line: number
 }
 
-/** Identifies a block. */
 export interface BlockQuery {
   /** `docs/options.md`, or `docs/storage.md#FileStorage` with a heading. */
   readonly in?: string

@@ -19,7 +19,6 @@ export const DOCUMENTS: readonly Document[] = [
   ...markdownIn('.github/ISSUE_TEMPLATE'),
 ].map((file) => ({ file, text: readFileSync(join(ROOT, file), 'utf8') }))
 
-/** The text of one document. */
 export function documentText(file: string): string {
   const found = DOCUMENTS.find((document) => document.file === file)
   if (!found) throw new Error(`There is no document ${file}.`)

@@ -111,7 +111,6 @@ interface Finished {
   readonly stderr: string
 }
 
-/** A running block. */
 export class BlockServer {
   readonly port: number
   readonly origin: string

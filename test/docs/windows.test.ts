@@ -28,7 +28,6 @@ const CMDLETS: Readonly<Record<string, readonly string[]>> = {
   'ConvertTo-Json': [],
   'Set-Content': ['Encoding'],
 }
-/** Comparison operators. */
 const OPERATORS = ['ne', 'eq']
 /** Number of arguments of each switch, from Microsoft's reference of bitsadmin. */
 const SWITCHES: Readonly<Record<string, number>> = {

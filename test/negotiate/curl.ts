@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 
-/** A response that curl received. */
 export interface CurlResponse {
   readonly status: number
   /** The value of a header; several are joined by commas. */

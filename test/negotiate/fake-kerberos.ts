@@ -14,9 +14,9 @@ export class FakeKerberos implements Kerberos {
   readonly GSS_MECH_OID_SPNEGO = 6
   /** The services for which exchanges were started. */
   readonly services: string[] = []
-  /** Errors that the next calls to start an exchange throw, in order. */
+  /** Makes every start of an exchange fail with this error. */
   failure: Error | undefined
-  /** Errors that the next tokens cause, in order. */
+  /** Makes every token fail with this error. */
   rejection: Error | undefined
   /** The tokens accepted so far. */
   readonly taken: string[] = []

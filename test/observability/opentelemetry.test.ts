@@ -107,7 +107,6 @@ test('each packet is its own trace, and links to the one that created its sessio
   expect(new Set(packets.map(traceOf)).size).toBe(3)
   expect(packets.map(({ links }) => links.map(({ context }) => context))).toEqual([[], [created], [created]])
 
-  // The session has ended.
   await connection.exchange(closeSession(PATH, id))
   await until('bits Close-Session', 2)
   expect(named('bits Close-Session').map(({ links }) => links.length)).toEqual([1, 0])

@@ -28,7 +28,7 @@ type Nothing<Options> = {
   [Name in keyof Options as undefined extends Options[Name] ? Name : never]-?: undefined
 }
 
-/** The parts of settings that can be compared. */
+/** The parts of values that can be compared. */
 const plain = (values: object): unknown => JSON.parse(JSON.stringify(values))
 
 test('bitsUpload() has its defaults', () => {

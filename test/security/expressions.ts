@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 
-/** A regular expression in the source. */
 export interface Expression {
   /** `lib/file.ts:12` */
   readonly place: string

@@ -25,7 +25,6 @@ interface SmallDisk {
   makeRoom(): Promise<void>
   published(): Promise<Buffer | undefined>
   remove(): Promise<void>
-  /** Its mount point. */
   readonly directory?: string
 }
 

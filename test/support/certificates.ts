@@ -24,7 +24,6 @@ export class Authority {
     this.own = own
   }
 
-  /** @param directory for the files. */
   static async create(directory: string, name = 'authority'): Promise<Authority> {
     const files = filesOf(directory, name)
     const subject = ['-subj', `/CN=${name}`, '-addext', 'basicConstraints=critical,CA:TRUE']

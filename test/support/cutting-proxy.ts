@@ -3,7 +3,6 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 
 /** Forwards bytes to a local port, and cuts connections after a configured number of bytes. */
 export class CuttingProxy {
-  /** Number of connections that were cut. */
   cuts = 0
   /**
    * Each connection takes one of these limits, and is cut after it has forwarded that many bytes to the server. Later

@@ -12,7 +12,6 @@ export interface Fixtures {
   /** An https server with `bitsUpload({ directory })` at `/uploads`. Returns its port. */
   startTls(tls: ServerOptions, directory: string): Promise<number>
   connect(to: { port: number }): Promise<RawConnection>
-  /** Path of a new directory. */
   directory(): Promise<string>
   /** Calls `cleanup` after the test, the latest first. */
   afterwards(cleanup: () => unknown): void

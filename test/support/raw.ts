@@ -43,7 +43,6 @@ export class RawConnection {
     this.socket.write(data)
   }
 
-  /** Writes a request and waits for its response. */
   async exchange(request: string | Buffer): Promise<RawAck> {
     this.write(request)
     return this.ack()

@@ -46,7 +46,6 @@ export class RemoteStore implements SessionStore {
     return new RemoteStore(started, directory)
   }
 
-  /** Ends all processes. */
   static async stopAll(): Promise<void> {
     await Promise.all(idle.splice(0).map(kill))
   }

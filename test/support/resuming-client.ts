@@ -14,7 +14,6 @@ export class ResumingClient {
   id: string | undefined
   /** The offset in the last Ack. The server must never return a lower one. */
   acknowledged = 0
-  /** Whether the session is closed. */
   isFinished = false
   readonly target: ResumingTarget
 

@@ -154,13 +154,11 @@ function parseHead(head: string, connection: number): RecordedRequest {
 
 export const SESSION_ID = '{A0FF5911-4144-45B3-BF27-27AFC8EC8A67}'
 
-/** An Ack with these headers. */
 export const ack = (headers: Record<string, string | number> = {}, status = 200): Answer => ({
   status,
   headers: { 'BITS-Packet-Type': 'Ack', ...headers },
 })
 
-/** An error Ack. */
 export const refuse = (status: number, hresult?: string, context = '0x5'): Answer =>
   ack(hresult ? { 'BITS-Error-Code': hresult, 'BITS-Error-Context': context } : {}, status)
 

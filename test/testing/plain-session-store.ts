@@ -24,7 +24,6 @@ export class PlainSessionStore implements SessionStore {
   readonly engine: PlainEngine
   /** Milliseconds. */
   readonly lease = 500
-  /** Whether the process is suspended. */
   suspended = false
   readonly #lost = new Set<string>()
   /** Tokens by key. */

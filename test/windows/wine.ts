@@ -18,7 +18,6 @@ const WINDOWS = join(CACHE, 'wine')
 export const DRIVE_C = join(WINDOWS, 'drive_c')
 /** The directory in which Wine looks up drives (`d:`) and servers of UNC paths (`unc/server/share`). */
 export const DEVICES = join(WINDOWS, 'dosdevices')
-/** The Windows build of Node. */
 export const NODE_EXE = join(CACHE, 'node', 'package', 'bin', 'node.exe')
 
 /** The environment of programs under Wine. Node 20 does not know the version of Windows that Wine emulates. */

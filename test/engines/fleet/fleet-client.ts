@@ -21,7 +21,6 @@ export class FleetClient {
   readonly #firstWait: number
   readonly #signal: AbortSignal
   #connection: RawConnection | undefined
-  /** Number of repeated packets. */
   retries = 0
 
   /**

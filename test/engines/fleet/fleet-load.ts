@@ -44,7 +44,6 @@ export class FleetLoad {
       })
   }
 
-  /** Stops all clients. */
   stop(): void {
     this.#stop.abort(new Error('The test has ended.'))
   }

@@ -9,7 +9,6 @@ import { type Operation, operationOf, perform, type S3Answer } from './operation
 import { AWS, type Rules } from './rules.js'
 import { element } from './xml.js'
 
-/** A request that was received. */
 export interface Received {
   readonly operation: Operation
   readonly key: string

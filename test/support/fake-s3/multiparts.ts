@@ -9,7 +9,6 @@ interface Upload {
   readonly parts: Map<number, Buffer>
 }
 
-/** The multipart uploads of a bucket. */
 export class Multiparts {
   readonly #uploads = new Map<string, Upload>()
   /** Ended uploads, for which Complete can be repeated. */

@@ -6,7 +6,6 @@ import { etagOf, type Objects, type StoredObject } from './objects.js'
 import type { Rules } from './rules.js'
 import { element, listOf, textsOf } from './xml.js'
 
-/** A parsed request. */
 export interface S3Request {
   readonly operation: Operation
   readonly key: string
@@ -15,7 +14,6 @@ export interface S3Request {
   readonly body: Buffer
 }
 
-/** A response. */
 export interface S3Answer {
   readonly status: number
   readonly headers?: Record<string, string>
@@ -137,7 +135,6 @@ const OPERATIONS = {
 export const perform = (bucket: FakeBucket, request: S3Request): S3Answer =>
   OPERATIONS[request.operation](bucket, request)
 
-/** Determines the operation of a request. */
 export function operationOf(method: string, key: string, query: URLSearchParams, isCopy: boolean): Operation {
   const isMultipart = query.has('uploadId')
   switch (method) {
