@@ -1,10 +1,15 @@
+interface Waiting {
+  readonly begin: () => void
+  readonly fail: (reason: unknown) => void
+}
+
 /**
  * Limits the requests in progress. The SDK prepares a request at once, which then waits for a connection with some 50 KB
  * of memory; the end of many uploads at the same time would have thousands of them.
  */
 export class RequestSlots {
   #free: number
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new Set<Waiting>()
 
   constructor(max: number) {
     this.#free = max
@@ -30,29 +35,37 @@ export class RequestSlots {
     }
   }
 
+  /** Ends the wait of all work that has not begun. */
+  rejectWaiting(reason: unknown): void {
+    for (const { fail } of this.#waiting) fail(reason)
+  }
+
   #turn(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const giveUp = () => {
-        this.#waiting.delete(begin)
-        reject(signal.reason)
-      }
-      const begin = () => {
+      const leave = () => {
+        this.#waiting.delete(waiting)
         signal.removeEventListener('abort', giveUp)
-        resolve()
       }
+      const waiting: Waiting = {
+        begin: () => {
+          leave()
+          resolve()
+        },
+        fail: (reason) => {
+          leave()
+          reject(reason)
+        },
+      }
+      const giveUp = () => waiting.fail(signal.reason)
       if (signal.aborted) return giveUp()
       signal.addEventListener('abort', giveUp, { once: true })
-      this.#waiting.add(begin)
+      this.#waiting.add(waiting)
     })
   }
 
   #release(): void {
     const [next] = this.#waiting
-    if (!next) {
-      this.#free++
-      return
-    }
-    this.#waiting.delete(next)
-    next()
+    if (next) next.begin()
+    else this.#free++
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { withDeadline } from '../../util/deadline.js'
+import { DeadlineError, withDeadline } from '../../util/deadline.js'
 import type { S3ObjectSettings } from './object-settings.js'
 import { RequestSlots } from './request-slots.js'
 import { toStorageError } from './service-error.js'
@@ -27,8 +27,11 @@ export interface WriteOptions {
 /** Minimum bytes that a service copies in a second. */
 const COPY_RATE = 32 * 1024 * 1024
 
-/** Requests at a time, of all uploads and publications. The SDK has 50 connections unless it is configured otherwise. */
-const MAX_REQUESTS = 200
+/**
+ * Requests in progress at a time, of all uploads and publications. The SDK sends up to 50 at a time unless it is
+ * configured otherwise. More than this do not make one process faster, and the garbage of each stays in memory for longer.
+ */
+const MAX_REQUESTS = 32
 
 /**
  * Sends requests for one bucket, each with its own deadline: a service that hangs must not hang an upload, and the
@@ -39,15 +42,22 @@ export class Requester {
   readonly bucket: string
   /** Milliseconds for one request. */
   readonly timeout: number
-  readonly #slots = new RequestSlots(MAX_REQUESTS)
+  readonly #slots: RequestSlots
+  /** Number of requests that ended in time. */
+  #answered = 0
 
-  constructor(client: S3Client, bucket: string, timeout: number) {
+  constructor(client: S3Client, bucket: string, timeout: number, maxRequests = MAX_REQUESTS) {
     this.client = client
     this.bucket = bucket
     this.timeout = timeout
+    this.#slots = new RequestSlots(maxRequests)
   }
 
-  /** @throws the SDK's error, converted by `toStorageError`. */
+  /**
+   * Sends a request in its turn. Its time begins when it is sent.
+   *
+   * @throws the SDK's error, converted by `toStorageError`.
+   */
   async request<Answer>(
     operation: string,
     key: string,
@@ -56,12 +66,33 @@ export class Requester {
   ): Promise<Answer> {
     const stop = new AbortController()
     const abortSignal = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
-    const sending = this.#slots.run(() => send({ abortSignal }), abortSignal)
+    const time = this.timeout + (size / COPY_RATE) * 1000
+    let sending: Promise<Answer> | undefined
+    const sendInTime = () => {
+      sending = send({ abortSignal })
+      return withDeadline(sending, time, this.#watch(sending, stop))
+    }
     try {
-      return await withDeadline(sending, this.timeout + (size / COPY_RATE) * 1000, () => stop.abort())
+      return await this.#slots.run(sendInTime, abortSignal)
     } catch (error) {
-      if (dispose) sending.then(dispose, () => {})
+      if (dispose) sending?.then(dispose, () => {})
       throw toStorageError(error, `${operation} of "${this.bucket}/${key}"`)
+    }
+  }
+
+  /**
+   * @returns what stops the request at the end of its time. If the service has answered no other request in that time,
+   * it hangs, and all that wait for their turn fail too.
+   */
+  #watch(sending: Promise<unknown>, stop: AbortController): () => void {
+    const answeredBefore = this.#answered
+    const count = () => {
+      if (!stop.signal.aborted) this.#answered++
+    }
+    sending.then(count, count)
+    return () => {
+      if (this.#answered === answeredBefore) this.#slots.rejectWaiting(new DeadlineError('the service hangs'))
+      stop.abort()
     }
   }
 

@@ -11,15 +11,12 @@ import { BitsError } from '../../protocol/bits-error.js'
 import { KeyedQueue } from '../../util/keyed-queue.js'
 import { mapConcurrently } from '../../util/map-concurrently.js'
 import { appendSegments } from './append-segments.js'
-import { Bucket } from './bucket.js'
-import { BufferBudget } from './buffer-budget.js'
 import { rangeOf } from './collect.js'
 import { completeCover, readableCover, requireComplete } from './complete-cover.js'
-import type { S3Context } from './context.js'
+import { createContext, type S3Context } from './context.js'
 import { fileKey } from './file-key.js'
-import { isNote, parseSegment, StagingKeys } from './keys.js'
+import { isNote, parseSegment } from './keys.js'
 import { mergeSmall } from './merge-small.js'
-import { MultipartRequests } from './multipart.js'
 import { markedSettings } from './object-settings.js'
 import { type S3Settings, type S3StorageOptions, s3Settings } from './options.js'
 import { type PartLimits, S3_LIMITS } from './plan-parts.js'
@@ -28,7 +25,6 @@ import { findPublished, publishSegments, type S3Publication } from './publish.js
 import { readObject } from './read-object.js'
 import { RecentSegments } from './recent-segments.js'
 import { writeReply } from './reply.js'
-import { Requester } from './requester.js'
 import { abortNoted } from './staging.js'
 import { streamFrom } from './stream-from.js'
 
@@ -52,17 +48,7 @@ export class S3Storage implements StorageAdapter {
   /** @throws TypeError when an option is invalid. */
   constructor(options: S3StorageOptions, internals: { limits?: PartLimits } = {}) {
     this.#settings = s3Settings(options)
-    const { client, bucket, stagingPrefix, maxBuffered, concurrency, timeout, assemble } = this.#settings
-    const requester = new Requester(client, bucket, timeout)
-    this.#context = {
-      bucket: new Bucket(requester),
-      multipart: new MultipartRequests(requester),
-      keys: new StagingKeys(stagingPrefix),
-      budget: new BufferBudget(maxBuffered),
-      limits: internals.limits ?? S3_LIMITS,
-      concurrency,
-      assemble,
-    }
+    this.#context = createContext(this.#settings, internals.limits ?? S3_LIMITS)
   }
 
   /** Tests once which conditional writes the service honors. */

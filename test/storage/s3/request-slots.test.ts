@@ -1,7 +1,9 @@
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate } from 'node:timers/promises'
+import { S3Client } from '@aws-sdk/client-s3'
 import { describe, expect, test } from '@jest/globals'
 import { RequestSlots } from '../../../lib/storage/s3/request-slots.js'
-import { never } from './support.js'
+import { Requester } from '../../../lib/storage/s3/requester.js'
+import { MIB, never } from './support.js'
 
 /** Work that runs until `end` is called. */
 function task() {
@@ -57,5 +59,55 @@ describe('requests at a time', () => {
     one.state.end()
     await setImmediate()
     other.state.end()
+  })
+})
+
+describe('the time of a request', () => {
+  const TIMEOUT = 100
+  /** Bytes that the service copies in minutes. */
+  const LARGE = { size: 100_000 * MIB }
+  const requesterOf = (maxRequests: number) =>
+    new Requester(new S3Client({ region: 'us-east-1' }), 'bucket', TIMEOUT, maxRequests)
+  const hang = () => new Promise<never>(() => {})
+
+  test('does not begin while it waits for others', async () => {
+    const requester = requesterOf(1)
+    const long = task()
+    const longRequest = requester.request('UploadPartCopy', 'a', long.work, LARGE)
+    const waiting = requester.request('PutObject', 'b', async () => 'sent')
+    const outcome = Promise.race([waiting.catch(() => 'failed'), delay(3 * TIMEOUT, 'waiting')])
+    expect(await outcome).toBe('waiting')
+    long.state.end()
+    await longRequest
+    expect(await waiting).toBe('sent')
+  })
+
+  test('is over for those that wait when the service hangs', async () => {
+    const requester = requesterOf(1)
+    const hanging = requester.request('PutObject', 'a', hang)
+    let isSent = false
+    const waiting = requester.request('PutObject', 'b', async () => {
+      isSent = true
+    })
+    await expect(hanging).rejects.toMatchObject({ status: 503 })
+    await expect(waiting).rejects.toMatchObject({ status: 503 })
+    expect(isSent).toBe(false)
+    expect(await requester.request('PutObject', 'c', async () => 'sent')).toBe('sent')
+  })
+
+  test('is not over for those that wait when only one request hangs', async () => {
+    const requester = requesterOf(2)
+    const hanging = requester.request('PutObject', 'a', hang)
+    const answered = task()
+    const answeredRequest = requester.request('UploadPartCopy', 'b', answered.work, LARGE)
+    const long = task()
+    const longRequest = requester.request('UploadPartCopy', 'c', long.work, LARGE)
+    const waiting = requester.request('PutObject', 'd', async () => 'sent')
+    answered.state.end()
+    await answeredRequest
+    await expect(hanging).rejects.toMatchObject({ status: 503 })
+    expect(await waiting).toBe('sent')
+    long.state.end()
+    await longRequest
   })
 })
