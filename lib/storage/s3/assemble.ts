@@ -2,10 +2,17 @@ import type { CompletedPart } from '@aws-sdk/client-s3'
 import { mapConcurrently } from '../../util/map-concurrently.js'
 import { rangeOf, withCollected } from './collect.js'
 import type { S3Context } from './context.js'
+import type { StartedMultipart } from './early-copies.js'
 import type { MultipartUpload } from './multipart.js'
-import { withMultipart } from './noted-multipart.js'
+import { beginMultipart, endMultipart } from './noted-multipart.js'
 import { groupParts, type Part, partSizeOf, piecesOf } from './plan-parts.js'
 import type { WriteOptions } from './requester.js'
+
+/** How an object is assembled. */
+export interface AssembleOptions extends WriteOptions {
+  /** A multipart upload for the object that has some of the parts. */
+  readonly started?: StartedMultipart | undefined
+}
 
 /** Creates an object from parts, with a multipart upload. */
 export async function assemble(
@@ -13,13 +20,17 @@ export async function assemble(
   uploadId: string,
   parts: readonly Part[],
   key: string,
-  { settings = {}, onlyIfNew }: WriteOptions = {},
+  { settings = {}, onlyIfNew, started }: AssembleOptions = {},
 ): Promise<void> {
   const { multipart, concurrency } = context
-  await withMultipart(context, uploadId, key, settings, async (upload) => {
+  const noted = started?.noted ?? (await beginMultipart(context, uploadId, key, settings))
+  await endMultipart(context, noted, async (upload) => {
     const piecesAtOnce = Math.max(1, Math.floor(concurrency / parts.length))
-    const completed = await mapConcurrently(parts, concurrency, (part, index) =>
-      writePart(context, upload, index + 1, part, piecesAtOnce),
+    const completed = await mapConcurrently(
+      parts,
+      concurrency,
+      async (part, index) =>
+        started?.copied(index, part) ?? writePart(context, upload, index + 1, part, piecesAtOnce),
     )
     const size = parts.reduce((sum, part) => sum + partSizeOf(part), 0)
     await multipart.complete(upload, completed, { onlyIfNew, size })

@@ -4,6 +4,7 @@ import { assemble, reduceParts } from './assemble.js'
 import type { ObjectFacts } from './bucket.js'
 import type { S3Context } from './context.js'
 import type { Piece } from './cover.js'
+import type { StartedMultipart } from './early-copies.js'
 import type { S3ObjectSettings } from './object-settings.js'
 import { type Part, planEqualParts, planParts } from './plan-parts.js'
 import type { Conditions } from './probe.js'
@@ -20,6 +21,8 @@ export interface S3Publication {
   readonly settings: S3ObjectSettings
   readonly overwrite: boolean
   readonly conditions: Conditions
+  /** A multipart upload that has some of the file's parts. */
+  readonly started?: StartedMultipart | undefined
   /** Keeps publications to one key from overlapping if the service has no conditional writes. */
   readonly exclusive: <T>(key: string, work: () => Promise<T>) => Promise<T>
 }
@@ -47,7 +50,9 @@ export async function publishSegments(
     const { own, other } = await findOwn(context, publication)
     if (own) return storedFile(context, publication, own)
     if (other && !publication.overwrite) throw taken(publication)
-    for (const note of notes) await abortNoted(bucket, multipart, note)
+    for (const note of notes) {
+      if (note !== publication.started?.noted.note) await abortNoted(bucket, multipart, note)
+    }
     const onlyIfNew = isConditional && !publication.overwrite
     await writeObject(context, publication, pieces, onlyIfNew).catch((error) =>
       explainFailure(context, publication, error),
@@ -72,7 +77,7 @@ export async function findPublished(
  */
 async function writeObject(
   context: S3Context,
-  { upload, total, key, settings }: S3Publication,
+  { upload, total, key, settings, started }: S3Publication,
   pieces: readonly Piece[],
   onlyIfNew: boolean,
 ): Promise<void> {
@@ -82,7 +87,7 @@ async function writeObject(
   if (pieces.length === 1) return bucket.copy(first.segment.key, key, { settings, onlyIfNew, size: total })
   const parts = plan(context, pieces, total)
   const fitting = parts.length > limits.maxParts ? await reduceParts(context, upload.uploadId, parts) : parts
-  await assemble(context, upload.uploadId, fitting, key, { settings, onlyIfNew })
+  await assemble(context, upload.uploadId, fitting, key, { settings, onlyIfNew, started })
 }
 
 /** The request that creates the file, which can have a condition. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { CompletedPart } from '@aws-sdk/client-s3'
 import type { S3Context } from './context.js'
-import { withMultipart } from './noted-multipart.js'
+import { beginMultipart, endMultipart } from './noted-multipart.js'
 import { PartReader } from './part-reader.js'
 import type { Block } from './slab.js'
 
@@ -39,7 +39,8 @@ async function writeParts(
   const { multipart, keys, budget } = context
   let part: HeldPart | undefined = first
   try {
-    return await withMultipart(context, uploadId, keys.reply(uploadId), {}, async (upload) => {
+    const noted = await beginMultipart(context, uploadId, keys.reply(uploadId), {})
+    return await endMultipart(context, noted, async (upload) => {
       const completed: CompletedPart[] = []
       let size = 0
       while (part && part.bytes.length > 0) {

@@ -28,8 +28,8 @@ export interface WriteOptions {
 const COPY_RATE = 32 * 1024 * 1024
 
 /**
- * Requests in progress at a time, of all uploads and publications. The SDK sends up to 50 at a time unless it is
- * configured otherwise. More than this do not make one process faster, and the garbage of each stays in memory for longer.
+ * Requests in progress at a time, of all uploads and publications: each takes some 100 KB of the SDK's objects. Below
+ * the 50 connections that the SDK has by default, so that a request is sent at once when its time begins.
  */
 const MAX_REQUESTS = 32
 

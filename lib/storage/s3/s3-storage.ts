@@ -14,6 +14,7 @@ import { appendSegments } from './append-segments.js'
 import { rangeOf } from './collect.js'
 import { completeCover, readableCover, requireComplete } from './complete-cover.js'
 import { createContext, type S3Context } from './context.js'
+import { EarlyCopies, type FileTarget } from './early-copies.js'
 import { fileKey } from './file-key.js'
 import { isNote, parseSegment } from './keys.js'
 import { mergeSmall } from './merge-small.js'
@@ -42,6 +43,7 @@ export class S3Storage implements StorageAdapter {
   readonly #settings: S3Settings
   readonly #context: S3Context
   readonly #recent = new RecentSegments()
+  readonly #early: EarlyCopies
   readonly #publications = new KeyedQueue()
   #conditions: Conditions | undefined
 
@@ -49,6 +51,7 @@ export class S3Storage implements StorageAdapter {
   constructor(options: S3StorageOptions, internals: { limits?: PartLimits } = {}) {
     this.#settings = s3Settings(options)
     this.#context = createContext(this.#settings, internals.limits ?? S3_LIMITS)
+    this.#early = new EarlyCopies(this.#context)
   }
 
   /** Tests once which conditional writes the service honors. */
@@ -84,6 +87,7 @@ export class S3Storage implements StorageAdapter {
       const segment = keys.newSegment(upload.uploadId, start, start + bytes.length)
       await bucket.put(segment.key, bytes)
       segments.unshift(segment)
+      this.#early.add(upload, segment, () => this.#targetOf(upload))
     }
     const end = await appendSegments({ budget, segmentSize, put }, offset, body, signal)
     await mergeSmall(this.#context, upload.uploadId, segments, upload.total, signal)
@@ -103,12 +107,13 @@ export class S3Storage implements StorageAdapter {
   }
 
   async publish(upload: StagedUpload, { overwrite }: { overwrite: boolean }): Promise<StoredFile> {
-    const { uploadId, destination, total = 0 } = upload
+    const { uploadId, total = 0 } = upload
+    const target = this.#targetOf(upload)
     const publication: S3Publication = {
       upload,
       total,
-      key: this.#keyOf(destination),
-      settings: markedSettings(this.#settings.object, destination, uploadId),
+      ...target,
+      started: await this.#early.take(uploadId, target),
       overwrite,
       conditions: this.#conditions ?? { put: false, copy: false, complete: false },
       exclusive: this.#settings.exclusive ?? ((_, work) => work()),
@@ -124,6 +129,7 @@ export class S3Storage implements StorageAdapter {
 
   async discard({ uploadId }: StagedUpload, { keepReply = false } = {}): Promise<void> {
     const { bucket, multipart, keys, concurrency } = this.#context
+    await this.#early.abandon(uploadId)
     const doomed: string[] = []
     for await (const { key } of bucket.list(keys.uploadPrefix(uploadId))) {
       if (!keepReply || key !== keys.reply(uploadId)) doomed.push(key)
@@ -177,6 +183,11 @@ export class S3Storage implements StorageAdapter {
       throw new BitsError('staged-data-missing', `The reply of ${upload.uploadId} was removed.`)
     }
     yield* readObject(bucket, keys.reply(upload.uploadId), { from: range?.start ?? 0, to: size }, signal)
+  }
+
+  #targetOf({ uploadId, destination }: StagedUpload): FileTarget {
+    const key = this.#keyOf(destination)
+    return { key, settings: markedSettings(this.#settings.object, destination, uploadId) }
   }
 
   #keyOf(destination: string): string {
