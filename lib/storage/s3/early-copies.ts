@@ -10,14 +10,14 @@ import type { Part } from './plan-parts.js'
 const logCopies = debuglog('express-bits-upload:s3')
 
 /** Maximum number of uploads, and of parts of each. Whatever is not copied early is copied at the end. */
-const MAX_UPLOADS = 100
+const MAX_FILES = 100
 const MAX_PARTS = 1000
 
 /** Milliseconds after which the bucket's lifecycle rules may have removed an incomplete multipart upload. */
 const MAX_AGE = 12 * 60 * 60 * 1000
 
 /** The object that an upload becomes. */
-export interface FileTarget {
+export interface ObjectTarget {
   readonly key: string
   readonly settings: S3ObjectSettings
 }
@@ -29,7 +29,7 @@ export interface StartedMultipart {
   readonly copied: (index: number, part: Part) => CompletedPart | undefined
 }
 
-interface BegunMultipart extends NotedMultipart, FileTarget {
+interface BegunMultipart extends NotedMultipart, ObjectTarget {
   /** Milliseconds since 1970. */
   readonly begun: number
 }
@@ -37,7 +37,7 @@ interface BegunMultipart extends NotedMultipart, FileTarget {
 /** A file whose first segments are copied while the rest arrives. */
 interface GrowingFile {
   readonly uploadId: string
-  readonly target: () => FileTarget
+  readonly target: () => ObjectTarget
   /** Adjacent segments from the start of the file, each of which becomes one part. */
   readonly segments: Segment[]
   readonly parts: Map<number, CompletedPart>
@@ -66,7 +66,7 @@ export class EarlyCopies {
    * Considers a segment that has been stored. Copying begins with the second segment, unless that is the last: a smaller
    * file would gain nothing.
    */
-  add({ uploadId, total = 0 }: StagedUpload, segment: Segment, target: () => FileTarget): void {
+  add({ uploadId, total = 0 }: StagedUpload, segment: Segment, target: () => ObjectTarget): void {
     const { assemble, limits } = this.#context
     if (assemble !== 'copy' || segment.end >= total) return
     if (segment.end - segment.start < limits.minPartSize) return
@@ -79,7 +79,7 @@ export class EarlyCopies {
   }
 
   /** Ends the copying of an upload. @returns the multipart upload, if there is one for this target. */
-  async take(uploadId: string, { key, settings }: FileTarget): Promise<StartedMultipart | undefined> {
+  async take(uploadId: string, { key, settings }: ObjectTarget): Promise<StartedMultipart | undefined> {
     const file = await this.#stop(uploadId)
     const noted = await file?.multipart?.catch(() => undefined)
     if (!file || !noted || Date.now() - noted.begun > MAX_AGE) return undefined
@@ -111,7 +111,7 @@ export class EarlyCopies {
     this.#files.delete(file.uploadId)
     this.#files.set(file.uploadId, file)
     const [oldest] = this.#files.values()
-    if (this.#files.size <= MAX_UPLOADS || !oldest) return
+    if (this.#files.size <= MAX_FILES || !oldest) return
     oldest.isStopped = true
     this.#files.delete(oldest.uploadId)
   }
@@ -158,7 +158,7 @@ export class EarlyCopies {
   }
 }
 
-const newFile = (uploadId: string, target: () => FileTarget): GrowingFile => ({
+const newFile = (uploadId: string, target: () => ObjectTarget): GrowingFile => ({
   uploadId,
   target,
   segments: [],

@@ -1,4 +1,4 @@
-interface Waiting {
+interface QueuedWork {
   readonly begin: () => void
   readonly fail: (reason: unknown) => void
 }
@@ -9,7 +9,7 @@ interface Waiting {
  */
 export class RequestSlots {
   #free: number
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiting = new Set<QueuedWork>()
 
   constructor(max: number) {
     this.#free = max
@@ -46,7 +46,7 @@ export class RequestSlots {
         this.#waiting.delete(waiting)
         signal.removeEventListener('abort', giveUp)
       }
-      const waiting: Waiting = {
+      const waiting: QueuedWork = {
         begin: () => {
           leave()
           resolve()

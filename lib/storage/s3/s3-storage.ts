@@ -14,7 +14,7 @@ import { appendSegments } from './append-segments.js'
 import { rangeOf } from './collect.js'
 import { completeCover, readableCover, requireComplete } from './complete-cover.js'
 import { createContext, type S3Context } from './context.js'
-import { EarlyCopies, type FileTarget } from './early-copies.js'
+import { EarlyCopies, type ObjectTarget } from './early-copies.js'
 import { fileKey } from './file-key.js'
 import { isNote, parseSegment } from './keys.js'
 import { mergeSmall } from './merge-small.js'
@@ -185,7 +185,7 @@ export class S3Storage implements StorageAdapter {
     yield* readObject(bucket, keys.reply(upload.uploadId), { from: range?.start ?? 0, to: size }, signal)
   }
 
-  #targetOf({ uploadId, destination }: StagedUpload): FileTarget {
+  #targetOf({ uploadId, destination }: StagedUpload): ObjectTarget {
     const key = this.#keyOf(destination)
     return { key, settings: markedSettings(this.#settings.object, destination, uploadId) }
   }
