@@ -34,6 +34,8 @@ export function useBrowser(): TestBrowser {
     complaints,
     async newPage(options = {}) {
       const context = await browser.newContext(options)
+      // The test has a limit of its own; Playwright's 30 seconds can be too short on a busy machine.
+      context.setDefaultTimeout(120_000)
       const page = await context.newPage()
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
       page.on('pageerror', (error) => complaints.push(error.message))
