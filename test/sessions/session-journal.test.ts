@@ -76,7 +76,7 @@ onLinux('the journal of a FileSessionStore', () => {
       fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 8 }), async (operations) => {
         await rm(stores.journal, { force: true })
         const store = await open()
-        /** The sessions in each prefix of the journal, by its length. */
+        /** The sessions at each length that the journal has had. */
         const states: { readonly length: number; readonly records: Map<string, SessionRecord> }[] = []
         const note = async () =>
           states.push({ length: (await stat(stores.journal)).size, records: await recordsOf(store) })

@@ -56,7 +56,7 @@ async function untilUploadsArrive(connection: RawConnection, directory: string):
   })
 }
 
-/** Another process would find the directory in use. */
+/** Checks that another process finds the directory in use. */
 async function expectLeased(directory: string): Promise<void> {
   const other = await ChildServer.start(directory)
   afterwards(() => other.kill())

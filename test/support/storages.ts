@@ -31,7 +31,7 @@ export class SlowStorage extends MemoryStorage {
   }
 }
 
-/** A storage that fails at a chosen step, as often as requested. */
+/** A storage whose chosen method fails while `failure` is set. */
 export class FailingStorage extends MemoryStorage {
   failure: { at: 'has' | 'begin' | 'append' | 'publish' | 'discard'; error: unknown } | undefined
 
