@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import type { SessionRecord } from 'express-bits-upload'
 import { PostgresSessionStore } from 'express-bits-upload/postgres'
 import { sessionLockContract, sessionStoreContract } from 'express-bits-upload/testing'
 import type { Pool } from 'pg'
@@ -6,6 +7,7 @@ import { newRecord } from '../../../lib/testing/new-record.js'
 import { hasPostgres, type PostgresEngine, startPostgres } from '../../engines/postgres.js'
 import { concurrentWaits } from '../../support/concurrent-waits.js'
 import { describeWithEngine } from '../../support/engines.js'
+import { until } from '../../support/soak.js'
 import { SuspendablePool } from './suspendable-pool.js'
 
 jest.setTimeout(60_000)
@@ -89,7 +91,7 @@ describeWithEngine('PostgresSessionStore', hasPostgres, () => {
 
   test('a hung database: rejects with 503 within the timeout, and works again afterward', async () => {
     const own = engine.connect()
-    const store = new PostgresSessionStore({ pool: own, table: newTable(), timeout: 500 })
+    const store = new PostgresSessionStore({ pool: own, table: newTable(), timeout: 1_500 })
     try {
       await store.open()
       await store.create(newRecord(1))
@@ -101,9 +103,15 @@ describeWithEngine('PostgresSessionStore', hasPostgres, () => {
         store.check(),
       ].map((work) => expect(work).rejects.toMatchObject({ status: 503, headers: { 'Retry-After': '30' } }))
       await Promise.all(failures)
-      expect(performance.now() - start).toBeLessThan(5_000)
+      expect(performance.now() - start).toBeLessThan(10_000)
       engine.process.resume()
-      expect(await store.get(newRecord(1).uploadId)).toEqual(newRecord(1))
+      // On a busy machine, the first ones may take longer than the timeout.
+      let found: SessionRecord | undefined
+      await until(async () => {
+        found = await store.get(newRecord(1).uploadId).catch(() => undefined)
+        return found !== undefined
+      }, 30_000)
+      expect(found).toEqual(newRecord(1))
     } finally {
       engine.process.resume()
       await own.end()
