@@ -15,6 +15,7 @@ import {
 } from './open-sessions.js'
 import { measurePasswords, PASSWORD_TITLE, passwordTargets } from './passwords.js'
 import { type Target, table, targetTable } from './report.js'
+import { measureS3, S3_TITLE } from './s3-upload.js'
 import type { Scenario } from './scenario.js'
 import { scenarios } from './scenarios.js'
 import { put } from './send-file.js'
@@ -124,6 +125,7 @@ try {
     print(openSessionsTable(stores))
     all.push(...openSessionsTargets(stores))
   }
+  if (S3_TITLE.includes(options.only)) all.push(...(await measureS3(128 * MIB, quick ? 3 : 7)))
   print(targetTable(all))
 } finally {
   workspace.remove()
