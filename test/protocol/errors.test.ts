@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import type { Express } from 'express'
 import { BitsError, type BitsUploadOptions, FileStorage, MemoryStorage } from 'express-bits-upload'
 import { describeValue } from '../../lib/validation/describe-value.js'
 import { bytes } from '../support/bytes.js'
@@ -421,3 +422,22 @@ test.each(['authorize', 'onUpload'] as const)(
     expect(storage.files.size).toBe(0)
   },
 )
+
+test('an Ack that cannot be written ends the connection, and is reported', async () => {
+  const refuseHeaders = (app: Express) =>
+    app.use((_req, res, next) => {
+      res.setHeader = () => {
+        throw new Error('No header today.')
+      }
+      next()
+    })
+  const running = await start({ storage: new MemoryStorage() }, { before: refuseHeaders })
+  // So that only the middleware can end the connection.
+  running.server.keepAliveTimeout = 0
+  const reported: Error[] = []
+  running.bits.on('error', (error) => reported.push(error))
+  const connection = await connect(running)
+  connection.write(createSession(PATH))
+  await connection.closed()
+  expect(reported).toEqual([new Error('No header today.')])
+})
