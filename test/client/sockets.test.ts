@@ -71,7 +71,10 @@ describe('a request that waits for a socket from its agent', () => {
           agent,
           cancelOnAbort: false,
           ...options,
-          onState: () => queueAt === 'fragment' && occupy(),
+          onState: (state) => {
+            if (queueAt === 'fragment') occupy()
+            options.onState?.(state)
+          },
         })
         try {
           return await job.run().then(
@@ -100,6 +103,14 @@ describe('a request that waits for a socket from its agent', () => {
     const signal = AbortSignal.timeout(200)
     expect(await uploadQueued(500 * KB, { signal }, queueAt)).toMatchObject({ name: 'TimeoutError' })
   })
+
+  test('is not even sent when the signal has aborted', async () => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const onState = () => controller.abort(new Error('Enough.'))
+    const error = await uploadQueued(500 * KB, { signal, onState, sendTimeout: 60_000 }, 'fragment')
+    expect(error).toEqual(new Error('Enough.'))
+  }, 10_000)
 
   test('leaves nothing behind that would take the socket when it becomes free', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })

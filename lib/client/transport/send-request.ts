@@ -53,6 +53,8 @@ export async function sendRequest<T>(
   try {
     timeout.start('take the request', line.sendTimeout)
     const credentials = await credentialsFor(outgoing, line.authenticate, timeout.signal)
+    // Node would not report a request that has aborted while it waits for a socket.
+    timeout.signal.throwIfAborted()
     request = start(url, {
       ...line.tls,
       method,
