@@ -18,7 +18,6 @@ function post(content: string, name: string, headers: Record<string, string> = {
 }
 
 const stored = (name: string) => readFile(join(demo.directory, name), 'utf8')
-const leftovers = () => demo.leftovers()
 const answers = async (): Promise<unknown> => (await fetch(`${demo.origin}/answers`)).json()
 
 test('a file of the form lies beside those of BITS, and the page is shown again', async () => {
@@ -27,7 +26,7 @@ test('a file of the form lies beside those of BITS, and the page is shown again'
   expect(await stored('grüße.txt')).toBe('Hello, form.')
   const files: unknown = await (await fetch(`${demo.origin}/uploads/`)).json()
   expect(files).toEqual([expect.objectContaining({ name: 'grüße.txt', size: 12 })])
-  await until(async () => (await leftovers()).length === 0)
+  await demo.nothingLeft()
 })
 
 test('a .csv of the form gets the report that the same file gets through BITS', async () => {
@@ -40,7 +39,7 @@ test('a .csv of the form gets the report that the same file gets through BITS', 
     expect.objectContaining({ name: 'form.csv', state: 'replied', text: report('form.csv') }),
     expect.objectContaining({ name: 'bits.csv', state: 'replied', text: report('bits.csv') }),
   ])
-  expect(await leftovers()).toEqual([])
+  await demo.nothingLeft()
 })
 
 test('a malformed .xml of the form is refused with a page, and not kept', async () => {
@@ -49,7 +48,7 @@ test('a malformed .xml of the form is refused with a page, and not kept', async 
   expect(await response.text()).toContain('could not read the file')
   expect(await answers()).toEqual([expect.objectContaining({ name: 'a.xml', state: 'refused' })])
   await expect(stored('a.xml')).rejects.toThrow('ENOENT')
-  expect(await leftovers()).toEqual([])
+  await demo.nothingLeft()
 })
 
 test('the name is made safe', async () => {
@@ -63,14 +62,14 @@ test('a file that is there is not overwritten', async () => {
   expect(response.status).toBe(409)
   expect(await response.text()).toContain('There is a file of that name already.')
   expect(await stored('a.txt')).toBe('first')
-  expect(await leftovers()).toEqual([])
+  await demo.nothingLeft()
 })
 
 test('a file that is too large is refused with a page, and not kept', async () => {
   const response = await post('x'.repeat(100_001), 'large.txt')
   expect(response.status).toBe(413)
   expect(await response.text()).toContain('too large')
-  expect(await leftovers()).toEqual([])
+  await demo.nothingLeft()
 })
 
 test('a form without a file is answered with a page', async () => {
@@ -91,9 +90,9 @@ test('nothing is kept of a form that breaks off', async () => {
   form.write(
     `--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n${'x'.repeat(50_000)}`,
   )
-  await until(async () => (await leftovers()).length === 1)
+  await until(async () => (await demo.leftovers()).length === 1)
   form.destroy()
-  await until(async () => (await leftovers()).length === 0)
+  await demo.nothingLeft()
   await expect(stored('a.txt')).rejects.toThrow('ENOENT')
 })
 

@@ -125,7 +125,7 @@ describe('a malformed file is refused, and not published', () => {
       context: 'server application',
     })
     expect(warnings.at(-1)).toContain(reason)
-    expect(await demo.leftovers()).toEqual([])
+    await demo.nothingLeft()
     expect(await isPublished(`file-${uploads}${extension}`)).toBe(false)
   })
 })
@@ -146,7 +146,7 @@ test('other files are published without a reply, whatever is in them', async () 
 
 test('the case of the extension does not matter', async () => {
   expect((await upload('.CSV', 'a,b')).reply).toMatchObject({ columns: 2 })
-  expect(await demo.leftovers()).toEqual([])
+  await demo.nothingLeft()
   await expect(upload('.XmL', '<a>')).rejects.toMatchObject({ status: 400 })
 })
 
