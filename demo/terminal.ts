@@ -1,6 +1,6 @@
 import cliProgress from 'cli-progress'
 
-/** Prints above the current progress bar; `undefined` when there is none. */
+/** Prints above the current progress bar; `undefined` while no bar is shown. */
 let printAboveBar: ((text: string) => void) | undefined
 
 export const say = (line = ''): void => {

@@ -33,7 +33,7 @@ function anchorsOf(document: Document): string[] {
   })
 }
 
-/** The problem with a link; `undefined` if there is none. */
+/** The problem with a link; `undefined` if the link works. */
 function problemOf({ file }: Document, target: string): string | undefined {
   if (/^https:\/\//.test(target)) return undefined
   if (/^[a-z]+:/i.test(target)) return 'is neither relative nor https'
