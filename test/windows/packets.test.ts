@@ -12,6 +12,9 @@ import { describeWindows } from './wine.js'
 
 const FILE = bytes(300_000)
 const FRAGMENT = 70_000
+/** Bytes. So large that the server writes before it has received the whole of it. */
+const LARGE_FRAGMENT = 700_000
+const LARGE_FILE = bytes(2 * LARGE_FRAGMENT)
 const PATH = '/uploads/sub/file.bin'
 /** Milliseconds. */
 const PATIENCE = 60_000
@@ -78,23 +81,29 @@ describeWindows(() => {
     'an upload continues after a $how in the middle of a fragment, and no file stays open',
     async ({ how, end }) => {
       const path = `/uploads/${how}.bin`
-      const client = new ResumingClient({ port: server.port, path, file: FILE, fragmentSize: FRAGMENT })
+      const client = new ResumingClient({
+        port: server.port,
+        path,
+        file: LARGE_FILE,
+        fragmentSize: LARGE_FRAGMENT,
+      })
       const first = await RawConnection.open(server.port)
       client.id = await openSession(first, path)
       await client.sendNext(first)
       const next = client.nextFragment()
       first.write(next.subarray(0, next.length - 30_000))
+      const [staged = ''] = await stagedFiles(uploads)
+      // Winsock discards what the server has not read when a RST arrives: the connection ends after the first write.
+      const isWriting = async () => (await stat(join(uploads, 'BITS-Sessions', staged))).size > LARGE_FRAGMENT
+      await until(isWriting, PATIENCE)
       end(first)
       await first.closed()
-      const [staged = ''] = await stagedFiles(uploads)
-      const isKept = async () => (await stat(join(uploads, 'BITS-Sessions', staged))).size > FRAGMENT
-      await until(isKept, PATIENCE)
       const held = `C:\\uploads\\BITS-Sessions\\${staged}`
       // Windows grants exclusive use of a file only when no other handle is open.
-      await until(async () => (await server.lock(held)) === 'locked')
+      await until(async () => (await server.lock(held)) === 'locked', PATIENCE)
       await server.unlock(held)
       await client.finish(PATIENCE)
-      expect((await readFile(join(uploads, `${how}.bin`))).equals(FILE)).toBe(true)
+      expect((await readFile(join(uploads, `${how}.bin`))).equals(LARGE_FILE)).toBe(true)
       expect(await server.lock(`C:\\uploads\\${how}.bin`)).toBe('locked')
       await server.unlock(`C:\\uploads\\${how}.bin`)
       expect(await stagedFiles(uploads)).toEqual([])
@@ -103,6 +112,8 @@ describeWindows(() => {
 
   test('a reply is announced, and can be read in full and in part', async () => {
     const path = '/replies/a%20b/file.bin'
+    // The server closes connections that are idle for as long as the previous test may take.
+    const connection = await RawConnection.open(server.port)
     const id = await openSession(connection, path)
     const ack = await connection.exchange(fragment(path, id, FILE))
     const announced = ack.header('BITS-Reply-URL') ?? ''
@@ -114,6 +125,7 @@ describeWindows(() => {
     const part = await fetch(url, { headers: { Range: 'bytes=4-11' } })
     expect([part.status, await part.text()]).toEqual([206, text.slice(4, 12)])
     expectAck(await connection.exchange(closeSession(path, id)), { status: 200, session: id })
+    connection.end()
   })
 
   test('the log has no errors, and has Windows paths', () => {
