@@ -39,14 +39,11 @@ EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/health', { signal: AbortSignal.timeout(8000) }).then((r) => process.exit(r.status === 503 ? 1 : 0), (e) => process.exit(e.name === 'TimeoutError' || e.cause?.code === 'ECONNREFUSED' ? 1 : 0))"]
 
-# The flag keeps V8 from collecting the entire heap every few MiB of a large upload. In a container with less memory, V8
-# lowers it.
-
 # Files in S3 and sessions in Redis: nothing is kept in the container.
 FROM runtime AS fleet
 COPY --from=fleet-modules /app/node_modules node_modules
 USER 1000
-ENTRYPOINT ["node", "--initial-old-space-size=128", "/app/dist/cli.js", "serve", "--host", "0.0.0.0", "--health"]
+ENTRYPOINT ["node", "/app/dist/cli.js", "serve", "--host", "0.0.0.0", "--health"]
 
 # Files in a directory. The last stage is the one that is built by default.
 FROM runtime
@@ -55,4 +52,4 @@ RUN install -d -o node -g node /uploads
 # The user node, by its number: Kubernetes believes only that not to be root (runAsNonRoot).
 USER 1000
 VOLUME /uploads
-ENTRYPOINT ["node", "--initial-old-space-size=128", "/app/dist/cli.js", "serve", "/uploads", "--host", "0.0.0.0", "--health"]
+ENTRYPOINT ["node", "/app/dist/cli.js", "serve", "/uploads", "--host", "0.0.0.0", "--health"]

@@ -2,6 +2,7 @@ import { pipeline, type Readable, Transform } from 'node:stream'
 import type { SessionRecord } from '../../types/session.js'
 import { algorithmsFor } from '../delivery/file-digest-of.js'
 import { FileHash } from '../delivery/file-hash.js'
+import { allowRelease, ChunkRelease } from '../util/release-chunks.js'
 import type { UploadService } from './context.js'
 
 /** The body of a fragment, hashed while the storage reads it. */
@@ -31,7 +32,7 @@ export function hashWhileStaging(
   // Until the storage has succeeded, it is unknown which bytes are staged.
   hashes.forget(uploadId)
   if (known?.length !== before || !known.hasAll(algorithms)) return { body, staged: () => {} }
-  const hashing = new HashingStream(known)
+  const hashing = new HashingStream(body, known)
   // Readers of `hashing` receive a failure from it.
   pipeline(body, hashing, () => {})
   return {
@@ -48,13 +49,17 @@ export function hashWhileStaging(
  */
 class HashingStream extends Transform {
   readonly #hash: FileHash
+  readonly #memory: ChunkRelease
   /** Chunks that are not hashed yet. */
   readonly #pending: Buffer[] = []
   #pendingBytes = 0
 
-  constructor(hash: FileHash) {
+  /** @param source will be piped to this stream. */
+  constructor(source: Readable, hash: FileHash) {
     super()
     this.#hash = hash
+    this.#memory = new ChunkRelease(source)
+    allowRelease(this, (stored) => this.#release(stored))
   }
 
   override _transform(
@@ -62,6 +67,7 @@ class HashingStream extends Transform {
     _encoding: BufferEncoding,
     done: (error: Error | null, chunk: Buffer) => void,
   ): void {
+    this.#memory.received()
     this.#pending.push(chunk)
     this.#pendingBytes += chunk.length
     const unread = this.readableLength + chunk.length
@@ -80,6 +86,13 @@ class HashingStream extends Transform {
       this.#hashFirst(Math.min(missing, next.length))
     }
     return this.#hash.length === length
+  }
+
+  #release(stored: readonly Buffer[]): void {
+    const last = stored.at(-1)
+    const count = last ? this.#pending.indexOf(last) + 1 : 0
+    for (const { length } of this.#pending.slice(0, count)) this.#hashFirst(length)
+    this.#memory.release(stored)
   }
 
   /** Hashes the first `count` bytes of the first chunk. */

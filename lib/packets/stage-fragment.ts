@@ -3,6 +3,7 @@ import type { SessionRecord } from '../../types/session.js'
 import { BitsError } from '../protocol/bits-error.js'
 import type { SessionLease } from '../sessions/session-lock.js'
 import { uploadOf } from '../sessions/sessions.js'
+import { allowReleaseOf } from '../util/release-chunks.js'
 import type { PacketContext, UploadService } from './context.js'
 import { hashWhileStaging } from './hash-while-staging.js'
 import { skipBytes } from './skip-bytes.js'
@@ -61,6 +62,7 @@ async function stage(
   lease.signal.addEventListener('abort', abort, { once: true })
   if (lease.signal.aborted) abort()
   try {
+    allowReleaseOf(req)
     const body = skipBytes(service.bandwidth.limit(req), before - range.first)
     const hashing = hashWhileStaging(body, before, record, service)
     const length = await service.storage.append(uploadOf(record), before, hashing.body, lease.signal)

@@ -38,13 +38,12 @@ export const nodeEntry = (
   send: SendFile,
   args: (directory: string) => string[],
   env: Readonly<Record<string, string>> = {},
-  flags: readonly string[] = [],
 ): Entry => ({
   name,
   async start(directory) {
     const child = fork(join(built, `${script}.mjs`), args(directory), {
       execPath: node,
-      execArgv: [...flags, ...nodeFlags(name)],
+      execArgv: nodeFlags(name),
       env: { ...process.env, ...env },
     })
     const port = numberIn(await answerOf(child), 'port')

@@ -26,18 +26,6 @@ export const smallFileReceivers = (programs: Programs): Entry[] => [
   },
 ]
 
-/** The middleware, started with the flag that docs/performance.md recommends. */
-export const tunedReceiver = (programs: Programs, fragmentSize: number): Entry =>
-  nodeEntry(
-    'middleware, none, tuned V8',
-    programs,
-    'middleware',
-    bitsUploadIn(fragmentSize),
-    (directory) => [directory, 'none'],
-    {},
-    ['--initial-old-space-size=128'],
-  )
-
 /** The middleware, with measurement of its event-loop turns. */
 export const watchedReceivers = (programs: Programs): Entry[] => [
   nodeEntry(

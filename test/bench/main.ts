@@ -4,7 +4,7 @@ import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { buildServers } from './build-servers.js'
 import { type Entry, nodeEntry } from './contender.js'
-import { apps, MIB, receivers, smallFileReceivers, tunedReceiver, watchedReceivers } from './contenders.js'
+import { apps, MIB, receivers, smallFileReceivers, watchedReceivers } from './contenders.js'
 import { type Figures, measure } from './measure.js'
 import { nodeProgram } from './node-program.js'
 import {
@@ -80,9 +80,8 @@ try {
   print('Ratios are to the first line of each table, pair by pair.\n')
   const work = scenarios(quick)
   const [, large] = await run(work.large, receivers(programs, 8 * MIB), quick ? 3 : 9)
-  const warmedUpReceivers = [...receivers(programs, 8 * MIB).slice(0, 2), tunedReceiver(programs, 8 * MIB)]
-  const [, warmedUp, warmedUpTuned] = memory
-    ? await run(work.warmedUp, warmedUpReceivers, quick ? 3 : 9, memory)
+  const [, warmedUp] = memory
+    ? await run(work.warmedUp, receivers(programs, 8 * MIB).slice(0, 2), quick ? 3 : 9, memory)
     : []
   const smallFiles = await run(
     work.small,
@@ -90,10 +89,7 @@ try {
     quick ? 3 : 7,
   )
   const [smallWatched] = await run(work.smallWatched, watchedReceivers(programs), quick ? 3 : 7)
-  const manyReceivers = [...receivers(programs, 13 * MIB), tunedReceiver(programs, 13 * MIB)]
-  const manyFigures = await run(work.many, manyReceivers, quick ? 2 : 5)
-  const many = manyFigures[1]
-  const manyTuned = manyFigures.at(-1)
+  const [, many] = await run(work.many, receivers(programs, 13 * MIB), quick ? 2 : 5)
   const [, get] = await run(work.get, apps(programs), quick ? 7 : 15)
   const sessions = await run(
     creates('Create-Session while other users have open sessions', 200, 4),
@@ -106,12 +102,10 @@ try {
     ...targets({
       large,
       warmedUp,
-      warmedUpTuned,
       small,
       smallPrototypes,
       smallWatched,
       many,
-      manyTuned,
       get,
     }),
     ...sessionTargets(sessions),

@@ -6,15 +6,11 @@ export interface Results {
   readonly large?: Figures | undefined
   /** After 1,000 small files and 4,000 GETs. */
   readonly warmedUp?: Figures | undefined
-  /** The same with the flag of V8 that the docs recommend. */
-  readonly warmedUpTuned?: Figures | undefined
   readonly small?: Figures | undefined
   /** Small files, in an app whose server creates requests with Express's prototypes. */
   readonly smallPrototypes?: Figures | undefined
   readonly smallWatched?: Figures | undefined
   readonly many?: Figures | undefined
-  /** The same with the flag of V8 that the docs recommend. */
-  readonly manyTuned?: Figures | undefined
   /** For an app with the middleware. */
   readonly get?: Figures | undefined
 }
@@ -23,14 +19,12 @@ export interface Results {
 export const targets = (results: Results): Target[] => [
   ...ratios('large file', results.large, 1.4, 0.7),
   ...ratios('large file in a server that has worked for a while', results.warmedUp, 1.2, 0.8),
-  ...ratios('large file in a server that has worked for a while, tuned V8', results.warmedUpTuned, 1.2, 0.8),
   ...ratios('small files', results.small, 0.4, 2.2),
   ...ratios('small files, Express prototypes', results.smallPrototypes, 0.4, 2.1),
   ...(results.smallWatched
     ? [atMost('small files: longest event-loop turn, ms', results.smallWatched.longestTurn * 1000, 5)]
     : []),
   ...ratios('32 uploads at once', results.many, 0.95, 1.25),
-  ...ratios('32 uploads at once, tuned V8', results.manyTuned, 0.95, 1.25),
   ...(results.many
     ? [
         {

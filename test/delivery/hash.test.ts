@@ -53,55 +53,61 @@ describe('the option hash', () => {
 
   testHashes('a MemoryStorage', async () => new MemoryStorage())
 
-  test('needs no second read after any fragments, overlaps and broken connections', async () => {
-    const storage = countReads(new MemoryStorage())
-    const { uploaded, listen } = record()
-    const running = await start({ storage, hash: 'sha256' })
-    listen(running)
-    const step = fc.record({
-      overlap: fc.nat(6000),
-      length: fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 150_000 })),
-      // Number of bytes after which the connection is reset.
-      cut: fc.option(fc.nat(100_000), { freq: 4 }),
-    })
-    let count = 0
-    await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 1, max: FILE.length }),
-        fc.array(step, { maxLength: 6 }),
-        async (size, steps) => {
-          const file = FILE.subarray(0, size)
-          const path = `/uploads/${count++}`
-          let connection = await connect(running)
-          const id = await openSession(connection, path)
-          const offset = async () =>
-            (await running.bits.sessions()).find((session) => session.path === path)?.received ?? 0
-          const send = (first: number, last: number) =>
-            connection.exchange(fragment(path, id, file, first, last))
-          for (const { overlap, length, cut } of steps) {
-            const first = Math.max((await offset()) - overlap, 0)
-            const last = Math.min(first + length, size) - 1
-            if (last + 1 === size) break
-            if (cut === null || cut > last - first) await send(first, last)
-            else {
-              const whole = fragment(path, id, file, first, last)
-              connection.write(whole.subarray(0, whole.length - (last - first + 1 - cut)))
-              await pause(1)
-              connection.reset()
-              connection = await connect(running)
+  test.each([
+    { what: 'a MemoryStorage', create: async () => new MemoryStorage() },
+    { what: 'a FileStorage', create: async () => new FileStorage({ directory: await directory() }) },
+  ])(
+    'of $what needs no second read after any fragments, overlaps and broken connections',
+    async ({ create }) => {
+      const storage = countReads(await create())
+      const { uploaded, listen } = record()
+      const running = await start({ storage, hash: 'sha256' })
+      listen(running)
+      const step = fc.record({
+        overlap: fc.nat(6000),
+        length: fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 150_000 })),
+        // Number of bytes after which the connection is reset.
+        cut: fc.option(fc.nat(100_000), { freq: 4 }),
+      })
+      let count = 0
+      await fc.assert(
+        fc.asyncProperty(
+          fc.integer({ min: 1, max: FILE.length }),
+          fc.array(step, { maxLength: 6 }),
+          async (size, steps) => {
+            const file = FILE.subarray(0, size)
+            const path = `/uploads/${count++}`
+            let connection = await connect(running)
+            const id = await openSession(connection, path)
+            const offset = async () =>
+              (await running.bits.sessions()).find((session) => session.path === path)?.received ?? 0
+            const send = (first: number, last: number) =>
+              connection.exchange(fragment(path, id, file, first, last))
+            for (const { overlap, length, cut } of steps) {
+              const first = Math.max((await offset()) - overlap, 0)
+              const last = Math.min(first + length, size) - 1
+              if (last + 1 === size) break
+              if (cut === null || cut > last - first) await send(first, last)
+              else {
+                const whole = fragment(path, id, file, first, last)
+                connection.write(whole.subarray(0, whole.length - (last - first + 1 - cut)))
+                await pause(1)
+                connection.reset()
+                connection = await connect(running)
+              }
             }
-          }
-          // In a fragment of the whole file, only the missing bytes are new.
-          expect((await send(0, size - 1)).status).toBe(200)
-          expect(uploaded.at(-1)?.digest).toEqual({ algorithm: 'sha256', value: hex('sha256', file) })
-          await connection.exchange(closeSession(path, id))
-          connection.end()
-        },
-      ),
-      { numRuns: 20 },
-    )
-    expect(storage.reads).toBe(0)
-  })
+            // In a fragment of the whole file, only the missing bytes are new.
+            expect((await send(0, size - 1)).status).toBe(200)
+            expect(uploaded.at(-1)?.digest).toEqual({ algorithm: 'sha256', value: hex('sha256', file) })
+            await connection.exchange(closeSession(path, id))
+            connection.end()
+          },
+        ),
+        { numRuns: 20 },
+      )
+      expect(storage.reads).toBe(0)
+    },
+  )
 
   test('reads the staged bytes once after a restart, and leaves no file open', async () => {
     const root = await directory()

@@ -40,7 +40,6 @@ const FOREIGN = [
   '--external',
   '--fdpass',
   '--global',
-  '--initial-old-space-size',
   '--no-summary',
   '--now',
   '--root',

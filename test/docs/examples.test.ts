@@ -73,7 +73,6 @@ const TRIED: Readonly<Record<string, string>> = {
   'docs/options.md#Options of bitsUpload()': 'js',
   // processing-uploads.slow.test.ts
   // figures.slow.test.ts
-  'docs/performance.md#Large uploads to a server that has run for a while': 'sh',
   'docs/performance.md#Node 20 and 22': 'js',
   'docs/processing-uploads.md#onUpload': 'js',
   'docs/processing-uploads.md#Checksums': 'js text',

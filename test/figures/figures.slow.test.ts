@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { block } from '../docs/blocks.js'
 import { bundleScript } from '../support/bundle-script.js'
 import { bytes } from '../support/bytes.js'
 import { describeOnSystems } from '../support/engines.js'
@@ -34,12 +33,9 @@ let server: ChildProcess
 let connection: RawConnection
 
 /** @param uploads their directory; none for an app without the middleware. */
-async function startServer(
-  uploads?: string,
-  nodeFlags: readonly string[] = [],
-): Promise<{ child: ChildProcess; raw: RawConnection }> {
+async function startServer(uploads?: string): Promise<{ child: ChildProcess; raw: RawConnection }> {
   const script = await bundleScript(SCRIPT, 'cjs')
-  const child = spawn(process.execPath, [...nodeFlags, '-', ...(uploads === undefined ? [] : [uploads])], {
+  const child = spawn(process.execPath, ['-', ...(uploads === undefined ? [] : [uploads])], {
     stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
   })
   afterwards(async () => {
@@ -123,13 +119,7 @@ describeOnSystems(
       expect(JSON.parse(body.toString())).toEqual(JSON.parse(expected.body.toString()))
     })
 
-    test('128 MiB cost at most one mark-compact collection in a process that has received many small files, with the flag that the docs recommend', async () => {
-      // The sessions of a directory belong to one server.
-      directory = await newDirectory()
-      const { text } = block('sh', { in: 'docs/performance.md', containing: 'node --' })
-      const flagged = await startServer(directory, text.split(' ').slice(1, -1))
-      server = flagged.child
-      connection = flagged.raw
+    test('128 MiB cost at most one mark-compact collection in a process that has received many small files', async () => {
       for (let n = 0; n < 1000; n++) await uploadSmall(`${n}`)
       for (let n = 0; n < 2000; n++) await connection.exchange(GET)
       await ask('counts')

@@ -1,4 +1,5 @@
 import { finished, type Readable } from 'node:stream'
+import { ChunkRelease } from '../../util/release-chunks.js'
 
 /** The methods of a file that are used; a `FileHandle` has them. */
 export interface WritableFile {
@@ -40,9 +41,11 @@ export function gatherWrite(
     let writingBytes = 0
     let position = start
     let over = signal.aborted
+    const memory = new ChunkRelease(body)
     running++
 
     const take = (chunk: Buffer) => {
+      memory.received()
       waiting.push(chunk)
       waitingBytes += chunk.length
       if (waitingBytes + writingBytes >= limit()) body.pause()
@@ -62,6 +65,7 @@ export function gatherWrite(
         settle(() => reject(error))
         return
       }
+      memory.release(chunks)
       position += writingBytes
       writingBytes = 0
       proceed()

@@ -1,5 +1,6 @@
 import { finished, type Readable } from 'node:stream'
 import { asError } from '../../util/errors.js'
+import { ChunkRelease } from '../../util/release-chunks.js'
 import type { BufferBudget } from './buffer-budget.js'
 import { GrowingBuffer } from './growing-buffer.js'
 
@@ -41,6 +42,7 @@ class SegmentAppend {
   readonly #body: Readable
   readonly #signal: AbortSignal
   readonly #settle: (outcome: AppendOutcome) => void
+  readonly #memory: ChunkRelease
   #gathered: GrowingBuffer
   /** Offset of the first gathered byte. */
   #start: number
@@ -65,6 +67,7 @@ class SegmentAppend {
     this.#body = body
     this.#signal = signal
     this.#settle = settle
+    this.#memory = new ChunkRelease(body)
     this.#gathered = new GrowingBuffer(context.segmentSize, context.budget)
   }
 
@@ -78,6 +81,7 @@ class SegmentAppend {
   }
 
   readonly #take = (chunk: Buffer): void => {
+    this.#memory.received()
     this.#chunks.push(chunk)
     this.#proceed()
   }
@@ -117,7 +121,10 @@ class SegmentAppend {
     if (chunk.length > 0 && !gathered.hasRoom && !this.#grow()) return false
     const rest = chunk.subarray(gathered.fill(chunk))
     if (rest.length > 0) this.#chunks[0] = rest
-    else this.#chunks.shift()
+    else {
+      this.#chunks.shift()
+      this.#memory.release([chunk])
+    }
     return true
   }
 
