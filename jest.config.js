@@ -9,6 +9,7 @@ const common = {
   transform: {
     '\\.ts$': '<rootDir>/test/support/transform.mjs',
   },
+  setupFilesAfterEnv: ['<rootDir>/test/support/byte-equality.mjs'],
   moduleNameMapper: {
     '^express-bits-upload$': '<rootDir>/lib/index.ts',
     '^express-bits-upload/(client|testing|negotiate|metrics|opentelemetry|multer)$':
