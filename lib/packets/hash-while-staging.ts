@@ -67,7 +67,6 @@ class HashingStream extends Transform {
     _encoding: BufferEncoding,
     done: (error: Error | null, chunk: Buffer) => void,
   ): void {
-    this.#memory.received()
     this.#pending.push(chunk)
     this.#pendingBytes += chunk.length
     const unread = this.readableLength + chunk.length

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { property } from './property.js'
 
@@ -25,20 +25,20 @@ export function allowRelease(body: Readable, release: Release): void {
  * Frees the memory of received chunks as soon as they are stored. Otherwise, their bytes count towards the limits of
  * V8's heap until the next collection, and a server that has run for a while marks its entire heap every few MiB.
  *
- * Does nothing if anyone else listens to the body: they may keep the chunks. Create it before listening to the body.
+ * Does nothing if any other code may have seen a chunk: it may keep it.
  */
 export class ChunkRelease {
-  readonly #body: Readable
   #release: Release | undefined
 
+  /** Create it before listening to the body, with one listener. */
   constructor(body: Readable) {
-    this.#body = body
-    if (readersOf(body) === 0) this.#release = releases.get(body)
-  }
-
-  /** Call it for each chunk, in the only listener. */
-  received(): void {
-    if (this.#release && readersOf(this.#body) !== 1) this.#release = undefined
+    const release = releases.get(body)
+    if (!release || !isUnseen(body)) return
+    this.#release = release
+    let listeners = 0
+    body.on('newListener', (event) => {
+      if (READING_EVENTS.includes(event) && ++listeners > 1) this.#release = undefined
+    })
   }
 
   /** Empties chunks that were received. */
@@ -47,20 +47,38 @@ export class ChunkRelease {
   }
 }
 
-const readersOf = (body: Readable): number => body.listenerCount('data') + body.listenerCount('readable')
+const READING_EVENTS: readonly unknown[] = ['data', 'readable']
+
+/** Methods of a stream that see each chunk. Monitoring tools replace them to record bodies. */
+const READING_METHODS = ['push', 'read', 'emit', 'pipe'] as const
+
+/** Whether only a listener that is added later can see a chunk. Chunks that were read may be unshifted, but kept. */
+function isUnseen(body: Readable): boolean {
+  return (
+    !body.readableDidRead &&
+    body.listenerCount('data') + body.listenerCount('readable') === 0 &&
+    READING_METHODS.every((name) => body[name] === Readable.prototype[name]) &&
+    (body.on === Readable.prototype.on || isBoundByOpenTelemetry(body))
+  )
+}
+
+/** OpenTelemetry replaces `on` of each request, but only to call the listener in another context. */
+const isBoundByOpenTelemetry = (body: Readable): boolean =>
+  Object.getOwnPropertySymbols(body).some(({ description }) => description === 'OtListeners')
 
 function free(chunks: readonly Buffer[]): void {
   const memory = chunks.map(wholeBuffer).filter((buffer) => buffer !== undefined)
-  if (memory.every(canTransfer)) for (const each of memory) each.transfer(0)
-  else {
-    closedPort ??= newClosedPort()
-    closedPort.postMessage(undefined, memory)
+  try {
+    if (closedPort) closedPort.postMessage(undefined, memory)
+    else for (const each of memory) if (canTransfer(each)) each.transfer(0)
+  } catch {
+    // A buffer that cannot be detached. V8 frees it later; the upload must not fail.
   }
 }
 
-/** The memory of a chunk; `undefined` if it is shared with other chunks. */
-function wholeBuffer({ byteOffset, byteLength, buffer }: Buffer): ArrayBuffer | undefined {
-  const isWhole = byteOffset === 0 && byteLength === buffer.byteLength
+/** The memory of a chunk; `undefined` if it is shared with other chunks, or was freed. */
+function wholeBuffer({ byteLength, buffer }: Buffer): ArrayBuffer | undefined {
+  const isWhole = byteLength > 0 && byteLength === buffer.byteLength
   return isWhole && buffer instanceof ArrayBuffer ? buffer : undefined
 }
 
@@ -68,10 +86,15 @@ interface TransferableBuffer {
   transfer(newLength: number): unknown
 }
 
-const canTransfer = (buffer: ArrayBuffer): buffer is ArrayBuffer & TransferableBuffer => 'transfer' in buffer
+function canTransfer(buffer: ArrayBuffer): buffer is ArrayBuffer & TransferableBuffer {
+  return 'transfer' in buffer
+}
 
-/** Node 20 has no `transfer`. What is sent to a port that is closed on the other side is freed. */
-let closedPort: MessagePort | undefined
+/**
+ * Node 20 has no `transfer`. What is sent to a port that is closed on the other side is freed. Not created by the first
+ * request, whose context (`AsyncLocalStorage`) it would keep.
+ */
+const closedPort = canTransfer(ArrayBuffer.prototype) ? undefined : newClosedPort()
 
 function newClosedPort(): MessagePort {
   const { port1, port2 } = new MessageChannel()

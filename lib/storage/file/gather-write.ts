@@ -45,7 +45,6 @@ export function gatherWrite(
     running++
 
     const take = (chunk: Buffer) => {
-      memory.received()
       waiting.push(chunk)
       waitingBytes += chunk.length
       if (waitingBytes + writingBytes >= limit()) body.pause()
@@ -61,11 +60,11 @@ export function gatherWrite(
       waitingBytes = 0
       try {
         await writeAll(file, chunks, position)
+        memory.release(chunks)
       } catch (error) {
         settle(() => reject(error))
         return
       }
-      memory.release(chunks)
       position += writingBytes
       writingBytes = 0
       proceed()

@@ -81,7 +81,6 @@ class SegmentAppend {
   }
 
   readonly #take = (chunk: Buffer): void => {
-    this.#memory.received()
     this.#chunks.push(chunk)
     this.#proceed()
   }
