@@ -3,6 +3,7 @@ import { BitsError } from 'express-bits-upload'
 import fc from 'fast-check'
 import { parseReprDigest } from '../../lib/protocol/parse-repr-digest.js'
 import { formatReprDigest } from '../../lib/protocol/repr-digest.js'
+import { anyText } from '../support/any-text.js'
 
 const bytes = (length: number) =>
   fc.uint8Array({ minLength: length, maxLength: length }).map((value) => Buffer.from(value).toString('hex'))
@@ -39,7 +40,7 @@ test('any text is read, or refused as the fault of the client', () => {
     '1',
   )
   const texts = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    anyText(),
     fc.array(part).map((parts) => parts.join('')),
   )
   fc.assert(
