@@ -16,6 +16,7 @@ check() {
   if [ "$status" -eq 0 ]; then echo passed >"$RESULTS/$name.check"; fi
   if [ "$status" -eq 124 ]; then echo "=== $name: stopped after $seconds s" >>"$RESULTS/$name.log"; fi
   report "$name" "exit status $status after $((SECONDS - started)) s"
+  touch "$RESULTS/$name.ended"
   return "$status"
 }
 running=
@@ -37,22 +38,24 @@ report() {
   } 9>"$RESULTS/lock"
 }
 
-# at_the_same_time <function ...>: runs each in a process of its own, and waits for all of them.
-at_the_same_time() {
-  local lane
-  for lane in "$@"; do
+# two_at_a_time <function ...>: runs each in a process of its own, in this order: the next one starts when one of two
+# has ended. Waits for all of them.
+two_at_a_time() {
+  local job
+  for job in "$@"; do
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
     (
       trap 'stop_check; exit 143' TERM
       trap '' INT
-      "$lane"
+      "$job"
       exit 0
     ) &
-    lanes+=($!)
   done
-  wait "${lanes[@]}"
-  lanes=()
+  wait
 }
-lanes=()
+
+# after <name>: waits until this check, which has to start earlier, has ended.
+after() { until [ -e "$RESULTS/$1.ended" ]; do sleep 1; done; }
 
 stop_check() {
   [ -n "$running" ] || return
@@ -64,11 +67,10 @@ stop_check() {
 # stop <status>: ends all that is running, and this script.
 stop() {
   trap '' TERM INT
-  if [ "${#lanes[@]}" -gt 0 ]; then
-    kill "${lanes[@]}" 2>/dev/null
-    wait "${lanes[@]}"
-  fi
   stop_check
+  mapfile -t pids < <(jobs -rp)
+  if [ "${#pids[@]}" -gt 0 ]; then kill "${pids[@]}" 2>/dev/null; fi
+  wait
   exit "$1"
 }
 trap 'stop 143' TERM

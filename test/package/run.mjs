@@ -1,4 +1,5 @@
-// Packs the package as it would be published, checks the tarball, and installs it into the apps in test/consumers.
+// Packs dist/ as it would be published, checks the tarball, and installs it into the apps in test/consumers. To build
+// first:
 //   npm run test:package [consumer ...]
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -23,7 +24,6 @@ function run(cwd, command, ...args) {
 }
 
 function pack() {
-  run(root, 'npm', 'run', 'build')
   const [{ filename, files }] = JSON.parse(
     run(root, 'npm', 'pack', '--ignore-scripts', '--json', '--pack-destination', work),
   )
