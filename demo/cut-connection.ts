@@ -49,14 +49,14 @@ export async function openLine(
       socket.on('close', () => sockets.delete(socket))
     }
     const hangUp = () => {
-      client.resetAndDestroy()
-      upstream.resetAndDestroy()
+      reset(client)
+      reset(upstream)
     }
     pipeline(client, slowly, upstream).catch(hangUp)
     pipeline(upstream, client).catch(hangUp)
   })
   const cut = () => {
-    for (const socket of sockets) socket.resetAndDestroy()
+    for (const socket of sockets) reset(socket)
   }
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -76,4 +76,10 @@ export async function openLine(
     },
   }
   return line
+}
+
+/** Node never closes a socket that is reset while its FIN is being sent. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }

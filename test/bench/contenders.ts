@@ -2,6 +2,8 @@ import { type Entry, nodeEntry, type Programs } from './contender.js'
 import { nginxEntry } from './nginx.js'
 import { bitsUploadIn, put, tusUpload } from './send-file.js'
 
+const WATCHED = { BENCH_EVENT_LOOP: '1' }
+
 export const MIB = 1024 * 1024
 
 /** All servers that receive uploads, for a scenario with fragments of this many bytes. */
@@ -26,15 +28,16 @@ export const smallFileReceivers = (programs: Programs): Entry[] => [
   },
 ]
 
-/** The middleware, with measurement of its event-loop turns. */
+/** With measurement of their event-loop turns: garbage collection makes some longer in every server. */
 export const watchedReceivers = (programs: Programs): Entry[] => [
+  nodeEntry('plain server, watched', programs, 'plain', put, (directory) => [directory], WATCHED),
   nodeEntry(
     'middleware, none, watched',
     programs,
     'middleware',
     bitsUploadIn(8 * MIB),
     (directory) => [directory, 'none'],
-    { BENCH_EVENT_LOOP: '1' },
+    WATCHED,
   ),
 ]
 

@@ -88,7 +88,7 @@ try {
     [...receivers(programs, 8 * MIB), ...smallFileReceivers(programs)],
     quick ? 3 : 7,
   )
-  const [smallWatched] = await run(work.smallWatched, watchedReceivers(programs), quick ? 3 : 7)
+  const [plainWatched, smallWatched] = await run(work.smallWatched, watchedReceivers(programs), quick ? 3 : 7)
   const [, many] = await run(work.many, receivers(programs, 13 * MIB), quick ? 2 : 5)
   const [, get] = await run(work.get, apps(programs), quick ? 7 : 15)
   const sessions = await run(
@@ -104,6 +104,7 @@ try {
       warmedUp,
       small,
       smallPrototypes,
+      plainWatched,
       smallWatched,
       many,
       get,

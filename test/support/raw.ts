@@ -84,9 +84,10 @@ export class RawConnection {
     this.socket.end()
   }
 
-  /** Sends RST. */
+  /** Sends RST, unless FIN was sent: Node never closes a socket that is reset while its FIN is being sent. */
   reset(): void {
-    this.socket.resetAndDestroy()
+    if (this.socket.writableEnded) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 
   #more(): Promise<void> {
