@@ -34,6 +34,8 @@ async function bundleOf(
     target: 'node20',
     format,
     packages,
+    // Node reads it in less time.
+    minifyWhitespace: true,
     write: false,
     logLevel: 'silent',
   })

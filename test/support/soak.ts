@@ -13,12 +13,19 @@ export function tell(message: string): void {
   if (SOAKING) writeSync(2, `  ${message}\n`)
 }
 
-/** Resolves when `holds` returns true. Rejects after `patience` milliseconds. */
+/** Milliseconds between two checks of a condition: the first and the longest pause. */
+const FIRST_PAUSE = 5
+const LONGEST_PAUSE = 50
+
+/**
+ * Resolves when `holds` returns true. Rejects after `patience` milliseconds. Checks less often the longer it waits: many
+ * conditions cost a request or a list of files.
+ */
 export async function until(holds: () => boolean | Promise<boolean>, patience = 10_000): Promise<void> {
   const deadline = Date.now() + patience
-  while (!(await holds())) {
+  for (let pause = FIRST_PAUSE; !(await holds()); pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     if (Date.now() > deadline)
       throw new Error(`The condition was not met within ${patience} ms: ${String(holds)}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, pause))
   }
 }
