@@ -124,12 +124,13 @@ describeOnSystems(
       for (let n = 0; n < 2000; n++) await connection.exchange(GET)
       await ask('counts')
       const tries: number[] = []
-      for (let n = 0; n < 3; n++) {
-        await uploadLarge(`large-${n}`)
+      // The garbage of the small files may need one.
+      const isWithin = () => tries.some((markCompacts) => markCompacts <= 1)
+      while (tries.length < 3 && !isWithin()) {
+        await uploadLarge(`large-${tries.length}`)
         tries.push((await ask('counts')).markCompacts)
       }
-      // The garbage of the small files may need one.
-      expect({ tries, isWithin: Math.min(...tries) <= 1 }).toEqual({ tries, isWithin: true })
-    })
+      expect({ tries, isWithin: isWithin() }).toEqual({ tries, isWithin: true })
+    }, 180_000)
   },
 )
