@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type UploadResult, uploadFile } from 'express-bits-upload/client'
+import { bundleScript } from '../support/bundle-script.js'
 import { stagedFiles } from '../support/files.js'
 import { temporaryDirectory } from '../support/serve.js'
 import { contentOf } from '../support/upload-fixture.js'
 
-const SCRIPT = fileURLToPath(new URL('../fixtures/crashing-server.ts', import.meta.url))
+const SCRIPT = new URL('../fixtures/crashing-server.ts', import.meta.url)
 /** The steps of a delivery in order. */
 const STEPS = ['notified', 'reply-kept', 'answer-noted', 'published', 'publication-noted']
 const FILE = contentOf(50_000)
@@ -26,10 +26,12 @@ async function startServer(port: number, blocks: boolean): Promise<{ child: Chil
     blocks,
     journal: join(root.path, 'journal'),
   }
-  const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, JSON.stringify(settings)], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  const script = await bundleScript(SCRIPT, 'cjs')
+  const child = spawn(process.execPath, ['-', JSON.stringify(settings)], {
+    stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
   })
   children.push(child)
+  child.stdin?.end(script)
   const [message] = await once(child, 'message')
   return { child, port: message.port }
 }

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
 import { MemoryStorage } from 'express-bits-upload'
+import { bundleScript } from '../support/bundle-script.js'
 import { expectAck } from '../support/expect-ack.js'
 import { fixtures } from '../support/fixtures.js'
 import { contentOf } from '../support/upload-fixture.js'
@@ -16,7 +16,7 @@ import { upload } from './support.js'
 const { start, connect, directory, afterwards } = fixtures()
 
 const run = promisify(execFile)
-const CHILD = fileURLToPath(new URL('../fixtures/https-notification.ts', import.meta.url))
+const CHILD = new URL('../fixtures/https-notification.ts', import.meta.url)
 
 /** A self-signed certificate for this name. @returns paths of key and certificate. */
 async function certificate(name: string): Promise<{ key: string; cert: string }> {
@@ -30,7 +30,9 @@ async function certificate(name: string): Promise<{ key: string; cert: string }>
 
 /** @returns the output of the child process, which trusts `cert`. */
 async function inChild(mode: string, paths: { key: string; cert: string }): Promise<unknown> {
-  const { stdout } = await run(process.execPath, ['--import', 'tsx', CHILD, mode, paths.key, paths.cert], {
+  const script = join(await directory(), 'child.mjs')
+  await writeFile(script, await bundleScript(CHILD, 'esm'))
+  const { stdout } = await run(process.execPath, [script, mode, paths.key, paths.cert], {
     env: { ...process.env, NODE_EXTRA_CA_CERTS: paths.cert },
   })
   return JSON.parse(stdout)

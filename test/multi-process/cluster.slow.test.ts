@@ -3,16 +3,16 @@ import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { uploadFile } from 'express-bits-upload/client'
+import { bundleScript } from '../support/bundle-script.js'
 import { expectAck } from '../support/expect-ack.js'
 import { stagedFiles } from '../support/files.js'
 import { closeSession, fragment, openSession, packet, type RawAck, RawConnection } from '../support/raw.js'
 import { temporaryDirectory } from '../support/serve.js'
 import { contentOf, KB } from '../support/upload-fixture.js'
 
-const SCRIPT = fileURLToPath(new URL('../fixtures/cluster-uploads.ts', import.meta.url))
+const SCRIPT = new URL('../fixtures/cluster-uploads.ts', import.meta.url)
 const FILE = contentOf(200 * KB)
 
 interface Happening {
@@ -34,7 +34,10 @@ beforeAll(async () => {
   root = await temporaryDirectory()
   directory = join(root.path, 'uploads')
   await writeFile(join(root.path, 'file.bin'), FILE)
-  primary = spawn(process.execPath, ['--import', 'tsx', SCRIPT, directory], {
+  // A file, because workers run it again.
+  const script = join(root.path, 'server.mjs')
+  await writeFile(script, await bundleScript(SCRIPT, 'esm'))
+  primary = spawn(process.execPath, [script, directory], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const [address] = await once(primary, 'message')
