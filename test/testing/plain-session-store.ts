@@ -23,7 +23,7 @@ const isOpen = ({ state }: SessionRecord): boolean => state === 'receiving' || s
 export class PlainSessionStore implements SessionStore {
   readonly engine: PlainEngine
   /** Milliseconds. */
-  readonly lease = 500
+  readonly lease = 2000
   suspended = false
   readonly #lost = new Set<string>()
   /** Tokens by key. */
