@@ -20,15 +20,13 @@ jest.setTimeout(120_000)
 
 const KiB = 1024
 const MiB = 1024 * KiB
-/** Fragments are larger than the 1 MB that nginx allows by default. */
-const FRAGMENT_SIZE = 2 * MiB
-const FILE = contentOf(4 * FRAGMENT_SIZE)
+const FILE = contentOf(20 * MiB)
 const PATH = '/uploads/images/disk.img'
 /**
  * Where the first connections between client and proxy are cut: within a fragment, however many of them share a
  * connection.
  */
-const CUTS = [1.5 * MiB, 1.5 * MiB, 1.5 * MiB]
+const CUTS = [3 * MiB, 3 * MiB, 3 * MiB]
 const SMALL_CUTS = [500 * KiB, 500 * KiB, 500 * KiB]
 
 interface Behind {
@@ -114,7 +112,7 @@ describeWithEngine('nginx with nothing but proxy_pass', isReady('nginx'), () => 
 describeWithEngine('Caddy with nothing but reverse_proxy', isReady('caddy'), () => {
   test('passes uploads from a client that sends no Content-Length without a body', async () => {
     const { upload } = await serveBehind({ proxy: 'caddy', snippet: block('caddyfile').text })
-    await upload(curl(await directory(), [], { length: false }), FRAGMENT_SIZE)
+    await upload(curl(await directory(), [], { length: false }), 4 * MiB)
   })
 })
 
@@ -123,14 +121,14 @@ describeWithEngine('Varnish without any configuration', isReady('varnish'), () =
     const { upload } = await serveBehind({ proxy: 'varnish', snippet: '' })
     const agent = new Agent()
     afterwards(() => agent.destroy())
-    await upload(undici(agent), FRAGMENT_SIZE)
+    await upload(undici(agent), 4 * MiB)
   })
 })
 
 describeWithEngine('HAProxy', isReady('haproxy'), () => {
   test('passes uploads from Python', async () => {
     const { upload } = await serveBehind({ proxy: 'haproxy', snippet: block('haproxy').text })
-    await upload(python(await directory()), 2 * FRAGMENT_SIZE)
+    await upload(python(await directory()), 10 * MiB)
   })
 })
 
@@ -161,7 +159,7 @@ for (const [name = '', old = '', replacement = ''] of table('Proxy with TLS')) {
         authority,
       })
       const trust = ['--http2', '--cacert', authority.own.certFile]
-      await upload(curl(await directory(), trust, { length: false, secure: true }), FRAGMENT_SIZE)
+      await upload(curl(await directory(), trust, { length: false, secure: true }), 4 * MiB)
       expect(secure).toEqual(new Set([true]))
     })
   })

@@ -15,11 +15,11 @@ const { start, directory, afterwards } = fixtures()
 jest.setTimeout(120_000)
 
 const MiB = 1024 * 1024
-const FILE = contentOf(8 * MiB)
+const FILE = contentOf(20 * MiB)
 /**
  * The first connections are cut after this many bytes: within a fragment, whether or not a client keeps its connection.
  */
-const CUTS = [1.5 * MiB, 1.5 * MiB, 1.5 * MiB]
+const CUTS = [3 * MiB, 3 * MiB, 3 * MiB]
 const PATH = '/uploads/images/disk.img'
 
 async function uploadWith(makeSend: (folder: string) => Send): Promise<void> {
@@ -28,7 +28,7 @@ async function uploadWith(makeSend: (folder: string) => Send): Promise<void> {
   const proxy = await CuttingProxy.start(running.port, CUTS)
   afterwards(() => proxy.stop())
   const send = makeSend(await directory())
-  const upload = { send, port: proxy.port, path: PATH, file: FILE, fragmentSize: 2 * MiB }
+  const upload = { send, port: proxy.port, path: PATH, file: FILE, fragmentSize: 4 * MiB }
   expect(await uploadThroughFaults(upload)).toBe(proxy.cuts)
   expect(proxy.cuts).toBeGreaterThan(0)
   expect(sha256(await readFile(join(root, 'images/disk.img')))).toBe(sha256(FILE))

@@ -8,9 +8,6 @@ const SOAKING = SHARE > 0
 export const times = (normal: number, soaking: number): number =>
   Math.max(normal, Math.round(soaking * SHARE))
 
-/** The step of a loop that has to run for each of a series only in a full `npm run test:soak`. */
-export const stepUnlessInFull = (step: number): number => (SHARE >= 1 ? 1 : step)
-
 /** Prints a line on the terminal if the test is long enough for someone to wait for it. */
 export function tell(message: string): void {
   if (SOAKING) writeSync(2, `  ${message}\n`)
