@@ -1,4 +1,5 @@
 import swc from '@swc/jest'
+import './coverage-without-debugger.mjs'
 
 const transformer = swc.createTransformer({
   jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
