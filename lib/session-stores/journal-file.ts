@@ -1,6 +1,8 @@
 import { dirname } from 'node:path'
 import { ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, syncDirectory, writeBytes } from '../util/fs.js'
+import { MainThreadBudget } from '../util/main-thread-budget.js'
+import { type QuickCalls, quickCalls } from '../util/quick-calls.js'
 import { directoryIdentity } from './directory-identity.js'
 import { OPEN_JOURNAL, replaceJournal, temporaryJournal } from './replace-journal.js'
 
@@ -33,11 +35,13 @@ interface OpenedFile {
 
 /**
  * A file to which lines are appended. Lines that arrive during a write share the next one. A failed write leaves
- * nothing behind: before anything else is written, the file is truncated to the end of the last complete write.
+ * nothing behind: before anything else is written, the file is truncated to the end of the last complete write. It is
+ * on a local file system.
  */
 export class JournalFile {
   readonly #path: string
   readonly #fs: FileSystem
+  readonly #quick: QuickCalls
   readonly #snapshot: () => Iterable<string>
   readonly #minCompaction: number
   /** Identity of its directory. */
@@ -58,6 +62,7 @@ export class JournalFile {
     this.#path = options.path
     this.#place = place
     this.#fs = options.fs
+    this.#quick = quickCalls(options.fs, new MainThreadBudget({ isEnabled: true }))
     this.#snapshot = options.snapshot
     this.#descriptor = descriptor
     this.#length = length
@@ -140,7 +145,7 @@ export class JournalFile {
     if (this.#isFlushed && this.#hasNewName) await this.#syncName()
     const bytes = Buffer.from(entries.map(({ text }) => text).join(''))
     try {
-      await writeBytes(this.#descriptor, bytes, this.#fs)
+      await writeBytes(this.#descriptor, bytes, this.#quick)
       if (this.#isFlushed) await this.#fs.fdatasync(this.#descriptor)
     } catch (error) {
       this.#hasTail = true

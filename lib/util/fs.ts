@@ -28,7 +28,7 @@ export const rmdir = promisify(fs.rmdir)
 export const rm: (path: string, options: fs.RmOptions) => Promise<void> = promisify(fs.rm)
 export const opendir = promisify(fs.opendir)
 export const readdir: (path: string) => Promise<string[]> = promisify(fs.readdir)
-export const readlink = promisify(fs.readlink)
+export const readlink: (path: string) => Promise<string> = promisify(fs.readlink)
 export const copyFile = promisify(fs.copyFile)
 export const chmod = promisify(fs.chmod)
 export const fchmod = promisify(fs.fchmod)
@@ -114,12 +114,18 @@ export async function writeText(
   }
 }
 
+interface WriteCall {
+  write(
+    file: number,
+    bytes: Buffer,
+    offset: number,
+    length: number,
+    position: null,
+  ): Promise<{ readonly bytesWritten: number }>
+}
+
 /** Writes all bytes to an open file, at its current position. Rejects if not all could be written. */
-export async function writeBytes(
-  file: number,
-  bytes: Buffer,
-  calls: Pick<FileSystem, 'write'>,
-): Promise<void> {
+export async function writeBytes(file: number, bytes: Buffer, calls: WriteCall): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await calls.write(file, bytes, done, bytes.length - done, null)
     if (bytesWritten === 0) throw new Error(`Of ${bytes.length} bytes, only ${done} could be written.`)

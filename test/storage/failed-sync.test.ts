@@ -5,6 +5,8 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Durability, FileStorage } from 'express-bits-upload'
 import { StagedFiles } from '../../lib/storage/file/staged-data.js'
 import { type FileSystem, fsync, nodeFileSystem } from '../../lib/util/fs.js'
+import { MainThreadBudget } from '../../lib/util/main-thread-budget.js'
+import { quickCalls } from '../../lib/util/quick-calls.js'
 import { fixtures } from '../support/fixtures.js'
 import { fragment, openSession, RawConnection } from '../support/raw.js'
 import { serve } from '../support/serve.js'
@@ -73,10 +75,9 @@ describe('failed syncs of uploads that end in another process', () => {
   const COUNT = 700
 
   async function failuresAfter(calls: Partial<FileSystem>): Promise<number> {
-    const files = new StagedFiles(
-      { ...nodeFileSystem, fsync: () => Promise.reject(failure()), ...calls },
-      true,
-    )
+    const fs = { ...nodeFileSystem, fsync: () => Promise.reject(failure()), ...calls }
+    const quick = quickCalls(fs, new MainThreadBudget())
+    const files = new StagedFiles({ fs, quick, syncsFragments: true })
     for (let n = 0; n < COUNT; n++) {
       const path = join(directory, `${n}.part`)
       const appending = files.append(

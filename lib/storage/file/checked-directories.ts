@@ -1,5 +1,5 @@
 import { BoundedMap } from '../../util/bounded-map.js'
-import type { FileSystem } from '../../util/fs.js'
+import type { QuickCalls } from '../../util/quick-calls.js'
 import type { Location } from './upload-directory.js'
 
 /** Maximum number of checks to remember: some are never used, because their session was refused. */
@@ -10,11 +10,11 @@ const MAX_CHECKED = 1000
  * its upload, which would otherwise have to locate the same directory a second time.
  */
 export class CheckedDirectories {
-  readonly #fs: Pick<FileSystem, 'realpath'>
+  readonly #quick: Pick<QuickCalls, 'realpath'>
   readonly #locations = new BoundedMap<string, Location>(MAX_CHECKED)
 
-  constructor(fs: Pick<FileSystem, 'realpath'>) {
-    this.#fs = fs
+  constructor(quick: Pick<QuickCalls, 'realpath'>) {
+    this.#quick = quick
   }
 
   remember(destination: string, location: Location): void {
@@ -34,7 +34,7 @@ export class CheckedDirectories {
     const { existing, root } = location
     // Links above the root are the operator's.
     if (existing === root) return existing
-    const now = await this.#fs.realpath(existing).catch(() => undefined)
+    const now = await this.#quick.realpath(existing).catch(() => undefined)
     return now === existing ? existing : undefined
   }
 }

@@ -4,6 +4,7 @@ import type { StagedUpload, StoredFile } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
 import { ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
+import type { QuickCalls } from '../../util/quick-calls.js'
 import { CheckedDirectories } from './checked-directories.js'
 import type { DirectorySync } from './directory-sync.js'
 import { readMovedMarker } from './moved-marker.js'
@@ -16,6 +17,7 @@ import { WriteProbe } from './write-probe.js'
 
 interface FilePublisherOptions {
   readonly fs: FileSystem
+  readonly quick: QuickCalls
   readonly uploads: UploadDirectory
   readonly staged: StagedFiles
   readonly directories: DirectorySync
@@ -37,6 +39,7 @@ interface FileToPublish {
 export class FilePublisher {
   readonly #options: FilePublisherOptions
   readonly #fs: FileSystem
+  readonly #quick: QuickCalls
   readonly #uploads: UploadDirectory
   readonly #probe: WriteProbe
   readonly #checked: CheckedDirectories
@@ -44,7 +47,8 @@ export class FilePublisher {
   constructor(options: FilePublisherOptions) {
     this.#options = options
     this.#fs = options.fs
-    this.#checked = new CheckedDirectories(options.fs)
+    this.#quick = options.quick
+    this.#checked = new CheckedDirectories(options.quick)
     this.#uploads = options.uploads
     this.#probe = new WriteProbe(options.fs, options.uploads.staging, options.now)
   }
@@ -78,13 +82,13 @@ export class FilePublisher {
     if (isMovable && (await this.#createAndMove(join(existing, createdName(upload)), path))) return
     this.#probe.forget(existing)
     await this.#uploads.ensureOpen()
-    await this.#fs.close(await this.#fs.open(path, 'wx', 0o600))
+    await this.#quick.close(await this.#quick.open(path, 'wx', 0o600))
   }
 
   /** @throws BitsError as {@link check}; `destination-taken`; `staged-data-missing`. */
   async publish({ upload, path: staged }: FileToPublish, overwrite: boolean): Promise<StoredFile> {
     const { destination, uploadId } = upload
-    const facts = await this.#fs.lstat(staged).catch(ignoreNotFound)
+    const facts = await this.#quick.lstat(staged).catch(ignoreNotFound)
     const size = upload.total ?? facts?.size ?? 0
     if (facts && facts.size !== size) {
       throw new Error(
@@ -128,8 +132,8 @@ export class FilePublisher {
 
   async #createAndMove(path: string, staged: string): Promise<boolean> {
     try {
-      await this.#fs.close(await this.#fs.open(path, 'wx', 0o600))
-      await this.#fs.rename(path, staged)
+      await this.#quick.close(await this.#quick.open(path, 'wx', 0o600))
+      await this.#quick.rename(path, staged)
       return true
     } catch {
       await remove(path, this.#fs).catch(() => {})
@@ -143,7 +147,12 @@ export class FilePublisher {
     work: (parent: ParentDirectory) => Promise<T>,
   ): Promise<T> {
     const mode = this.#options.directoryMode
-    const parent = await ParentDirectory.open(location, { fs: this.#fs, destination, mode })
+    const parent = await ParentDirectory.open(location, {
+      fs: this.#fs,
+      quick: this.#quick,
+      destination,
+      mode,
+    })
     try {
       return await work(parent)
     } finally {
@@ -168,7 +177,17 @@ export class FilePublisher {
     })
     const name = basename(destination)
     const publication: Publication = {
-      ...{ fs: this.#fs, staged, parent, name, copyName: copyName(upload), destination, size, mode },
+      ...{
+        fs: this.#fs,
+        quick: this.#quick,
+        staged,
+        parent,
+        name,
+        copyName: copyName(upload),
+        destination,
+        size,
+        mode,
+      },
       sync: sync ? this.#fs.fsync : undefined,
     }
     const put = overwrite ? publishOver : publishNew
@@ -196,8 +215,8 @@ export class FilePublisher {
   async #announce(path: string): Promise<void> {
     if (process.platform !== 'linux') return
     const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-    const file = await this.#fs.open(path, flags).catch(() => undefined)
-    if (file !== undefined) await this.#fs.close(file).catch(() => {})
+    const file = await this.#quick.open(path, flags).catch(() => undefined)
+    if (file !== undefined) await this.#quick.close(file).catch(() => {})
   }
 
   /** An upload without staged data was published before, but its session could not record that. */

@@ -13,6 +13,8 @@ import { BitsError } from '../../protocol/bits-error.js'
 import { checkWritable } from '../../util/check-writable.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import { type FileSystem, nodeFileSystem } from '../../util/fs.js'
+import { MainThreadBudget } from '../../util/main-thread-budget.js'
+import { type QuickCalls, quickCalls } from '../../util/quick-calls.js'
 import { checkEach, type OptionChecks } from '../../validation/check-options.js'
 import { isBoolean, isMode, isOneOf, isPath } from '../../validation/value-checks.js'
 import { DirectorySync } from './directory-sync.js'
@@ -68,6 +70,7 @@ export class FileStorage implements StorageAdapter {
   readonly directory: string
   readonly durability: Durability
   readonly #fs: FileSystem
+  readonly #quick: QuickCalls
   readonly #uploads: UploadDirectory
   readonly #staged: StagedFiles
   readonly #publisher: FilePublisher
@@ -79,18 +82,21 @@ export class FileStorage implements StorageAdapter {
     const { directory, durability = 'publish', createDirectories = true, fileMode, directoryMode } = options
     const { now, ...calls } = internals
     const fs = { ...nodeFileSystem, ...calls }
-    const uploads = new UploadDirectory({ directory, createDirectories, fs })
-    const staged = new StagedFiles(fs, durability === 'fragment')
+    const budget = new MainThreadBudget()
+    const quick = quickCalls(fs, budget)
+    const uploads = new UploadDirectory({ directory, createDirectories, fs, quick, budget })
+    const staged = new StagedFiles({ fs, quick, syncsFragments: durability === 'fragment' })
     const sync = durability !== 'none'
     this.directory = uploads.root
     this.durability = durability
     this.#fs = fs
+    this.#quick = quick
     this.#uploads = uploads
     this.#staged = staged
     this.#directories = new DirectorySync(fs)
     const directories = this.#directories
     this.#publisher = new FilePublisher({
-      ...{ fs, uploads, staged, directories, sync, fileMode, directoryMode, now },
+      ...{ fs, quick, uploads, staged, directories, sync, fileMode, directoryMode, now },
     })
   }
 
@@ -126,7 +132,7 @@ export class FileStorage implements StorageAdapter {
   async received(upload: StagedUpload): Promise<number> {
     const { uploadId, total } = upload
     const path = this.path(upload)
-    const facts = await this.#fs.stat(path).catch(ignoreNotFound)
+    const facts = await this.#quick.stat(path).catch(ignoreNotFound)
     if (!facts) {
       const marker = await readMovedMarker(path, this.#fs)
       return marker ? this.#published(upload, marker.size ?? total ?? 0) : 0
@@ -156,7 +162,7 @@ export class FileStorage implements StorageAdapter {
     this.#staged.forget(upload.uploadId)
     // After a publication, there is either this file or what follows. Leftovers of a crash are removed with the
     // session.
-    if (options.keepReply && (await remove(staged, this.#fs))) return
+    if (options.keepReply && (await remove(staged, this.#quick))) return
     const gone = [staged, tempLinkPath(staged), draftOf(reply)]
     if (!options.keepReply) gone.push(reply)
     // The marker first: without staged data it would indicate a publication.

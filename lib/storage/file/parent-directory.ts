@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { BitsError } from '../../protocol/bits-error.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import { type FileSystem, syncDirectory, syncOpenDirectory } from '../../util/fs.js'
+import type { QuickCalls } from '../../util/quick-calls.js'
 import { belowFileError, ignoreUnsupportedMode, refuseBelowFile } from './directory-errors.js'
 import { directoriesBetween, type Location, refuseOutside } from './upload-directory.js'
 
@@ -12,6 +13,7 @@ const SET_GROUP_ID = 0o2000
 
 interface OpenOptions {
   readonly fs: FileSystem
+  readonly quick: QuickCalls
   readonly destination: string
   /** Mode of directories that are created; `undefined` leaves it to umask and default ACL. */
   readonly mode?: number | undefined
@@ -36,14 +38,21 @@ export class ParentDirectory {
   /** The innermost directory that was not created. */
   readonly existing: string
   readonly #fs: FileSystem
+  readonly #quick: QuickCalls
   readonly #descriptor: number | undefined
 
-  private constructor(fs: FileSystem, location: Location, path: string, descriptor: number | undefined) {
+  private constructor(
+    { fs, quick }: OpenOptions,
+    location: Location,
+    path: string,
+    descriptor: number | undefined,
+  ) {
     this.path = path
     this.parents = directoriesBetween(location.root, this.path)
     this.hasNewParents = location.missing.length > 0
     this.existing = location.existing
     this.#fs = fs
+    this.#quick = quick
     this.#descriptor = descriptor
   }
 
@@ -53,14 +62,13 @@ export class ParentDirectory {
    * @throws BitsError `destination-refused` when the location was replaced by something outside.
    */
   static async open(location: Location, options: OpenOptions): Promise<ParentDirectory> {
-    const { fs } = options
     const pinned = await pin(location, options)
     if (pinned === undefined) {
-      return new ParentDirectory(fs, location, await makeByPath(location, options), undefined)
+      return new ParentDirectory(options, location, await makeByPath(location, options), undefined)
     }
     const path = join(location.existing, ...location.missing)
     const descriptor = location.missing.length > 0 ? await descend(pinned, location, options) : pinned
-    return new ParentDirectory(fs, location, path, descriptor)
+    return new ParentDirectory(options, location, path, descriptor)
   }
 
   /** The path to use for a name in the directory. */
@@ -98,7 +106,7 @@ export class ParentDirectory {
   }
 
   async close(): Promise<void> {
-    if (this.#descriptor !== undefined) await this.#fs.close(this.#descriptor)
+    if (this.#descriptor !== undefined) await this.#quick.close(this.#descriptor)
   }
 }
 
@@ -108,19 +116,19 @@ const exchangedError = (destination: string): BitsError =>
   new BitsError('destination-refused', `The directory of "${destination}" was replaced during publication.`)
 
 /** @returns a descriptor of the existing directory; `undefined` if it must be used by its path. */
-async function pin(location: Location, { fs, destination }: OpenOptions): Promise<number | undefined> {
+async function pin(location: Location, { quick, destination }: OpenOptions): Promise<number | undefined> {
   if (process.platform !== 'linux') return undefined
   let descriptor: number
   try {
-    descriptor = await fs.open(location.existing, OPEN_DIRECTORY)
+    descriptor = await quick.open(location.existing, OPEN_DIRECTORY)
   } catch (error) {
     // It can be written to but not read, so `verify` has to suffice.
     if (errorCode(error) === 'EACCES') return undefined
     return refuseBelowFile(error)
   }
-  const path = await fs.readlink(pathThrough(descriptor)).catch(() => undefined)
+  const path = await quick.readlink(pathThrough(descriptor)).catch(() => undefined)
   if (path === undefined) {
-    await fs.close(descriptor)
+    await quick.close(descriptor)
     return undefined
   }
   try {
@@ -128,7 +136,7 @@ async function pin(location: Location, { fs, destination }: OpenOptions): Promis
     if (location.existing !== location.root) refuseOutside(path, location.root, destination)
     return descriptor
   } catch (error) {
-    await fs.close(descriptor)
+    await quick.close(descriptor)
     throw error
   }
 }

@@ -4,6 +4,7 @@ import { directoryError } from '../../protocol/destination.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem, Sync } from '../../util/fs.js'
 import { KeyedQueue } from '../../util/keyed-queue.js'
+import type { QuickCalls } from '../../util/quick-calls.js'
 import { RENAME_FAILURES } from '../../util/retry-while-busy.js'
 import { movedMarkerPath, readMovedMarker, writeMovedMarker } from './moved-marker.js'
 import type { ParentDirectory } from './parent-directory.js'
@@ -12,6 +13,7 @@ import { remove } from './staged-file.js'
 /** A staged file and its destination. */
 export interface Publication {
   readonly fs: FileSystem
+  readonly quick: QuickCalls
   readonly staged: string
   readonly parent: ParentDirectory
   /** Its name in `parent`. */
@@ -35,10 +37,10 @@ export interface Publication {
  * @throws BitsError `destination-taken`, `destination-is-directory`.
  */
 export async function publishNew(publication: Publication): Promise<void> {
-  const { fs, staged, parent, name } = publication
+  const { fs, quick, staged, parent, name } = publication
   const path = parent.pathOf(name)
   try {
-    await fs.link(staged, path)
+    await quick.link(staged, path)
   } catch (error) {
     if (errorCode(error) === 'EEXIST' && (await isOneFile(staged, path, fs))) return
     await publishWithoutLink(publication, false)

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
+import type { QuickCalls } from '../../util/quick-calls.js'
 import { ignoreUnsupportedMode } from './directory-errors.js'
 import { gatherWrite } from './gather-write.js'
 import { openStaged, writable } from './staged-file.js'
@@ -8,6 +9,12 @@ import { SyncedLengths } from './synced-lengths.js'
 
 /** Number of failures to remember before those of ended uploads are removed. */
 const MANY_FAILURES = 500
+
+interface StagedFilesOptions {
+  readonly fs: FileSystem
+  readonly quick: QuickCalls
+  readonly syncsFragments: boolean
+}
 
 interface StagedFile {
   readonly uploadId: string
@@ -20,13 +27,15 @@ interface StagedFile {
  */
 export class StagedFiles {
   readonly #fs: FileSystem
+  readonly #quick: QuickCalls
   readonly #syncsFragments: boolean
   readonly #lengths = new SyncedLengths()
   readonly #appending = new Set<string>()
   #failuresUntilCheck = MANY_FAILURES
 
-  constructor(fs: FileSystem, syncsFragments: boolean) {
+  constructor({ fs, quick, syncsFragments }: StagedFilesOptions) {
     this.#fs = fs
+    this.#quick = quick
     this.#syncsFragments = syncsFragments
   }
 
@@ -37,7 +46,8 @@ export class StagedFiles {
     body: Readable,
     signal: AbortSignal,
   ): Promise<number> {
-    const file = await openStaged(path, offset, this.#lengths.failedAt(uploadId) !== undefined, this.#fs)
+    const mustCut = this.#lengths.failedAt(uploadId) !== undefined
+    const file = await openStaged(path, offset, mustCut, { fs: this.#fs, quick: this.#quick })
     this.#appending.add(uploadId)
     try {
       if (this.#lengths.failedAt(uploadId) !== undefined) this.#lengths.noteSynced(uploadId, offset)
@@ -90,23 +100,23 @@ export class StagedFiles {
   ): Promise<void> {
     const { mode } = options
     if (!options.sync) {
-      if (mode !== undefined) await this.#fs.chmod(path, mode).catch(ignoreUnsupportedMode)
+      if (mode !== undefined) await this.#quick.chmod(path, mode).catch(ignoreUnsupportedMode)
       return
     }
-    const file = await this.#fs.open(path, 'r+')
+    const file = await this.#quick.open(path, 'r+')
     try {
       if (mode !== undefined) await this.#fs.fchmod(file, mode).catch(ignoreUnsupportedMode)
       if (options.isPublished) await this.#fs.fsync(file)
       else await this.#sync({ uploadId, path }, file, size)
     } finally {
-      await this.#fs.close(file)
+      await this.#quick.close(file)
     }
   }
 
   /** NFS may report only on close that it failed to store what was written. */
   async #close({ uploadId, path }: StagedFile, file: number): Promise<void> {
     try {
-      await this.#fs.close(file)
+      await this.#quick.close(file)
     } catch (error) {
       await this.#goBack({ uploadId, path }, (kept) => this.#truncate(path, kept))
       throw error

@@ -1,5 +1,6 @@
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
+import type { QuickCalls } from '../../util/quick-calls.js'
 import type { WritableFile } from './gather-write.js'
 
 /**
@@ -13,11 +14,11 @@ export async function openStaged(
   path: string,
   offset: number,
   cutOff: boolean,
-  fs: FileSystem,
+  { fs, quick }: { readonly fs: FileSystem; readonly quick: QuickCalls },
 ): Promise<number> {
-  const file = await openOrCreate(path, offset, fs)
+  const file = await openOrCreate(path, offset, quick)
   try {
-    const { nlink } = await fs.fstat(file)
+    const { nlink } = await quick.fstat(file)
     if (nlink > 1) {
       throw new Error(
         `"${path}" has ${nlink} names (hard links), so it may be a published file: nothing is added to it. ` +
@@ -27,17 +28,17 @@ export async function openStaged(
     if (cutOff) await fs.ftruncate(file, offset)
     return file
   } catch (error) {
-    await fs.close(file)
+    await quick.close(file)
     throw error
   }
 }
 
-async function openOrCreate(path: string, offset: number, fs: FileSystem): Promise<number> {
+async function openOrCreate(path: string, offset: number, quick: QuickCalls): Promise<number> {
   try {
-    return await fs.open(path, 'r+')
+    return await quick.open(path, 'r+')
   } catch (error) {
     // Another program removed the data: only an upload that starts over does not need it.
-    if (offset === 0 && errorCode(error) === 'ENOENT') return fs.open(path, 'wx', 0o600)
+    if (offset === 0 && errorCode(error) === 'ENOENT') return quick.open(path, 'wx', 0o600)
     throw error
   }
 }
@@ -48,7 +49,7 @@ export const writable = (file: number, fs: FileSystem): WritableFile => ({
 })
 
 /** @returns whether it existed. */
-export const remove = (path: string, fs: Pick<FileSystem, 'unlink'>): Promise<boolean> =>
+export const remove = (path: string, fs: Pick<QuickCalls, 'unlink'>): Promise<boolean> =>
   fs.unlink(path).then(
     () => true,
     (error: unknown) => ignoreNotFound(error) ?? false,

@@ -5,6 +5,9 @@ import { directoryError } from '../../protocol/destination.js'
 import { RESERVED_NAME } from '../../protocol/reserved-folder.js'
 import { ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
+import { isOnLocalFileSystem } from '../../util/local-file-system.js'
+import type { MainThreadBudget } from '../../util/main-thread-budget.js'
+import type { QuickCalls } from '../../util/quick-calls.js'
 import { explainNotWritable, ignoreUnsupportedMode, unlessMissingParent } from './directory-errors.js'
 
 /** The location of a file, with all symbolic links resolved. */
@@ -23,6 +26,9 @@ interface UploadDirectoryOptions {
   readonly directory: string
   readonly createDirectories: boolean
   readonly fs: FileSystem
+  readonly quick: QuickCalls
+  /** That of `quick`, which may be used once the directory is known to be on a local file system. */
+  readonly budget: MainThreadBudget
 }
 
 /**
@@ -35,14 +41,18 @@ export class UploadDirectory {
   readonly staging: string
   readonly #createDirectories: boolean
   readonly #fs: FileSystem
+  readonly #quick: QuickCalls
+  readonly #budget: MainThreadBudget
   /** Identity of the folder of staged data when it was last opened. */
   #opened: string | undefined
 
-  constructor({ directory, createDirectories, fs }: UploadDirectoryOptions) {
+  constructor({ directory, createDirectories, fs, quick, budget }: UploadDirectoryOptions) {
     this.root = resolve(directory)
     this.staging = join(this.root, RESERVED_NAME)
     this.#createDirectories = createDirectories
     this.#fs = fs
+    this.#quick = quick
+    this.#budget = budget
   }
 
   /**
@@ -56,6 +66,7 @@ export class UploadDirectory {
       const made = await this.#fs.mkdir(this.root, { recursive: true })
       await this.#fs.mkdir(this.staging, { recursive: true, mode: 0o700 })
       await this.#checkStaging()
+      this.#budget.isEnabled = await isOnLocalFileSystem(this.staging, this.#fs)
       this.#opened = stagingIdentity(await this.#fs.lstat(this.staging))
       return made === undefined ? [] : directoriesBetween(dirname(made), this.root)
     } catch (error) {
@@ -65,7 +76,7 @@ export class UploadDirectory {
 
   /** Opens the directories again if they were removed, or others have taken their place, since they were opened. */
   async ensureOpen(): Promise<void> {
-    const facts = await this.#fs.lstat(this.staging).catch(ignoreNotFound)
+    const facts = await this.#quick.lstat(this.staging).catch(ignoreNotFound)
     if (facts === undefined || stagingIdentity(facts) !== this.#opened) await this.open()
   }
 
@@ -86,9 +97,9 @@ export class UploadDirectory {
     const name = basename(path)
     // Links above the root are the operator's: there is nothing to follow.
     if (dirname(path) === this.root) return { name, existing: this.root, missing: [], root: this.root }
-    const root = await this.#fs.realpath(this.root).catch(unlessMissingParent)
+    const root = await this.#quick.realpath(this.root).catch(unlessMissingParent)
     if (root === undefined) throw new Error(`The upload directory "${this.root}" is gone.`)
-    const { existing, missing } = await this.#nearestExisting(dirname(path), root)
+    const { existing, missing } = await this.#nearestExisting(dirname(path), root, isSameFileSystem)
     if (existing !== root) {
       refuseOutside(existing, root, destination)
       if (!isSameFileSystem(existing)) await this.#refuseElsewhere(existing, root, destination)
@@ -147,10 +158,13 @@ export class UploadDirectory {
   async #nearestExisting(
     path: string,
     root: string,
+    isSameFileSystem: (directory: string) => boolean,
     missing: string[] = [],
   ): Promise<{ existing: string; missing: string[] }> {
     if (path === this.root) return { existing: root, missing }
-    const existing = await this.#fs.realpath(path).catch(unlessMissingParent)
+    // A mounted directory may belong to a server that does not respond.
+    const calls = isSameFileSystem(path) ? this.#quick : this.#fs
+    const existing = await calls.realpath(path).catch(unlessMissingParent)
     if (existing !== undefined) return { existing, missing }
     const facts = await this.#fs.lstat(path).catch(unlessMissingParent)
     // A dangling link exists too, and nothing may be created through it.
@@ -159,8 +173,8 @@ export class UploadDirectory {
     }
     // Another upload may have made the directory meanwhile.
     return facts
-      ? this.#nearestExisting(path, root, missing)
-      : this.#nearestExisting(dirname(path), root, [basename(path), ...missing])
+      ? this.#nearestExisting(path, root, isSameFileSystem, missing)
+      : this.#nearestExisting(dirname(path), root, isSameFileSystem, [basename(path), ...missing])
   }
 }
 

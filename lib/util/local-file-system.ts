@@ -1,4 +1,4 @@
-import type { FileSystem } from '../util/fs.js'
+import type { FileSystem } from './fs.js'
 
 /** Types of local file systems as `statfs` reports them: magic numbers of Linux. */
 const LOCAL: ReadonlySet<number> = new Set([

@@ -1,0 +1,104 @@
+import { createHook } from 'node:async_hooks'
+import { constants } from 'node:fs'
+import { readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeEach, expect, test } from '@jest/globals'
+import { nodeFileSystem } from '../../lib/util/fs.js'
+import { MainThreadBudget } from '../../lib/util/main-thread-budget.js'
+import { type QuickCalls, quickCalls } from '../../lib/util/quick-calls.js'
+import { fixtures } from '../support/fixtures.js'
+
+const { directory: newDirectory } = fixtures()
+
+let directory: string
+let budget: MainThreadBudget
+let quick: QuickCalls
+
+beforeEach(async () => {
+  directory = await newDirectory()
+  // Time stands still, so that a busy machine does not use up the budget.
+  budget = new MainThreadBudget({ isEnabled: true, now: () => 0 })
+  quick = quickCalls(nodeFileSystem, budget)
+})
+
+async function tripsToThreadPool(work: () => Promise<unknown>): Promise<number> {
+  let trips = 0
+  const hook = createHook({
+    init(_id, type) {
+      if (type === 'FSREQCALLBACK' || type === 'FSREQPROMISE') trips++
+    },
+  })
+  hook.enable()
+  try {
+    await work()
+  } finally {
+    hook.disable()
+  }
+  return trips
+}
+
+/** Makes every call once or more. */
+async function useAll(calls: QuickCalls): Promise<void> {
+  const [one, two, three] = ['one', 'two', 'three'].map((name) => join(directory, name))
+  const file = await calls.open(one, 'wx', 0o600)
+  expect(await calls.write(file, Buffer.from('abcdef'), 1, 4, null)).toMatchObject({ bytesWritten: 4 })
+  expect((await calls.fstat(file)).size).toBe(4)
+  await calls.close(file)
+  await calls.link(one, two)
+  expect((await calls.lstat(one)).nlink).toBe(2)
+  await calls.rename(two, three)
+  expect((await calls.stat(three)).size).toBe(4)
+  await calls.chmod(three, 0o640)
+  if (process.platform !== 'win32') expect((await calls.stat(one)).mode & 0o777).toBe(0o640)
+  await calls.unlink(one)
+  expect(await calls.realpath(directory)).toBe(await nodeFileSystem.realpath(directory))
+  await expect(calls.readlink(three)).rejects.toMatchObject({ syscall: 'readlink', path: three })
+  await expect(calls.stat(one)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'stat', path: one })
+  await expect(calls.open(one, constants.O_RDONLY)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open' })
+}
+
+test('within the budget, no call needs the thread pool', async () => {
+  expect(await tripsToThreadPool(() => useAll(quick))).toBe(1)
+  expect(await readFile(join(directory, 'three'), 'latin1')).toBe('bcde')
+})
+
+test('without a budget, all calls are made through the thread pool', async () => {
+  budget.isEnabled = false
+  expect(await tripsToThreadPool(() => useAll(quick))).toBe(16)
+  expect(await readFile(join(directory, 'three'), 'latin1')).toBe('bcde')
+})
+
+test('resolves and reads links', async () => {
+  const path = join(directory, 'file')
+  await writeFile(path, '')
+  await symlink(path, join(directory, 'link'))
+  for (const isEnabled of [true, false]) {
+    budget.isEnabled = isEnabled
+    expect(await quick.readlink(join(directory, 'link'))).toBe(path)
+    expect(await quick.realpath(join(directory, 'link'))).toBe(await nodeFileSystem.realpath(path))
+  }
+})
+
+test('a call that was replaced is the one that is made', async () => {
+  const made: string[] = []
+  const calls = { ...nodeFileSystem, link: async (from: string, to: string) => void made.push(from, to) }
+  await quickCalls(calls, budget).link('from', 'to')
+  expect(made).toEqual(['from', 'to'])
+})
+
+test('calls that follow each other without waiting share the budget of one turn', async () => {
+  let now = 0
+  budget = new MainThreadBudget({
+    isEnabled: true,
+    now: () => {
+      now += 1 / 8
+      return now
+    },
+  })
+  quick = quickCalls(nodeFileSystem, budget)
+  const trips = await tripsToThreadPool(async () => {
+    for (let n = 0; n < 170; n++) await quick.stat(directory)
+  })
+  // Each seems to take an eighth of a millisecond: after 16 of them, one waits for the thread pool, and so ends the turn.
+  expect(trips).toBe(10)
+})
