@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, syncDirectory, writeBytes } from '../util/fs.js'
 import { MainThreadBudget } from '../util/main-thread-budget.js'
@@ -122,6 +123,8 @@ export class JournalFile {
 
   async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
+      // Lines of other packets that arrived in this turn of the event loop share the write.
+      await nextTurn()
       const entries = this.#waiting
       this.#waiting = []
       try {

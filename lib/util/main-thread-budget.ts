@@ -1,23 +1,25 @@
 /** Milliseconds of one turn of the event loop. What does not fit is left to the thread pool. */
 const MAX_PER_TURN = 2
-/** Milliseconds after which a call counts as slow. */
+/** Milliseconds after which a call counts as slow: it waited for the disk, or for a processor. */
 const SLOW_CALL = 5
-/** Milliseconds without calls after a slow one, and the maximum if slow ones recur. */
-const FIRST_PAUSE = 5_000
-const MAX_PAUSE = 5 * 60_000
+/** Slow calls may take one hundredth of the time. */
+const TIME_PER_SLOW_TIME = 100
+/** Milliseconds of slow calls that may come in a row. */
+const MAX_BURST = 50
 
 /**
- * Limits the time that synchronous file system calls take from other requests: a few milliseconds of each turn of the
- * event loop, and nothing for some time after a call that was slow because the disk is busy.
+ * Limits the time that synchronous file system calls take from other requests: two milliseconds of each turn of the
+ * event loop, and one percent of all time for calls that are slow because the disk is busy.
  */
 export class MainThreadBudget {
   /** Whether anything may run at all. */
   isEnabled: boolean
   readonly #now: () => number
+  /** Milliseconds of this turn. */
   #spent = 0
-  #isTurnOver = true
-  #pausedUntil = 0
-  #pause = FIRST_PAUSE
+  #isTurnCounted = false
+  /** When slow calls will have taken one hundredth of the time. */
+  #settledAt = 0
 
   /** @param options `isEnabled`: default false. `now`: milliseconds; tests replace it. */
   constructor({ isEnabled = false, now = () => performance.now() } = {}) {
@@ -27,7 +29,8 @@ export class MainThreadBudget {
 
   /** Whether the next call may run on this thread. */
   get isLeft(): boolean {
-    return this.isEnabled && this.#spent < MAX_PER_TURN && this.#now() >= this.#pausedUntil
+    if (!this.isEnabled || this.#spent >= MAX_PER_TURN) return false
+    return this.#settledAt - this.#now() <= MAX_BURST * TIME_PER_SLOW_TIME
   }
 
   /** Runs a synchronous call, and counts its time. */
@@ -41,18 +44,14 @@ export class MainThreadBudget {
   }
 
   #count(start: number, end: number): void {
-    this.#spent += end - start
-    if (this.#isTurnOver) {
-      this.#isTurnOver = false
-      setImmediate(() => {
-        this.#isTurnOver = true
-        this.#spent = 0
-      })
-    }
-    if (end - start < SLOW_CALL) return
-    // The longer the disk stays busy, the more rarely it is tried.
-    const wasLongAgo = start - this.#pausedUntil > 2 * this.#pause
-    this.#pause = wasLongAgo ? FIRST_PAUSE : Math.min(2 * this.#pause, MAX_PAUSE)
-    this.#pausedUntil = end + this.#pause
+    const took = end - start
+    this.#spent += took
+    if (took >= SLOW_CALL) this.#settledAt = Math.max(this.#settledAt, end) + took * TIME_PER_SLOW_TIME
+    if (this.#isTurnCounted) return
+    this.#isTurnCounted = true
+    setImmediate(() => {
+      this.#isTurnCounted = false
+      this.#spent = 0
+    })
   }
 }

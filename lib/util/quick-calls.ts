@@ -25,6 +25,8 @@ export interface QuickCalls {
     length: number,
     position: number | null,
   ): Promise<{ bytesWritten: number }>
+  /** At most 64 KiB. */
+  writev(file: number, chunks: Buffer[], position: number): Promise<{ bytesWritten: number }>
 }
 
 /**
@@ -74,6 +76,14 @@ export function quickCalls(calls: FileSystem, budget: MainThreadBudget): QuickCa
       (file, bytes, offset, length, position) => ({
         bytesWritten: fs.writeSync(file, bytes, offset, length, position),
         buffer: bytes,
+      }),
+    ),
+    writev: quick(
+      'writev',
+      (file: number, chunks: Buffer[], position: number) => calls.writev(file, chunks, position),
+      (file, chunks, position) => ({
+        bytesWritten: fs.writevSync(file, chunks, position),
+        buffers: chunks,
       }),
     ),
   }

@@ -14,8 +14,10 @@ const { directory: newDirectory, connect, afterwards } = fixtures()
 const SCRIPT = new URL('../fixtures/measured-server.ts', import.meta.url)
 const SMALL = bytes(4096)
 const TRIES = 10
-/** Measured: 27 and 280. */
-const MOST_REQUESTS = 27
+/** Milliseconds. */
+const PATIENCE = 60_000
+/** Measured: 0 and 285. */
+const MOST_REQUESTS = 0
 const MOST_PROMISES = 300
 const FRAGMENT = bytes(8 * 1024 * 1024)
 const FRAGMENTS = 16
@@ -98,16 +100,19 @@ describeOnSystems(
         for (let n = 0; n < 5; n++) await uploadSmall(`warm-${n}`)
         await ask('hook')
         const tries: Counts[] = []
-        for (let n = 0; n < TRIES; n++) {
-          await uploadSmall(`${n}`)
+        const least = (name: 'requests' | 'promises') => Math.min(...tries.map((each) => each[name]))
+        const areWithin = () => least('requests') <= MOST_REQUESTS && least('promises') <= MOST_PROMISES
+        const deadline = Date.now() + PATIENCE
+        // Housekeeping is counted, too, and a busy machine leaves more calls to the thread pool.
+        while (tries.length < TRIES || (!areWithin() && Date.now() < deadline)) {
+          await uploadSmall(`${tries.length}`)
           tries.push(await ask('counts'))
         }
-        // Housekeeping is counted, too.
-        const requests = Math.min(...tries.map((each) => each.requests))
-        const promises = Math.min(...tries.map((each) => each.promises))
+        const requests = least('requests')
+        const promises = least('promises')
         expect({ requests, isWithin: requests <= MOST_REQUESTS }).toEqual({ requests, isWithin: true })
         expect({ promises, isWithin: promises <= MOST_PROMISES }).toEqual({ promises, isWithin: true })
-      })
+      }, 180_000)
     })
 
     test('a GET finds the listeners on its socket that it finds in an app without the middleware', async () => {

@@ -63,7 +63,7 @@ describe('one turn of the event loop', () => {
   })
 })
 
-describe('after a slow call', () => {
+describe('slow calls', () => {
   /** Milliseconds after a call of this duration until something may run again. */
   async function pauseAfter(milliseconds: number): Promise<number> {
     spend(milliseconds)
@@ -73,20 +73,34 @@ describe('after a slow call', () => {
     return now - start
   }
 
-  test('nothing runs for five seconds', async () => {
-    expect(await pauseAfter(4.9)).toBe(0)
-    expect(await pauseAfter(5)).toBe(5_000)
+  test('do not matter if they are rare', async () => {
+    for (let n = 0; n < 20; n++) {
+      expect(await pauseAfter(5)).toBe(0)
+      now += 500
+    }
   })
 
-  test('the pause doubles up to five minutes while slow calls recur', async () => {
-    const pauses: number[] = []
-    for (let n = 0; n < 8; n++) pauses.push(await pauseAfter(5))
-    expect(pauses).toEqual([5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000])
+  test('are followed by a pause of a hundred times their duration, less a burst of 50 milliseconds', async () => {
+    expect(await pauseAfter(50)).toBe(0)
+    now += 5_000
+    expect(await pauseAfter(51)).toBe(100)
+    now += 5_000
+    expect(await pauseAfter(250)).toBe(20_000)
+    // The pause is over when 50 milliseconds are left to settle, and the next call takes 250 of them.
+    expect(await pauseAfter(250)).toBe(24_800)
   })
 
-  test('the pause is short again once calls have been quick for a while', async () => {
-    for (let n = 0; n < 3; n++) await pauseAfter(5)
-    now += 50_000
-    expect(await pauseAfter(5)).toBe(5_000)
+  test('take one percent of the time if they recur', async () => {
+    const start = now
+    let slow = 0
+    for (let n = 0; n < 1_000; n++) {
+      await pauseAfter(7)
+      slow += 7
+    }
+    expect(slow / (now - start)).toBeCloseTo(0.01, 3)
+  })
+
+  test('do not include those below five milliseconds, which are many', async () => {
+    for (let n = 0; n < 1_000; n++) expect(await pauseAfter(4.9)).toBe(0)
   })
 })

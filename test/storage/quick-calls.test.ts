@@ -1,4 +1,3 @@
-import { createHook } from 'node:async_hooks'
 import { constants } from 'node:fs'
 import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { nodeFileSystem } from '../../lib/util/fs.js'
 import { MainThreadBudget } from '../../lib/util/main-thread-budget.js'
 import { type QuickCalls, quickCalls } from '../../lib/util/quick-calls.js'
 import { fixtures } from '../support/fixtures.js'
+import { tripsToThreadPool } from '../support/thread-pool-trips.js'
 
 const { directory: newDirectory } = fixtures()
 
@@ -21,33 +21,22 @@ beforeEach(async () => {
   quick = quickCalls(nodeFileSystem, budget)
 })
 
-async function tripsToThreadPool(work: () => Promise<unknown>): Promise<number> {
-  let trips = 0
-  const hook = createHook({
-    init(_id, type) {
-      if (type === 'FSREQCALLBACK' || type === 'FSREQPROMISE') trips++
-    },
-  })
-  hook.enable()
-  try {
-    await work()
-  } finally {
-    hook.disable()
-  }
-  return trips
-}
-
 /** Makes every call once or more. */
 async function useAll(calls: QuickCalls): Promise<void> {
-  const [one, two, three] = ['one', 'two', 'three'].map((name) => join(directory, name))
+  const one = join(directory, 'one')
+  const two = join(directory, 'two')
+  const three = join(directory, 'three')
   const file = await calls.open(one, 'wx', 0o600)
   expect(await calls.write(file, Buffer.from('abcdef'), 1, 4, null)).toMatchObject({ bytesWritten: 4 })
-  expect((await calls.fstat(file)).size).toBe(4)
+  expect(await calls.writev(file, [Buffer.from('x'), Buffer.from('yz')], 4)).toMatchObject({
+    bytesWritten: 3,
+  })
+  expect((await calls.fstat(file)).size).toBe(7)
   await calls.close(file)
   await calls.link(one, two)
   expect((await calls.lstat(one)).nlink).toBe(2)
   await calls.rename(two, three)
-  expect((await calls.stat(three)).size).toBe(4)
+  expect((await calls.stat(three)).size).toBe(7)
   await calls.chmod(three, 0o640)
   if (process.platform !== 'win32') expect((await calls.stat(one)).mode & 0o777).toBe(0o640)
   await calls.unlink(one)
@@ -59,13 +48,13 @@ async function useAll(calls: QuickCalls): Promise<void> {
 
 test('within the budget, no call needs the thread pool', async () => {
   expect(await tripsToThreadPool(() => useAll(quick))).toBe(1)
-  expect(await readFile(join(directory, 'three'), 'latin1')).toBe('bcde')
+  expect(await readFile(join(directory, 'three'), 'latin1')).toBe('bcdexyz')
 })
 
 test('without a budget, all calls are made through the thread pool', async () => {
   budget.isEnabled = false
-  expect(await tripsToThreadPool(() => useAll(quick))).toBe(16)
-  expect(await readFile(join(directory, 'three'), 'latin1')).toBe('bcde')
+  expect(await tripsToThreadPool(() => useAll(quick))).toBe(17)
+  expect(await readFile(join(directory, 'three'), 'latin1')).toBe('bcdexyz')
 })
 
 test('resolves and reads links', async () => {

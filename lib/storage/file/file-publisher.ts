@@ -62,7 +62,7 @@ export class FilePublisher {
   async check(destination: string): Promise<boolean> {
     await this.#uploads.ensureOpen()
     const location = await this.#locate(destination)
-    const isTaken = await this.#uploads.isTaken(destination, location)
+    const isTaken = await this.#uploads.isTaken(destination, location, this.#lookupIn(location))
     if (!this.#probe.known(location.existing)) {
       const existing = { ...location, missing: [] }
       await this.#within(existing, destination, (parent) => this.#probe.check(parent))
@@ -123,6 +123,12 @@ export class FilePublisher {
   async isPublished({ upload, path }: FileToPublish): Promise<boolean> {
     const location = await this.#uploads.locate(upload.destination)
     return isOneFile(path, pathOfLocation(location), this.#fs)
+  }
+
+  /** Looks at the name of a file, which may be a mount point. */
+  #lookupIn({ existing, name }: Location): Pick<QuickCalls, 'lstat'> {
+    const mountPoints = this.#probe.known(existing)?.mountPoints
+    return mountPoints?.has(name) === false ? this.#quick : this.#fs
   }
 
   /** A directory from which files were moved to the staged data is on its file system. */

@@ -3,7 +3,8 @@ import { ChunkRelease } from '../../util/release-chunks.js'
 
 /** The methods of a file that are used; a `FileHandle` has them. */
 export interface WritableFile {
-  writev(chunks: Buffer[], position: number): Promise<{ bytesWritten: number }>
+  /** @param isSmall the bytes are an entire body of at most 64 KiB. */
+  writev(chunks: Buffer[], position: number, isSmall: boolean): Promise<{ bytesWritten: number }>
   write(bytes: Buffer, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>
 }
 
@@ -59,7 +60,8 @@ export function gatherWrite(
       writingBytes = waitingBytes
       waitingBytes = 0
       try {
-        await writeAll(file, chunks, position)
+        const isSmall = over && position === start && writingBytes <= MIN_HELD
+        await writeAll(file, chunks, position, isSmall)
         memory.release(chunks)
       } catch (error) {
         settle(() => reject(error))
@@ -101,8 +103,13 @@ export function gatherWrite(
   })
 }
 
-async function writeAll(file: WritableFile, chunks: Buffer[], position: number): Promise<void> {
-  let { bytesWritten } = await file.writev(chunks, position)
+async function writeAll(
+  file: WritableFile,
+  chunks: Buffer[],
+  position: number,
+  isSmall: boolean,
+): Promise<void> {
+  let { bytesWritten } = await file.writev(chunks, position, isSmall)
   const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
   if (bytesWritten === total) return
   // A short write: the disk is almost full, or a limit was reached. Continue until the system reports which.

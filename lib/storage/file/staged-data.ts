@@ -47,11 +47,12 @@ export class StagedFiles {
     signal: AbortSignal,
   ): Promise<number> {
     const mustCut = this.#lengths.failedAt(uploadId) !== undefined
-    const file = await openStaged(path, offset, mustCut, { fs: this.#fs, quick: this.#quick })
+    const calls = { fs: this.#fs, quick: this.#quick }
+    const file = await openStaged(path, offset, mustCut, calls)
     this.#appending.add(uploadId)
     try {
       if (this.#lengths.failedAt(uploadId) !== undefined) this.#lengths.noteSynced(uploadId, offset)
-      const length = await gatherWrite(writable(file, this.#fs), offset, body, signal)
+      const length = await gatherWrite(writable(file, calls), offset, body, signal)
       if (this.#syncsFragments) await this.#sync({ uploadId, path }, file, length)
       return length
     } finally {

@@ -3,6 +3,11 @@ import type { FileSystem } from '../../util/fs.js'
 import type { QuickCalls } from '../../util/quick-calls.js'
 import type { WritableFile } from './gather-write.js'
 
+interface FileCalls {
+  readonly fs: FileSystem
+  readonly quick: QuickCalls
+}
+
 /**
  * Opens staged data to add to it at `offset`.
  *
@@ -14,7 +19,7 @@ export async function openStaged(
   path: string,
   offset: number,
   cutOff: boolean,
-  { fs, quick }: { readonly fs: FileSystem; readonly quick: QuickCalls },
+  { fs, quick }: FileCalls,
 ): Promise<number> {
   const file = await openOrCreate(path, offset, quick)
   try {
@@ -43,8 +48,8 @@ async function openOrCreate(path: string, offset: number, quick: QuickCalls): Pr
   }
 }
 
-export const writable = (file: number, fs: FileSystem): WritableFile => ({
-  writev: (chunks, position) => fs.writev(file, chunks, position),
+export const writable = (file: number, { fs, quick }: FileCalls): WritableFile => ({
+  writev: (chunks, position, isSmall) => (isSmall ? quick : fs).writev(file, chunks, position),
   write: (bytes, offset, length, position) => fs.write(file, bytes, offset, length, position),
 })
 

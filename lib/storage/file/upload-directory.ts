@@ -115,10 +115,14 @@ export class UploadDirectory {
    *
    * @throws BitsError `destination-is-directory` for a link to one too, which must not be replaced.
    */
-  async isTaken(destination: string, { existing, missing, name }: Location): Promise<boolean> {
+  async isTaken(
+    destination: string,
+    { existing, missing, name }: Location,
+    calls: Pick<QuickCalls, 'lstat'>,
+  ): Promise<boolean> {
     if (missing.length > 0) return false
     const path = join(existing, name)
-    const facts = await this.#fs.lstat(path).catch(unlessMissingParent)
+    const facts = await calls.lstat(path).catch(unlessMissingParent)
     const led = facts?.isSymbolicLink() ? await this.#fs.stat(path).catch(() => undefined) : facts
     if (led?.isDirectory()) throw directoryError(destination)
     return facts !== undefined
