@@ -49,12 +49,19 @@ async function upload(s3: FakeS3, name: string, content: Buffer, { fragment, ass
   await storage.discard(upload)
 }
 
+/** The fragments that are staged beforehand. */
+const stagedFragments = (content: Buffer, { fragment, staged }: Job): Buffer[] =>
+  Array.from({ length: staged }, (_, n) => content.subarray(n * fragment, (n + 1) * fragment))
+
 /** The staged data of the upload when the server that will die takes it over. */
-function stage(s3: FakeS3, content: Buffer, { fragment, staged }: Job): void {
+function stage(s3: FakeS3, fragments: readonly Buffer[]): void {
   const keys = new StagingKeys('BITS-Sessions/')
-  for (let n = 0; n < staged; n++) {
-    const { key } = keys.newSegment(uploadTo(DESTINATION).uploadId, n * fragment, (n + 1) * fragment)
-    s3.objects.put(key, content.subarray(n * fragment, (n + 1) * fragment), {})
+  let first = 0
+  for (const fragment of fragments) {
+    const next = first + fragment.length
+    const { key } = keys.newSegment(uploadTo(DESTINATION).uploadId, first, next)
+    s3.objects.put(key, fragment, {})
+    first = next
   }
 }
 
@@ -116,10 +123,11 @@ describe('a server that dies leaves an upload that another one completes', () =>
     'which has %s',
     async (name, job) => {
       const content = sample(job.size)
+      const fragments = stagedFragments(content, job)
       let requests: Received[] = []
       const { rules = {} } = job
       await withS3(rules, async (s3) => {
-        stage(s3, content, job)
+        stage(s3, fragments)
         await upload(s3, 'first', content, job)
         requests = work(s3.received)
         await expectSuccess(s3, content, 'without a death', 0)
@@ -130,7 +138,7 @@ describe('a server that dies leaves an upload that another one completes', () =>
         const { operation } = requests[moment] ?? {}
         for (const how of waysAt(moment)) {
           await withS3(rules, async (s3) => {
-            stage(s3, content, job)
+            stage(s3, fragments)
             dieAt(s3, moment, how)
             await expect(upload(s3, 'first', content, job)).rejects.toThrow()
             await upload(s3, 'second', content, job)

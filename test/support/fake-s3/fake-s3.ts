@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { buffer } from 'node:stream/consumers'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { Fault } from './fault.js'
 import { Multiparts } from './multiparts.js'
@@ -110,7 +109,7 @@ export class FakeS3 {
     const key = names.join('/')
     const { method = '', headers } = req
     const operation = operationOf(method, key, url.searchParams, 'x-amz-copy-source' in headers)
-    const body = await buffer(req)
+    const body = await bodyOf(req)
     const client = /Credential=([^/]+)\//.exec(headers.authorization ?? '')?.[1] ?? ''
     const received: Received = {
       operation,
@@ -129,4 +128,12 @@ export class FakeS3 {
     if (trouble === 'cut-answer') return { ...answer, isCut: true }
     return trouble === 'lose-answer' ? undefined : answer
   }
+}
+
+/** Not `buffer()` of Node's stream consumers, which makes a `Blob` first. */
+async function bodyOf(req: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  req.on('data', (chunk: Buffer) => chunks.push(chunk))
+  await once(req, 'end')
+  return Buffer.concat(chunks)
 }

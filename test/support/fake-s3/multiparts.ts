@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Fault } from './fault.js'
-import { etagOf, type Objects } from './objects.js'
+import { etagOf, md5Of, type Objects } from './objects.js'
 import type { Rules } from './rules.js'
 
 interface Upload {
@@ -52,8 +52,10 @@ export class Multiparts {
       return part
     })
     this.#objects.checkCondition(this.#rules.complete, ifNoneMatch, key)
-    const digests = bytes.map((part) => createHash('md5').update(part).digest())
-    const etag = `"${createHash('md5').update(Buffer.concat(digests)).digest('hex')}-${parts.length}"`
+    const digest = createHash('md5')
+      .update(Buffer.concat(bytes.map(md5Of)))
+      .digest('hex')
+    const etag = `"${digest}-${parts.length}"`
     this.#objects.put(key, Buffer.concat(bytes), upload.headers, etag)
     this.#uploads.delete(id)
     this.#completed.set(id, etag)

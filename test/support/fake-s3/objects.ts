@@ -11,7 +11,19 @@ export interface StoredObject {
   readonly headers: Readonly<Record<string, string>>
 }
 
-export const etagOf = (bytes: Buffer): string => `"${createHash('md5').update(bytes).digest('hex')}"`
+const digests = new WeakMap<Buffer, Buffer>()
+
+/** Parts and objects are hashed once, however often their ETag is needed: nothing changes their bytes. */
+export function md5Of(bytes: Buffer): Buffer {
+  let digest = digests.get(bytes)
+  if (!digest) {
+    digest = createHash('md5').update(bytes).digest()
+    digests.set(bytes, digest)
+  }
+  return digest
+}
+
+export const etagOf = (bytes: Buffer): string => `"${md5Of(bytes).toString('hex')}"`
 
 interface Listed {
   readonly lastModified: Date

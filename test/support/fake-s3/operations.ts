@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Fault } from './fault.js'
 import type { Multiparts } from './multiparts.js'
-import { etagOf, type Objects, type StoredObject } from './objects.js'
+import { md5Of, type Objects, type StoredObject } from './objects.js'
 import type { Rules } from './rules.js'
 import { element, listOf, textsOf } from './xml.js'
 
@@ -111,7 +111,8 @@ const OPERATIONS = {
     const { bytes } = sourceOf(bucket, headers)
     const range = rangeOf(one(headers['x-amz-copy-source-range']), bytes.length)
     if (!range || range.end > bytes.length) throw new Fault(400, 'InvalidArgument')
-    const part = bytes.subarray(range.start, range.end)
+    const isWhole = range.start === 0 && range.end === bytes.length
+    const part = isWhole ? bytes : bytes.subarray(range.start, range.end)
     const ETag = bucket.multiparts.put(key, ...partOf(query), part)
     return { status: 200, body: element('CopyPartResult', { ETag, LastModified: new Date().toISOString() }) }
   },
@@ -193,7 +194,7 @@ function rangeOf(range: string | undefined, size: number): { start: number; end:
 
 function checkDigests(headers: IncomingMessage['headers'], body: Buffer): void {
   const md5 = headers['content-md5']
-  if (md5 !== undefined && etagOf(body) !== `"${Buffer.from(String(md5), 'base64').toString('hex')}"`) {
+  if (md5 !== undefined && !md5Of(body).equals(Buffer.from(String(md5), 'base64'))) {
     throw new Fault(400, 'BadDigest')
   }
   const sha256 = one(headers['x-amz-content-sha256'])
