@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { ignoreNotFound } from './errors.js'
 import { type FileSystem, nodeFileSystem } from './fs.js'
 import type { MainThreadBudget } from './main-thread-budget.js'
 
@@ -7,7 +8,8 @@ export interface QuickCalls {
   open(path: string, flags: string | number, mode?: number): Promise<number>
   close(file: number): Promise<void>
   stat(path: string): Promise<fs.Stats>
-  lstat(path: string): Promise<fs.Stats>
+  /** `undefined` if there is nothing: an error costs more than the call. */
+  lstat(path: string): Promise<fs.Stats | undefined>
   fstat(file: number): Promise<fs.Stats>
   link(existing: string, path: string): Promise<void>
   /** To a name that does not exist yet: replacing a file makes some file systems write the new one at once. */
@@ -55,8 +57,8 @@ export function quickCalls(calls: FileSystem, budget: MainThreadBudget): QuickCa
     ),
     lstat: quick(
       'lstat',
-      (path: string) => calls.lstat(path),
-      (path) => fs.lstatSync(path),
+      (path: string) => calls.lstat(path).catch(ignoreNotFound),
+      (path) => fs.lstatSync(path, { throwIfNoEntry: false }),
     ),
     fstat: quick(
       'fstat',

@@ -19,11 +19,10 @@ describeOnSystems(
   () => process.platform === 'linux',
   () => {
     describe.each([
-      // One more call if the directory exists: it must not have been replaced before the staged file is created.
       { store: 'shared', parent: 'new', most: 13 },
-      { store: 'shared', parent: 'old', most: 14 },
+      { store: 'shared', parent: 'old', most: 13 },
       { store: 'journal', parent: 'new', most: 8 },
-      { store: 'journal', parent: 'old', most: 9 },
+      { store: 'journal', parent: 'old', most: 8 },
     ])('a Create-Session under maxSessionsPerUser', ({ store, parent, most }) => {
       test(`makes at most ${most} file system calls (store: ${store}, directory: ${parent})`, async () => {
         const directory = await newDirectory()

@@ -1,5 +1,5 @@
 import { readdirSync, renameSync, symlinkSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from '@jest/globals'
@@ -115,4 +115,27 @@ test('a directory that was removed and created again is flushed again', async ()
   await mkdir(join(root, 'a/b'), { recursive: true })
   expect(await publish(3)).toBe(2)
   expect(await readdir(join(root, 'a/b'))).toEqual(['3'])
+})
+
+test('files go to the directory that a link as upload directory leads to when they are published', async () => {
+  const base = await newDirectory()
+  const root = join(base, 'root')
+  for (const name of ['one', 'two']) await mkdir(join(base, name, 'directory'), { recursive: true })
+  await symlink(join(base, 'one'), root)
+  const storage = new FileStorage({ directory: root })
+  await storage.open()
+  const upload = async (n: number) => {
+    const staged = { uploadId: `${n}`.repeat(32), destination: `directory/${n}`, total: 5 }
+    expect(await storage.has(staged.destination)).toBe(false)
+    await storage.begin(staged)
+    await storage.append(staged, 0, Readable.from([Buffer.from('bytes')]), new AbortController().signal)
+    await storage.publish(staged, { overwrite: false })
+    await storage.discard(staged, { keepReply: true })
+  }
+  for (const n of [1, 2]) await upload(n)
+  await symlink(join(base, 'two'), `${root}.new`)
+  renameSync(`${root}.new`, root)
+  for (const n of [3, 4]) await upload(n)
+  expect(await readdir(join(base, 'one/directory'))).toEqual(['1', '2'])
+  expect(await readdir(join(base, 'two/directory'))).toEqual(['3', '4'])
 })

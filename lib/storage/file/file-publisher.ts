@@ -88,7 +88,7 @@ export class FilePublisher {
   /** @throws BitsError as {@link check}; `destination-taken`; `staged-data-missing`. */
   async publish({ upload, path: staged }: FileToPublish, overwrite: boolean): Promise<StoredFile> {
     const { destination, uploadId } = upload
-    const facts = await this.#quick.lstat(staged).catch(ignoreNotFound)
+    const facts = await this.#quick.lstat(staged)
     const size = upload.total ?? facts?.size ?? 0
     if (facts && facts.size !== size) {
       throw new Error(
@@ -128,7 +128,8 @@ export class FilePublisher {
   /** Looks at the name of a file, which may be a mount point. */
   #lookupIn({ existing, name }: Location): Pick<QuickCalls, 'lstat'> {
     const mountPoints = this.#probe.known(existing)?.mountPoints
-    return mountPoints?.has(name) === false ? this.#quick : this.#fs
+    if (mountPoints?.has(name) === false) return this.#quick
+    return { lstat: (path) => this.#fs.lstat(path).catch(ignoreNotFound) }
   }
 
   /** A directory from which files were moved to the staged data is on its file system. */

@@ -10,6 +10,9 @@ import type { MainThreadBudget } from '../../util/main-thread-budget.js'
 import type { QuickCalls } from '../../util/quick-calls.js'
 import { explainNotWritable, ignoreUnsupportedMode, unlessMissingParent } from './directory-errors.js'
 
+/** Milliseconds for which the resolved path of the root is used to recognize directories below it. */
+const RECENT = 1_000
+
 /** The location of a file, with all symbolic links resolved. */
 export interface Location {
   /** Last segment of the destination. */
@@ -43,6 +46,8 @@ export class UploadDirectory {
   readonly #fs: FileSystem
   readonly #quick: QuickCalls
   readonly #budget: MainThreadBudget
+  /** The path of the root, links resolved. */
+  #recentRoot: { readonly root: string; readonly until: number } | undefined
   /** Identity of the folder of staged data when it was last opened. */
   #opened: string | undefined
 
@@ -76,7 +81,7 @@ export class UploadDirectory {
 
   /** Opens the directories again if they were removed, or others have taken their place, since they were opened. */
   async ensureOpen(): Promise<void> {
-    const facts = await this.#quick.lstat(this.staging).catch(ignoreNotFound)
+    const facts = await this.#quick.lstat(this.staging)
     if (facts === undefined || stagingIdentity(facts) !== this.#opened) await this.open()
   }
 
@@ -97,8 +102,11 @@ export class UploadDirectory {
     const name = basename(path)
     // Links above the root are the operator's: there is nothing to follow.
     if (dirname(path) === this.root) return { name, existing: this.root, missing: [], root: this.root }
+    const known = isSameFileSystem(dirname(path)) ? await this.#knownDirectory(dirname(path)) : undefined
+    if (known && isSameFileSystem(known.existing)) return { name, ...known, missing: [] }
     const root = await this.#quick.realpath(this.root).catch(unlessMissingParent)
     if (root === undefined) throw new Error(`The upload directory "${this.root}" is gone.`)
+    this.#recentRoot = { root, until: performance.now() + RECENT }
     const { existing, missing } = await this.#nearestExisting(dirname(path), root, isSameFileSystem)
     if (existing !== root) {
       refuseOutside(existing, root, destination)
@@ -144,6 +152,18 @@ export class UploadDirectory {
     await this.#fs.unlink(probe).catch(ignoreNotFound)
   }
 
+  /**
+   * A directory that is below the root as it was resolved less than a second ago.
+   *
+   * @returns `undefined` if it is not, or the root may lead elsewhere by now.
+   */
+  async #knownDirectory(path: string): Promise<Pick<Location, 'existing' | 'root'> | undefined> {
+    if (this.#recentRoot === undefined || performance.now() > this.#recentRoot.until) return undefined
+    const { root } = this.#recentRoot
+    const existing = await this.#quick.realpath(path).catch(() => undefined)
+    return existing !== undefined && holdsFiles(existing, root) ? { existing, root } : undefined
+  }
+
   /** Refuse it now rather than after days: a file cannot be published to another file system in one step. */
   async #refuseElsewhere(existing: string, root: string, destination: string): Promise<void> {
     const [here, there] = await Promise.all([this.#fs.stat(root), this.#fs.stat(existing)])
@@ -184,9 +204,12 @@ export class UploadDirectory {
 
 /** @throws BitsError `destination-refused` for a directory that is not below `root`, or holds staged data. */
 export function refuseOutside(directory: string, root: string, destination: string): void {
-  if (isWithin(directory, root) && !isWithin(directory, join(root, RESERVED_NAME))) return
+  if (holdsFiles(directory, root)) return
   throw new BitsError('destination-refused', `"${destination}" leads outside the upload directory.`)
 }
+
+const holdsFiles = (directory: string, root: string): boolean =>
+  isWithin(directory, root) && !isWithin(directory, join(root, RESERVED_NAME))
 
 const stagingIdentity = ({ dev, ino }: Stats): string => `${dev}:${ino}`
 
