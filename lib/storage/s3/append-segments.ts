@@ -46,10 +46,10 @@ class SegmentAppend {
   #gathered: GrowingBuffer
   /** Offset of the first gathered byte. */
   #start: number
-  /** Chunks received but not yet gathered. */
-  #chunks: Buffer[] = []
+  /** A chunk for which there was not enough memory. The rest of it is back in the body. */
+  #split: Buffer | undefined
   #isWriting = false
-  #isWaiting = false
+  #stopWaiting: AbortController | undefined
   #isOver = false
   #isSettled = false
   #stopHolding: (() => void) | undefined
@@ -81,13 +81,26 @@ class SegmentAppend {
   }
 
   readonly #take = (chunk: Buffer): void => {
-    this.#chunks.push(chunk)
+    let rest = chunk
+    while (rest.length > 0 && this.#hasRoom()) rest = rest.subarray(this.#gathered.fill(rest))
+    if (this.#gathered.length > 0) this.#hold()
+    const whole = this.#split?.buffer === chunk.buffer ? this.#split : chunk
+    this.#split = undefined
+    if (rest.length === 0) {
+      this.#memory.release([whole])
+    } else {
+      this.#split = whole
+      // Back in the body, it keeps Node from receiving the next chunk.
+      this.#body.pause()
+      this.#body.unshift(rest)
+    }
     this.#proceed()
   }
 
   readonly #end = (): void => {
     this.#isOver = true
     this.#body.off('data', this.#take)
+    this.#stopWaiting?.abort()
     this.#proceed()
   }
 
@@ -98,40 +111,30 @@ class SegmentAppend {
   }
 
   #proceed(): void {
-    if (this.#isSettled || this.#isWaiting) return
-    while (this.#gatherChunk()) {}
-    if (this.#chunks.length > 0) {
+    if (this.#isSettled || this.#stopWaiting) return
+    if (this.#isOver) {
+      if (this.#isWriting) return
+      if (this.#gathered.length > 0) void this.#write()
+      else this.#finish({ end: this.#start })
+    } else if (this.#split ? this.#hasRoom() : this.#mayRead) {
+      this.#body.resume()
+    } else {
       this.#body.pause()
       if (this.#isWriting) return
-      if (this.#gathered.length > 0) return void this.#write()
-      return void this.#waitForMemory()
+      if (this.#gathered.length > 0) void this.#write()
+      else void this.#waitForMemory()
     }
-    if (!this.#isOver) return void this.#body.resume()
-    if (this.#isWriting) return
-    if (this.#gathered.length > 0) void this.#write()
-    else this.#finish({ end: this.#start })
   }
 
-  /** Returns false when there is no chunk, or no memory for one. */
-  #gatherChunk(): boolean {
-    const [chunk] = this.#chunks
-    if (!chunk) return false
-    const gathered = this.#gathered
-    if (chunk.length > 0 && !gathered.hasRoom && !this.#grow()) return false
-    const rest = chunk.subarray(gathered.fill(chunk))
-    if (rest.length > 0) this.#chunks[0] = rest
-    else {
-      this.#chunks.shift()
-      this.#memory.release([chunk])
-    }
-    return true
+  /** Memory is taken when bytes arrive, so that a client that sends none holds none. */
+  get #mayRead(): boolean {
+    return !this.#isWriting || this.#gathered.hasRoom || !this.#context.budget.isContended
   }
 
-  #grow(): boolean {
+  /** Takes memory if there is no room. Returns false when there is none. */
+  #hasRoom(): boolean {
     const gathered = this.#gathered
-    if (gathered.isFull || !gathered.tryGrow()) return false
-    this.#hold()
-    return true
+    return gathered.hasRoom || (!gathered.isFull && gathered.tryGrow())
   }
 
   #hold(): void {
@@ -140,16 +143,13 @@ class SegmentAppend {
 
   /** Holds no memory at this point, so that no two uploads can wait for each other. */
   async #waitForMemory(): Promise<void> {
-    this.#isWaiting = true
+    this.#stopWaiting = new AbortController()
     try {
-      await this.#gathered.waitForMemory(this.#signal)
-      this.#isWaiting = false
-      this.#hold()
+      await this.#gathered.waitForMemory(this.#stopWaiting.signal)
     } catch {
-      // The signal aborted: the client sends the bytes without memory again.
-      this.#isWaiting = false
-      this.#chunks = []
+      // The upload is over: the client sends the bytes without memory again.
     }
+    this.#stopWaiting = undefined
     this.#proceed()
   }
 

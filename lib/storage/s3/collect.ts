@@ -50,9 +50,10 @@ async function readPieces(
     end += sizeOf(piece)
     return { piece, start }
   })
+  const options = { signal, isCopied: true }
   await mapConcurrently(places, concurrency, async ({ piece, start }) => {
     let position = start
-    for await (const chunk of readObject(bucket, piece.segment.key, rangeOf(piece), signal)) {
+    for await (const chunk of readObject(bucket, piece.segment.key, rangeOf(piece), options)) {
       position += chunk.copy(bytes, position)
     }
   })

@@ -1,10 +1,19 @@
+import { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { withDeadline } from '../../util/deadline.js'
+import { allowReleaseOf, ChunkRelease } from '../../util/release-chunks.js'
 import type { Bucket, Range } from './bucket.js'
 import { ignoreMissing, toStorageError } from './service-error.js'
 
 /** Number of consecutive responses that may fail before their first byte. */
 const MAX_FAILURES = 3
+
+/** How an object is read. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Whether the reader has copied a chunk when it asks for the next one, so that its memory can be freed. */
+  readonly isCopied?: boolean
+}
 
 /**
  * Reads a range of an object. An incomplete response is continued with another request.
@@ -15,7 +24,7 @@ export async function* readObject(
   bucket: Bucket,
   key: string,
   { from, to }: Range,
-  signal?: AbortSignal,
+  { signal, isCopied = false }: ReadOptions = {},
 ): AsyncGenerator<Buffer> {
   let position = from
   let etag: string | undefined
@@ -23,11 +32,13 @@ export async function* readObject(
     const answer = await bucket.get(key, { from: position, to }, { etag, signal })
     etag = answer.etag
     const before = position
+    const memory = isCopied ? memoryOf(answer.body) : undefined
     try {
       for await (const chunk of chunksOf(answer.body, bucket.timeout, signal)) {
         position += chunk.length
         if (position > to) break
         yield chunk
+        memory?.release([chunk])
       }
     } catch (error) {
       failures = position > before ? 0 : failures + 1
@@ -42,6 +53,11 @@ export async function* readObject(
       )
     }
   }
+}
+
+function memoryOf(body: Readable): ChunkRelease {
+  if (body instanceof IncomingMessage) allowReleaseOf(body)
+  return new ChunkRelease(body)
 }
 
 /** The text of an object of up to 64 KiB; `undefined` if it does not exist. */

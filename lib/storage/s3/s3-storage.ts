@@ -173,7 +173,7 @@ export class S3Storage implements StorageAdapter {
     if (end < highest || end !== total) {
       throw new BitsError('staged-data-missing', `Upload ${uploadId} lacks bytes from ${end} on.`)
     }
-    for (const piece of pieces) yield* readObject(bucket, piece.segment.key, rangeOf(piece), signal)
+    for (const piece of pieces) yield* readObject(bucket, piece.segment.key, rangeOf(piece), { signal })
   }
 
   async *#readReply(upload: StagedUpload, range: ByteRange | undefined, signal: AbortSignal) {
@@ -182,7 +182,7 @@ export class S3Storage implements StorageAdapter {
     if (size === undefined) {
       throw new BitsError('staged-data-missing', `The reply of ${upload.uploadId} was removed.`)
     }
-    yield* readObject(bucket, keys.reply(upload.uploadId), { from: range?.start ?? 0, to: size }, signal)
+    yield* readObject(bucket, keys.reply(upload.uploadId), { from: range?.start ?? 0, to: size }, { signal })
   }
 
   #targetOf({ uploadId, destination }: StagedUpload): ObjectTarget {

@@ -83,6 +83,67 @@ describe('a body', () => {
   })
 })
 
+describe('a body that waits for memory', () => {
+  const all = (budget: BufferBudget) => {
+    const block = budget.tryTake(128 * KIB)
+    if (!block) throw new Error('There is no free memory.')
+    return block
+  }
+
+  test('is not read beyond the chunk that needs it', async () => {
+    const { context, segments, budget } = memory(128 * KIB, MIB)
+    const block = all(budget)
+    const content = sample(MIB)
+    let read = 0
+    const body = new Readable({
+      highWaterMark: 16 * KIB,
+      read() {
+        const chunk = content.subarray(read, read + 64 * KIB)
+        read += chunk.length
+        setImmediate(() => this.push(chunk.length > 0 ? chunk : null))
+      },
+    })
+    const append = appendSegments(context, 0, body, never)
+    await until(() => budget.isContended)
+    await delay(20)
+    expect(read).toBe(64 * KIB)
+    budget.give(block)
+    expect(await append).toBe(MIB)
+    expect(Buffer.concat(segments.map(({ bytes }) => bytes)).equals(content)).toBe(true)
+    expect(budget.used).toBe(0)
+  })
+
+  test('leaves the queue as soon as its connection closes', async () => {
+    const { context, budget } = memory(128 * KIB, MIB)
+    const block = all(budget)
+    const body = new PassThrough()
+    body.write(sample(5000))
+    const append = appendSegments(context, 7, body, never)
+    await until(() => budget.isContended)
+    body.destroy()
+    expect(await append).toBe(7)
+    expect(budget.isContended).toBe(false)
+    budget.give(block)
+    expect(budget.used).toBe(0)
+  })
+
+  test('gets it before bodies that began to wait later', async () => {
+    const { context, budget } = memory(128 * KIB, MIB)
+    const block = all(budget)
+    const written: number[] = []
+    const put = async (_: Buffer, start: number) => void written.push(start)
+    const appends: Promise<number>[] = []
+    for (const start of [1000, 2000, 3000]) {
+      appends.push(appendSegments({ ...context, put }, start, Readable.from([sample(10)]), never))
+      await delay(5)
+    }
+    expect(written).toEqual([])
+    budget.give(block)
+    await Promise.all(appends)
+    expect(written).toEqual([1000, 2000, 3000])
+  })
+})
+
 describe('a service that fails', () => {
   test('leaves the body alone, and bytes stored earlier count', async () => {
     await withS3({}, async (s3) => {
