@@ -36,9 +36,20 @@ export const watchedReceivers = (programs: Programs): Entry[] => [
     programs,
     'middleware',
     bitsUploadIn(8 * MIB),
-    (directory) => [directory, 'none'],
+    (directory) => [directory, 'none', 'recommended'],
     WATCHED,
   ),
+  {
+    ...nodeEntry(
+      'three Acks, nothing kept, watched',
+      programs,
+      'acks',
+      bitsUploadIn(8 * MIB),
+      () => [],
+      WATCHED,
+    ),
+    hasNoFiles: true,
+  },
 ]
 
 /** Apps that answer a GET: with an empty middleware, and with this one. */

@@ -88,7 +88,11 @@ try {
     [...receivers(programs, 8 * MIB), ...smallFileReceivers(programs)],
     quick ? 3 : 7,
   )
-  const [plainWatched, smallWatched] = await run(work.smallWatched, watchedReceivers(programs), quick ? 3 : 7)
+  const [plainWatched, smallWatched, acksWatched] = await run(
+    work.smallWatched,
+    watchedReceivers(programs),
+    quick ? 3 : 7,
+  )
   const [, many] = await run(work.many, receivers(programs, 13 * MIB), quick ? 2 : 5)
   const [, get] = await run(work.get, apps(programs), quick ? 7 : 15)
   const sessions = await run(
@@ -106,6 +110,7 @@ try {
       smallPrototypes,
       plainWatched,
       smallWatched,
+      acksWatched,
       many,
       get,
     }),

@@ -3,7 +3,7 @@ import { bitsUpload, type Durability, FileStorage } from 'express-bits-upload'
 import { expressPrototypes } from './express-prototypes.js'
 import { listen } from './listen.js'
 
-/** The contender: `middleware.js <directory> <durability> [prototypes]`. */
+/** The contender: `middleware.js <directory> <durability> [prototypes | recommended]`. */
 const [, , directory = '', durability = '', prototypes] = process.argv
 const known: readonly Durability[] = ['none', 'publish', 'fragment']
 const chosen = known.find((name) => name === durability)
@@ -11,4 +11,7 @@ if (!chosen) throw new TypeError(`The durability is "${durability}": use ${known
 
 const app = express()
 app.use('/', bitsUpload({ storage: new FileStorage({ directory, durability: chosen }) }))
-listen(app, prototypes === undefined ? {} : expressPrototypes(app))
+/** As the documentation recommends: Node 24 and newer do not need Express's prototypes. */
+const needsPrototypes = Number(process.versions.node.split('.')[0]) < 24
+const usesPrototypes = prototypes === 'prototypes' || (prototypes === 'recommended' && needsPrototypes)
+listen(app, usesPrototypes ? expressPrototypes(app) : {})
