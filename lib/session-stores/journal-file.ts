@@ -58,6 +58,7 @@ export class JournalFile {
   #checkedAt = performance.now()
   #waiting: WaitingEntry[] = []
   #writing: Promise<void> | undefined
+  #isClosed = false
 
   private constructor(options: JournalFileOptions, { descriptor, place, length, liveBytes }: OpenedFile) {
     this.#path = options.path
@@ -101,9 +102,11 @@ export class JournalFile {
   /**
    * Appends a line.
    * @param apply called when the line is in the file, before anything else is written.
+   * @throws Error when the journal is closed: its descriptor may belong to another file by now.
    */
   append(text: string, apply: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw new Error(`"${this.#path}" is closed.`)
       this.#waiting.push({ text, apply, resolve, reject })
       this.#writing ??= this.#write()
     })
@@ -116,7 +119,9 @@ export class JournalFile {
     await this.#syncName()
   }
 
+  /** Lines that were appended before are written; later ones are refused. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#writing
     await this.#fs.close(this.#descriptor)
   }

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, jest, test } from '@jest/globals'
@@ -142,6 +143,31 @@ onLinux('the journal of a FileSessionStore', () => {
     expect(await other.update(idOf(1), () => ({ replyUrl: '/reply' }))).toMatchObject({ total: 39 })
     expect(await stores.afterRestart()).toEqual(
       new Map([[idOf(1), newRecord(1, { total: 39, replyUrl: '/reply' })]]),
+    )
+  })
+
+  test('writes nothing after it is closed, when its descriptor may be that of another file', async () => {
+    const paths = [1, 2, 3, 4].map((n) => join(stores.directory, `${n}`))
+    const others: number[] = []
+    let isClosing = false
+    const close = async (file: number) => {
+      await nodeFileSystem.close(file)
+      if (isClosing) others.push(...paths.map((path) => openSync(path, 'a')))
+    }
+    const store = await open({ close })
+    await store.create(newRecord(1))
+    // Changes of one session wait for each other.
+    const changes = Promise.allSettled(
+      Array.from({ length: 4 }, (_, n) => store.update(idOf(1), () => ({ total: n + 1 }))),
+    )
+    isClosing = true
+    await store.close()
+    const results = await changes
+    for (const other of others) closeSync(other)
+    for (const path of paths) expect((await stat(path)).size).toBe(0)
+    const done = results.filter(({ status }) => status === 'fulfilled').length
+    expect(await stores.afterRestart()).toEqual(
+      new Map([[idOf(1), newRecord(1, done > 0 ? { total: done } : {})]]),
     )
   })
 
