@@ -2,7 +2,6 @@ import { dirname } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ignoreNotFound } from '../util/errors.js'
 import { type FileSystem, syncDirectory, writeBytes } from '../util/fs.js'
-import { MainThreadBudget } from '../util/main-thread-budget.js'
 import { type QuickCalls, quickCalls } from '../util/quick-calls.js'
 import { directoryIdentity } from './directory-identity.js'
 import { OPEN_JOURNAL, replaceJournal, temporaryJournal } from './replace-journal.js'
@@ -64,7 +63,7 @@ export class JournalFile {
     this.#path = options.path
     this.#place = place
     this.#fs = options.fs
-    this.#quick = quickCalls(options.fs, new MainThreadBudget({ isEnabled: true }))
+    this.#quick = quickCalls(options.fs, { isLocal: () => true })
     this.#snapshot = options.snapshot
     this.#descriptor = descriptor
     this.#length = length

@@ -1,11 +1,16 @@
 import * as fs from 'node:fs'
 import { ignoreNotFound } from './errors.js'
 import { type FileSystem, nodeFileSystem } from './fs.js'
-import type { MainThreadBudget } from './main-thread-budget.js'
+import { type MainThreadBudget, mainThreadBudget } from './main-thread-budget.js'
+
+/** Bytes that may be written at once on the main thread. */
+const MAX_QUICK_WRITE = 64 * 1024
 
 /** Calls on names and descriptors that take microseconds on a local disk, whatever the size of the file. */
 export interface QuickCalls {
+  /** A directory, or a file that is new or empty: a virus scanner reads others before they are opened. */
   open(path: string, flags: string | number, mode?: number): Promise<number>
+  /** On the main thread if the file has a name: otherwise this may free its space. */
   close(file: number): Promise<void>
   stat(path: string): Promise<fs.Stats>
   /** `undefined` if there is nothing: an error costs more than the call. */
@@ -14,12 +19,12 @@ export interface QuickCalls {
   link(existing: string, path: string): Promise<void>
   /** To a name that does not exist yet: replacing a file makes some file systems write the new one at once. */
   rename(from: string, to: string): Promise<void>
-  /** One of several names of a file: the last one frees its space, which takes long if the file is large. */
+  /** On the main thread if the file has another name: the last one frees its space, which takes long if it is large. */
   unlink(path: string): Promise<void>
   chmod(path: string, mode: number): Promise<void>
   readlink(path: string): Promise<string>
   realpath(path: string): Promise<string>
-  /** A few hundred bytes. */
+  /** On the main thread if it is at most 64 KiB. */
   write(
     file: number,
     bytes: Buffer,
@@ -27,29 +32,44 @@ export interface QuickCalls {
     length: number,
     position: number | null,
   ): Promise<{ bytesWritten: number }>
-  /** At most 64 KiB. */
+  /** On the main thread if they are at most 64 KiB. */
   writev(file: number, chunks: Buffer[], position: number): Promise<{ bytesWritten: number }>
+}
+
+interface QuickCallsOptions {
+  /** Default: that of the thread. Tests replace it. */
+  readonly budget?: MainThreadBudget
+  /** Whether all paths are on a local file system. Another one may wait for a server that does not respond. */
+  readonly isLocal: () => boolean
 }
 
 /**
  * The same calls, made synchronously while the budget lasts: a trip to the thread pool takes longer than they do.
- * Only for paths on a local file system. Another one may keep the thread waiting for a server that does not respond.
  *
  * @param calls used otherwise, and for those that are not Node's own, as in tests.
  */
-export function quickCalls(calls: FileSystem, budget: MainThreadBudget): QuickCalls {
+export function quickCalls(
+  calls: FileSystem,
+  { budget = mainThreadBudget, isLocal }: QuickCallsOptions,
+): QuickCalls {
   const quick = <Args extends unknown[], Result>(
     name: keyof QuickCalls,
     pooled: (...args: Args) => Promise<Result>,
     synchronous: (...args: Args) => Result,
+    isQuick: (...args: Args) => boolean = () => true,
   ): ((...args: Args) => Promise<Result>) => {
     if (calls[name] !== nodeFileSystem[name]) return pooled
     // An async function, so that an error rejects.
-    return async (...args) => (budget.isLeft ? budget.run(() => synchronous(...args)) : pooled(...args))
+    return async (...args) =>
+      isLocal() && budget.isLeft && isQuick(...args)
+        ? budget.run(() => synchronous(...args))
+        : pooled(...args)
   }
   return {
     open: quick('open', calls.open, fs.openSync),
-    close: quick('close', calls.close, fs.closeSync),
+    close: quick('close', calls.close, fs.closeSync, (file) =>
+      budget.run(() => fs.fstatSync(file).nlink > 0),
+    ),
     stat: quick(
       'stat',
       (path: string) => calls.stat(path),
@@ -67,7 +87,7 @@ export function quickCalls(calls: FileSystem, budget: MainThreadBudget): QuickCa
     ),
     link: quick('link', calls.link, fs.linkSync),
     rename: quick('rename', calls.rename, fs.renameSync),
-    unlink: quick('unlink', calls.unlink, fs.unlinkSync),
+    unlink: quick('unlink', calls.unlink, fs.unlinkSync, (path) => budget.run(() => hasAnotherName(path))),
     chmod: quick('chmod', calls.chmod, fs.chmodSync),
     readlink: quick('readlink', calls.readlink, (path: string) => fs.readlinkSync(path)),
     realpath: quick('realpath', calls.realpath, (path) => fs.realpathSync.native(path)),
@@ -79,6 +99,7 @@ export function quickCalls(calls: FileSystem, budget: MainThreadBudget): QuickCa
         bytesWritten: fs.writeSync(file, bytes, offset, length, position),
         buffer: bytes,
       }),
+      (_file, _bytes, _offset, length) => length <= MAX_QUICK_WRITE,
     ),
     writev: quick(
       'writev',
@@ -87,6 +108,10 @@ export function quickCalls(calls: FileSystem, budget: MainThreadBudget): QuickCa
         bytesWritten: fs.writevSync(file, chunks, position),
         buffers: chunks,
       }),
+      (_file, chunks) => chunks.reduce((sum, { length }) => sum + length, 0) <= MAX_QUICK_WRITE,
     ),
   }
 }
+
+const hasAnotherName = (path: string): boolean =>
+  (fs.lstatSync(path, { throwIfNoEntry: false })?.nlink ?? 0) > 1

@@ -5,7 +5,6 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Durability, FileStorage } from 'express-bits-upload'
 import { StagedFiles } from '../../lib/storage/file/staged-data.js'
 import { type FileSystem, fsync, nodeFileSystem } from '../../lib/util/fs.js'
-import { MainThreadBudget } from '../../lib/util/main-thread-budget.js'
 import { quickCalls } from '../../lib/util/quick-calls.js'
 import { fixtures } from '../support/fixtures.js'
 import { fragment, openSession, RawConnection } from '../support/raw.js'
@@ -76,7 +75,7 @@ describe('failed syncs of uploads that end in another process', () => {
 
   async function failuresAfter(calls: Partial<FileSystem>): Promise<number> {
     const fs = { ...nodeFileSystem, fsync: () => Promise.reject(failure()), ...calls }
-    const quick = quickCalls(fs, new MainThreadBudget())
+    const quick = quickCalls(fs, { isLocal: () => false })
     const files = new StagedFiles({ fs, quick, syncsFragments: true })
     for (let n = 0; n < COUNT; n++) {
       const path = join(directory, `${n}.part`)

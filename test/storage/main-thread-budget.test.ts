@@ -13,14 +13,7 @@ const spend = (milliseconds: number): void =>
 
 beforeEach(() => {
   now = 1_000_000
-  budget = new MainThreadBudget({ isEnabled: true, now: () => now })
-})
-
-test('nothing may run until it is enabled', () => {
-  budget = new MainThreadBudget({ now: () => now })
-  expect(budget.isLeft).toBe(false)
-  budget.isEnabled = true
-  expect(budget.isLeft).toBe(true)
+  budget = new MainThreadBudget(() => now)
 })
 
 test('returns the result of a call, and throws its error', () => {
@@ -48,6 +41,17 @@ describe('one turn of the event loop', () => {
     expect(budget.isLeft).toBe(true)
     spend(0.2)
     expect(budget.isLeft).toBe(false)
+  })
+
+  test('ends ten milliseconds after its first call, however short the calls are', async () => {
+    now += 1_000
+    spend(0.1)
+    now += 9.8
+    expect(budget.isLeft).toBe(true)
+    spend(0.1)
+    expect(budget.isLeft).toBe(false)
+    await nextTurn()
+    expect(budget.isLeft).toBe(true)
   })
 
   test('counts calls that fail', () => {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { readFile, symlink, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from '@jest/globals'
 import { nodeFileSystem } from '../../lib/util/fs.js'
@@ -11,14 +11,14 @@ import { tripsToThreadPool } from '../support/thread-pool-trips.js'
 const { directory: newDirectory } = fixtures()
 
 let directory: string
-let budget: MainThreadBudget
+let isLocal: boolean
 let quick: QuickCalls
 
 beforeEach(async () => {
   directory = await newDirectory()
   // Time stands still, so that a busy machine does not use up the budget.
-  budget = new MainThreadBudget({ isEnabled: true, now: () => 0 })
-  quick = quickCalls(nodeFileSystem, budget)
+  isLocal = true
+  quick = quickCalls(nodeFileSystem, { budget: new MainThreadBudget(() => 0), isLocal: () => isLocal })
 })
 
 /** Makes every call once or more. */
@@ -52,18 +52,48 @@ test('within the budget, no call needs the thread pool', async () => {
   expect(await readFile(join(directory, 'three'), 'latin1')).toBe('bcdexyz')
 })
 
-test('without a budget, all calls are made through the thread pool', async () => {
-  budget.isEnabled = false
+test('on a file system that is not local, all calls are made through the thread pool', async () => {
+  isLocal = false
   expect(await tripsToThreadPool(() => useAll(quick))).toBe(18)
   expect(await readFile(join(directory, 'three'), 'latin1')).toBe('bcdexyz')
+})
+
+test('removes the last name of a file through the thread pool, which may have much space to free', async () => {
+  const [one, two] = [join(directory, 'one'), join(directory, 'two')]
+  await writeFile(one, '')
+  await link(one, two)
+  expect(await tripsToThreadPool(() => quick.unlink(one))).toBe(0)
+  expect(await tripsToThreadPool(() => quick.unlink(two))).toBe(1)
+  await expect(quick.unlink(two)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'unlink', path: two })
+  expect(await readdir(directory)).toEqual([])
+})
+
+test('closes a file that has no name through the thread pool', async () => {
+  const path = join(directory, 'file')
+  const file = await quick.open(path, 'wx', 0o600)
+  await unlink(path)
+  expect(await tripsToThreadPool(() => quick.close(file))).toBe(1)
+  await expect(quick.close(file)).rejects.toMatchObject({ code: 'EBADF' })
+})
+
+test('writes more than 64 KiB through the thread pool', async () => {
+  const file = await quick.open(join(directory, 'file'), 'wx', 0o600)
+  const bytes = Buffer.alloc(64 * 1024 + 1, 'x')
+  const most = bytes.subarray(1)
+  expect(await tripsToThreadPool(() => quick.write(file, most, 0, most.length, null))).toBe(0)
+  expect(await tripsToThreadPool(() => quick.write(file, bytes, 0, bytes.length, null))).toBe(1)
+  const halves = [most.subarray(0, 32 * 1024), most.subarray(32 * 1024)]
+  expect(await tripsToThreadPool(() => quick.writev(file, halves, 0))).toBe(0)
+  expect(await tripsToThreadPool(() => quick.writev(file, [most, bytes.subarray(0, 1)], 0))).toBe(1)
+  expect((await quick.fstat(file)).size).toBe(most.length + bytes.length)
+  await quick.close(file)
 })
 
 test('resolves and reads links', async () => {
   const path = join(directory, 'file')
   await writeFile(path, '')
   await symlink(path, join(directory, 'link'))
-  for (const isEnabled of [true, false]) {
-    budget.isEnabled = isEnabled
+  for (isLocal of [true, false]) {
     expect(await quick.readlink(join(directory, 'link'))).toBe(path)
     expect(await quick.realpath(join(directory, 'link'))).toBe(await nodeFileSystem.realpath(path))
   }
@@ -72,20 +102,17 @@ test('resolves and reads links', async () => {
 test('a call that was replaced is the one that is made', async () => {
   const made: string[] = []
   const calls = { ...nodeFileSystem, link: async (from: string, to: string) => void made.push(from, to) }
-  await quickCalls(calls, budget).link('from', 'to')
+  await quickCalls(calls, { isLocal: () => true }).link('from', 'to')
   expect(made).toEqual(['from', 'to'])
 })
 
 test('calls that follow each other without waiting share the budget of one turn', async () => {
   let now = 0
-  budget = new MainThreadBudget({
-    isEnabled: true,
-    now: () => {
-      now += 1 / 8
-      return now
-    },
+  const budget = new MainThreadBudget(() => {
+    now += 1 / 8
+    return now
   })
-  quick = quickCalls(nodeFileSystem, budget)
+  quick = quickCalls(nodeFileSystem, { budget, isLocal: () => true })
   const trips = await tripsToThreadPool(async () => {
     for (let n = 0; n < 170; n++) await quick.stat(directory)
   })

@@ -217,12 +217,12 @@ export class FilePublisher {
 
   /**
    * Programs that watch a directory with inotify often wait for a file to be closed after writing, which a link is not.
-   * Opening it for writing and closing it again is.
+   * Opening it for writing and closing it again is. A virus scanner may read it before that.
    */
   async #announce(path: string): Promise<void> {
     if (process.platform !== 'linux') return
     const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-    const file = await this.#quick.open(path, flags).catch(() => undefined)
+    const file = await this.#fs.open(path, flags).catch(() => undefined)
     if (file !== undefined) await this.#quick.close(file).catch(() => {})
   }
 

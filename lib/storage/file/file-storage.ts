@@ -13,7 +13,6 @@ import { BitsError } from '../../protocol/bits-error.js'
 import { checkWritable } from '../../util/check-writable.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import { type FileSystem, nodeFileSystem } from '../../util/fs.js'
-import { MainThreadBudget } from '../../util/main-thread-budget.js'
 import { type QuickCalls, quickCalls } from '../../util/quick-calls.js'
 import { checkEach, type OptionChecks } from '../../validation/check-options.js'
 import { isBoolean, isMode, isOneOf, isPath } from '../../validation/value-checks.js'
@@ -82,9 +81,8 @@ export class FileStorage implements StorageAdapter {
     const { directory, durability = 'publish', createDirectories = true, fileMode, directoryMode } = options
     const { now, ...calls } = internals
     const fs = { ...nodeFileSystem, ...calls }
-    const budget = new MainThreadBudget()
-    const quick = quickCalls(fs, budget)
-    const uploads = new UploadDirectory({ directory, createDirectories, fs, quick, budget })
+    const quick = quickCalls(fs, { isLocal: () => uploads.isLocal })
+    const uploads = new UploadDirectory({ directory, createDirectories, fs, quick })
     const staged = new StagedFiles({ fs, quick, syncsFragments: durability === 'fragment' })
     const sync = durability !== 'none'
     this.directory = uploads.root

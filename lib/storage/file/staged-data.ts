@@ -104,7 +104,8 @@ export class StagedFiles {
       if (mode !== undefined) await this.#quick.chmod(path, mode).catch(ignoreUnsupportedMode)
       return
     }
-    const file = await this.#quick.open(path, 'r+')
+    // A virus scanner may read it before it is opened.
+    const file = await this.#fs.open(path, 'r+')
     try {
       if (mode !== undefined) await this.#fs.fchmod(file, mode).catch(ignoreUnsupportedMode)
       if (options.isPublished) await this.#fs.fsync(file)

@@ -21,7 +21,8 @@ export async function openStaged(
   cutOff: boolean,
   { fs, quick }: FileCalls,
 ): Promise<number> {
-  const file = await openOrCreate(path, offset, quick)
+  // A virus scanner that reads files before they are opened has nothing to read if there are no bytes yet.
+  const file = await openOrCreate(path, offset, offset === 0 && !cutOff ? quick : fs)
   try {
     const { nlink } = await quick.fstat(file)
     if (nlink > 1) {
@@ -38,12 +39,12 @@ export async function openStaged(
   }
 }
 
-async function openOrCreate(path: string, offset: number, quick: QuickCalls): Promise<number> {
+async function openOrCreate(path: string, offset: number, calls: Pick<QuickCalls, 'open'>): Promise<number> {
   try {
-    return await quick.open(path, 'r+')
+    return await calls.open(path, 'r+')
   } catch (error) {
     // Another program removed the data: only an upload that starts over does not need it.
-    if (offset === 0 && errorCode(error) === 'ENOENT') return quick.open(path, 'wx', 0o600)
+    if (offset === 0 && errorCode(error) === 'ENOENT') return calls.open(path, 'wx', 0o600)
     throw error
   }
 }

@@ -6,7 +6,6 @@ import { RESERVED_NAME } from '../../protocol/reserved-folder.js'
 import { ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
 import { isOnLocalFileSystem } from '../../util/local-file-system.js'
-import type { MainThreadBudget } from '../../util/main-thread-budget.js'
 import type { QuickCalls } from '../../util/quick-calls.js'
 import { explainNotWritable, ignoreUnsupportedMode, unlessMissingParent } from './directory-errors.js'
 
@@ -30,8 +29,6 @@ interface UploadDirectoryOptions {
   readonly createDirectories: boolean
   readonly fs: FileSystem
   readonly quick: QuickCalls
-  /** That of `quick`, which may be used once the directory is known to be on a local file system. */
-  readonly budget: MainThreadBudget
 }
 
 /**
@@ -42,22 +39,22 @@ export class UploadDirectory {
   readonly root: string
   /** Staged data: on the same file system as the files, so that publication needs no copy. */
   readonly staging: string
+  /** Whether it is known to be on a local file system. */
+  isLocal = false
   readonly #createDirectories: boolean
   readonly #fs: FileSystem
   readonly #quick: QuickCalls
-  readonly #budget: MainThreadBudget
   /** The path of the root, links resolved. */
   #recentRoot: { readonly root: string; readonly until: number } | undefined
   /** Identity of the folder of staged data when it was last opened. */
   #opened: string | undefined
 
-  constructor({ directory, createDirectories, fs, quick, budget }: UploadDirectoryOptions) {
+  constructor({ directory, createDirectories, fs, quick }: UploadDirectoryOptions) {
     this.root = resolve(directory)
     this.staging = join(this.root, RESERVED_NAME)
     this.#createDirectories = createDirectories
     this.#fs = fs
     this.#quick = quick
-    this.#budget = budget
   }
 
   /**
@@ -67,11 +64,13 @@ export class UploadDirectory {
    * @throws Error that names a remedy, when uploads could never be stored here.
    */
   async open(): Promise<string[]> {
+    // Another file system may have been mounted over it.
+    this.isLocal = false
     try {
       const made = await this.#fs.mkdir(this.root, { recursive: true })
       await this.#fs.mkdir(this.staging, { recursive: true, mode: 0o700 })
       await this.#checkStaging()
-      this.#budget.isEnabled = await isOnLocalFileSystem(this.staging, this.#fs)
+      this.isLocal = await isOnLocalFileSystem(this.staging, this.#fs)
       this.#opened = stagingIdentity(await this.#fs.lstat(this.staging))
       return made === undefined ? [] : directoriesBetween(dirname(made), this.root)
     } catch (error) {
