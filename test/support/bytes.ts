@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
+import { createCipheriv } from 'node:crypto'
 
-/** Bytes that differ at each position, so that misplaced ones are noticed; the same at each call. */
-export function bytes(length: number): Buffer {
-  const blocks: Buffer[] = []
-  for (let n = 0; n * 64 < length; n++) blocks.push(createHash('sha512').update(String(n)).digest())
-  return Buffer.concat(blocks).subarray(0, length)
-}
+/**
+ * Bytes without a pattern, so that misplaced ones are noticed; the same at each call. A cipher makes a megabyte in a
+ * millisecond of CPU time; a hash for every few bytes takes a hundred times longer.
+ */
+export const bytes = (length: number): Buffer =>
+  createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(length))

@@ -1,9 +1,11 @@
-import { createCipheriv } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BitsClientError, type UploadOptions } from 'express-bits-upload/client'
+import { bytes } from './bytes.js'
 import { type Script, ScriptedServer } from './scripted-server.js'
+
+export { bytes as contentOf } from './bytes.js'
 
 export const KB = 1024
 
@@ -16,10 +18,6 @@ export interface LocalFixture {
   readonly content: Buffer
 }
 
-/** Bytes that differ at each position, the same in every run. */
-export const contentOf = (length: number): Buffer =>
-  createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(length))
-
 /** Creates a file of this many bytes in a new directory, while `use` runs. */
 export async function withFile<T>(
   length: number,
@@ -29,7 +27,7 @@ export async function withFile<T>(
   const directory = await mkdtemp(join(tmpdir(), 'bits-client-'))
   try {
     const path = join(directory, name)
-    const content = contentOf(length)
+    const content = bytes(length)
     await writeFile(path, content)
     return await use({ directory, path, content })
   } finally {
