@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { PassThrough, type Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { setImmediate } from 'node:timers/promises'
 import type { StagedData, StagedUpload } from 'express-bits-upload'
+import { contentOf } from '../../lib/testing/bodies.js'
 import { PlainStorage, readAvailable } from './plain-storage.js'
 
 type Append = Parameters<PlainStorage['append']>
@@ -207,7 +207,7 @@ export const BROKEN_STORAGES: Readonly<Record<string, BrokenStorage>> = {
           body.once('error', () => {})
           if (body.destroyed || signal.aborted) throw new Error('The body is over.')
           signal.addEventListener('abort', () => body.destroy(new Error('aborted')))
-          this.write(upload, offset, await buffer(body))
+          this.write(upload, offset, await contentOf(body))
           return this.received(upload)
         }
       })(),

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
 import { BitsError, type StagedData, type StagedUpload, type StorageAdapter } from 'express-bits-upload'
+import { contentOf } from '../../lib/testing/bodies.js'
 
 type Published = { readonly content: Buffer; readonly uploadId: string }
 
@@ -59,7 +59,7 @@ export class PlainStorage implements StorageAdapter {
   }
 
   async writeReply({ uploadId }: StagedUpload, body: Readable): Promise<number> {
-    const content = await buffer(body)
+    const content = await contentOf(body)
     this.replies.set(uploadId, { content, lastModified: new Date() })
     return content.length
   }
