@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SessionInfo } from '../../types/events.js'
 import type { SessionRecord } from '../../types/session.js'
 import type { StorageAdapter } from '../../types/storage.js'
@@ -6,6 +7,8 @@ import { type Sessions, uploadOf } from './sessions.js'
 
 /** Number of concurrent requests to the storage. */
 const CONCURRENCY = 8
+/** Sessions after which other requests get their turn: a store in memory never waits. */
+const SESSIONS_AT_ONCE = 500
 
 /**
  * The open sessions. The bytes received are known to this process, or from the record; the storage, which may be slow
@@ -19,6 +22,7 @@ export async function listSessions(sessions: Sessions, storage: StorageAdapter):
     const info = sessions.info(record)
     if (sessions.received(record) === undefined) unknown.push({ record, index: infos.length })
     infos.push(info)
+    if (infos.length % SESSIONS_AT_ONCE === 0) await nextTurn()
   }
   const ask = async (): Promise<void> => {
     for (let next = unknown.pop(); next; next = unknown.pop()) {

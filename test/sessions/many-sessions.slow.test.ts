@@ -130,6 +130,22 @@ describe('the list of sessions', () => {
     expect([asked, most]).toEqual([30, 8])
   })
 
+  test('lets other requests have their turn', async () => {
+    const store = new MemorySessionStore()
+    for (let n = 0; n < 2_000; n++) await store.create(newRecord(n, { received: 5 }))
+    const sessions = new Sessions({ store, timeout: 1e9, now: Date.now })
+    let turns = 0
+    let isListed = false
+    const count = () => {
+      turns++
+      if (!isListed) setImmediate(count)
+    }
+    setImmediate(count)
+    expect(await listSessions(sessions, new MemoryStorage())).toHaveLength(2_000)
+    isListed = true
+    expect(turns).toBeGreaterThanOrEqual(4)
+  })
+
   test('shows the progress of a session in another process, once that process has recorded it', async () => {
     let now = 0
     const store = Object.assign(new MemorySessionStore(), { lock: async () => async () => {} })

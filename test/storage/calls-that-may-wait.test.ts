@@ -1,6 +1,9 @@
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { beforeEach, expect, test } from '@jest/globals'
 import { FileStorage } from 'express-bits-upload'
+import { nodeFileSystem } from '../../lib/util/fs.js'
 import { describeOnSystems } from '../support/engines.js'
 import { fixtures } from '../support/fixtures.js'
 import { until } from '../support/soak.js'
@@ -11,10 +14,15 @@ const { directory: newDirectory } = fixtures()
 /** One may prove nothing: a busy machine leaves calls to the thread pool. */
 const TRIES = 10
 
+/** Types of file systems that `statfs` reports. */
+const [EXT4, NFS] = [0xef53, 0x6969]
+
+let directory: string
 let storage: FileStorage
 
 beforeEach(async () => {
-  storage = new FileStorage({ directory: await newDirectory(), durability: 'none' })
+  directory = await newDirectory()
+  storage = new FileStorage({ directory, durability: 'none' })
   await storage.open()
 })
 
@@ -50,6 +58,35 @@ describeOnSystems(
         expect(
           await tripsToThreadPool(() => storage.publish(upload, { overwrite: false })),
         ).toBeGreaterThanOrEqual(1)
+      }
+    })
+
+    test('a file with content, to flush it, happens in the thread pool', async () => {
+      storage = new FileStorage({ directory }, { fsync: async () => {} })
+      await storage.open()
+      for (let n = 0; n < TRIES; n++) {
+        const { upload, append } = await begin(n)
+        await append(0)
+        await append(1)
+        // It is opened to flush it, and once more when it has its name; the directory is identified.
+        expect(
+          await tripsToThreadPool(() => storage.publish(upload, { overwrite: false })),
+        ).toBeGreaterThanOrEqual(3)
+      }
+    })
+
+    test('everything happens in the thread pool once a network drive has taken the place of a local disk', async () => {
+      let type = EXT4
+      const statfs = async () => ({ type })
+      storage = new FileStorage({ directory, durability: 'none' }, { ...nodeFileSystem, statfs })
+      await storage.open()
+      await storage.has('first')
+      await until(async () => (await tripsToThreadPool(() => storage.has('other'))) === 0)
+      type = NFS
+      await rename(join(directory, 'BITS-Sessions'), join(directory, 'before'))
+      await storage.has('other')
+      for (let n = 0; n < TRIES; n++) {
+        expect(await tripsToThreadPool(() => storage.has('other'))).toBeGreaterThanOrEqual(1)
       }
     })
 

@@ -3,7 +3,7 @@ import { link, readdir, readFile, symlink, unlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path'
 import { beforeEach, expect, test } from '@jest/globals'
 import { nodeFileSystem } from '../../lib/util/fs.js'
-import { MainThreadBudget } from '../../lib/util/main-thread-budget.js'
+import { MainThreadBudget, mainThreadBudget } from '../../lib/util/main-thread-budget.js'
 import { type QuickCalls, quickCalls } from '../../lib/util/quick-calls.js'
 import { fixtures } from '../support/fixtures.js'
 import { tripsToThreadPool } from '../support/thread-pool-trips.js'
@@ -97,6 +97,15 @@ test('resolves and reads links', async () => {
     expect(await quick.readlink(join(directory, 'link'))).toBe(path)
     expect(await quick.realpath(join(directory, 'link'))).toBe(await nodeFileSystem.realpath(path))
   }
+})
+
+test('all of a thread share one budget', async () => {
+  const shared = [1, 2].map(() => quickCalls(nodeFileSystem, { isLocal: () => true }))
+  mainThreadBudget.run(() => {
+    const start = performance.now()
+    while (performance.now() - start < 3) {}
+  })
+  expect(await tripsToThreadPool(() => Promise.all(shared.map((each) => each.stat(directory))))).toBe(2)
 })
 
 test('a call that was replaced is the one that is made', async () => {
