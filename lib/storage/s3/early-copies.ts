@@ -64,13 +64,13 @@ export class EarlyCopies {
 
   /**
    * Considers a segment that has been stored. Copying begins with the second segment, unless that is the last: a smaller
-   * file would gain nothing.
+   * file would gain nothing. The last segment of a larger one is copied while its publication is prepared.
    */
   add({ uploadId, total = 0 }: StagedUpload, segment: Segment, target: () => ObjectTarget): void {
     const { assemble, limits } = this.#context
-    if (assemble !== 'copy' || segment.end >= total) return
-    if (segment.end - segment.start < limits.minPartSize) return
+    if (assemble !== 'copy' || segment.end - segment.start < limits.minPartSize) return
     const file = this.#files.get(uploadId) ?? newFile(uploadId, target)
+    if (segment.end >= total && !file.multipart) return
     const { segments } = file
     if (segment.start !== (segments.at(-1)?.end ?? 0) || segments.length >= MAX_PARTS) return
     segments.push(segment)

@@ -109,16 +109,19 @@ export class S3Storage implements StorageAdapter {
   async publish(upload: StagedUpload, { overwrite }: { overwrite: boolean }): Promise<StoredFile> {
     const { uploadId, total = 0 } = upload
     const target = this.#targetOf(upload)
+    const [started, complete] = await Promise.all([
+      this.#early.take(uploadId, target),
+      completeCover(this.#context, uploadId, total),
+    ])
     const publication: S3Publication = {
       upload,
       total,
       ...target,
-      started: await this.#early.take(uploadId, target),
+      started,
       overwrite,
       conditions: this.#conditions ?? { put: false, copy: false, complete: false },
       exclusive: this.#settings.exclusive ?? ((_, work) => work()),
     }
-    const complete = await completeCover(this.#context, uploadId, total)
     const published = complete ? undefined : await findPublished(this.#context, publication)
     if (published) return published
     const { pieces, notes } = complete ?? (await requireComplete(this.#context, uploadId, total))

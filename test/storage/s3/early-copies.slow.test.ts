@@ -41,6 +41,35 @@ describe('while a large file arrives', () => {
     })
   })
 
+  test('its last segment is copied while the publication is prepared', async () => {
+    await withS3(SMALL_PARTS, async (s3) => {
+      const whole = content.subarray(0, 5 * FRAGMENT)
+      const sized = uploadTo('large.bin', whole.length)
+      const storage = await openStorage(s3, { maxAttempts: 1 })
+      await send(storage, sized, whole.subarray(0, 4 * FRAGMENT), FRAGMENT)
+      await until(() => count(s3, 'UploadPartCopy') === 4 && s3.inFlight === 0)
+      let proceed = () => {}
+      const delayed = new Promise<undefined>((resolve) => {
+        proceed = () => resolve(undefined)
+      })
+      s3.trouble = ({ operation }) => (operation === 'UploadPartCopy' ? delayed : undefined)
+      await send(storage, sized, whole, FRAGMENT)
+      await until(() => count(s3, 'UploadPartCopy') === 5)
+      const listed = count(s3, 'ListObjectsV2')
+      const published = storage.publish(sized, { overwrite: false })
+      await until(() => count(s3, 'ListObjectsV2') > listed)
+      expect(count(s3, 'CompleteMultipartUpload')).toBe(0)
+      proceed()
+      await published
+      expect(s3.objects.find('large.bin')?.bytes.equals(whole)).toBe(true)
+      expect(s3.multiparts.open).toEqual([])
+      expect(count(s3, 'UploadPartCopy')).toBe(5)
+      expect(count(s3, 'CreateMultipartUpload')).toBe(1)
+      await storage.discard(sized)
+      expect(stagedKeys(s3)).toEqual([])
+    })
+  })
+
   test.each([
     ['has two segments', 2 * FRAGMENT, 'copy'],
     ['passes through the server', 5 * FRAGMENT, 'stream'],
