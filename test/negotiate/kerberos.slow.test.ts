@@ -414,7 +414,7 @@ describeWithEngine('Kerberos (krb5-kdc, curl and the package kerberos)', hasKdc,
     )
     const uploadAs = async (user: User) => {
       const env = await kdc.login(user)
-      const command = new Command([], { arguments: ['--import', 'tsx', path], env })
+      const command = new Command([], { arguments: [path], env })
       return [await command.exit, command.stderr]
     }
     expect(await uploadAs('PC01$')).toEqual([0, ''])
