@@ -179,6 +179,15 @@ onLinux('the journal of a FileSessionStore', () => {
     expect((await stores.afterRestart()).size).toBe(100)
   })
 
+  test('stores changes with one write that arrive during one turn of the event loop', async () => {
+    let writes = 0
+    const store = await open(interceptedFileSystem(({ name }) => void (name === 'write' && writes++)))
+    const first = store.create(newRecord(1))
+    for (let n = 0; n < 100; n++) await Promise.resolve()
+    await Promise.all([first, store.create(newRecord(2))])
+    expect(writes).toBe(1)
+  })
+
   test('never gives a user more sessions than allowed, however requests overlap', async () => {
     const store = await open()
     const counts = await Promise.all(

@@ -68,10 +68,10 @@ describeOnSystems(
         const { upload, append } = await begin(n)
         await append(0)
         await append(1)
-        // It is opened to flush it, and once more when it has its name; the directory is identified.
+        // It is opened to flush it, and once more when it has its name; it gets its mode; its directory is identified.
         expect(
           await tripsToThreadPool(() => storage.publish(upload, { overwrite: false })),
-        ).toBeGreaterThanOrEqual(3)
+        ).toBeGreaterThanOrEqual(4)
       }
     })
 
@@ -87,6 +87,23 @@ describeOnSystems(
       await storage.has('other')
       for (let n = 0; n < TRIES; n++) {
         expect(await tripsToThreadPool(() => storage.has('other'))).toBeGreaterThanOrEqual(1)
+      }
+    })
+
+    test('everything happens in the thread pool while it is unknown what has taken the place of a local disk', async () => {
+      let isBroken = false
+      const unlink = (path: string) =>
+        isBroken ? Promise.reject(new Error('EIO')) : nodeFileSystem.unlink(path)
+      storage = new FileStorage({ directory, durability: 'none' }, { unlink })
+      await storage.open()
+      const { upload } = await begin(1)
+      await until(async () => (await tripsToThreadPool(() => storage.received(upload))) === 0)
+      isBroken = true
+      await rename(join(directory, 'BITS-Sessions'), join(directory, 'before'))
+      await expect(storage.has('other')).rejects.toThrow('EIO')
+      // Its data and its marker, both of which are gone.
+      for (let n = 0; n < TRIES; n++) {
+        expect(await tripsToThreadPool(() => storage.received(upload))).toBe(2)
       }
     })
 
