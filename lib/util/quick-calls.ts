@@ -3,14 +3,17 @@ import { ignoreNotFound } from './errors.js'
 import { type FileSystem, nodeFileSystem } from './fs.js'
 import { type MainThreadBudget, mainThreadBudget } from './main-thread-budget.js'
 
-/** Bytes that may be written at once on the main thread. */
-const MAX_QUICK_WRITE = 64 * 1024
+/**
+ * Bytes of a file with which every call is quick. A virus scanner reads a file before it is opened, and the last name or
+ * descriptor of a file frees its space.
+ */
+export const SMALL_FILE = 64 * 1024
 
-/** Calls on names and descriptors that take microseconds on a local disk, whatever the size of the file. */
+/** Calls that take microseconds on a local disk. */
 export interface QuickCalls {
-  /** A directory, or a file that is new or empty: a virus scanner reads others before they are opened. */
+  /** A directory or a small file. */
   open(path: string, flags: string | number, mode?: number): Promise<number>
-  /** On the main thread if the file has a name: otherwise this may free its space. */
+  /** A directory or a small file. */
   close(file: number): Promise<void>
   stat(path: string): Promise<fs.Stats>
   /** `undefined` if there is nothing: an error costs more than the call. */
@@ -19,7 +22,7 @@ export interface QuickCalls {
   link(existing: string, path: string): Promise<void>
   /** To a name that does not exist yet: replacing a file makes some file systems write the new one at once. */
   rename(from: string, to: string): Promise<void>
-  /** On the main thread if the file has another name: the last one frees its space, which takes long if it is large. */
+  /** A small file. */
   unlink(path: string): Promise<void>
   chmod(path: string, mode: number): Promise<void>
   readlink(path: string): Promise<string>
@@ -67,9 +70,7 @@ export function quickCalls(
   }
   return {
     open: quick('open', calls.open, fs.openSync),
-    close: quick('close', calls.close, fs.closeSync, (file) =>
-      budget.run(() => fs.fstatSync(file).nlink > 0),
-    ),
+    close: quick('close', calls.close, fs.closeSync),
     stat: quick(
       'stat',
       (path: string) => calls.stat(path),
@@ -87,7 +88,7 @@ export function quickCalls(
     ),
     link: quick('link', calls.link, fs.linkSync),
     rename: quick('rename', calls.rename, fs.renameSync),
-    unlink: quick('unlink', calls.unlink, fs.unlinkSync, (path) => budget.run(() => hasAnotherName(path))),
+    unlink: quick('unlink', calls.unlink, fs.unlinkSync),
     chmod: quick('chmod', calls.chmod, fs.chmodSync),
     readlink: quick('readlink', calls.readlink, (path: string) => fs.readlinkSync(path)),
     realpath: quick('realpath', calls.realpath, (path) => fs.realpathSync.native(path)),
@@ -99,7 +100,7 @@ export function quickCalls(
         bytesWritten: fs.writeSync(file, bytes, offset, length, position),
         buffer: bytes,
       }),
-      (_file, _bytes, _offset, length) => length <= MAX_QUICK_WRITE,
+      (_file, _bytes, _offset, length) => length <= SMALL_FILE,
     ),
     writev: quick(
       'writev',
@@ -108,10 +109,7 @@ export function quickCalls(
         bytesWritten: fs.writevSync(file, chunks, position),
         buffers: chunks,
       }),
-      (_file, chunks) => chunks.reduce((sum, { length }) => sum + length, 0) <= MAX_QUICK_WRITE,
+      (_file, chunks) => chunks.reduce((sum, { length }) => sum + length, 0) <= SMALL_FILE,
     ),
   }
 }
-
-const hasAnotherName = (path: string): boolean =>
-  (fs.lstatSync(path, { throwIfNoEntry: false })?.nlink ?? 0) > 1

@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { beforeEach, expect, test } from '@jest/globals'
@@ -26,22 +26,26 @@ beforeEach(async () => {
   await storage.open()
 })
 
-/** @returns an upload of two bytes, with one of them, and a function that appends one. */
-async function begin(n: number) {
-  const upload = { uploadId: String(n).padStart(32, '0'), destination: `file-${n}`, total: 2 }
-  const append = (offset: number) =>
-    storage.append(upload, offset, Readable.from([Buffer.from('x')]), new AbortController().signal)
+/** Bytes of an append, of which a small file has one. */
+const PIECE = Buffer.alloc(40 * 1024, 'x')
+
+/** @returns an upload of so many pieces, and a function that appends one. */
+async function begin(n: number, pieces = 2) {
+  const total = pieces * PIECE.length
+  const upload = { uploadId: String(n).padStart(32, '0'), destination: `file-${n}`, total }
+  const append = (piece: number) =>
+    storage.append(upload, piece * PIECE.length, Readable.from([PIECE]), new AbortController().signal)
   await storage.has(upload.destination)
   await storage.begin(upload)
   return { upload, append }
 }
 
-// A virus scanner may read a file before it is opened, however long that takes.
+// A virus scanner may read a file before it is opened, and the last name of a file frees its space.
 describeOnSystems(
-  'opening on Linux',
+  'calls on Linux',
   () => process.platform === 'linux',
   () => {
-    test('a file without content happens on the main thread', async () => {
+    test('opening a file without content happens on the main thread', async () => {
       let n = 0
       // A busy machine leaves calls to the thread pool.
       await until(async () => {
@@ -50,7 +54,7 @@ describeOnSystems(
       })
     })
 
-    test('a file with content happens in the thread pool', async () => {
+    test('opening a file with content happens in the thread pool', async () => {
       for (let n = 0; n < TRIES; n++) {
         const { upload, append } = await begin(n)
         await append(0)
@@ -61,7 +65,7 @@ describeOnSystems(
       }
     })
 
-    test('a file with content, to flush it, happens in the thread pool', async () => {
+    test('opening a file with content to flush it happens in the thread pool', async () => {
       storage = new FileStorage({ directory }, { fsync: async () => {} })
       await storage.open()
       for (let n = 0; n < TRIES; n++) {
@@ -107,10 +111,25 @@ describeOnSystems(
       }
     })
 
-    test('staged data that was not published is removed through the thread pool', async () => {
+    test('all of a file of at most 64 KiB are made on the main thread', async () => {
+      let n = 0
+      await until(async () => {
+        const { upload, append } = await begin(n++, 1)
+        const trips = await tripsToThreadPool(async () => {
+          await append(0)
+          await storage.publish(upload, { overwrite: false })
+          await storage.discard(upload, { keepReply: true })
+        })
+        expect(await readFile(join(directory, upload.destination))).toEqual(PIECE)
+        return trips === 0
+      })
+    })
+
+    test('staged data of more than 64 KiB is closed and removed in the thread pool', async () => {
       for (let n = 0; n < TRIES; n++) {
         const { upload, append } = await begin(n)
         await append(0)
+        expect(await tripsToThreadPool(() => append(1))).toBeGreaterThanOrEqual(2)
         expect(await tripsToThreadPool(() => storage.discard(upload, { keepReply: true }))).toBe(1)
         expect(await storage.received(upload)).toBe(0)
       }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { link, readdir, readFile, symlink, unlink, writeFile } from 'node:fs/promises'
+import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from '@jest/globals'
 import { nodeFileSystem } from '../../lib/util/fs.js'
@@ -56,24 +56,6 @@ test('on a file system that is not local, all calls are made through the thread 
   isLocal = false
   expect(await tripsToThreadPool(() => useAll(quick))).toBe(18)
   expect(await readFile(join(directory, 'three'), 'latin1')).toBe('bcdexyz')
-})
-
-test('removes the last name of a file through the thread pool, which may have much space to free', async () => {
-  const [one, two] = [join(directory, 'one'), join(directory, 'two')]
-  await writeFile(one, '')
-  await link(one, two)
-  expect(await tripsToThreadPool(() => quick.unlink(one))).toBe(0)
-  expect(await tripsToThreadPool(() => quick.unlink(two))).toBe(1)
-  await expect(quick.unlink(two)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'unlink', path: two })
-  expect(await readdir(directory)).toEqual([])
-})
-
-test('closes a file that has no name through the thread pool', async () => {
-  const path = join(directory, 'file')
-  const file = await quick.open(path, 'wx', 0o600)
-  await unlink(path)
-  expect(await tripsToThreadPool(() => quick.close(file))).toBe(1)
-  await expect(quick.close(file)).rejects.toMatchObject({ code: 'EBADF' })
 })
 
 test('writes more than 64 KiB through the thread pool', async () => {

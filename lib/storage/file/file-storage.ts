@@ -13,7 +13,7 @@ import { BitsError } from '../../protocol/bits-error.js'
 import { checkWritable } from '../../util/check-writable.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import { type FileSystem, nodeFileSystem } from '../../util/fs.js'
-import { type QuickCalls, quickCalls } from '../../util/quick-calls.js'
+import { type QuickCalls, quickCalls, SMALL_FILE } from '../../util/quick-calls.js'
 import { checkEach, type OptionChecks } from '../../validation/check-options.js'
 import { isBoolean, isMode, isOneOf, isPath } from '../../validation/value-checks.js'
 import { DirectorySync } from './directory-sync.js'
@@ -160,7 +160,8 @@ export class FileStorage implements StorageAdapter {
     this.#staged.forget(upload.uploadId)
     // After a publication, there is either this file or what follows. Leftovers of a crash are removed with the
     // session.
-    if (options.keepReply && (await remove(staged, this.#quick))) return
+    const calls = (upload.total ?? Number.POSITIVE_INFINITY) <= SMALL_FILE ? this.#quick : this.#fs
+    if (options.keepReply && (await remove(staged, calls))) return
     const gone = [staged, tempLinkPath(staged), draftOf(reply)]
     if (!options.keepReply) gone.push(reply)
     // The marker first: without staged data it would indicate a publication.

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
-import type { QuickCalls } from '../../util/quick-calls.js'
+import { type QuickCalls, SMALL_FILE } from '../../util/quick-calls.js'
 import { ignoreUnsupportedMode } from './directory-errors.js'
 import { gatherWrite } from './gather-write.js'
 import { openStaged, writable } from './staged-file.js'
@@ -49,15 +49,16 @@ export class StagedFiles {
     const mustCut = this.#lengths.failedAt(uploadId) !== undefined
     const calls = { fs: this.#fs, quick: this.#quick }
     const file = await openStaged(path, offset, mustCut, calls)
+    let length = Number.POSITIVE_INFINITY
     this.#appending.add(uploadId)
     try {
       if (this.#lengths.failedAt(uploadId) !== undefined) this.#lengths.noteSynced(uploadId, offset)
-      const length = await gatherWrite(writable(file, calls), offset, body, signal)
+      length = await gatherWrite(writable(file, calls), offset, body, signal)
       if (this.#syncsFragments) await this.#sync({ uploadId, path }, file, length)
       return length
     } finally {
       this.#appending.delete(uploadId)
-      await this.#close({ uploadId, path }, file)
+      await this.#close({ uploadId, path }, file, length <= SMALL_FILE)
     }
   }
 
@@ -116,9 +117,9 @@ export class StagedFiles {
   }
 
   /** NFS may report only on close that it failed to store what was written. */
-  async #close({ uploadId, path }: StagedFile, file: number): Promise<void> {
+  async #close({ uploadId, path }: StagedFile, file: number, isSmall: boolean): Promise<void> {
     try {
-      await this.#quick.close(file)
+      await (isSmall ? this.#quick : this.#fs).close(file)
     } catch (error) {
       await this.#goBack({ uploadId, path }, (kept) => this.#truncate(path, kept))
       throw error
