@@ -3,15 +3,12 @@ import { ignoreNotFound } from './errors.js'
 import { type FileSystem, nodeFileSystem } from './fs.js'
 import { type MainThreadBudget, mainThreadBudget } from './main-thread-budget.js'
 
-/**
- * Bytes of a file with which every call is quick. A virus scanner reads a file before it is opened, and the last name or
- * descriptor of a file frees its space.
- */
+/** Bytes of a file that can be written, closed and removed quickly, even if that frees its space. */
 export const SMALL_FILE = 64 * 1024
 
 /** Calls that take microseconds on a local disk. */
 export interface QuickCalls {
-  /** A directory or a small file. */
+  /** A directory, or a file without content: a virus scanner may read others before they are opened. */
   open(path: string, flags: string | number, mode?: number): Promise<number>
   /** A directory or a small file. */
   close(file: number): Promise<void>

@@ -16,8 +16,8 @@ const SMALL = bytes(4096)
 const TRIES = 10
 /** Milliseconds. */
 const PATIENCE = 60_000
-/** Measured: 0 and 285. */
-const MOST_REQUESTS = 0
+/** Measured: 1, which opens the published file, and 285. */
+const MOST_REQUESTS = 1
 const MOST_PROMISES = 300
 const FRAGMENT = bytes(8 * 1024 * 1024)
 const FRAGMENTS = 16

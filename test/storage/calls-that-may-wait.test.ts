@@ -111,8 +111,9 @@ describeOnSystems(
       }
     })
 
-    test('all of a file of at most 64 KiB are made on the main thread', async () => {
+    test('a file of at most 64 KiB needs the thread pool only to be announced', async () => {
       let n = 0
+      let least = Number.POSITIVE_INFINITY
       await until(async () => {
         const { upload, append } = await begin(n++, 1)
         const trips = await tripsToThreadPool(async () => {
@@ -120,9 +121,11 @@ describeOnSystems(
           await storage.publish(upload, { overwrite: false })
           await storage.discard(upload, { keepReply: true })
         })
-        expect(await readFile(join(directory, upload.destination))).toEqual(PIECE)
-        return trips === 0
+        expect((await readFile(join(directory, upload.destination))).equals(PIECE)).toBe(true)
+        least = Math.min(least, trips)
+        return trips === 1
       })
+      expect(least).toBe(1)
     })
 
     test('staged data of more than 64 KiB is closed and removed in the thread pool', async () => {

@@ -2,7 +2,7 @@ import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { FileStorage } from 'express-bits-upload'
-import { mountPointsIn } from '../../lib/storage/file/mount-points.js'
+import { hasMountPoints } from '../../lib/storage/file/mount-points.js'
 import { type FileSystem, nodeFileSystem } from '../../lib/util/fs.js'
 import { describeOnSystems } from '../support/engines.js'
 import { fixtures } from '../support/fixtures.js'
@@ -27,63 +27,72 @@ describeOnSystems(
   'mount points on Linux',
   () => process.platform === 'linux',
   () => {
-    test('are the names in a directory, not those above or further below', async () => {
+    test.each([
+      { directory: '/data', expected: true },
+      { directory: '/data/two', expected: true },
+      { directory: '/dat', expected: false },
+      { directory: '/data/one', expected: false },
+      { directory: '/data/two/three', expected: false },
+    ])('in $directory itself count, not those above or further below ($expected)', async (row) => {
       const calls = mountedAt('/', '/proc', '/data', '/data/one', '/data/two', '/data/two/three', '/database')
-      expect(await mountPointsIn('/data', calls)).toEqual(new Set(['one', 'two']))
-      expect(await mountPointsIn('/dat', calls)).toEqual(new Set())
-      expect(await mountPointsIn('/data/two', calls)).toEqual(new Set(['three']))
+      expect(await hasMountPoints(row.directory, calls)).toBe(row.expected)
     })
 
-    test('may have names with spaces, backslashes and other characters', async () => {
-      const calls = mountedAt('/data/with\\040space', '/data/back\\134slash', '/data/füür', '/data/\\134040')
-      expect(await mountPointsIn('/data', calls)).toEqual(
-        new Set(['with space', 'back\\slash', 'füür', '\\040']),
-      )
+    test.each([
+      { escaped: '/with\\040space', directory: '/with space' },
+      { escaped: '/back\\134slash', directory: '/back\\slash' },
+      { escaped: '/line\\012feed', directory: '/line\nfeed' },
+      { escaped: '/\\134040', directory: '/\\040' },
+      { escaped: '/füür', directory: '/füür' },
+    ])('are found in a directory that is listed as $escaped', async ({ escaped, directory }) => {
+      expect(await hasMountPoints(directory, mountedAt(`${escaped}/mounted`))).toBe(true)
+      expect(await hasMountPoints(escaped, mountedAt(`${escaped}/mounted`))).toBe(escaped === directory)
     })
 
     test('of this system are found', async () => {
-      expect(await mountPointsIn('/', nodeFileSystem)).toContain('proc')
+      expect(await hasMountPoints('/', nodeFileSystem)).toBe(true)
+      expect(await hasMountPoints(await newDirectory(), nodeFileSystem)).toBe(false)
     })
 
     test('are found by the path of a symbolic link to their directory', async () => {
       const link = join(await newDirectory(), 'link')
       await symlink('/', link)
-      expect(await mountPointsIn(link, nodeFileSystem)).toContain('proc')
+      expect(await hasMountPoints(link, nodeFileSystem)).toBe(true)
     })
 
-    test('are unknown if the system does not list them', async () => {
+    test('may be there if the system does not list them', async () => {
       const calls = withMountInfo(() => Promise.reject(new Error('EACCES')))
-      expect(await mountPointsIn('/', calls)).toBeUndefined()
+      expect(await hasMountPoints('/', calls)).toBe(true)
     })
 
     describe('a FileStorage', () => {
       /** @returns a storage that has probed its directory. */
-      async function openStorage(options: { readonly mounted?: string; readonly isListed?: boolean }) {
+      async function openStorage(mountInfo: (directory: string) => FileSystem): Promise<FileStorage> {
         const directory = await newDirectory()
-        const { readFile } =
-          options.isListed === false
-            ? withMountInfo(() => Promise.reject(new Error('EACCES')))
-            : mountedAt(join(directory, options.mounted ?? 'mounted'))
+        const { readFile } = mountInfo(directory)
         const storage = new FileStorage({ directory }, { readFile })
         await storage.open()
         await storage.has('first')
         return storage
       }
 
-      test('looks at a name on the main thread', async () => {
-        const storage = await openStorage({})
+      test('looks at names on the main thread', async () => {
+        const storage = await openStorage(() => mountedAt('/proc'))
         // A busy machine leaves calls to the thread pool.
         await until(async () => (await tripsToThreadPool(() => storage.has('other'))) === 0)
       })
 
-      test('looks at a mount point through the thread pool', async () => {
-        const storage = await openStorage({ mounted: 'mounted' })
-        await until(async () => (await tripsToThreadPool(() => storage.has('other'))) === 0)
-        expect(await tripsToThreadPool(() => storage.has('mounted'))).toBeGreaterThanOrEqual(1)
-      })
-
-      test('looks at all names through the thread pool if mount points are unknown', async () => {
-        const storage = await openStorage({ isListed: false })
+      test.each([
+        {
+          title: 'if one of them is a mount point',
+          mountInfo: (directory: string) => mountedAt(join(directory, 'mounted')),
+        },
+        {
+          title: 'if mount points are unknown',
+          mountInfo: () => withMountInfo(() => Promise.reject(new Error('EACCES'))),
+        },
+      ])('looks at names in the thread pool $title', async ({ mountInfo }) => {
+        const storage = await openStorage(mountInfo)
         for (let n = 0; n < 10; n++) {
           expect(await tripsToThreadPool(() => storage.has('other'))).toBeGreaterThanOrEqual(1)
         }

@@ -126,9 +126,8 @@ export class FilePublisher {
   }
 
   /** Looks at the name of a file, which may be a mount point. */
-  #lookupIn({ existing, name }: Location): Pick<QuickCalls, 'lstat'> {
-    const mountPoints = this.#probe.known(existing)?.mountPoints
-    if (mountPoints?.has(name) === false) return this.#quick
+  #lookupIn({ existing }: Location): Pick<QuickCalls, 'lstat'> {
+    if (this.#probe.known(existing)?.hasMountPoints === false) return this.#quick
     return { lstat: (path) => this.#fs.lstat(path).catch(ignoreNotFound) }
   }
 
@@ -217,13 +216,13 @@ export class FilePublisher {
 
   /**
    * Programs that watch a directory with inotify often wait for a file to be closed after writing, which a link is not.
-   * Opening it for writing and closing it again is.
+   * Opening it for writing and closing it again is. A virus scanner may read it before that.
    */
   async #announce(path: string, size: number): Promise<void> {
     if (process.platform !== 'linux') return
     const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+    const file = await this.#fs.open(path, flags).catch(() => undefined)
     const calls = size <= SMALL_FILE ? this.#quick : this.#fs
-    const file = await calls.open(path, flags).catch(() => undefined)
     if (file !== undefined) await calls.close(file).catch(() => {})
   }
 

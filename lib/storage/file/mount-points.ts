@@ -1,22 +1,21 @@
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import type { FileSystem } from '../../util/fs.js'
 
 /**
- * The names in a directory at which another file system is mounted. It may belong to a server that does not respond, so
- * even looking at them may take forever.
+ * Tells whether another file system is mounted at a name in the directory. It may belong to a server that does not
+ * respond, so even looking at that name may take forever.
  *
- * @returns `undefined` when that is unknown, as on systems other than Linux.
+ * @returns true if that is unknown, as on systems other than Linux.
  */
-export async function mountPointsIn(
+export async function hasMountPoints(
   directory: string,
   fs: Pick<FileSystem, 'readFile' | 'realpath'>,
-): Promise<ReadonlySet<string> | undefined> {
-  if (process.platform !== 'linux') return undefined
+): Promise<boolean> {
+  if (process.platform !== 'linux') return true
   const lines = await fs.readFile('/proc/self/mountinfo', 'utf8').catch(() => undefined)
   const resolved = await fs.realpath(directory).catch(() => undefined)
-  if (lines === undefined || resolved === undefined) return undefined
-  const paths = lines.split('\n').map((line) => unescapeOctal(line.split(' ')[4] ?? ''))
-  return new Set(paths.filter((path) => dirname(path) === resolved).map((path) => basename(path)))
+  if (lines === undefined || resolved === undefined) return true
+  return lines.split('\n').some((line) => dirname(unescapeOctal(line.split(' ')[4] ?? '')) === resolved)
 }
 
 /** Spaces, tabs, line feeds and backslashes of a path are written as three octal digits of each byte. */

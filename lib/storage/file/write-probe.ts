@@ -3,7 +3,7 @@ import { BitsError } from '../../protocol/bits-error.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
 import { isNotWritable } from './directory-errors.js'
-import { mountPointsIn } from './mount-points.js'
+import { hasMountPoints } from './mount-points.js'
 import type { ParentDirectory } from './parent-directory.js'
 import { remove } from './staged-file.js'
 
@@ -21,8 +21,8 @@ export interface WriteProbeResult {
   readonly fileMode: number
   /** Whether files can be moved from there to the staged data. */
   readonly isMovable: boolean
-  /** Names in the directory at which other file systems are mounted; `undefined` if unknown. */
-  readonly mountPoints: ReadonlySet<string> | undefined
+  /** Whether other file systems may be mounted at names in the directory. */
+  readonly hasMountPoints: boolean
 }
 
 /**
@@ -74,17 +74,17 @@ export class WriteProbe {
   async #probe(directory: ParentDirectory): Promise<WriteProbeResult> {
     const path = directory.pathOf(PROBE_NAME)
     const fileMode = await this.#create(path, directory.path)
-    const mountPoints = await mountPointsIn(directory.path, this.#fs)
+    const found = { fileMode, hasMountPoints: await hasMountPoints(directory.path, this.#fs) }
     const moved = join(this.#staging, 'probe')
     try {
       await this.#fs.rename(path, moved)
     } catch (error) {
       const wasThere = await remove(path, this.#fs)
       // Already removed: another process probes the directory at the same time.
-      return { fileMode, isMovable: errorCode(error) === 'ENOENT' && !wasThere, mountPoints }
+      return { ...found, isMovable: errorCode(error) === 'ENOENT' && !wasThere }
     }
     await remove(moved, this.#fs)
-    return { fileMode, isMovable: true, mountPoints }
+    return { ...found, isMovable: true }
   }
 
   async #create(path: string, directory: string): Promise<number> {
