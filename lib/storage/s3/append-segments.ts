@@ -9,8 +9,12 @@ export interface AppendContext {
   readonly budget: BufferBudget
   /** Bytes of the largest segment. */
   readonly segmentSize: number
-  /** Stores a segment that begins at `start`. Resolves when it would survive the death of this process. */
-  readonly put: (bytes: Buffer, start: number) => Promise<void>
+  /**
+   * Stores a segment that begins at `start`. Resolves when it would survive the death of this process.
+   *
+   * @param md5 of the bytes in base64, if there is one.
+   */
+  readonly put: (bytes: Buffer, start: number, md5: string | undefined) => Promise<void>
 }
 
 /**
@@ -164,7 +168,7 @@ class SegmentAppend {
     // The next bytes arrive while these are sent.
     this.#proceed()
     try {
-      await this.#context.put(gathered.bytes, start)
+      await this.#context.put(gathered.bytes, start, gathered.takeMd5())
     } catch (error) {
       this.#isWriting = false
       gathered.abandon()

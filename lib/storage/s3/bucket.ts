@@ -8,8 +8,9 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
+import { md5 } from './md5.js'
 import { markOf } from './object-settings.js'
-import { conditionOf, md5, type Requester, type WriteOptions } from './requester.js'
+import { conditionOf, type Requester, type WriteOptions } from './requester.js'
 import { ignoreMissing } from './service-error.js'
 
 /** An object as the service describes it. */
@@ -65,7 +66,7 @@ export class Bucket {
       Bucket: bucket,
       Key: key,
       Body: bytes,
-      ContentMD5: md5(bytes),
+      ContentMD5: write.md5 ?? md5(bytes),
       ...conditionOf(write),
     })
     await this.#requester.request('PutObject', key, (options) => client.send(command, options), { signal })

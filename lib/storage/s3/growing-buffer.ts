@@ -1,4 +1,5 @@
 import type { BufferBudget } from './buffer-budget.js'
+import { Md5 } from './md5.js'
 import type { Block } from './slab.js'
 
 /**
@@ -10,6 +11,7 @@ export class GrowingBuffer {
   readonly #budget: BufferBudget
   #block: Block | undefined
   #length = 0
+  #md5 = new Md5()
 
   constructor(maxSize: number, budget: BufferBudget) {
     this.maxSize = maxSize
@@ -33,6 +35,14 @@ export class GrowingBuffer {
     return this.#block?.memory.subarray(0, this.#length) ?? Buffer.alloc(0)
   }
 
+  /**
+   * The MD5 of the bytes, in base64; `undefined` if there is none. It is computed while they arrive: 16 MiB at once would
+   * stop the event loop for some 25 ms. Call it once, when all bytes are there.
+   */
+  takeMd5(): string | undefined {
+    return this.#md5.digest()
+  }
+
   /** Returns false when there is no memory for more. */
   tryGrow(): boolean {
     const block = this.#block ? this.#budget.tryDouble(this.#block) : this.#budget.tryTake(1)
@@ -50,6 +60,7 @@ export class GrowingBuffer {
     if (!this.#block) return 0
     const taken = chunk.copy(this.#block.memory, this.#length, 0, this.maxSize - this.#length)
     this.#length += taken
+    this.#md5.update(taken < chunk.length ? chunk.subarray(0, taken) : chunk)
     return taken
   }
 

@@ -7,8 +7,9 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import type { Range } from './bucket.js'
+import { md5 } from './md5.js'
 import type { S3ObjectSettings } from './object-settings.js'
-import { conditionOf, md5, type Requester, type WriteOptions } from './requester.js'
+import { conditionOf, type Requester, type WriteOptions } from './requester.js'
 import { ignoreMissing } from './service-error.js'
 
 /** A multipart upload in progress. */

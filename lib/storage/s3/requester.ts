@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { DeadlineError, withDeadline } from '../../util/deadline.js'
 import type { S3ObjectSettings } from './object-settings.js'
@@ -22,6 +21,8 @@ export interface WriteOptions {
   /** Bytes that the service has to copy or assemble. */
   readonly size?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** MD5 of the bytes in base64, if it is known. */
+  readonly md5?: string | undefined
 }
 
 /** Minimum bytes that a service copies in a second. */
@@ -104,12 +105,3 @@ export class Requester {
 
 export const conditionOf = ({ onlyIfNew }: WriteOptions): { IfNoneMatch?: string } =>
   onlyIfNew ? { IfNoneMatch: '*' } : {}
-
-/** Services other than AWS ignore the newer checksum headers, and all check this one. FIPS modes have no MD5. */
-export function md5(bytes: Buffer): string | undefined {
-  try {
-    return createHash('md5').update(bytes).digest('base64')
-  } catch {
-    return undefined
-  }
-}

@@ -83,9 +83,9 @@ export class S3Storage implements StorageAdapter {
     const { bucket, budget, keys } = this.#context
     const { segmentSize } = this.#settings
     const segments = [...this.#recent.take(upload.uploadId)]
-    const put = async (bytes: Buffer, start: number) => {
+    const put = async (bytes: Buffer, start: number, md5: string | undefined) => {
       const segment = keys.newSegment(upload.uploadId, start, start + bytes.length)
-      await bucket.put(segment.key, bytes)
+      await bucket.put(segment.key, bytes, { md5 })
       segments.unshift(segment)
       this.#early.add(upload, segment, () => this.#targetOf(upload))
     }

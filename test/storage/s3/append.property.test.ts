@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { PassThrough } from 'node:stream'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
@@ -13,7 +14,7 @@ const client = fc.record({
   closesAfter: fc.option(fc.nat(7)),
 })
 
-test('uploads that compete for memory store adjacent segments with the right bytes, and give all memory back', async () => {
+test('uploads that compete for memory store adjacent segments with the right bytes and checksums, and give all memory back', async () => {
   const property = fc.asyncProperty(
     fc.array(client, { minLength: 1, maxLength: 6 }),
     fc.integer({ min: 2, max: 8 }),
@@ -24,10 +25,11 @@ test('uploads that compete for memory store adjacent segments with the right byt
         const content = sample(chunks.reduce((sum, length) => sum + length, 0))
         const body = new PassThrough()
         let end = 0
-        const put = async (bytes: Buffer, start: number) => {
+        const put = async (bytes: Buffer, start: number, md5: string | undefined) => {
           expect(start).toBe(end)
           expect(bytes.length).toBeGreaterThan(0)
           expect(bytes.equals(content.subarray(start, start + bytes.length))).toBe(true)
+          expect(md5).toBe(createHash('md5').update(bytes).digest('base64'))
           await new Promise(setImmediate)
           end += bytes.length
         }

@@ -5,6 +5,7 @@ import { appendSegments } from '../../../lib/storage/s3/append-segments.js'
 import { BufferBudget } from '../../../lib/storage/s3/buffer-budget.js'
 import { FakeS3 } from '../../support/fake-s3/fake-s3.js'
 import { Fault } from '../../support/fake-s3/fault.js'
+import { md5Of } from '../../support/fake-s3/objects.js'
 import { until } from '../../support/soak.js'
 import { MIB, never, openStorage, sample, send, stagedKeys, storageOn, uploadTo, withS3 } from './support.js'
 
@@ -141,6 +142,24 @@ describe('a body that waits for memory', () => {
     budget.give(block)
     await Promise.all(appends)
     expect(written).toEqual([1000, 2000, 3000])
+  })
+})
+
+test('each segment is sent with an MD5, which services verify', async () => {
+  await withS3({}, async (s3) => {
+    const sent: unknown[] = []
+    s3.trouble = ({ operation, key, md5 }) => {
+      if (operation === 'PutObject' && key.includes('/s/')) sent.push(md5)
+      return undefined
+    }
+    const storage = storageOn(s3, { segmentSize: 5 * MIB })
+    const content = sample(12 * MIB)
+    await send(storage, uploadTo('a.bin', content.length), content, content.length)
+    const ends = [5 * MIB, 10 * MIB, 12 * MIB]
+    const expected = ends.map((end, index) =>
+      md5Of(content.subarray(ends[index - 1] ?? 0, end)).toString('base64'),
+    )
+    expect(sent).toEqual(expected)
   })
 })
 

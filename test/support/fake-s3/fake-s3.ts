@@ -14,6 +14,8 @@ export interface Received {
   /** Access key of the client. */
   readonly client: string
   readonly bytes: number
+  /** The checksum that the client sent, in base64. */
+  readonly md5: string | undefined
 }
 
 /**
@@ -116,6 +118,7 @@ export class FakeS3 {
       key: key || (url.searchParams.get('prefix') ?? ''),
       client,
       bytes: body.length,
+      md5: req.headers['content-md5']?.toString(),
     }
     this.received.push(received)
     const trouble = await this.trouble(received)
