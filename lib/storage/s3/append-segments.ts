@@ -50,11 +50,13 @@ class SegmentAppend {
   #gathered: GrowingBuffer
   /** Offset of the first gathered byte. */
   #start: number
-  /** A chunk for which there was not enough memory. The rest of it is back in the body. */
-  #split: Buffer | undefined
+  /** Chunks received but not yet gathered, and what is left of each. Not put back: Node 26.12 mixes up their order. */
+  readonly #waiting: { readonly chunk: Buffer; rest: Buffer }[] = []
   #isWriting = false
   #stopWaiting: AbortController | undefined
   #isOver = false
+  /** Whether bytes are missing: the client sends again those for which there is no memory. */
+  #isCut = false
   #isSettled = false
   #stopHolding: (() => void) | undefined
   #stopWatching: () => void = () => {}
@@ -76,8 +78,8 @@ class SegmentAppend {
   }
 
   start(): void {
-    this.#stopWatching = finished(this.#body, { writable: false }, this.#end)
-    this.#signal.addEventListener('abort', this.#end, { once: true })
+    this.#stopWatching = finished(this.#body, { writable: false }, (error) => this.#end(error != null))
+    this.#signal.addEventListener('abort', this.#abort, { once: true })
     if (!this.#signal.aborted) this.#body.on('data', this.#take)
     else this.#isOver = true
     // Resumes the body as well, which a middleware may have paused.
@@ -85,26 +87,17 @@ class SegmentAppend {
   }
 
   readonly #take = (chunk: Buffer): void => {
-    let rest = chunk
-    while (rest.length > 0 && this.#hasRoom()) rest = rest.subarray(this.#gathered.fill(rest))
-    if (this.#gathered.length > 0) this.#hold()
-    const whole = this.#split?.buffer === chunk.buffer ? this.#split : chunk
-    this.#split = undefined
-    if (rest.length === 0) {
-      this.#memory.release([whole])
-    } else {
-      this.#split = whole
-      // Back in the body, it keeps Node from receiving the next chunk.
-      this.#body.pause()
-      this.#body.unshift(rest)
-    }
+    this.#waiting.push({ chunk, rest: chunk })
     this.#proceed()
   }
 
-  readonly #end = (): void => {
+  readonly #abort = (): void => this.#end(true)
+
+  #end(isCut: boolean): void {
     this.#isOver = true
+    this.#isCut ||= isCut
     this.#body.off('data', this.#take)
-    this.#stopWaiting?.abort()
+    if (isCut) this.#stopWaiting?.abort()
     this.#proceed()
   }
 
@@ -116,18 +109,33 @@ class SegmentAppend {
 
   #proceed(): void {
     if (this.#isSettled || this.#stopWaiting) return
-    if (this.#isOver) {
-      if (this.#isWriting) return
-      if (this.#gathered.length > 0) void this.#write()
-      else this.#finish({ end: this.#start })
-    } else if (this.#split ? this.#hasRoom() : this.#mayRead) {
-      this.#body.resume()
-    } else {
+    while (this.#gatherChunk()) {}
+    if (this.#waiting.length > 0) {
       this.#body.pause()
       if (this.#isWriting) return
-      if (this.#gathered.length > 0) void this.#write()
-      else void this.#waitForMemory()
+      if (this.#gathered.length > 0) return void this.#write()
+      return void this.#waitForMemory()
     }
+    if (!this.#isOver) {
+      if (this.#mayRead) this.#body.resume()
+      else this.#body.pause()
+      return
+    }
+    if (this.#isWriting) return
+    if (this.#gathered.length > 0) void this.#write()
+    else this.#finish({ end: this.#start })
+  }
+
+  /** Returns false when there is no chunk, or no memory for one. */
+  #gatherChunk(): boolean {
+    const [first] = this.#waiting
+    if (!first) return false
+    if (first.rest.length > 0 && !this.#hasRoom()) return false
+    first.rest = first.rest.subarray(this.#gathered.fill(first.rest))
+    if (first.rest.length > 0) return true
+    this.#waiting.shift()
+    this.#memory.release([first.chunk])
+    return true
   }
 
   /** Memory is taken when bytes arrive, so that a client that sends none holds none. */
@@ -138,7 +146,10 @@ class SegmentAppend {
   /** Takes memory if there is no room. Returns false when there is none. */
   #hasRoom(): boolean {
     const gathered = this.#gathered
-    return gathered.hasRoom || (!gathered.isFull && gathered.tryGrow())
+    if (gathered.hasRoom) return true
+    if (gathered.isFull || !gathered.tryGrow()) return false
+    this.#hold()
+    return true
   }
 
   #hold(): void {
@@ -148,10 +159,12 @@ class SegmentAppend {
   /** Holds no memory at this point, so that no two uploads can wait for each other. */
   async #waitForMemory(): Promise<void> {
     this.#stopWaiting = new AbortController()
+    if (this.#isCut) this.#stopWaiting.abort()
     try {
       await this.#gathered.waitForMemory(this.#stopWaiting.signal)
+      this.#hold()
     } catch {
-      // The upload is over: the client sends the bytes without memory again.
+      this.#waiting.length = 0
     }
     this.#stopWaiting = undefined
     this.#proceed()
@@ -189,7 +202,7 @@ class SegmentAppend {
     this.#gathered.release()
     this.#body.off('data', this.#take)
     this.#body.pause()
-    this.#signal.removeEventListener('abort', this.#end)
+    this.#signal.removeEventListener('abort', this.#abort)
     this.#stopWatching()
     this.#settle(outcome)
   }
