@@ -7,6 +7,7 @@ import { expectAck } from '../support/expect-ack.js'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { fragment } from '../support/raw.js'
+import { until } from '../support/soak.js'
 import { contentOf } from '../support/upload-fixture.js'
 import { type Answer, Application, ok, response } from './application.js'
 import { ask, pause, replyPath, upload } from './support.js'
@@ -59,7 +60,7 @@ describe.each(TYPES)('a notification %s that fails', (type) => {
     expect(ack.header('BITS-Reply-URL')).toBeUndefined()
     expect(uploaded).toEqual([])
     expect((await stagedFiles(root)).filter((name) => name.endsWith('.part'))).toHaveLength(1)
-    expect(await openFiles(root)).toEqual([])
+    await until(async () => (await openFiles(root)).length === 0)
 
     app.answer = () => ok({}, 'better now')
     const again = await connection.exchange(fragment(PATH, id, FILE, 1000))
@@ -226,7 +227,7 @@ describe('a notification', () => {
     const large = contentOf(12_000_000)
     const { id, ack } = await upload(await connect(running), PATH, large)
     expectAck(ack, { ...TIMEOUT, context: '0x7', session: id, offset: large.length })
-    expect(await openFiles(root)).toEqual([])
+    await until(async () => (await openFiles(root)).length === 0)
   })
 
   test('refused with 403 is never sent again (Win32 Handling Server Application Errors)', async () => {

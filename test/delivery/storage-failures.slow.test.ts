@@ -11,6 +11,7 @@ import { expectAck } from '../support/expect-ack.js'
 import { openFiles, stagedFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { fragment } from '../support/raw.js'
+import { until } from '../support/soak.js'
 import { contentOf } from '../support/upload-fixture.js'
 import { Application, ok } from './application.js'
 import { ask, pause, replyPath, upload } from './support.js'
@@ -191,7 +192,7 @@ describe('a reply whose stream fails', () => {
     const { id, ack } = await upload(await connect(running), PATH, FILE)
     expectAck(ack, { status: 500, error: '0x80004005', context: '0x7', session: id, offset: FILE.length })
     expect(running.logger.lines.join()).toContain('ENOENT')
-    expect(await openFiles(root)).toEqual([])
+    await until(async () => (await openFiles(root)).length === 0)
   })
 
   test('because its own disk is full is blamed on the application', async () => {
@@ -253,7 +254,7 @@ describe('a small disk that fills up while a reply is written', () => {
     const { id, ack } = await upload(connection, PATH, FILE)
     expectAck(ack, { ...FULL, session: id, offset: FILE.length })
     expect((await stagedFiles(root)).filter((name) => !name.endsWith('.part'))).toEqual([])
-    expect(await openFiles(root)).toEqual([])
+    await until(async () => (await openFiles(root)).length === 0)
 
     await rm(join(root, 'ballast'))
     const again = await connection.exchange(fragment(PATH, id, FILE))
