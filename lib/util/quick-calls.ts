@@ -36,6 +36,12 @@ export interface QuickCalls {
   writev(file: number, chunks: Buffer[], position: number): Promise<{ bytesWritten: number }>
 }
 
+/** The calls of a directory: through the thread pool, and quick ones. */
+export interface FileCalls {
+  readonly fs: FileSystem
+  readonly quick: QuickCalls
+}
+
 interface QuickCallsOptions {
   /** Default: that of the thread. Tests replace it. */
   readonly budget?: MainThreadBudget

@@ -1,10 +1,10 @@
-import { constants } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { StagedUpload, StoredFile } from '../../../types/storage.js'
 import { BitsError } from '../../protocol/bits-error.js'
 import { ignoreNotFound } from '../../util/errors.js'
 import type { FileSystem } from '../../util/fs.js'
-import { type QuickCalls, SMALL_FILE } from '../../util/quick-calls.js'
+import type { QuickCalls } from '../../util/quick-calls.js'
+import { announceFile } from './announce-file.js'
 import { CheckedDirectories } from './checked-directories.js'
 import type { DirectorySync } from './directory-sync.js'
 import { readMovedMarker } from './moved-marker.js'
@@ -202,7 +202,7 @@ export class FilePublisher {
     await parent.verify(destination, async () => {
       if (await isOneFile(staged, path, this.#fs)) await remove(path, this.#fs)
     })
-    await this.#announce(path, size)
+    await announceFile(path, size, { fs: this.#fs, quick: this.#quick })
   }
 
   /** The mode of a published file: as configured, or that of any file created in the directory. */
@@ -212,18 +212,6 @@ export class FilePublisher {
     const inherited = parent.hasNewParents ? this.#probe.known(parent.existing) : undefined
     if (inherited) this.#probe.remember(parent.path, inherited)
     return (this.#probe.known(parent.path) ?? (await this.#probe.check(parent))).fileMode
-  }
-
-  /**
-   * Programs that watch a directory with inotify often wait for a file to be closed after writing, which a link is not.
-   * Opening it for writing and closing it again is. A virus scanner may read it before that.
-   */
-  async #announce(path: string, size: number): Promise<void> {
-    if (process.platform !== 'linux') return
-    const flags = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-    const file = await this.#fs.open(path, flags).catch(() => undefined)
-    const calls = size <= SMALL_FILE ? this.#quick : this.#fs
-    if (file !== undefined) await calls.close(file).catch(() => {})
   }
 
   /** An upload without staged data was published before, but its session could not record that. */

@@ -1,12 +1,6 @@
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
-import type { FileSystem } from '../../util/fs.js'
-import type { QuickCalls } from '../../util/quick-calls.js'
+import type { FileCalls, QuickCalls } from '../../util/quick-calls.js'
 import type { WritableFile } from './gather-write.js'
-
-interface FileCalls {
-  readonly fs: FileSystem
-  readonly quick: QuickCalls
-}
 
 /**
  * Opens staged data to add to it at `offset`.

@@ -143,7 +143,7 @@ class SegmentAppend {
     return !this.#isWriting || this.#gathered.hasRoom || !this.#context.budget.isContended
   }
 
-  /** Takes memory if there is no room. Returns false when there is none. */
+  /** Takes memory if there is no room. Returns false when no memory is left. */
   #hasRoom(): boolean {
     const gathered = this.#gathered
     if (gathered.hasRoom) return true

@@ -36,8 +36,8 @@ export class GrowingBuffer {
   }
 
   /**
-   * The MD5 of the bytes, in base64; `undefined` if there is none. It is computed while they arrive: 16 MiB at once would
-   * stop the event loop for some 25 ms. Call it once, when all bytes are there.
+   * The MD5 of the bytes, in base64; `undefined` in FIPS modes. It is computed while they arrive: 16 MiB at once would stop
+   * the event loop for some 25 ms. Call it once, when all bytes are there.
    */
   takeMd5(): string | undefined {
     return this.#md5.digest()
