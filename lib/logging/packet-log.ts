@@ -51,8 +51,9 @@ function packetName(socket: Socket): string {
 
 /** Milliseconds since the first packet of the log. */
 function now(): number {
-  start ??= performance.now()
-  return Math.round(performance.now() - start)
+  const time = performance.now()
+  start ??= time
+  return Math.round(time - start)
 }
 
 function requestLines(req: Request): string[] {
