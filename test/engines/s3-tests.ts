@@ -2,6 +2,11 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { S3Storage } from 'express-bits-upload/s3'
 import { storageContract } from 'express-bits-upload/testing'
+import { hashBody } from '../../lib/storage/s3/body-hash.js'
+import { createContext } from '../../lib/storage/s3/context.js'
+import { s3Settings } from '../../lib/storage/s3/options.js'
+import { S3_LIMITS } from '../../lib/storage/s3/plan-parts.js'
+import { probeHash } from '../../lib/storage/s3/probe-hash.js'
 import { sample, send, uploadTo } from '../storage/s3/support.js'
 import { clientOf, contentOf, newBucket, type S3Engine } from './s3-engine.js'
 
@@ -23,6 +28,18 @@ export function testOnEngine(start: () => Promise<S3Engine>): void {
   afterAll(async () => {
     client?.destroy()
     await engine?.stop()
+  })
+
+  test('the service verifies the hash of a body, whichever is sent', async () => {
+    const bucketName = await newBucket(client)
+    const context = createContext(s3Settings({ client, bucket: bucketName }), S3_LIMITS)
+    expect(await probeHash(context)).toBe('sha256')
+    for (const algorithm of ['sha256', 'md5'] as const) {
+      const hash = hashBody(algorithm, Buffer.from('the bytes that arrived'))
+      await context.bucket.put(algorithm, Buffer.from('the bytes that arrived'), { hash })
+      const changed = context.bucket.put(algorithm, Buffer.from('the bytes that changed'), { hash })
+      await expect(changed).rejects.toThrow(/answered 400 (BadDigest|XAmzContentSHA256Mismatch)/)
+    }
   })
 
   for (const assemble of ['copy', 'stream'] as const) {

@@ -301,7 +301,8 @@ describe('a chunk is released only', () => {
       await new Promise(setImmediate)
       segments.push(Buffer.from(segment))
     }
-    const context = { budget: new BufferBudget(4_000_000), segmentSize: 300_000, put }
+    const budget = new BufferBudget(4_000_000)
+    const context = { budget, segmentSize: 300_000, hashAlgorithm: 'sha256' as const, put }
     const length = appendSegments(context, 0, body, never)
     for (let at = 0; at < FILE.length; at += 50_000) body.write(Buffer.from(FILE.subarray(at, at + 50_000)))
     body.end()

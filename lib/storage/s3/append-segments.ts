@@ -1,6 +1,7 @@
 import { finished, type Readable } from 'node:stream'
 import { asError } from '../../util/errors.js'
 import { ChunkRelease } from '../../util/release-chunks.js'
+import type { BodyHash, HashAlgorithm } from './body-hash.js'
 import type { BufferBudget } from './buffer-budget.js'
 import { GrowingBuffer } from './growing-buffer.js'
 
@@ -12,9 +13,10 @@ export interface AppendContext {
   /**
    * Stores a segment that begins at `start`. Resolves when it would survive the death of this process.
    *
-   * @param md5 of the bytes in base64, if there is one.
+   * @param hash of the bytes, if the algorithm is available.
    */
-  readonly put: (bytes: Buffer, start: number, md5: string | undefined) => Promise<void>
+  readonly put: (bytes: Buffer, start: number, hash: BodyHash | undefined) => Promise<void>
+  readonly hashAlgorithm: HashAlgorithm
 }
 
 /**
@@ -74,7 +76,7 @@ class SegmentAppend {
     this.#signal = signal
     this.#settle = settle
     this.#memory = new ChunkRelease(body)
-    this.#gathered = new GrowingBuffer(context.segmentSize, context.budget)
+    this.#gathered = this.#newBuffer()
   }
 
   start(): void {
@@ -84,6 +86,11 @@ class SegmentAppend {
     else this.#isOver = true
     // Resumes the body as well, which a middleware may have paused.
     this.#proceed()
+  }
+
+  #newBuffer(): GrowingBuffer {
+    const { segmentSize, budget, hashAlgorithm } = this.#context
+    return new GrowingBuffer(segmentSize, budget, hashAlgorithm)
   }
 
   readonly #take = (chunk: Buffer): void => {
@@ -175,13 +182,13 @@ class SegmentAppend {
     const start = this.#start
     this.#stopHolding?.()
     this.#stopHolding = undefined
-    this.#gathered = new GrowingBuffer(this.#context.segmentSize, this.#context.budget)
+    this.#gathered = this.#newBuffer()
     this.#start = start + gathered.length
     this.#isWriting = true
     // The next bytes arrive while these are sent.
     this.#proceed()
     try {
-      await this.#context.put(gathered.bytes, start, gathered.takeMd5())
+      await this.#context.put(gathered.bytes, start, gathered.takeHash())
     } catch (error) {
       this.#isWriting = false
       gathered.abandon()

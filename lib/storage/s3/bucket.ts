@@ -8,7 +8,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
-import { md5 } from './md5.js'
+import { contentMd5, hashBody, signHash } from './body-hash.js'
 import { markOf } from './object-settings.js'
 import { conditionOf, type Requester, type WriteOptions } from './requester.js'
 import { ignoreMissing } from './service-error.js'
@@ -60,15 +60,17 @@ export class Bucket {
   }
 
   async put(key: string, bytes: Buffer, { settings, signal, ...write }: WriteOptions = {}): Promise<void> {
-    const { client, bucket } = this.#requester
+    const { client, bucket, hashAlgorithm } = this.#requester
+    const hash = write.hash ?? hashBody(hashAlgorithm, bytes)
     const command = new PutObjectCommand({
       ...settings,
       Bucket: bucket,
       Key: key,
       Body: bytes,
-      ContentMD5: write.md5 ?? md5(bytes),
+      ...contentMd5(hash),
       ...conditionOf(write),
     })
+    signHash(command, hash)
     await this.#requester.request('PutObject', key, (options) => client.send(command, options), { signal })
   }
 

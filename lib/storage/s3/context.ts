@@ -8,6 +8,7 @@ import { Requester } from './requester.js'
 
 /** Shared by the operations of a storage. */
 export interface S3Context {
+  readonly requester: Requester
   readonly bucket: Bucket
   readonly multipart: MultipartRequests
   readonly keys: StagingKeys
@@ -25,6 +26,7 @@ export function createContext(settings: S3Settings, limits: PartLimits): S3Conte
   const { client, bucket, stagingPrefix, maxBuffered, concurrency, timeout, assemble } = settings
   const requester = new Requester(client, bucket, timeout)
   return {
+    requester,
     bucket: new Bucket(requester),
     multipart: new MultipartRequests(requester),
     keys: new StagingKeys(stagingPrefix),

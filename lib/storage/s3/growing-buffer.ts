@@ -1,5 +1,5 @@
+import { type BodyHash, BodyHasher, type HashAlgorithm } from './body-hash.js'
 import type { BufferBudget } from './buffer-budget.js'
-import { Md5 } from './md5.js'
 import type { Block } from './slab.js'
 
 /**
@@ -11,11 +11,12 @@ export class GrowingBuffer {
   readonly #budget: BufferBudget
   #block: Block | undefined
   #length = 0
-  #md5 = new Md5()
+  readonly #hasher: BodyHasher
 
-  constructor(maxSize: number, budget: BufferBudget) {
+  constructor(maxSize: number, budget: BufferBudget, hashAlgorithm: HashAlgorithm) {
     this.maxSize = maxSize
     this.#budget = budget
+    this.#hasher = new BodyHasher(hashAlgorithm)
   }
 
   get length(): number {
@@ -35,12 +36,9 @@ export class GrowingBuffer {
     return this.#block?.memory.subarray(0, this.#length) ?? Buffer.alloc(0)
   }
 
-  /**
-   * The MD5 of the bytes, in base64; `undefined` in FIPS modes. It is computed while they arrive: 16 MiB at once would stop
-   * the event loop for some 25 ms. Call it once, when all bytes are there.
-   */
-  takeMd5(): string | undefined {
-    return this.#md5.digest()
+  /** The hash of the bytes. Call it once, when all of them are there. */
+  takeHash(): BodyHash | undefined {
+    return this.#hasher.digest()
   }
 
   /** Returns false when there is no memory for more. */
@@ -60,7 +58,7 @@ export class GrowingBuffer {
     if (!this.#block) return 0
     const taken = chunk.copy(this.#block.memory, this.#length, 0, this.maxSize - this.#length)
     this.#length += taken
-    this.#md5.update(taken < chunk.length ? chunk.subarray(0, taken) : chunk)
+    this.#hasher.update(taken < chunk.length ? chunk.subarray(0, taken) : chunk)
     return taken
   }
 

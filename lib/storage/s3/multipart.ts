@@ -6,8 +6,8 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
+import { contentMd5, hashBody, signHash } from './body-hash.js'
 import type { Range } from './bucket.js'
-import { md5 } from './md5.js'
 import type { S3ObjectSettings } from './object-settings.js'
 import { conditionOf, type Requester, type WriteOptions } from './requester.js'
 import { ignoreMissing } from './service-error.js'
@@ -38,10 +38,16 @@ export class MultipartRequests {
 
   /** @param number from 1. */
   async uploadPart(upload: MultipartUpload, number: number, bytes: Buffer): Promise<CompletedPart> {
-    const { client } = this.#requester
-    const input = { ...this.#part(upload, number), Body: bytes, ContentMD5: md5(bytes) }
+    const { client, hashAlgorithm } = this.#requester
+    const hash = hashBody(hashAlgorithm, bytes)
+    const command = new UploadPartCommand({
+      ...this.#part(upload, number),
+      Body: bytes,
+      ...contentMd5(hash),
+    })
+    signHash(command, hash)
     const { ETag } = await this.#requester.request('UploadPart', upload.key, (options) =>
-      client.send(new UploadPartCommand(input), options),
+      client.send(command, options),
     )
     return completedPart(number, ETag)
   }

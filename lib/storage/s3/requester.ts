@@ -1,5 +1,6 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import { DeadlineError, withDeadline } from '../../util/deadline.js'
+import type { BodyHash, HashAlgorithm } from './body-hash.js'
 import type { S3ObjectSettings } from './object-settings.js'
 import { RequestSlots } from './request-slots.js'
 import { toStorageError } from './service-error.js'
@@ -21,8 +22,8 @@ export interface WriteOptions {
   /** Bytes that the service has to copy or assemble. */
   readonly size?: number | undefined
   readonly signal?: AbortSignal | undefined
-  /** MD5 of the bytes in base64, if it is known. */
-  readonly md5?: string | undefined
+  /** Computed from the bytes if it is absent. */
+  readonly hash?: BodyHash | undefined
 }
 
 /** Minimum bytes that a service copies in a second. */
@@ -43,6 +44,8 @@ export class Requester {
   readonly bucket: string
   /** Milliseconds for one request. */
   readonly timeout: number
+  /** Set when the storage has found out what the service verifies. */
+  hashAlgorithm: HashAlgorithm = 'md5'
   readonly #slots: RequestSlots
   /** Number of requests that ended in time. */
   #answered = 0

@@ -11,6 +11,7 @@ import { BitsError } from '../../protocol/bits-error.js'
 import { KeyedQueue } from '../../util/keyed-queue.js'
 import { mapConcurrently } from '../../util/map-concurrently.js'
 import { appendSegments } from './append-segments.js'
+import type { BodyHash } from './body-hash.js'
 import { rangeOf } from './collect.js'
 import { completeCover, readableCover, requireComplete } from './complete-cover.js'
 import { createContext, type S3Context } from './context.js'
@@ -22,6 +23,7 @@ import { markedSettings } from './object-settings.js'
 import { type S3Settings, type S3StorageOptions, s3Settings } from './options.js'
 import { type PartLimits, S3_LIMITS } from './plan-parts.js'
 import { type Conditions, probeConditions } from './probe.js'
+import { probeHash } from './probe-hash.js'
 import { findPublished, publishSegments, type S3Publication } from './publish.js'
 import { readObject } from './read-object.js'
 import { RecentSegments } from './recent-segments.js'
@@ -54,10 +56,11 @@ export class S3Storage implements StorageAdapter {
     this.#early = new EarlyCopies(this.#context)
   }
 
-  /** Tests once which conditional writes the service honors. */
+  /** Tests once which conditional writes the service honors, and which hash it verifies. */
   async open(): Promise<void> {
     if (this.#conditions) return
     const conditions = await probeConditions(this.#context)
+    this.#context.requester.hashAlgorithm = await probeHash(this.#context)
     this.#conditions = conditions
     if (this.#settings.exclusive || Object.values(conditions).every(Boolean)) return
     process.emitWarning(
@@ -80,16 +83,17 @@ export class S3Storage implements StorageAdapter {
   begin(): void {}
 
   async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
-    const { bucket, budget, keys } = this.#context
+    const { bucket, budget, keys, requester } = this.#context
+    const { hashAlgorithm } = requester
     const { segmentSize } = this.#settings
     const segments = [...this.#recent.take(upload.uploadId)]
-    const put = async (bytes: Buffer, start: number, md5: string | undefined) => {
+    const put = async (bytes: Buffer, start: number, hash: BodyHash | undefined) => {
       const segment = keys.newSegment(upload.uploadId, start, start + bytes.length)
-      await bucket.put(segment.key, bytes, { md5 })
+      await bucket.put(segment.key, bytes, { hash })
       segments.unshift(segment)
       this.#early.add(upload, segment, () => this.#targetOf(upload))
     }
-    const end = await appendSegments({ budget, segmentSize, put }, offset, body, signal)
+    const end = await appendSegments({ budget, segmentSize, hashAlgorithm, put }, offset, body, signal)
     await mergeSmall(this.#context, upload.uploadId, segments, upload.total, signal)
     return end
   }

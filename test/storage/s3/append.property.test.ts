@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { appendSegments } from '../../../lib/storage/s3/append-segments.js'
+import type { BodyHash, HashAlgorithm } from '../../../lib/storage/s3/body-hash.js'
 import { BufferBudget } from '../../../lib/storage/s3/buffer-budget.js'
 import { never, sample } from './support.js'
 
@@ -19,21 +20,24 @@ test('uploads that compete for memory store adjacent segments with the right byt
     fc.array(client, { minLength: 1, maxLength: 6 }),
     fc.integer({ min: 2, max: 8 }),
     fc.integer({ min: 70, max: 300 }),
-    async (clients, blocks, segmentKib) => {
+    fc.constantFrom<HashAlgorithm>('sha256', 'md5'),
+    async (clients, blocks, segmentKib, algorithm) => {
       const budget = new BufferBudget(blocks * 64 * KIB)
       const outcomes = clients.map(async ({ chunks, closesAfter }) => {
         const content = sample(chunks.reduce((sum, length) => sum + length, 0))
         const body = new PassThrough()
         let end = 0
-        const put = async (bytes: Buffer, start: number, md5: string | undefined) => {
+        const put = async (bytes: Buffer, start: number, hash: BodyHash | undefined) => {
           expect(start).toBe(end)
           expect(bytes.length).toBeGreaterThan(0)
           expect(bytes.equals(content.subarray(start, start + bytes.length))).toBe(true)
-          expect(md5).toBe(createHash('md5').update(bytes).digest('base64'))
+          expect(hash).toEqual({ algorithm, digest: createHash(algorithm).update(bytes).digest() })
           await new Promise(setImmediate)
           end += bytes.length
         }
-        const stored = appendSegments({ budget, segmentSize: segmentKib * KIB, put }, 0, body, never)
+        const segmentSize = segmentKib * KIB
+        const context = { budget, segmentSize, hashAlgorithm: algorithm, put }
+        const stored = appendSegments(context, 0, body, never)
         let sent = 0
         for (const [index, length] of chunks.entries()) {
           if (index === closesAfter) break

@@ -1,11 +1,17 @@
+import { createHash } from 'node:crypto'
 import { PassThrough, Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import { appendSegments } from '../../../lib/storage/s3/append-segments.js'
+import { hashBody } from '../../../lib/storage/s3/body-hash.js'
 import { BufferBudget } from '../../../lib/storage/s3/buffer-budget.js'
-import { FakeS3 } from '../../support/fake-s3/fake-s3.js'
+import { createContext } from '../../../lib/storage/s3/context.js'
+import { s3Settings } from '../../../lib/storage/s3/options.js'
+import { S3_LIMITS } from '../../../lib/storage/s3/plan-parts.js'
+import { BUCKET, FakeS3, type Received } from '../../support/fake-s3/fake-s3.js'
 import { Fault } from '../../support/fake-s3/fault.js'
 import { md5Of } from '../../support/fake-s3/objects.js'
+import type { Rules } from '../../support/fake-s3/rules.js'
 import { until } from '../../support/soak.js'
 import { MIB, never, openStorage, sample, send, stagedKeys, storageOn, uploadTo, withS3 } from './support.js'
 
@@ -20,7 +26,8 @@ function memory(max: number, segmentSize: number) {
     await gate.pass
     segments.push({ start, bytes: Buffer.from(written) })
   }
-  return { segments, gate, budget, context: { budget, segmentSize, put } }
+  const context = { budget, segmentSize, hashAlgorithm: 'sha256' as const, put }
+  return { segments, gate, budget, context }
 }
 
 describe('a body', () => {
@@ -145,21 +152,50 @@ describe('a body that waits for memory', () => {
   })
 })
 
-test('each segment is sent with an MD5, which services verify', async () => {
-  await withS3({}, async (s3) => {
-    const sent: unknown[] = []
-    s3.trouble = ({ operation, key, md5 }) => {
-      if (operation === 'PutObject' && key.includes('/s/')) sent.push(md5)
-      return undefined
-    }
-    const storage = storageOn(s3, { segmentSize: 5 * MIB })
-    const content = sample(12 * MIB)
-    await send(storage, uploadTo('a.bin', content.length), content, content.length)
-    const ends = [5 * MIB, 10 * MIB, 12 * MIB]
-    const expected = ends.map((end, index) =>
-      md5Of(content.subarray(ends[index - 1] ?? 0, end)).toString('base64'),
-    )
-    expect(sent).toEqual(expected)
+describe('each segment is sent with a hash that the service verifies:', () => {
+  const content = sample(12 * MIB)
+  const ends = [5 * MIB, 10 * MIB, 12 * MIB]
+  const segments = ends.map((end, index) => content.subarray(ends[index - 1] ?? 0, end))
+
+  async function hashesSent(rules: Partial<Rules>): Promise<Pick<Received, 'md5' | 'sha256'>[]> {
+    const sent: Pick<Received, 'md5' | 'sha256'>[] = []
+    await withS3(rules, async (s3) => {
+      const storage = await openStorage(s3, { segmentSize: 5 * MIB })
+      s3.trouble = ({ operation, key, md5, sha256 }) => {
+        if (operation === 'PutObject' && key.includes('/s/')) sent.push({ md5, sha256 })
+        return undefined
+      }
+      await send(storage, uploadTo('a.bin', content.length), content, content.length)
+    })
+    return sent
+  }
+
+  test('the SHA-256 in the signature', async () => {
+    const expected = segments.map((bytes) => ({
+      md5: undefined,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    }))
+    expect(await hashesSent({})).toEqual(expected)
+  })
+
+  test('Content-MD5, if the service does not verify the SHA-256', async () => {
+    const expected = segments.map((bytes) => ({
+      md5: md5Of(bytes).toString('base64'),
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    }))
+    expect(await hashesSent({ verifiesSha256: false })).toEqual(expected)
+  })
+
+  test.each(['sha256', 'md5'] as const)('bytes with another %s are refused', async (algorithm) => {
+    await withS3({}, async (s3) => {
+      const { bucket } = createContext(s3Settings({ client: s3.client(), bucket: BUCKET }), S3_LIMITS)
+      const hash = hashBody(algorithm, Buffer.from('the bytes that arrived'))
+      await bucket.put('file', Buffer.from('the bytes that arrived'), { hash })
+      await expect(bucket.put('file', Buffer.from('the bytes that changed'), { hash })).rejects.toThrow(
+        /answered 400 (BadDigest|XAmzContentSHA256Mismatch)/,
+      )
+      expect(s3.objects.find('file')?.bytes.toString()).toBe('the bytes that arrived')
+    })
   })
 })
 

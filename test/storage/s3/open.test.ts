@@ -3,7 +3,7 @@ import { type S3Storage, S3Storage as Storage } from 'express-bits-upload/s3'
 import { BUCKET, type FakeS3 } from '../../support/fake-s3/fake-s3.js'
 import { Fault } from '../../support/fake-s3/fault.js'
 import type { Rules } from '../../support/fake-s3/rules.js'
-import { withS3 } from './support.js'
+import { send, uploadTo, withS3 } from './support.js'
 
 /** The warnings that the process emits while `work` runs. */
 async function warningsOf(work: () => Promise<void>): Promise<string[]> {
@@ -49,6 +49,29 @@ describe('when a storage opens', () => {
     await withS3({ complete: 'ignored' }, async (s3) => {
       const exclusive = <T>(_: string, work: () => Promise<T>) => work()
       expect(await warningsOf(() => storageWith(s3, { exclusive }).open())).toEqual([])
+    })
+  })
+
+  test.each([true, false])(
+    'it leaves nothing behind if the service verifies hashes: %s',
+    async (verifies) => {
+      await withS3({ verifiesSha256: verifies }, async (s3) => {
+        await storageWith(s3).open()
+        expect(s3.objects.keys).toEqual([])
+        expect(s3.received.at(-1)?.operation).toBe(verifies ? 'PutObject' : 'DeleteObject')
+      })
+    },
+  )
+
+  test('it uses MD5 if the service cannot tell at that moment whether it verifies the SHA-256', async () => {
+    await withS3({}, async (s3) => {
+      const storage = storageWith(s3)
+      s3.trouble = ({ operation, md5 }) =>
+        operation === 'PutObject' && md5 === undefined ? new Fault(503, 'SlowDown') : undefined
+      await storage.open()
+      s3.trouble = () => undefined
+      await send(storage, uploadTo('a.bin', 5), Buffer.from('bytes'), 5)
+      expect(s3.received.at(-2)).toMatchObject({ operation: 'PutObject', md5: expect.any(String) })
     })
   })
 

@@ -81,7 +81,7 @@ describe('blocks of memory', () => {
   test('that grow keep their bytes, and never hold more than their largest size', () => {
     const budget = new BufferBudget(16 * MIB)
     const content = sample(300 * KIB)
-    const buffer = new GrowingBuffer(200 * KIB, budget)
+    const buffer = new GrowingBuffer(200 * KIB, budget, 'sha256')
     for (let at = 0; !buffer.isFull; ) {
       if (!buffer.hasRoom) expect(buffer.tryGrow()).toBe(true)
       at += buffer.fill(content.subarray(at, at + 7777))

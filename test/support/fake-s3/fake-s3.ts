@@ -14,8 +14,10 @@ export interface Received {
   /** Access key of the client. */
   readonly client: string
   readonly bytes: number
-  /** The checksum that the client sent, in base64. */
+  /** The MD5 that the client sent, in base64. */
   readonly md5: string | undefined
+  /** The SHA-256 that the client signed, in hexadecimal. */
+  readonly sha256: string | undefined
 }
 
 /**
@@ -118,7 +120,8 @@ export class FakeS3 {
       key: key || (url.searchParams.get('prefix') ?? ''),
       client,
       bytes: body.length,
-      md5: req.headers['content-md5']?.toString(),
+      md5: headers['content-md5']?.toString(),
+      sha256: headers['x-amz-content-sha256']?.toString(),
     }
     this.received.push(received)
     const trouble = await this.trouble(received)

@@ -36,7 +36,7 @@ const OPERATIONS = {
   HeadBucket: () => ({ status: 200 }),
 
   PutObject: ({ objects, rules }, { key, headers, body }) => {
-    checkDigests(headers, body)
+    checkDigests(rules, headers, body)
     objects.checkCondition(rules.put, one(headers['if-none-match']), key)
     return { status: 200, headers: { ETag: objects.put(key, body, kept(headers)).etag } }
   },
@@ -101,8 +101,8 @@ const OPERATIONS = {
     }
   },
 
-  UploadPart: ({ multiparts }, { key, query, headers, body }) => {
-    checkDigests(headers, body)
+  UploadPart: ({ multiparts, rules }, { key, query, headers, body }) => {
+    checkDigests(rules, headers, body)
     return { status: 200, headers: { ETag: multiparts.put(key, ...partOf(query), body) } }
   },
 
@@ -192,11 +192,12 @@ function rangeOf(range: string | undefined, size: number): { start: number; end:
   return { start: Number(first), end: Math.min(size, Number(last) + 1) }
 }
 
-function checkDigests(headers: IncomingMessage['headers'], body: Buffer): void {
+function checkDigests(rules: Rules, headers: IncomingMessage['headers'], body: Buffer): void {
   const md5 = headers['content-md5']
   if (md5 !== undefined && !md5Of(body).equals(Buffer.from(String(md5), 'base64'))) {
     throw new Fault(400, 'BadDigest')
   }
+  if (!rules.verifiesSha256) return
   const sha256 = one(headers['x-amz-content-sha256'])
   if (sha256 && /^[0-9a-f]{64}$/.test(sha256) && createHash('sha256').update(body).digest('hex') !== sha256) {
     throw new Fault(400, 'XAmzContentSHA256Mismatch')

@@ -6,6 +6,8 @@ export interface Rules {
   readonly put: Condition
   readonly copy: Condition
   readonly complete: Condition
+  /** Whether the SHA-256 in the signature of a request is compared with its body. */
+  readonly verifiesSha256: boolean
   /** Minimum size in bytes of all parts but the last. */
   readonly minPartSize: number
   readonly maxParts: number
@@ -21,6 +23,7 @@ export const AWS: Rules = {
   put: 'honoured',
   copy: 'honoured',
   complete: 'honoured',
+  verifiesSha256: true,
   minPartSize: 5 * 1024 * 1024,
   maxParts: 10_000,
   equalParts: false,
