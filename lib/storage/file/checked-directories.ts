@@ -1,6 +1,6 @@
 import { BoundedMap } from '../../util/bounded-map.js'
 import type { QuickCalls } from '../../util/quick-calls.js'
-import type { Location } from './upload-directory.js'
+import type { Location } from './destination-locator.js'
 
 /** Maximum number of checks to remember: some are never used, because their session was refused. */
 const MAX_CHECKED = 1000

@@ -6,19 +6,21 @@ import type { FileSystem } from '../../util/fs.js'
 import type { QuickCalls } from '../../util/quick-calls.js'
 import { announceFile } from './announce-file.js'
 import { CheckedDirectories } from './checked-directories.js'
+import type { DestinationLocator, Location } from './destination-locator.js'
 import type { DirectorySync } from './directory-sync.js'
 import { readMovedMarker } from './moved-marker.js'
 import { ParentDirectory } from './parent-directory.js'
 import { isOneFile, type Publication, publishNew, publishOver } from './publish-file.js'
 import type { StagedFiles } from './staged-data.js'
 import { remove } from './staged-file.js'
-import type { Location, UploadDirectory } from './upload-directory.js'
+import type { UploadDirectory } from './upload-directory.js'
 import { WriteProbe } from './write-probe.js'
 
 interface FilePublisherOptions {
   readonly fs: FileSystem
   readonly quick: QuickCalls
   readonly uploads: UploadDirectory
+  readonly locator: DestinationLocator
   readonly staged: StagedFiles
   readonly directories: DirectorySync
   /** Whether files and their names are flushed to disk. */
@@ -41,6 +43,7 @@ export class FilePublisher {
   readonly #fs: FileSystem
   readonly #quick: QuickCalls
   readonly #uploads: UploadDirectory
+  readonly #locator: DestinationLocator
   readonly #probe: WriteProbe
   readonly #checked: CheckedDirectories
 
@@ -50,6 +53,7 @@ export class FilePublisher {
     this.#quick = options.quick
     this.#checked = new CheckedDirectories(options.quick)
     this.#uploads = options.uploads
+    this.#locator = options.locator
     this.#probe = new WriteProbe(options.fs, options.uploads.staging, options.now)
   }
 
@@ -62,7 +66,7 @@ export class FilePublisher {
   async check(destination: string): Promise<boolean> {
     await this.#uploads.ensureOpen()
     const location = await this.#locate(destination)
-    const isTaken = await this.#uploads.isTaken(destination, location, this.#lookupIn(location))
+    const isTaken = await this.#locator.isTaken(destination, location, this.#lookupIn(location))
     if (!this.#probe.known(location.existing)) {
       const existing = { ...location, missing: [] }
       await this.#within(existing, destination, (parent) => this.#probe.check(parent))
@@ -113,7 +117,7 @@ export class FilePublisher {
   async removeLeftovers(upload: StagedUpload): Promise<void> {
     // The sweep does not know uploads without a session.
     if (upload.destination === '') return
-    const location = await this.#uploads.locate(upload.destination).catch(() => undefined)
+    const location = await this.#locator.locate(upload.destination).catch(() => undefined)
     if (!location) return
     const names = [createdName(upload), copyName(upload)]
     await Promise.all(names.map((name) => remove(join(location.existing, name), this.#fs)))
@@ -121,7 +125,7 @@ export class FilePublisher {
 
   /** Tells whether a staged file is the one at its destination. */
   async isPublished({ upload, path }: FileToPublish): Promise<boolean> {
-    const location = await this.#uploads.locate(upload.destination)
+    const location = await this.#locator.locate(upload.destination)
     return isOneFile(path, pathOfLocation(location), this.#fs)
   }
 
@@ -133,7 +137,7 @@ export class FilePublisher {
 
   /** A directory from which files were moved to the staged data is on its file system. */
   #locate(destination: string): Promise<Location> {
-    return this.#uploads.locate(destination, (directory) => this.#probe.known(directory)?.isMovable === true)
+    return this.#locator.locate(destination, (directory) => this.#probe.known(directory)?.isMovable === true)
   }
 
   async #createAndMove(path: string, staged: string): Promise<boolean> {

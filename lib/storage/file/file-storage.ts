@@ -16,6 +16,7 @@ import { type FileSystem, nodeFileSystem } from '../../util/fs.js'
 import { type QuickCalls, quickCalls, SMALL_FILE } from '../../util/quick-calls.js'
 import { checkEach, type OptionChecks } from '../../validation/check-options.js'
 import { isBoolean, isMode, isOneOf, isPath } from '../../validation/value-checks.js'
+import { DestinationLocator } from './destination-locator.js'
 import { DirectorySync } from './directory-sync.js'
 import { FilePublisher } from './file-publisher.js'
 import { movedMarkerPath, readMovedMarker } from './moved-marker.js'
@@ -82,7 +83,8 @@ export class FileStorage implements StorageAdapter {
     const { now, ...calls } = internals
     const fs = { ...nodeFileSystem, ...calls }
     const quick = quickCalls(fs, { isLocal: () => uploads.isLocal })
-    const uploads = new UploadDirectory({ directory, createDirectories, fs, quick })
+    const uploads = new UploadDirectory({ directory, fs, quick })
+    const locator = new DestinationLocator({ uploads, createDirectories, fs, quick })
     const staged = new StagedFiles({ fs, quick, syncsFragments: durability === 'fragment' })
     const sync = durability !== 'none'
     this.directory = uploads.root
@@ -94,7 +96,7 @@ export class FileStorage implements StorageAdapter {
     this.#directories = new DirectorySync(fs)
     const directories = this.#directories
     this.#publisher = new FilePublisher({
-      ...{ fs, quick, uploads, staged, directories, sync, fileMode, directoryMode, now },
+      ...{ fs, quick, uploads, locator, staged, directories, sync, fileMode, directoryMode, now },
     })
   }
 

@@ -4,8 +4,9 @@ import { BitsError } from '../../protocol/bits-error.js'
 import { errorCode, ignoreNotFound } from '../../util/errors.js'
 import { type FileSystem, syncDirectory, syncOpenDirectory } from '../../util/fs.js'
 import type { QuickCalls } from '../../util/quick-calls.js'
+import { type Location, refuseOutside } from './destination-locator.js'
 import { belowFileError, ignoreUnsupportedMode, refuseBelowFile } from './directory-errors.js'
-import { directoriesBetween, type Location, refuseOutside } from './upload-directory.js'
+import { directoriesBetween } from './upload-directory.js'
 
 const OPEN_DIRECTORY = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)
 const NO_LINK = OPEN_DIRECTORY | (constants.O_NOFOLLOW ?? 0)
