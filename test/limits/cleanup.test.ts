@@ -25,6 +25,8 @@ const startSweeping = async (options: BitsUploadOptions) => {
 
 const untilGone = async ({ bits }: Running) => {
   while ((await bits.sessions()).length > 0) await pause(10)
+  // A sweep removes the record of a session, then its data, and then emits the event. This waits for the end of it.
+  await bits.sweep()
 }
 
 describe('the clean-up', () => {
