@@ -104,12 +104,20 @@ export const undici = (agent: Agent): Send => {
   }
 }
 
+/** The path of Python itself: `python3` may be a script of a version manager, which takes half a second. */
+async function pythonPath(): Promise<string> {
+  const { stdout } = await run('python3', ['-c', 'import sys; print(sys.executable)'])
+  return stdout.trim()
+}
+
 /** Starts a Python process for each packet. */
 export function python(directory: string): Send {
+  let path: Promise<string> | undefined
   return async ({ body, ...packet }) => {
     const file = join(directory, 'fragment')
     if (body) await writeFile(file, body)
-    const child = spawn('python3', [PYTHON_SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'] })
+    path ??= pythonPath()
+    const child = spawn(await path, [PYTHON_SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'] })
     const exited = once(child, 'exit')
     const [output, errors] = [text(child.stdout), text(child.stderr)]
     child.stdin.end(JSON.stringify({ ...packet, bodyFile: body ? file : null }))
