@@ -67,8 +67,8 @@ function suite(): void {
     while (!done) {
       values.push(Number(await bar.evaluate((element) => Reflect.get(element, 'value'))))
       // The upload may end in between, which removes the bar.
-      const picture = await bar.screenshot().catch((error: unknown) => {
-        if (String(error).includes('not attached')) return undefined
+      const picture = await bar.screenshot().catch(async (error: unknown) => {
+        if ((await bar.count()) === 0) return undefined
         throw error
       })
       if (picture) widths.add(picture.toString('base64'))
