@@ -11,16 +11,29 @@ check() {
   # In the background, as a trap has to wait for a command in the foreground.
   timeout --kill-after=20 "$seconds" "$@" >"$RESULTS/$name.log" 2>&1 &
   running=$!
-  wait "$running" || status=$?
+  { time wait "$running" || status=$?; } 2>"$RESULTS/$name.cpu"
   running=
   if [ "$status" -eq 0 ]; then echo passed >"$RESULTS/$name.check"; fi
   if [ "$status" -eq 124 ]; then echo "=== $name: stopped after $seconds s" >>"$RESULTS/$name.log"; fi
-  report "$name" "exit status $status after $((SECONDS - started)) s"
+  local cpu
+  cpu=$(awk '{ printf "%.0f", $1 + $2 }' "$RESULTS/$name.cpu")
+  report "$name" "exit status $status after $((SECONDS - started)) s, $cpu s of CPU time"
+  printf '%8s %8s %8s  %s\n' "$started" "$SECONDS" "$cpu" "$name" >>"$RESULTS/times"
   touch "$RESULTS/$name.ended"
   return "$status"
 }
+: >"$RESULTS/times"
 running=
 current=
+# User and system time.
+TIMEFORMAT='%U %S'
+
+# times_of_checks: prints when each check ran, and the CPU time of its processes, except those that outlived it.
+times_of_checks() {
+  printf '\n%8s %8s %8s\n' from to 'CPU s'
+  sort -n "$RESULTS/times"
+  awk '{ sum += $3 } END { printf "%26d  in all\n", sum }' "$RESULTS/times"
+}
 
 # suite <name> <seconds> <command ...>: the same for a run of jest, whose tests count one by one. The machine is busy: a
 # test may take longer than usual before it counts as hanging.
