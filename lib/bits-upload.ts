@@ -22,6 +22,7 @@ import { listSessions } from './sessions/list-sessions.js'
 import { Tenants } from './tenants.js'
 import { asError } from './util/errors.js'
 import { isObject } from './util/is-object.js'
+import { packetTurns } from './util/packet-turns.js'
 import { allSettledOrThrow } from './util/promises.js'
 import { acceptBitsPostEverywhere } from './verb/accept-bits-post.js'
 
@@ -164,6 +165,8 @@ const isBitsPacket = (req: Request, acceptPost: boolean): boolean =>
 /** @returns the Ack; `undefined` if the client no longer waits for one. */
 async function serveRequest(req: Request, res: Response, tenants: Tenants): Promise<Ack | undefined> {
   try {
+    const turn = packetTurns.next()
+    if (turn) await turn
     const ack = await answer(req, tenants)
     // During close(), connections with an unread body are closed as well.
     const drainLimit = tenants.closed ? 0 : tenants.base.settings.maxFragmentSize

@@ -1,0 +1,48 @@
+import { setImmediate } from 'node:timers'
+
+/** Milliseconds from the first packet of an event-loop turn until the next ones wait for a later turn. */
+const MAX_PER_TURN = 2
+
+/**
+ * Spreads packets over turns of the event loop. Those of many clients often arrive at once, and a small one is handled
+ * without waiting for the disk: together, they would keep all other requests waiting.
+ */
+export class PacketTurns {
+  readonly #now: () => number
+  /** When the first packet of this turn began; `undefined` before it. */
+  #turnStart: number | undefined
+  /** Packets that wait, in order. */
+  readonly #waiting: (() => void)[] = []
+
+  /** @param now milliseconds; tests replace it. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+  }
+
+  /** @returns `undefined` if a packet can be handled now; otherwise a promise that resolves when it is its turn. */
+  next(): Promise<void> | undefined {
+    if (this.#waiting.length === 0 && this.#hasTime()) return undefined
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      setImmediate(this.#release)
+    })
+  }
+
+  #hasTime(): boolean {
+    if (this.#turnStart !== undefined) return this.#now() - this.#turnStart < MAX_PER_TURN
+    this.#turnStart = this.#now()
+    setImmediate(() => {
+      this.#turnStart = undefined
+    })
+    return true
+  }
+
+  /** Called once for each packet that waits: a released one is handled before the next call. */
+  readonly #release = (): void => {
+    if (this.#hasTime()) this.#waiting.shift()?.()
+    else setImmediate(this.#release)
+  }
+}
+
+/** The turns of this thread, which all `bitsUpload()` share. */
+export const packetTurns = new PacketTurns()
