@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers'
 
 /** Milliseconds from the first packet of an event-loop turn until the next ones wait for a later turn. */
-const MAX_PER_TURN = 2
+const TIME_OF_PACKETS = 2
 
 /**
  * Spreads packets over turns of the event loop. Those of many clients often arrive at once, and a small one is handled
@@ -29,7 +29,7 @@ export class PacketTurns {
   }
 
   #hasTime(): boolean {
-    if (this.#turnStart !== undefined) return this.#now() - this.#turnStart < MAX_PER_TURN
+    if (this.#turnStart !== undefined) return this.#now() - this.#turnStart < TIME_OF_PACKETS
     this.#turnStart = this.#now()
     setImmediate(() => {
       this.#turnStart = undefined
