@@ -2,6 +2,8 @@ import { setImmediate } from 'node:timers'
 
 /** Milliseconds from the first packet of an event-loop turn until the next ones wait for a later turn. */
 const TIME_OF_PACKETS = 2
+/** Packets that are tried in one turn: thousands may wait, and trying all of them each time would take long itself. */
+const MAX_TRIES = 32
 
 /**
  * Spreads packets over turns of the event loop. Those of many clients often arrive at once, and a small one is handled
@@ -13,6 +15,8 @@ export class PacketTurns {
   #turnStart: number | undefined
   /** Packets that wait, in order. */
   readonly #waiting: (() => void)[] = []
+  /** Tries to come. */
+  #tries = 0
 
   /** @param now milliseconds; tests replace it. */
   constructor(now: () => number = () => performance.now()) {
@@ -24,7 +28,7 @@ export class PacketTurns {
     if (this.#waiting.length === 0 && this.#hasTime()) return undefined
     return new Promise((resolve) => {
       this.#waiting.push(resolve)
-      setImmediate(this.#release)
+      this.#tryLater()
     })
   }
 
@@ -37,10 +41,17 @@ export class PacketTurns {
     return true
   }
 
-  /** Called once for each packet that waits: a released one is handled before the next call. */
-  readonly #release = (): void => {
+  #tryLater(): void {
+    if (this.#tries >= Math.min(this.#waiting.length, MAX_TRIES)) return
+    this.#tries++
+    setImmediate(this.#try)
+  }
+
+  /** A packet that begins here is handled before the next try, as far as it waits for nothing. */
+  readonly #try = (): void => {
+    this.#tries--
     if (this.#hasTime()) this.#waiting.shift()?.()
-    else setImmediate(this.#release)
+    this.#tryLater()
   }
 }
 

@@ -52,6 +52,28 @@ describe('packets that arrive in one turn of the event loop', () => {
   })
 })
 
+test('thousands of waiting packets all begin, in order, and the number of checks grows with their number only', async () => {
+  let checks = 0
+  let now = 1000
+  const turns = new PacketTurns(() => {
+    checks++
+    return now
+  })
+  expect(turns.next()).toBe(undefined)
+  now += 5
+  const begun: number[] = []
+  const all = Array.from({ length: 5000 }, (_, number) =>
+    turns.next()?.then(() => {
+      begun.push(number)
+      // Two fit into a turn.
+      now += 1.5
+    }),
+  )
+  await Promise.all(all)
+  expect(begun).toEqual(Array.from({ length: 5000 }, (_, number) => number))
+  expect(checks).toBeLessThan(5000 * 20)
+})
+
 test('other work has its turn between packets that arrive together', async () => {
   let turn = 0
   let isOver = false
