@@ -69,8 +69,8 @@ export async function measure(
 }
 
 /** The order alternates, so that no contender always runs after the same other one. */
-function inTurn(contenders: readonly Contender[], round: number): [number, Contender][] {
-  const order = [...contenders.entries()]
+export function inTurn<Item>(items: readonly Item[], round: number): [number, Item][] {
+  const order = [...items.entries()]
   return round % 2 === 0 ? order : order.reverse()
 }
 
