@@ -123,8 +123,13 @@ export interface StorageAdapter {
    * Staged length in bytes, 0 when there is none: authoritative after a restart. Clients continue from here, so every
    * byte before it must be stored. During an `append` it is the length at some moment during the call; it must not fail
    * because of a concurrent call. It may be called after `discard`.
+   *
+   * @param expected the offset at which the client continues; only passed under the lock of the session, before an
+   * `append`. A storage for which looking is expensive may return it without looking if the last `append` of this upload
+   * in this process ended exactly there. Another process can only have added bytes since, and the client, which does not
+   * know about them, sends the same ones.
    */
-  received(upload: StagedUpload): Awaitable<number>
+  received(upload: StagedUpload, expected?: number): Awaitable<number>
 
   /**
    * The staged bytes, for delivery to a server application, which may request them several times. Only called when all

@@ -37,7 +37,7 @@ export async function stageFragment(intake: FragmentContext): Promise<StagingOut
       `The file has ${range.total} bytes; at most ${maxUploadSize} are allowed.`,
     )
   }
-  const before = await storage.received(uploadOf(record))
+  const before = await storage.received(uploadOf(record), range.first)
   if (range.first > before) return { received: before }
   const received = range.last < before ? before : await stage(intake, before)
   if (received >= range.total) {

@@ -157,6 +157,16 @@ export const BROKEN_STORAGES: Readonly<Record<string, BrokenStorage>> = {
     caughtBy: ['append-repeat'],
   },
 
+  'believes the client how much is staged': {
+    make: () =>
+      new (class extends PlainStorage {
+        override async received(upload: StagedUpload, expected?: number) {
+          return expected ?? super.received(upload)
+        }
+      })(),
+    caughtBy: ['received-expected'],
+  },
+
   'puts a file at its destination with its last byte': {
     make: () =>
       new (class extends PlainStorage {
@@ -176,7 +186,7 @@ export const BROKEN_STORAGES: Readonly<Record<string, BrokenStorage>> = {
       new (class extends PlainStorage {
         override async discard() {}
       })(),
-    caughtBy: ['discard', 'discard-by-id', 'read-missing', 'reply-discard', 'staged'],
+    caughtBy: ['discard', 'discard-by-id', 'read-missing', 'received-expected', 'reply-discard', 'staged'],
   },
 
   'finds what to discard by its destination': {
@@ -234,7 +244,7 @@ export const BROKEN_STORAGES: Readonly<Record<string, BrokenStorage>> = {
           return content.length
         }
       })(),
-    caughtBy: ['begin-empty', 'discard', 'discard-by-id', 'handles', 'reply-discard'],
+    caughtBy: ['begin-empty', 'discard', 'discard-by-id', 'handles', 'received-expected', 'reply-discard'],
   },
 
   'counts what it has not stored yet as received': {

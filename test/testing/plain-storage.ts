@@ -29,7 +29,7 @@ export class PlainStorage implements StorageAdapter {
     return position
   }
 
-  async received({ uploadId }: StagedUpload): Promise<number> {
+  async received({ uploadId }: StagedUpload, _expected?: number): Promise<number> {
     return this.bytes.get(uploadId)?.length ?? 0
   }
 

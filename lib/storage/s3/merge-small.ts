@@ -13,6 +13,7 @@ const logMerge = debuglog('express-bits-upload:s3')
  * parts are deleted. A failure has no effect, because the upload is complete without it.
  *
  * @param segments the newest of the upload, in the order of a listing.
+ * @returns what a listing would show now; `[]` when that is unknown.
  */
 export async function mergeSmall(
   context: S3Context,
@@ -20,13 +21,15 @@ export async function mergeSmall(
   segments: readonly Segment[],
   total: number | undefined,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly Segment[]> {
   const run = smallRun(segments, total)
-  if (!run || signal.aborted) return
+  if (!run || signal.aborted) return segments
   try {
-    await mergeRun(context, uploadId, run, signal)
+    const merged = await mergeRun(context, uploadId, run, signal)
+    return merged ? [merged, ...segments.filter((segment) => !run.includes(segment))] : segments
   } catch (error) {
     logMerge('the small segments of %s were not merged: %s', uploadId, error)
+    return []
   }
 }
 
@@ -35,14 +38,15 @@ async function mergeRun(
   uploadId: string,
   run: readonly Segment[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Segment | undefined> {
   const start = run.at(-1)?.start ?? 0
   const { pieces, end } = coverOf(run, start)
   // Uploads wait for memory, merging does not: it can be done after the next fragment.
   const block = budget.tryTake(totalSize(pieces))
-  if (!block) return
-  const { key } = keys.newSegment(uploadId, start, end)
-  const put = (bytes: Buffer) => bucket.put(key, bytes, { signal })
+  if (!block) return undefined
+  const merged = keys.newSegment(uploadId, start, end)
+  const put = (bytes: Buffer) => bucket.put(merged.key, bytes, { signal })
   await withCollected({ bucket, budget }, block, pieces, concurrency, put, signal)
   await mapConcurrently(run, concurrency, ({ key }) => bucket.delete(key, signal))
+  return merged
 }

@@ -26,16 +26,10 @@ import { type Conditions, probeConditions } from './probe.js'
 import { probeHash } from './probe-hash.js'
 import { findPublished, publishSegments, type S3Publication } from './publish.js'
 import { readObject } from './read-object.js'
-import { RecentSegments } from './recent-segments.js'
+import { NEWEST, RecentSegments } from './recent-segments.js'
 import { writeReply } from './reply.js'
 import { abortNoted } from './staging.js'
 import { streamFrom } from './stream-from.js'
-
-/**
- * Number of names that {@link S3Storage.received} requests: as cheap as one, and enough for the longest run of small
- * segments.
- */
-const NEWEST = 100
 
 /**
  * Uploads in an S3 bucket, for any number of servers. Each fragment becomes an object that never changes, a segment;
@@ -87,6 +81,7 @@ export class S3Storage implements StorageAdapter {
     const { hashAlgorithm } = requester
     const { segmentSize } = this.#settings
     const segments = [...this.#recent.take(upload.uploadId)]
+    const isContinued = offset === (segments[0]?.end ?? 0)
     const put = async (bytes: Buffer, start: number, hash: BodyHash | undefined) => {
       const segment = keys.newSegment(upload.uploadId, start, start + bytes.length)
       await bucket.put(segment.key, bytes, { hash })
@@ -94,12 +89,15 @@ export class S3Storage implements StorageAdapter {
       this.#early.add(upload, segment, () => this.#targetOf(upload))
     }
     const end = await appendSegments({ budget, segmentSize, hashAlgorithm, put }, offset, body, signal)
-    await mergeSmall(this.#context, upload.uploadId, segments, upload.total, signal)
+    const newest = await mergeSmall(this.#context, upload.uploadId, segments, upload.total, signal)
+    if (isContinued) this.#recent.note(upload.uploadId, newest)
     return end
   }
 
-  async received({ uploadId }: StagedUpload): Promise<number> {
+  /** Lists the newest segments, unless this process wrote the one that ends where the client continues. */
+  async received({ uploadId }: StagedUpload, expected?: number): Promise<number> {
     const { bucket, keys } = this.#context
+    if (expected !== undefined && expected === this.#recent.end(uploadId)) return expected
     const listed = await bucket.listSome(keys.segmentPrefix(uploadId), NEWEST)
     const segments = listed.flatMap(({ key }) => parseSegment(key) ?? [])
     this.#recent.note(uploadId, segments)
@@ -113,6 +111,7 @@ export class S3Storage implements StorageAdapter {
   async publish(upload: StagedUpload, { overwrite }: { overwrite: boolean }): Promise<StoredFile> {
     const { uploadId, total = 0 } = upload
     const target = this.#targetOf(upload)
+    this.#recent.take(uploadId)
     const [started, complete] = await Promise.all([
       this.#early.take(uploadId, target),
       completeCover(this.#context, uploadId, total),
@@ -136,6 +135,7 @@ export class S3Storage implements StorageAdapter {
 
   async discard({ uploadId }: StagedUpload, { keepReply = false } = {}): Promise<void> {
     const { bucket, multipart, keys, concurrency } = this.#context
+    this.#recent.take(uploadId)
     await this.#early.abandon(uploadId)
     const doomed: string[] = []
     for await (const { key } of bucket.list(keys.uploadPrefix(uploadId))) {

@@ -43,7 +43,7 @@ export const uploadTo = (destination: string, total?: number, id = 1): StagedUpl
   total,
 })
 
-/** Sends a file as a client does: in fragments, starting at the received length. */
+/** Sends a file as a client and the middleware do: in fragments, starting at the received length. */
 export async function send(
   storage: S3Storage,
   upload: StagedUpload,
@@ -52,8 +52,8 @@ export async function send(
 ): Promise<void> {
   for (let offset = await storage.received(upload); offset < content.length; ) {
     const body = Readable.from([content.subarray(offset, offset + fragmentSize)])
-    await storage.append(upload, offset, body, never)
-    offset = await storage.received(upload)
+    const end = await storage.append(upload, offset, body, never)
+    offset = await storage.received(upload, end)
   }
 }
 
