@@ -125,9 +125,9 @@ export interface StorageAdapter {
    * because of a concurrent call. It may be called after `discard`.
    *
    * @param expected the offset at which the client continues; only passed under the lock of the session, before an
-   * `append`. A storage for which looking is expensive may return it without looking if the last `append` of this upload
-   * in this process ended exactly there. Another process can only have added bytes since, and the client, which does not
-   * know about them, sends the same ones.
+   * `append`. A storage for which looking is expensive may return it without looking if the last `append` (or `begin`) of
+   * this upload was in this process and ended exactly there. Another process can only have added bytes since, and the
+   * client, which does not know about them, sends the same ones.
    */
   received(upload: StagedUpload, expected?: number): Awaitable<number>
 

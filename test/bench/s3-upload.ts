@@ -80,8 +80,17 @@ async function withStorage(
     const uploadId = number.toString(16).padStart(32, '0')
     const upload = { uploadId, destination: `storage-${number}.bin`, total: content.length }
     const seconds = await secondsOf(async () => {
-      for (let offset = 0; offset < content.length; offset = await storage.received(upload)) {
-        await storage.append(upload, offset, bodyOf(content.subarray(offset, offset + fragmentSize)), signal)
+      // The calls of the middleware.
+      await storage.begin(upload)
+      let end = 0
+      while (end < content.length) {
+        const offset = await storage.received(upload, end)
+        end = await storage.append(
+          upload,
+          offset,
+          bodyOf(content.subarray(offset, offset + fragmentSize)),
+          signal,
+        )
       }
       await storage.publish(upload, { overwrite: false })
     })

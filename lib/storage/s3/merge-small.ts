@@ -13,7 +13,7 @@ const logMerge = debuglog('express-bits-upload:s3')
  * parts are deleted. A failure has no effect, because the upload is complete without it.
  *
  * @param segments the newest of the upload, in the order of a listing.
- * @returns what a listing would show now; `[]` when that is unknown.
+ * @returns what a listing would show now; `undefined` when that is unknown.
  */
 export async function mergeSmall(
   context: S3Context,
@@ -21,7 +21,7 @@ export async function mergeSmall(
   segments: readonly Segment[],
   total: number | undefined,
   signal: AbortSignal,
-): Promise<readonly Segment[]> {
+): Promise<readonly Segment[] | undefined> {
   const run = smallRun(segments, total)
   if (!run || signal.aborted) return segments
   try {
@@ -29,7 +29,7 @@ export async function mergeSmall(
     return merged ? [merged, ...segments.filter((segment) => !run.includes(segment))] : segments
   } catch (error) {
     logMerge('the small segments of %s were not merged: %s', uploadId, error)
-    return []
+    return undefined
   }
 }
 

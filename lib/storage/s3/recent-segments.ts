@@ -17,23 +17,25 @@ export class RecentSegments {
   note(uploadId: string, segments: readonly Segment[]): void {
     this.#uploads.delete(uploadId)
     const [newest] = segments
-    if (!newest) return
     // Those below a large one are never merged.
-    const isLarge = newest.end - newest.start >= SMALL
+    const isLarge = newest !== undefined && newest.end - newest.start >= SMALL
     this.#uploads.set(uploadId, segments.slice(0, isLarge ? 1 : NEWEST))
     const [oldest] = this.#uploads.keys()
     if (this.#uploads.size > MAX_UPLOADS && oldest !== undefined) this.#uploads.delete(oldest)
   }
 
-  /** End of the newest segment; `undefined` when none is remembered. */
+  /** Number of bytes that were staged; `undefined` when that is not remembered. */
   end(uploadId: string): number | undefined {
-    return this.#uploads.get(uploadId)?.[0]?.end
+    const segments = this.#uploads.get(uploadId)
+    return segments && (segments[0]?.end ?? 0)
   }
 
-  /** Returns the segments and forgets them. */
-  take(uploadId: string): readonly Segment[] {
-    const segments = this.#uploads.get(uploadId) ?? []
+  /** Returns the segments. */
+  get(uploadId: string): readonly Segment[] {
+    return this.#uploads.get(uploadId) ?? []
+  }
+
+  forget(uploadId: string): void {
     this.#uploads.delete(uploadId)
-    return segments
   }
 }

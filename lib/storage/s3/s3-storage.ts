@@ -74,14 +74,17 @@ export class S3Storage implements StorageAdapter {
   }
 
   /** An upload without bytes has nothing staged. */
-  begin(): void {}
+  begin({ uploadId }: StagedUpload): void {
+    this.#recent.note(uploadId, [])
+  }
 
   async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
     const { bucket, budget, keys, requester } = this.#context
     const { hashAlgorithm } = requester
     const { segmentSize } = this.#settings
-    const segments = [...this.#recent.take(upload.uploadId)]
-    const isContinued = offset === (segments[0]?.end ?? 0)
+    const segments = [...this.#recent.get(upload.uploadId)]
+    const isContinued = offset === this.#recent.end(upload.uploadId)
+    this.#recent.forget(upload.uploadId)
     const put = async (bytes: Buffer, start: number, hash: BodyHash | undefined) => {
       const segment = keys.newSegment(upload.uploadId, start, start + bytes.length)
       await bucket.put(segment.key, bytes, { hash })
@@ -90,11 +93,11 @@ export class S3Storage implements StorageAdapter {
     }
     const end = await appendSegments({ budget, segmentSize, hashAlgorithm, put }, offset, body, signal)
     const newest = await mergeSmall(this.#context, upload.uploadId, segments, upload.total, signal)
-    if (isContinued) this.#recent.note(upload.uploadId, newest)
+    if (isContinued && newest) this.#recent.note(upload.uploadId, newest)
     return end
   }
 
-  /** Lists the newest segments, unless this process wrote the one that ends where the client continues. */
+  /** Lists the newest segments, unless this process was the last to stage something, and up to what is expected. */
   async received({ uploadId }: StagedUpload, expected?: number): Promise<number> {
     const { bucket, keys } = this.#context
     if (expected !== undefined && expected === this.#recent.end(uploadId)) return expected
@@ -111,7 +114,7 @@ export class S3Storage implements StorageAdapter {
   async publish(upload: StagedUpload, { overwrite }: { overwrite: boolean }): Promise<StoredFile> {
     const { uploadId, total = 0 } = upload
     const target = this.#targetOf(upload)
-    this.#recent.take(uploadId)
+    this.#recent.forget(uploadId)
     const [started, complete] = await Promise.all([
       this.#early.take(uploadId, target),
       completeCover(this.#context, uploadId, total),
@@ -135,7 +138,7 @@ export class S3Storage implements StorageAdapter {
 
   async discard({ uploadId }: StagedUpload, { keepReply = false } = {}): Promise<void> {
     const { bucket, multipart, keys, concurrency } = this.#context
-    this.#recent.take(uploadId)
+    this.#recent.forget(uploadId)
     await this.#early.abandon(uploadId)
     const doomed: string[] = []
     for await (const { key } of bucket.list(keys.uploadPrefix(uploadId))) {

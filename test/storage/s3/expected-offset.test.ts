@@ -33,10 +33,26 @@ describe('the length that a client expects', () => {
     }
   })
 
+  test('is not looked up before the first fragment if this process began the upload', async () => {
+    await withS3({}, async (s3) => {
+      const storage = await openStorage(s3)
+      const upload = uploadTo('file.bin', 2000)
+      storage.begin(upload)
+      expect(await storage.received(upload, 0)).toBe(0)
+      expect(await append(storage, upload, [0, 1000])).toBe(1000)
+      expect(await storage.received(upload, 1000)).toBe(1000)
+      expect(listings(s3)).toBe(0)
+
+      const other = await openStorage(s3)
+      expect(await other.received(upload, 0)).toBe(1000)
+    })
+  })
+
   test('is looked up if the client continues elsewhere, because another process may have received more', async () => {
     await withS3({}, async (s3) => {
       const [ours, other] = [await openStorage(s3), await openStorage(s3)]
       const upload = uploadTo('file.bin', 5000)
+      ours.begin(upload)
       expect(await append(ours, upload, [0, 1000])).toBe(1000)
       expect(await other.received(upload, 1000)).toBe(1000)
       expect(await append(other, upload, [1000, 3000])).toBe(3000)
@@ -50,6 +66,7 @@ describe('the length that a client expects', () => {
     await withS3({}, async (s3) => {
       const [ours, other] = [await openStorage(s3), await openStorage(s3)]
       const upload = uploadTo('file.bin', 5000)
+      ours.begin(upload)
       await append(ours, upload, [0, 1000])
       // Its Ack was lost.
       await append(other, upload, [1000, 4000])
@@ -66,6 +83,7 @@ describe('the length that a client expects', () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 1 })
       const upload = uploadTo('file.bin', 5000)
+      storage.begin(upload)
       await append(storage, upload, [0, 1000])
       await append(storage, upload, [1000, 3000])
       // A process that was suspended.
@@ -99,6 +117,7 @@ describe('the length that a client expects', () => {
     await withS3({}, async (s3) => {
       const [ours, other] = [await openStorage(s3), await openStorage(s3)]
       const upload = uploadTo('file.bin', 40_000)
+      ours.begin(upload)
       for (let start = 0; start < 31_000; start += 1000) await append(ours, upload, [start, start + 1000])
       // The other process merges what this one remembers.
       await other.received(upload)
