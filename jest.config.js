@@ -81,6 +81,8 @@ export default {
   // One more than the smallest machine has cores: tests also wait for processes, files and timers.
   maxWorkers: 3,
   testTimeout: 60_000,
+  // Node keeps the modules of each test file, and collecting garbage takes longer with each: a new process is cheaper.
+  workerIdleMemoryLimit: '300MB',
   // Coverage does not see what runs in other processes (the command line) or browsers, nor the slow tests, which have
   // the session stores run on real engines.
   collectCoverageFrom: [

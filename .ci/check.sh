@@ -19,7 +19,6 @@ check() {
   cpu=$(awk '{ printf "%.0f", $1 + $2 }' "$RESULTS/$name.cpu")
   report "$name" "exit status $status after $((SECONDS - started)) s, $cpu s of CPU time"
   printf '%8s %8s %8s  %s\n' "$started" "$SECONDS" "$cpu" "$name" >>"$RESULTS/times"
-  touch "$RESULTS/$name.ended"
   return "$status"
 }
 : >"$RESULTS/times"
@@ -66,9 +65,6 @@ two_at_a_time() {
   done
   wait
 }
-
-# after <name>: waits until this check, which has to start earlier, has ended.
-after() { until [ -e "$RESULTS/$1.ended" ]; do sleep 1; done; }
 
 stop_check() {
   [ -n "$running" ] || return
