@@ -1,6 +1,6 @@
 /** @type {import('jest').Config} */
 const common = {
-  // Projects with the same id share what was transformed, for each file once instead of six times.
+  // Projects with the same id share the transform cache: each file is transformed once, not once per project.
   id: 'express-bits-upload',
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
@@ -60,7 +60,7 @@ const unit = {
 
 const slow = { ...common, ...programs, displayName: 'slow', testMatch: ['**/*.slow.test.ts'] }
 
-/** They need services that take minutes. */
+/** They need services, and take minutes. */
 const engines = {
   ...common,
   displayName: 'engines',
@@ -81,10 +81,10 @@ export default {
   // One more than the smallest machine has cores: tests also wait for processes, files and timers.
   maxWorkers: 3,
   testTimeout: 60_000,
-  // Node keeps the modules of each test file, and collecting garbage takes longer with each: a new process is cheaper.
+  // Node keeps the modules of each test file in memory, and each makes garbage collection slower: a new worker is cheaper.
   workerIdleMemoryLimit: '300MB',
-  // Coverage does not see what runs in other processes (the command line) or browsers, nor the slow tests, which have
-  // the session stores run on real engines.
+  // Coverage excludes what runs in other processes or in browsers, and slow tests, which run the session stores on real
+  // engines.
   collectCoverageFrom: [
     'lib/**/*.ts',
     '!lib/cli/**',

@@ -1,7 +1,7 @@
-# For .ci/run: runs checks, some of them at the same time, and notes in $RESULTS how they went.
+# For .ci/run: runs checks, some of them at the same time, and records the results in $RESULTS.
 
-# check <name> <seconds> <command ...>: one that is still running when its time is over, or when this script is
-# stopped, has failed. Its output is printed in one piece when it ends.
+# check <name> <seconds> <command ...>: one that exceeds its time limit, or is still running when this script is stopped,
+# counts as failed. Its output is printed in one piece when it ends.
 check() {
   local name=$1 seconds=$2 started=$SECONDS status=0
   shift 2
@@ -14,7 +14,8 @@ check() {
   { time wait "$running" || status=$?; } 2>"$RESULTS/$name.cpu"
   running=
   if [ "$status" -eq 0 ]; then echo passed >"$RESULTS/$name.check"; fi
-  if [ "$status" -eq 124 ]; then echo "=== $name: stopped after $seconds s" >>"$RESULTS/$name.log"; fi
+  # 137: it had to be killed.
+  if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then echo "=== $name: stopped after $seconds s" >>"$RESULTS/$name.log"; fi
   local cpu
   cpu=$(awk '{ printf "%.0f", $1 + $2 }' "$RESULTS/$name.cpu")
   report "$name" "exit status $status after $((SECONDS - started)) s, $cpu s of CPU time"
@@ -31,7 +32,7 @@ TIMEFORMAT='%U %S'
 times_of_checks() {
   printf '\n%8s %8s %8s\n' from to 'CPU s'
   sort -n "$RESULTS/times"
-  awk '{ sum += $3 } END { printf "%26d  in all\n", sum }' "$RESULTS/times"
+  awk '{ sum += $3 } END { printf "%26d  total\n", sum }' "$RESULTS/times"
 }
 
 # suite <name> <seconds> <command ...>: the same for a run of jest, whose tests count one by one. The machine is busy: a

@@ -124,10 +124,10 @@ export interface StorageAdapter {
    * byte before it must be stored. During an `append` it is the length at some moment during the call; it must not fail
    * because of a concurrent call. It may be called after `discard`.
    *
-   * @param expected the offset at which the client continues; only passed under the lock of the session, before an
-   * `append`. A storage for which looking is expensive may return it without looking if the last `append` (or `begin`) of
-   * this upload was in this process and ended exactly there. Another process can only have added bytes since, and the
-   * client, which does not know about them, sends the same ones.
+   * @param expected the offset at which the fragment begins; only passed under the lock of the session. If looking up the
+   * length is expensive, an adapter may return `expected` instead, if its own last `append` or `begin` of this upload
+   * ended exactly there. Another process may have staged more since: staging those bytes again is harmless, and the client
+   * does not know that they are staged, or it would continue after them. If bytes were removed, `publish` must notice.
    */
   received(upload: StagedUpload, expected?: number): Awaitable<number>
 

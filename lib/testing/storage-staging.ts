@@ -92,20 +92,20 @@ export const STAGING: ContractClauses<StorageBench> = {
   },
 
   'received-expected': {
-    'received() with the offset at which a client continues returns the staged length': async (bench) => {
+    'received() returns the staged length, whatever offset is expected': async (bench) => {
       const { storage } = bench
       const upload = await bench.filled('a.bin', Buffer.from('abc'))
       for (const expected of [3, 0, 2, 4]) {
-        const call = `received() of an upload of 3 bytes, with ${expected} as the expected length,`
+        const call = `received() of an upload of 3 bytes, with the expected offset ${expected},`
         assertAnswer(call, await storage.received(upload, expected), 3)
       }
     },
 
-    'an expected length brings back neither discarded bytes nor those that never were': async (bench) => {
+    'received() with an expected offset returns 0 after discard() and without begin()': async (bench) => {
       const { storage } = bench
       const upload = await bench.filled('a.bin', Buffer.from('abc'))
       await storage.discard(upload)
-      const call = 'received() with the expected length 3'
+      const call = 'received() with the expected offset 3'
       assertAnswer(`${call} after discard()`, await storage.received(upload, 3), 0)
       assertAnswer(`${call}, without begin(),`, await storage.received(bench.newUpload('b.bin'), 3), 0)
     },

@@ -59,7 +59,7 @@ export async function requireComplete(
   )
 }
 
-/** From the top down, so that no gap is ever added below the highest end. */
+/** The highest first. If that fails, the next attempt to publish finds a gap again. */
 async function removeAbove(
   { bucket, concurrency }: S3Context,
   hole: number,

@@ -1,38 +1,52 @@
+import { BoundedMap } from '../../util/bounded-map.js'
 import type { Segment } from './keys.js'
 import { SMALL } from './small-run.js'
 
 /** Maximum number of uploads whose segments are remembered; the service is asked for those of others. */
 const MAX_UPLOADS = 1000
 
+/** Milliseconds after which the service is asked again: another server may have received much more by then. */
+const MAX_AGE = 60_000
+
 /**
- * Number of segments remembered of an upload, and requested in a listing, where they cost as much as one: enough for the
- * longest run of small segments.
+ * Maximum number of segments that are remembered of an upload, and requested in a listing, which costs the same for one.
+ * Small segments are normally merged before there are more.
  */
-export const NEWEST = 100
+export const MAX_SEGMENTS = 100
 
-/** The newest segments of uploads, in the order of a listing, as the last listing or the last append left them. */
+interface Remembered {
+  readonly segments: readonly Segment[]
+  /** Milliseconds since 1970, which also pass while a machine is suspended. */
+  readonly since: number
+}
+
+/**
+ * The newest segments of uploads, in the order of a listing, as the last listing or append under the session's lock left
+ * them.
+ */
 export class RecentSegments {
-  readonly #uploads = new Map<string, readonly Segment[]>()
+  readonly #uploads = new BoundedMap<string, Remembered>(MAX_UPLOADS)
 
-  note(uploadId: string, segments: readonly Segment[]): void {
-    this.#uploads.delete(uploadId)
+  remember(uploadId: string, segments: readonly Segment[]): void {
     const [newest] = segments
     // Those below a large one are never merged.
     const isLarge = newest !== undefined && newest.end - newest.start >= SMALL
-    this.#uploads.set(uploadId, segments.slice(0, isLarge ? 1 : NEWEST))
-    const [oldest] = this.#uploads.keys()
-    if (this.#uploads.size > MAX_UPLOADS && oldest !== undefined) this.#uploads.delete(oldest)
+    this.#uploads.set(uploadId, {
+      segments: segments.slice(0, isLarge ? 1 : MAX_SEGMENTS),
+      since: Date.now(),
+    })
   }
 
-  /** Number of bytes that were staged; `undefined` when that is not remembered. */
-  end(uploadId: string): number | undefined {
-    const segments = this.#uploads.get(uploadId)
-    return segments && (segments[0]?.end ?? 0)
+  /** Number of bytes that were staged; `undefined` when that is not known, or not recent. */
+  endOf(uploadId: string): number | undefined {
+    const remembered = this.#uploads.get(uploadId)
+    if (!remembered || Date.now() - remembered.since > MAX_AGE) return undefined
+    return remembered.segments[0]?.end ?? 0
   }
 
-  /** Returns the segments. */
+  /** What is remembered of an upload; nothing if that is not known. */
   get(uploadId: string): readonly Segment[] {
-    return this.#uploads.get(uploadId) ?? []
+    return this.#uploads.get(uploadId)?.segments ?? []
   }
 
   forget(uploadId: string): void {

@@ -26,7 +26,7 @@ import { type Conditions, probeConditions } from './probe.js'
 import { probeHash } from './probe-hash.js'
 import { findPublished, publishSegments, type S3Publication } from './publish.js'
 import { readObject } from './read-object.js'
-import { NEWEST, RecentSegments } from './recent-segments.js'
+import { MAX_SEGMENTS, RecentSegments } from './recent-segments.js'
 import { writeReply } from './reply.js'
 import { abortNoted } from './staging.js'
 import { streamFrom } from './stream-from.js'
@@ -73,9 +73,9 @@ export class S3Storage implements StorageAdapter {
     return (await this.#context.bucket.head(this.#keyOf(destination))) !== undefined
   }
 
-  /** An upload without bytes has nothing staged. */
+  /** Nothing is staged, which saves a listing before the first fragment. */
   begin({ uploadId }: StagedUpload): void {
-    this.#recent.note(uploadId, [])
+    this.#recent.remember(uploadId, [])
   }
 
   async append(upload: StagedUpload, offset: number, body: Readable, signal: AbortSignal): Promise<number> {
@@ -83,7 +83,7 @@ export class S3Storage implements StorageAdapter {
     const { hashAlgorithm } = requester
     const { segmentSize } = this.#settings
     const segments = [...this.#recent.get(upload.uploadId)]
-    const isContinued = offset === this.#recent.end(upload.uploadId)
+    const isContinued = offset === this.#recent.endOf(upload.uploadId)
     this.#recent.forget(upload.uploadId)
     const put = async (bytes: Buffer, start: number, hash: BodyHash | undefined) => {
       const segment = keys.newSegment(upload.uploadId, start, start + bytes.length)
@@ -93,17 +93,18 @@ export class S3Storage implements StorageAdapter {
     }
     const end = await appendSegments({ budget, segmentSize, hashAlgorithm, put }, offset, body, signal)
     const newest = await mergeSmall(this.#context, upload.uploadId, segments, upload.total, signal)
-    if (isContinued && newest) this.#recent.note(upload.uploadId, newest)
+    if (isContinued && newest) this.#recent.remember(upload.uploadId, newest)
     return end
   }
 
-  /** Lists the newest segments, unless this process was the last to stage something, and up to what is expected. */
+  /** Lists the newest segments, unless this process knew a moment ago that the upload ends at `expected`. */
   async received({ uploadId }: StagedUpload, expected?: number): Promise<number> {
     const { bucket, keys } = this.#context
-    if (expected !== undefined && expected === this.#recent.end(uploadId)) return expected
-    const listed = await bucket.listSome(keys.segmentPrefix(uploadId), NEWEST)
+    if (expected !== undefined && expected === this.#recent.endOf(uploadId)) return expected
+    const listed = await bucket.listSome(keys.segmentPrefix(uploadId), MAX_SEGMENTS)
     const segments = listed.flatMap(({ key }) => parseSegment(key) ?? [])
-    this.#recent.note(uploadId, segments)
+    // Without an expected offset, the session is not locked: an append may have ended since.
+    if (expected !== undefined) this.#recent.remember(uploadId, segments)
     return segments[0]?.end ?? 0
   }
 

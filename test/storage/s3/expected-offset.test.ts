@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import type { StagedUpload } from 'express-bits-upload'
 import type { S3Storage } from 'express-bits-upload/s3'
 import type { FakeS3 } from '../../support/fake-s3/fake-s3.js'
 import { Fault } from '../../support/fake-s3/fault.js'
+import { until } from '../../support/soak.js'
 import { MIB, never, openStorage, sample, send, stagedKeys, uploadTo, withS3 } from './support.js'
 
 const listings = (s3: FakeS3): number =>
@@ -18,14 +19,14 @@ async function append(
   return storage.append(upload, start, Readable.from([sample(end).subarray(start)]), never)
 }
 
-describe('the length that a client expects', () => {
+describe('the offset at which a fragment begins', () => {
   test('is not looked up if this process staged exactly that, whatever the size of the fragments', async () => {
     for (const size of [1000, 6 * MIB]) {
       await withS3({}, async (s3) => {
         const storage = await openStorage(s3)
         const upload = uploadTo('file.bin', 6 * size)
         await send(storage, upload, sample(6 * size), size)
-        // Before the first fragment.
+        // send() looks up the length once, before the first fragment.
         expect(listings(s3)).toBe(1)
         await storage.publish(upload, { overwrite: false })
         expect(s3.objects.find('file.bin')?.bytes.equals(sample(6 * size))).toBe(true)
@@ -62,13 +63,13 @@ describe('the length that a client expects', () => {
     })
   })
 
-  test('may be less than is staged: bytes that are sent again change nothing', async () => {
+  test('may be below what is staged: bytes that are sent again change nothing', async () => {
     await withS3({}, async (s3) => {
       const [ours, other] = [await openStorage(s3), await openStorage(s3)]
       const upload = uploadTo('file.bin', 5000)
       ours.begin(upload)
       await append(ours, upload, [0, 1000])
-      // Its Ack was lost.
+      // The client does not receive the Ack of this one.
       await append(other, upload, [1000, 4000])
       expect(await ours.received(upload, 1000)).toBe(1000)
       expect(await append(ours, upload, [1000, 2000])).toBe(2000)
@@ -79,7 +80,7 @@ describe('the length that a client expects', () => {
     })
   })
 
-  test('is looked up after an append that failed, and after one at another offset', async () => {
+  test('is looked up after an append at another offset, and after one that failed', async () => {
     await withS3({}, async (s3) => {
       const storage = await openStorage(s3, { maxAttempts: 1 })
       const upload = uploadTo('file.bin', 5000)
@@ -94,8 +95,77 @@ describe('the length that a client expects', () => {
         operation === 'PutObject' ? new Fault(500, 'InternalError') : undefined
       await expect(append(storage, upload, [3000, 4000])).rejects.toThrow()
       s3.trouble = () => undefined
-      for (const key of stagedKeys(s3).slice(0, 1)) s3.objects.delete(key)
+      const [newest = ''] = stagedKeys(s3)
+      s3.objects.delete(newest)
       expect(await storage.received(upload, 3000)).toBe(2000)
+    })
+  })
+
+  test('is looked up again after a minute, in which another server may have received much more', async () => {
+    await withS3({}, async (s3) => {
+      const [ours, other] = [await openStorage(s3), await openStorage(s3)]
+      const upload = uploadTo('file.bin', 5000)
+      ours.begin(upload)
+      await append(ours, upload, [0, 1000])
+      await append(other, upload, [1000, 4000])
+      const now = Date.now()
+      const clock = jest.spyOn(Date, 'now')
+      try {
+        clock.mockReturnValue(now + 59_000)
+        expect(await ours.received(upload, 1000)).toBe(1000)
+        clock.mockReturnValue(now + 62_000)
+        expect(await ours.received(upload, 1000)).toBe(4000)
+      } finally {
+        clock.mockRestore()
+      }
+    })
+  })
+
+  test('is looked up after a discard, even if the length was being looked up for a page meanwhile', async () => {
+    await withS3({}, async (s3) => {
+      const client = s3.client()
+      let isListed = false
+      let deliver = () => {}
+      const delivered = new Promise<void>((resolve) => {
+        deliver = resolve
+      })
+      // The response to the first listing is delayed.
+      client.middlewareStack.add(
+        (next, { commandName }) =>
+          async (args) => {
+            const output = await next(args)
+            if (commandName !== 'ListObjectsV2Command' || isListed) return output
+            isListed = true
+            await delivered
+            return output
+          },
+        { step: 'initialize' },
+      )
+      const storage = await openStorage(s3, { client })
+      const upload = uploadTo('file.bin', 5000)
+      storage.begin(upload)
+      await append(storage, upload, [0, 1000])
+      const forPage = storage.received(upload)
+      await until(() => isListed)
+      await storage.discard(upload)
+      deliver()
+      expect(await forPage).toBe(1000)
+      expect(await storage.received(upload, 1000)).toBe(0)
+    })
+  })
+
+  test('is looked up if it was forgotten, because too many uploads are open', async () => {
+    await withS3({}, async (s3) => {
+      const storage = await openStorage(s3)
+      const upload = uploadTo('file.bin', 5000)
+      storage.begin(upload)
+      await append(storage, upload, [0, 1000])
+      for (let id = 2; id < 1001; id++) storage.begin(uploadTo('other.bin', 1, id))
+      expect(await storage.received(upload, 1000)).toBe(1000)
+      expect(listings(s3)).toBe(0)
+      storage.begin(uploadTo('other.bin', 1, 1001))
+      expect(await storage.received(upload, 1000)).toBe(1000)
+      expect(listings(s3)).toBe(1)
     })
   })
 
@@ -120,7 +190,7 @@ describe('the length that a client expects', () => {
       ours.begin(upload)
       for (let start = 0; start < 31_000; start += 1000) await append(ours, upload, [start, start + 1000])
       // The other process merges what this one remembers.
-      await other.received(upload)
+      await other.received(upload, 31_000)
       await append(other, upload, [31_000, 32_000])
       await append(ours, upload, [31_000, 33_000])
       const before = listings(s3)

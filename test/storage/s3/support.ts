@@ -50,7 +50,7 @@ export async function send(
   content: Buffer,
   fragmentSize: number,
 ): Promise<void> {
-  for (let offset = await storage.received(upload); offset < content.length; ) {
+  for (let offset = await storage.received(upload, 0); offset < content.length; ) {
     const body = Readable.from([content.subarray(offset, offset + fragmentSize)])
     const end = await storage.append(upload, offset, body, never)
     offset = await storage.received(upload, end)
