@@ -6,13 +6,13 @@ import { SMALL } from './small-run.js'
 const MAX_UPLOADS = 1000
 
 /** Milliseconds after which the service is asked again: another server may have received much more by then. */
-const MAX_AGE = 60_000
+const STALE_AFTER = 60_000
 
 /**
  * Maximum number of segments that are remembered of an upload, and requested in a listing, which costs the same for one.
  * Small segments are normally merged before there are more.
  */
-export const MAX_SEGMENTS = 100
+export const NEWEST_SEGMENTS = 100
 
 interface Remembered {
   readonly segments: readonly Segment[]
@@ -32,7 +32,7 @@ export class RecentSegments {
     // Those below a large one are never merged.
     const isLarge = newest !== undefined && newest.end - newest.start >= SMALL
     this.#uploads.set(uploadId, {
-      segments: segments.slice(0, isLarge ? 1 : MAX_SEGMENTS),
+      segments: segments.slice(0, isLarge ? 1 : NEWEST_SEGMENTS),
       since: Date.now(),
     })
   }
@@ -40,7 +40,7 @@ export class RecentSegments {
   /** Number of bytes that were staged; `undefined` when that is not known, or not recent. */
   endOf(uploadId: string): number | undefined {
     const remembered = this.#uploads.get(uploadId)
-    if (!remembered || Date.now() - remembered.since > MAX_AGE) return undefined
+    if (!remembered || Date.now() - remembered.since > STALE_AFTER) return undefined
     return remembered.segments[0]?.end ?? 0
   }
 

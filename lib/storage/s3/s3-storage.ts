@@ -26,7 +26,7 @@ import { type Conditions, probeConditions } from './probe.js'
 import { probeHash } from './probe-hash.js'
 import { findPublished, publishSegments, type S3Publication } from './publish.js'
 import { readObject } from './read-object.js'
-import { MAX_SEGMENTS, RecentSegments } from './recent-segments.js'
+import { NEWEST_SEGMENTS, RecentSegments } from './recent-segments.js'
 import { writeReply } from './reply.js'
 import { abortNoted } from './staging.js'
 import { streamFrom } from './stream-from.js'
@@ -101,7 +101,7 @@ export class S3Storage implements StorageAdapter {
   async received({ uploadId }: StagedUpload, expected?: number): Promise<number> {
     const { bucket, keys } = this.#context
     if (expected !== undefined && expected === this.#recent.endOf(uploadId)) return expected
-    const listed = await bucket.listSome(keys.segmentPrefix(uploadId), MAX_SEGMENTS)
+    const listed = await bucket.listSome(keys.segmentPrefix(uploadId), NEWEST_SEGMENTS)
     const segments = listed.flatMap(({ key }) => parseSegment(key) ?? [])
     // Without an expected offset, the session is not locked: an append may have ended since.
     if (expected !== undefined) this.#recent.remember(uploadId, segments)
