@@ -5,8 +5,8 @@ import { SMALL } from './small-run.js'
 /** Maximum number of uploads whose segments are remembered; the service is asked for those of others. */
 const MAX_UPLOADS = 1000
 
-/** Milliseconds after which the service is asked again: another server may have received much more by then. */
-const STALE_AFTER = 60_000
+/** Milliseconds, after which the service is asked again: another server may have received much more by then. */
+const KNOWN_FOR = 60_000
 
 /**
  * Maximum number of segments that are remembered of an upload, and requested in a listing, which costs the same for one.
@@ -40,7 +40,7 @@ export class RecentSegments {
   /** Number of bytes that were staged; `undefined` when that is not known, or not recent. */
   endOf(uploadId: string): number | undefined {
     const remembered = this.#uploads.get(uploadId)
-    if (!remembered || Date.now() - remembered.since > STALE_AFTER) return undefined
+    if (!remembered || Date.now() - remembered.since > KNOWN_FOR) return undefined
     return remembered.segments[0]?.end ?? 0
   }
 
