@@ -5,7 +5,7 @@ import { SMALL } from './small-run.js'
 /** Maximum number of uploads whose segments are remembered; the service is asked for those of others. */
 const MAX_UPLOADS = 1000
 
-/** Milliseconds, after which the service is asked again: another server may have received much more by then. */
+/** Milliseconds until the service is asked again: another server may have received much more by then. */
 const KNOWN_FOR = 60_000
 
 /**
