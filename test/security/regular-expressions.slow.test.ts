@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals'
+import { leastTime } from '../support/least-time.js'
 import { type Analysis, analyse, worstInputs } from './attack-strings.js'
 import { type Expression, expressionsIn, expressionsOf } from './expressions.js'
 
@@ -64,21 +65,10 @@ function problemsOf(expression: Expression): string[] {
 function isSlow({ source, flags }: Expression, input: string): boolean {
   return [...STEPS, input.length].some((length) => {
     const piece = input.slice(-length)
-    // The minimum of several attempts, as garbage collection may come in between.
-    for (let tries = 0; tries < 20; tries++) {
-      const time = timeOf(new RegExp(source, flags), piece)
-      if (time < LIMIT) return false
-      if (time > 20 * LIMIT) return true
+    const attempt = () => {
+      const pattern = new RegExp(source, flags)
+      return pattern.global ? piece.replace(pattern, '') : pattern.test(piece)
     }
-    return true
+    return leastTime(attempt, LIMIT) >= LIMIT
   })
-}
-
-/** Milliseconds of CPU time: other processes may interrupt this one for longer than the limit. */
-function timeOf(expression: RegExp, input: string): number {
-  const start = process.cpuUsage()
-  if (expression.global) input.replace(expression, '')
-  else expression.test(input)
-  const { user, system } = process.cpuUsage(start)
-  return (user + system) / 1000
 }
