@@ -22,7 +22,8 @@ export interface FragmentContext {
 export type StagingOutcome = { readonly published: SessionRecord } | { readonly received: number }
 
 /**
- * Stages the bytes of a fragment that were not received before, as far as the storage knows (D2), and delivers the file when it is complete.
+ * Stages the bytes of a fragment that were not received before, as far as the storage knows (D2), and delivers the file
+ * when it is complete.
  * @throws BitsError `upload-too-large`, and those of the delivery.
  * @throws Error if the storage did not store what it was passed.
  */

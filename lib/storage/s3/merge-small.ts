@@ -9,8 +9,8 @@ import { smallRun } from './small-run.js'
 const logMerge = debuglog('express-bits-upload:s3')
 
 /**
- * Merges the newest small segments of an upload into one, once there are many. The merged segment exists before
- * those that it replaces are deleted. A failure has no effect, because the upload is complete without it.
+ * Merges the newest small segments of an upload into one, once there are many. The merged segment exists before those
+ * that it replaces are deleted. A failure has no effect, because the upload is complete without it.
  *
  * @param segments the newest of the upload, in the order of a listing.
  * @returns the newest segments now, as far as this process knows; `undefined` when it does not.

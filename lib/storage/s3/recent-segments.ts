@@ -40,8 +40,10 @@ export class RecentSegments {
   /** Number of bytes that were staged; `undefined` when that is not known, or not recent. */
   endOf(uploadId: string): number | undefined {
     const remembered = this.#uploads.get(uploadId)
-    if (!remembered || Date.now() - remembered.since > KNOWN_FOR) return undefined
-    return remembered.segments[0]?.end ?? 0
+    if (!remembered) return undefined
+    const age = Date.now() - remembered.since
+    // Negative if the clock was set back.
+    return age >= 0 && age <= KNOWN_FOR ? (remembered.segments[0]?.end ?? 0) : undefined
   }
 
   /** What is remembered of an upload; nothing if that is not known. */

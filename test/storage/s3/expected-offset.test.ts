@@ -19,6 +19,15 @@ async function append(
   return storage.append(upload, start, Readable.from([sample(end).subarray(start)]), never)
 }
 
+/** Two servers, and an upload of 5,000 bytes whose first 1,000 "ours" has received. */
+async function continuedByAny(s3: FakeS3) {
+  const [ours, other] = [await openStorage(s3), await openStorage(s3)]
+  const upload = uploadTo('file.bin', 5000)
+  ours.begin(upload)
+  expect(await append(ours, upload, [0, 1000])).toBe(1000)
+  return { ours, other, upload }
+}
+
 describe('the offset at which a fragment begins', () => {
   test('is not looked up if this process staged exactly that, whatever the size of the fragments', async () => {
     for (const size of [1000, 6 * MIB]) {
@@ -51,10 +60,7 @@ describe('the offset at which a fragment begins', () => {
 
   test('is looked up if the client continues elsewhere, because another process may have received more', async () => {
     await withS3({}, async (s3) => {
-      const [ours, other] = [await openStorage(s3), await openStorage(s3)]
-      const upload = uploadTo('file.bin', 5000)
-      ours.begin(upload)
-      expect(await append(ours, upload, [0, 1000])).toBe(1000)
+      const { ours, other, upload } = await continuedByAny(s3)
       expect(await other.received(upload, 1000)).toBe(1000)
       expect(await append(other, upload, [1000, 3000])).toBe(3000)
       for (const expected of [3000, 999, 1001, undefined]) {
@@ -65,10 +71,7 @@ describe('the offset at which a fragment begins', () => {
 
   test('may be below what is staged: bytes that are sent again change nothing', async () => {
     await withS3({}, async (s3) => {
-      const [ours, other] = [await openStorage(s3), await openStorage(s3)]
-      const upload = uploadTo('file.bin', 5000)
-      ours.begin(upload)
-      await append(ours, upload, [0, 1000])
+      const { ours, other, upload } = await continuedByAny(s3)
       // The client does not receive the Ack of this one.
       await append(other, upload, [1000, 4000])
       expect(await ours.received(upload, 1000)).toBe(1000)
@@ -103,10 +106,7 @@ describe('the offset at which a fragment begins', () => {
 
   test('is looked up again after a minute, in which another server may have received much more', async () => {
     await withS3({}, async (s3) => {
-      const [ours, other] = [await openStorage(s3), await openStorage(s3)]
-      const upload = uploadTo('file.bin', 5000)
-      ours.begin(upload)
-      await append(ours, upload, [0, 1000])
+      const { ours, other, upload } = await continuedByAny(s3)
       await append(other, upload, [1000, 4000])
       const now = Date.now()
       const clock = jest.spyOn(Date, 'now')
@@ -115,6 +115,13 @@ describe('the offset at which a fragment begins', () => {
         expect(await ours.received(upload, 1000)).toBe(1000)
         clock.mockReturnValue(now + 62_000)
         expect(await ours.received(upload, 1000)).toBe(4000)
+        const before = listings(s3)
+        expect(await ours.received(upload, 4000)).toBe(4000)
+        expect(listings(s3)).toBe(before)
+        // The clock was set back.
+        clock.mockReturnValue(now)
+        expect(await ours.received(upload, 4000)).toBe(4000)
+        expect(listings(s3)).toBe(before + 1)
       } finally {
         clock.mockRestore()
       }
