@@ -176,7 +176,7 @@ describe('workers of a cluster', () => {
     expect(await uploadedCount('orphan.bin')).toBe(1)
   })
 
-  test('leave no staged data and no lock', async () => {
+  test('leave no staged data, and no lock of a session', async () => {
     expect(await stagedFiles(directory)).toEqual([])
   })
 })

@@ -11,7 +11,6 @@ import { stagedFiles } from '../support/files.js'
 import { fixtures } from '../support/fixtures.js'
 import { createSession } from '../support/raw.js'
 import { RecordingLogger } from '../support/serve.js'
-import { until } from '../support/soak.js'
 import { KB, withFile } from '../support/upload-fixture.js'
 
 const { start, connect, directory, afterwards } = fixtures()
@@ -78,8 +77,7 @@ describe('a host id', () => {
     const { result, content, first, second } = await uploadThroughDeath(place(), place())
     expect(result.bytes).toBe(100 * KB)
     expect(await readFile(join(root, 'file.bin'))).toEqual(content)
-    // A process may be sweeping, under a lock in a file of its own.
-    await until(async () => (await stagedFiles(root)).length === 0)
+    expect(await stagedFiles(root)).toEqual([])
     expect(second.slice(0, 2)).toEqual(['Ping', 'Fragment bytes 0-10239/102400'])
     expect(first.filter((packet) => packet === 'Create-Session')).toHaveLength(1)
     const fragments = first.filter((packet) => packet.startsWith('Fragment'))

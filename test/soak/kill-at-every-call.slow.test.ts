@@ -18,8 +18,8 @@ const OLD = Buffer.from('the old file')
  */
 const SHARED_EVERY = Number(process.env.SOAK_EVERY ?? 12)
 
-/** Markers of open sessions, and the lock of the sweeping process. */
-const FOR_SHARING: ReadonlySet<string> = new Set(['users', 'sweep.lock'])
+/** The folder of markers that tell how many sessions each user has open. */
+const MARKERS = 'users'
 /** Milliseconds: enough for the lock of a killed process to become stale, and for a sweep. */
 const PATIENCE = 30_000
 
@@ -109,7 +109,7 @@ async function expectNothingStaged(
     name !== known &&
     (await stat(join(directory, 'BITS-Sessions', name)).catch(() => undefined))?.size === 0
   const unexpected = async () => {
-    const names = (await stagedFiles(directory)).filter((name) => !FOR_SHARING.has(name))
+    const names = (await stagedFiles(directory)).filter((name) => name !== MARKERS)
     const unknown = await Promise.all(names.map(isUnknown))
     return {
       names: names.filter((_name, n) => !unknown[n]),
@@ -126,7 +126,7 @@ async function expectNothingStaged(
 /** Once the sessions have timed out, neither they nor anything staged or created for them remains. */
 async function untilNothingRemains(directory: string, server: ChildServer): Promise<void> {
   const remains = async () => [
-    ...(await stagedFiles(directory)).filter((name) => !FOR_SHARING.has(name)),
+    ...(await stagedFiles(directory)).filter((name) => name !== MARKERS),
     ...(await readdir(join(directory, 'directory'))).filter((name) => name.startsWith('.')),
     ...Array.from({ length: (await server.figures()).sessions }, () => 'an open session'),
   ]

@@ -47,10 +47,13 @@ export async function treeOf(directory: string, except?: string): Promise<Record
   return tree
 }
 
-/** Names of staged data in an upload directory, without the small records of sessions. */
+/**
+ * Names of staged data and locks of sessions in an upload directory, without the small records of sessions, and without
+ * the lock of a sweep, which any process that shares the directory may be running at this moment.
+ */
 export async function stagedFiles(directory: string): Promise<string[]> {
   const names = await sessionFiles(directory)
-  return names.filter((name) => !/^[0-9a-f]{32}(?:\.ended)?\.json$/.test(name))
+  return names.filter((name) => !/^(?:[0-9a-f]{32}(?:\.ended)?\.json|sweep\.lock)$/.test(name))
 }
 
 /** Names in the folder of sessions, except the journal and the socket that reserves the directory for a process. */
