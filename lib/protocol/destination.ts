@@ -1,5 +1,6 @@
 import { describeValue } from '../validation/describe-value.js'
 import { BitsError } from './bits-error.js'
+import { lenientForm } from './lenient-form.js'
 import { isReservedName } from './reserved-folder.js'
 
 const MAX_SEGMENT_BYTES = 255
@@ -79,6 +80,5 @@ function unsafeReason(segment: string): string | undefined {
   if (/[. ]$/.test(segment)) return 'ends with a dot or a space'
   if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) return `is longer than ${MAX_SEGMENT_BYTES} bytes`
   if (isReservedName(segment)) return 'is reserved for unfinished uploads'
-  const visible = segment.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, '')
-  return DEVICE.test(visible) ? 'is the name of a device on Windows' : undefined
+  return DEVICE.test(lenientForm(segment)) ? 'is the name of a device on Windows' : undefined
 }

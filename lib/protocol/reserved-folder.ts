@@ -1,3 +1,5 @@
+import { lenientForm } from './lenient-form.js'
+
 /**
  * The folder below each upload directory that holds unfinished uploads and replies, named as in IIS
  * (BITSSessionDirectory). No upload may be stored in it, and nothing but replies may be read from it.
@@ -24,9 +26,7 @@ const SHORT_NAME = /^bi(?:ts-s|[0-9a-f]{4})~[0-9]{1,6}$/
 export function isReservedName(name: string): boolean {
   const stem = withoutStream(name)
   if (stem.length > MAX_NAME_LENGTH) return false
-  const lenient = withoutStream(
-    stem.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, ''),
-  ).toLowerCase()
+  const lenient = withoutStream(lenientForm(stem)).toLowerCase()
   return lenient === LOWER_CASE_NAME || SHORT_NAME.test(lenient)
 }
 
