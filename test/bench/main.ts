@@ -91,7 +91,8 @@ try {
   const [plainWatched, smallWatched, acksWatched] = await run(
     work.smallWatched,
     watchedReceivers(programs),
-    quick ? 3 : 7,
+    // Enough for a round in which nothing else needs the processors.
+    quick ? 7 : 21,
   )
   const [, many] = await run(work.many, receivers(programs, 13 * MIB), quick ? 2 : 5)
   const [, get] = await run(work.get, apps(programs), quick ? 7 : 15)

@@ -17,6 +17,11 @@ export interface Figures {
   readonly peak: number
   /** Duration in seconds of the longest event-loop turn: the median of all rounds; 0 if it is not measured. */
   readonly longestTurn: number
+  /**
+   * The minimum of all rounds: in others, the thread also waited for a processor, or the processor of a virtual machine
+   * for its host.
+   */
+  readonly leastLongestTurn: number
   /** Relative to the first contender: the medians of the ratios per round. */
   readonly rateRatio: number
   readonly cpuRatio: number
@@ -108,6 +113,7 @@ function summary({ amount, per }: Scenario, rounds: readonly Round[], first: rea
     cpu: (cpu * per.amount) / amount,
     leastCpu: (leastCpu * per.amount) / amount,
     longestTurn: median(rounds.map((round) => round.longestTurn)),
+    leastLongestTurn: Math.min(...rounds.map((round) => round.longestTurn)),
     rateRatio: median(pairs.map(({ rate }) => rate)),
     cpuRatio: median(pairs.map((pair) => pair.cpu)),
   }
