@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers'
 
 /** Milliseconds from the first packet of an event-loop turn until the next ones wait for a later turn. */
-const TIME_OF_PACKETS = 2
+const TIME_OF_PACKETS = 1
 /** Packets that are tried in one turn: thousands may wait, and trying all of them each time would take long itself. */
 const MAX_TRIES = 32
 
