@@ -75,11 +75,14 @@ function areExpected(args: readonly unknown[], socket: Duplex): args is ParserAr
   )
 }
 
+/** Node's name for the list of connections, the same on all servers: searching for it costs more than the access. */
+let connectionsSymbol: symbol | undefined
+
 /** The list through which Node finds requests that take too long and idle connections. A server that listens has one. */
 export function connectionsOf(server: Http1Server): object | undefined {
-  const symbol = Object.getOwnPropertySymbols(server).find(
+  connectionsSymbol ??= Object.getOwnPropertySymbols(server).find(
     ({ description }) => description === 'http.server.connections',
   )
-  const connections = symbol && property(server, symbol)
+  const connections = connectionsSymbol && property(server, connectionsSymbol)
   return typeof connections === 'object' && connections !== null ? connections : undefined
 }
