@@ -6,6 +6,8 @@ export interface ResumingTarget {
   readonly file: Buffer
   /** Bytes. */
   readonly fragmentSize: number
+  /** Milliseconds to wait for an Ack before it reconnects. Default: no limit, so that a server that hangs is noticed. */
+  readonly timeout?: number
 }
 
 /** A minimal client that never gives up: it sends what the last Ack requested, and reconnects. */
@@ -34,8 +36,9 @@ export class ResumingClient {
 
   /** Continues on a new connection. Rejects when it breaks. */
   async #continue(): Promise<undefined> {
-    const { port, path, file } = this.target
+    const { port, path, file, timeout = 0 } = this.target
     const connection = await RawConnection.open(port)
+    connection.socket.setTimeout(timeout, () => connection.reset())
     try {
       this.id ??= await openSession(connection, path)
       while (this.acknowledged < file.length) await this.sendNext(connection)
